@@ -1,0 +1,45 @@
+# replwatch: build with PGXS, test without a hand-made server.
+#
+#   make && make install       for the server that pg_config belongs to
+#   make unit                  the pure files alone, under sanitizers
+#   make installcheck          pg_regress on an instance of its own, then TAP
+#
+# scripts/test does all of it on a machine that has nothing yet.
+
+EXTENSION = replwatch
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" replwatch.control)
+MODULE_big = replwatch
+OBJS = replwatch.o $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+DATA = $(wildcard replwatch--*.sql)
+PGFILEDESC = "replwatch - watches over replication"
+
+# The two warnings that PostgreSQL's own headers raise under -Wextra are off.
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
+PG_CPPFLAGS = -DREPLWATCH_VERSION='"$(EXTVERSION)"' -I$(srcdir)
+
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --temp-instance=./tmp_check --temp-config=$(srcdir)/sql/replwatch.conf
+TAP_TESTS = 1
+EXTRA_CLEAN = unit/build
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Objects know nothing of headers: any header rebuilds them all.
+$(OBJS): $(wildcard src/*.h)
+
+# One program a pure file, no server in it; TAP on standard output.
+UNIT_PURE = $(patsubst unit/test_%.c,%,$(sort $(wildcard unit/test_*.c)))
+UNIT_CFLAGS = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -DFRONTEND -DUSE_ASSERT_CHECKING=1 -Werror \
+	$(PG_CFLAGS) -I$(srcdir) -I$(includedir_server) -I$(includedir_internal)
+
+unit/build/%: unit/test_%.c src/%.c unit/tap.h $(wildcard src/*.h)
+	@$(MKDIR_P) unit/build
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(srcdir)/src/$*.c -lm
+
+unit: $(addprefix unit/build/,$(UNIT_PURE))
+	$(PROVE) --exec '' $^
+
+.PHONY: unit
