@@ -5,7 +5,8 @@
  *
  * A pure file.  Two rings hold a point every ten seconds for an hour and
  * every five minutes for a day.  A point is the worst that was seen in its
- * time: a peak between two looks of a person must not vanish.
+ * time: a peak between two looks of a person must not vanish.  Time in which
+ * nothing was noted takes no points, so what was before may be older.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -29,7 +30,7 @@
 typedef struct RwChartPoint
 {
 	uint64		bytes;			/* byte lag, or RW_CHART_NO_BYTES */
-	uint32		at;				/* RwTime in whole seconds, start of the step */
+	uint32		at;				/* start of the step: RwTime in whole seconds */
 	uint32		lag:28,			/* time lag in 10 ms, or RW_CHART_NO_LAG */
 				state:4;		/* the caller's: the latest of the step */
 } RwChartPoint;
@@ -61,8 +62,8 @@ extern void rw_chart_add(RwChart *chart, RwTime now, uint64 bytes, int64 lag,
 
 /*
  * The points from `since` on, oldest first, coarse ones only for the time
- * that no fine one covers.  `out` has room for RW_CHART_MAX_POINTS; returns
- * how many there are.
+ * that no fine one covers.  The step in which `since` lies is the first.
+ * `out` has room for RW_CHART_MAX_POINTS; returns how many there are.
  */
 extern int	rw_chart_read(const RwChart *chart, RwTime since,
 						  RwChartPoint *out);

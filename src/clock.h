@@ -18,10 +18,10 @@
 
 #include <time.h>
 
-/* Microseconds since some moment before the server started; 0 is "never". */
+/* Microseconds since some moment long before the server started. */
 typedef int64 RwTime;
 
-#define RW_NEVER		((RwTime) 0)
+#define RW_NEVER		((RwTime) 0)	/* no moment */
 #define RW_MS			INT64CONST(1000)
 #define RW_SECOND		INT64CONST(1000000)
 #define RW_MINUTE		(60 * RW_SECOND)
@@ -38,13 +38,20 @@ typedef int64 RwTime;
 #define RW_CLOCK_ID		CLOCK_MONOTONIC
 #endif
 
+/*
+ * What was before the machine booted must have a time too: the axis begins
+ * this long before.
+ */
+#define RW_CLOCK_ORIGIN		(1000 * RW_DAY)
+
 static inline RwTime
 rw_clock_now(void)
 {
 	struct timespec ts;
 
 	clock_gettime(RW_CLOCK_ID, &ts);
-	return (RwTime) ts.tv_sec * RW_SECOND + ts.tv_nsec / 1000 + 1;
+	return RW_CLOCK_ORIGIN + (RwTime) ts.tv_sec * RW_SECOND +
+		ts.tv_nsec / 1000;
 }
 
 #endif							/* RW_CLOCK_H */

@@ -47,7 +47,10 @@
 /* Places in the array: 24 bytes each, 384 kB. */
 #define RW_HISTORY_POINTS			16384
 
-/* Younger points are never thinned, unless the array could not hold them. */
+/*
+ * Younger points are never thinned, unless they would take more than half of
+ * the array; then this time is halved until they do not.
+ */
 #define RW_HISTORY_FULL_RESOLUTION	RW_MINUTE
 
 /* Older points are forgotten when room is made. */
@@ -73,7 +76,13 @@ typedef struct RwHistory
 	RwPoint		points[RW_HISTORY_POINTS];	/* oldest first */
 } RwHistory;
 
-/* The history as a reader sees it: what was recorded, and what he sees now. */
+/*
+ * The history as a reader sees it: what was recorded, and what he sees now.
+ * The horizon may be below the newest point: a standby that has restarted
+ * has not received everything again, and a base backup brings a history from
+ * elsewhere.  Points beyond it still date what is at or below it.  No answer
+ * is later than `now`.
+ */
 typedef struct RwHistoryView
 {
 	const RwHistory *history;
@@ -84,7 +93,7 @@ typedef struct RwHistoryView
 typedef enum RwFound
 {
 	RW_FOUND,					/* the time is known */
-	RW_FOUND_OLDER,				/* before the history begins: *at is its start */
+	RW_FOUND_OLDER,				/* before the history begins; *at: its start */
 	RW_FOUND_NOTHING			/* not there yet, or there is no history */
 } RwFound;
 
@@ -99,7 +108,10 @@ extern void rw_history_init(RwHistory *h);
  */
 extern void rw_history_add(RwHistory *h, uint64 lsn, RwTime now);
 
-/* Forget what is beyond `lsn`: timelines parted there. */
+/*
+ * Forget what is beyond `lsn`: timelines parted there.  What is at or below
+ * keeps its times, `lsn` itself included.
+ */
 extern void rw_history_cut(RwHistory *h, uint64 lsn);
 
 /* Make room, as the full policy says; the newest point always stays. */
@@ -114,14 +126,16 @@ extern RwFound rw_history_reached(const RwHistoryView *view, uint64 lsn,
 
 /*
  * When did the byte after `lsn` appear?  RW_FOUND_NOTHING when it has not,
- * that is, at and beyond the horizon.
+ * that is, at and beyond the horizon.  Between two points the time is
+ * interpolated, but is at least half the pause (of RW_IDLE_INTERVAL, or what
+ * lies between the two if that is shorter) after the first of them.
  */
 extern RwFound rw_history_appeared(const RwHistoryView *view, uint64 lsn,
 								   RwTime *at);
 
 /*
  * Where was the end of WAL at the moment `at`?  0 before the history's start
- * and after `now`.
+ * and after `now`; never beyond the horizon.
  */
 extern uint64 rw_history_lsn_at(const RwHistoryView *view, RwTime at);
 
@@ -130,8 +144,9 @@ extern uint64 rw_history_lsn_at(const RwHistoryView *view, RwTime at);
  * RwTime + wall_offset.  Export writes all points to `out`, which has
  * room for RW_HISTORY_POINTS, and returns their number.  Import takes them
  * into an empty history, and keeps their ages even if the wall clock has been
- * set back below them in the meantime; it returns false, and leaves the
- * history empty, if they break the invariant or are too many.
+ * set back below them in the meantime: the newest then counts as seen just
+ * now.  It returns false, and leaves the history empty, if they break the
+ * invariant, have times that no clock shows, or are too many.
  */
 extern int	rw_history_export(const RwHistory *h, int64 wall_offset,
 							  RwPoint *out);

@@ -4,8 +4,8 @@
  *	  How fast an LSN has been moving, and what follows from it.
  *
  * A pure file.  An RwRate remembers where an LSN was every five seconds of
- * the last minute; the rate is what it moved between the oldest of these
- * and now.
+ * the last minute, and where it was last; the rate is what it moved between
+ * the oldest of these and now.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -22,6 +22,9 @@
 /* Under this much observation there is no rate yet. */
 #define RW_RATE_MIN_TIME	(1 * RW_SECOND)
 
+/* What takes longer than a century never happens. */
+#define RW_RATE_FOR_EVER	(36525 * RW_DAY)
+
 typedef struct RwRate
 {
 	int32		npoints;
@@ -37,11 +40,14 @@ extern void rw_rate_init(RwRate *rate);
 
 /*
  * Note where the LSN is now; 0 is passed over, and a step backwards starts
- * anew.
+ * anew.  A `now` before the newest point counts as that point's.
  */
 extern void rw_rate_add(RwRate *rate, uint64 lsn, RwTime now);
 
-/* Bytes a second over the last minute at most; negative: not known yet. */
+/*
+ * Bytes a second over the last minute at most; negative: not known yet, or
+ * `lsn` is behind what was noted.
+ */
 extern double rw_rate(const RwRate *rate, uint64 lsn, RwTime now);
 
 /*

@@ -23,7 +23,8 @@
  * connected, each in its own place, and are never known: nobody could say
  * which of them is missing.  A name is no longer shared once it has been
  * connected only once for known_after.  When the dead connection of a known
- * replica ends, the new one inherits being known.
+ * replica ends, the new one inherits being known and moves to its place.
+ * Nobody is told of that: the replica was there all the time.
  *
  * When the table is full, the replica that has been gone longest makes room;
  * if all are connected, a further one is not followed.
@@ -35,7 +36,6 @@
 #ifndef RW_REPLICAS_H
 #define RW_REPLICAS_H
 
-#include "src/chart.h"
 #include "src/clock.h"
 #include "src/rates.h"
 
@@ -83,9 +83,12 @@ typedef struct RwReplica
 	RwTime		replay_moved_at;	/* when replay last rose, or connected_at */
 	RwTime		last_seen;		/* when it last replied, else connected */
 	RwTime		gone_at;		/* RW_NEVER while connected */
-	RwTime		alone_since;	/* name connected only once since */
-	RwRate		replay_rate;
-	RwChart		chart;
+	RwTime		alone_since;	/* name connected only once since; RW_NEVER
+								 * while it is connected more than once */
+	RwRate		replay_rate;	/* of this connection */
+	uint32		generation;		/* another number for each replica that is
+								 * given this place, never 0 in use: what is
+								 * kept beside the table starts anew then */
 } RwReplica;
 
 typedef enum RwReplicaEventType
@@ -117,7 +120,9 @@ typedef struct RwReplicaEvents
  * Bring the table of `size` places up to date with the `nseen` receivers
  * connected now; sets each one's place.  known_after and forget_after in
  * microseconds; forget_after 0: never.  A gone replica that had a slot is not
- * forgotten by age: see rw_replicas_slot_dropped.  Clears *events first.
+ * forgotten by age: see rw_replicas_slot_dropped.  Clears *events first.  A
+ * replica that has reconnected since the last round is told of as gone and as
+ * back.
  */
 extern void rw_replicas_update(RwReplica *table, int size,
 							   RwSeen *seen, int nseen, RwTime now,
@@ -145,7 +150,10 @@ extern void rw_replicas_slot_dropped(RwReplica *table, int size,
  */
 extern bool rw_replicas_forget(RwReplica *table, int size, const char *name);
 
-/* Forget all: another role, another cluster. */
+/*
+ * Forget all: another role, another cluster.  The memory of a table's first
+ * use is to be zero.
+ */
 extern void rw_replicas_init(RwReplica *table, int size);
 
 #endif							/* RW_REPLICAS_H */

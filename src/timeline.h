@@ -4,8 +4,8 @@
  *	  Where timelines part.
  *
  * rw_timeline_parse and rw_timeline_fork are pure.  They work on the text of
- * a timeline history file (pg_wal/0000000N.history): a line for each ancestor,
- * oldest first, with its number and the LSN at which it was left.
+ * a timeline history file (pg_wal/0000000N.history): a line for each
+ * ancestor, oldest first, with its number and the LSN at which it was left.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -32,13 +32,15 @@ typedef struct RwTimeline
 
 /*
  * Read the `len` bytes of text of timeline `tli`'s history file; timeline 1
- * has none, which is len 0.  Empty lines and lines that start with # count for
- * nothing, as in the server's own reader.  False if it is malformed: a line
- * without number and LSN, numbers that do not rise or reach tli, LSNs that
- * fall, too many lines.
+ * has none, which is len 0.  Empty lines and lines that start with # count
+ * for nothing, as in the server's own reader.  False, and nothing in
+ * *timeline, if it is malformed: a line without number and LSN, numbers that
+ * do not rise or reach tli, LSNs that fall, too many lines, or no ancestor of
+ * a timeline other than 1 (a file that was cut off; the server writes none
+ * such).
  */
 extern bool rw_timeline_parse(RwTimeline *timeline, uint32 tli,
-							  const char *text, size_t len);
+							  const char *contents, size_t len);
 
 /*
  * Is `tli` this timeline or an ancestor of it?  If so, *end is where it was
@@ -49,7 +51,8 @@ extern bool rw_timeline_find(const RwTimeline *timeline, uint32 tli,
 
 /*
  * The LSN up to which two timelines are the same WAL; PG_UINT64_MAX if one is
- * the other, 0 if they share nothing.
+ * the other, 0 if they share nothing.  Equal numbers that were left at
+ * different LSNs, or have different ancestors, part there.
  */
 extern uint64 rw_timeline_fork(const RwTimeline *a, const RwTimeline *b);
 

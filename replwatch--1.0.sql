@@ -1,0 +1,184 @@
+/* replwatch--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION replwatch" to load this file. \quit
+
+--
+-- The present
+--
+CREATE FUNCTION replwatch_status(
+	OUT name text,
+	OUT link text,
+	OUT kind text,
+	OUT state text,
+	OUT health text,
+	OUT reason_code text,
+	OUT reason text,
+	OUT lag_bytes bigint,
+	OUT lag interval,
+	OUT lag_bound text,
+	OUT catchup interval,
+	OUT last_seen timestamptz,
+	OUT sent_lsn pg_lsn,
+	OUT write_lsn pg_lsn,
+	OUT flush_lsn pg_lsn,
+	OUT replay_lsn pg_lsn,
+	OUT write_lag interval,
+	OUT flush_lag interval,
+	OUT replay_lag interval,
+	OUT sync_priority integer,
+	OUT sync_state text,
+	OUT reply_time timestamptz,
+	OUT pid integer,
+	OUT usesysid oid,
+	OUT usename name,
+	OUT application_name text,
+	OUT client_addr inet,
+	OUT client_hostname text,
+	OUT client_port integer,
+	OUT backend_start timestamptz,
+	OUT backend_xmin xid,
+	OUT slot_name name,
+	OUT database name,
+	OUT slot_synced boolean,
+	OUT restart_lsn pg_lsn,
+	OUT confirmed_flush_lsn pg_lsn,
+	OUT wal_status text,
+	OUT safe_wal_size bigint,
+	OUT retained_bytes bigint,
+	OUT slot_time_left interval,
+	OUT slot_xmin_age integer,
+	OUT inactive_since timestamptz,
+	OUT invalidation_reason text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'replwatch_status'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+
+COMMENT ON FUNCTION replwatch_status() IS
+'replication links of this server: standbys and subscribers connected, slots that nobody uses, known replicas that are gone, and on a standby its own link upstream; lag is how stale a read on the replica can be, NULL if unknown';
+
+CREATE FUNCTION replwatch_node(
+	OUT role text,
+	OUT system_identifier bigint,
+	OUT timeline integer,
+	OUT horizon pg_lsn,
+	OUT wal_rate double precision,
+	OUT upstream_host text,
+	OUT upstream_port integer,
+	OUT receiver_state text,
+	OUT last_message timestamptz,
+	OUT replay_state text,
+	OUT apply_delay interval,
+	OUT replay_blocked_by integer[],
+	OUT sync_wanted integer,
+	OUT sync_connected integer,
+	OUT commits_waiting integer,
+	OUT worker_state text,
+	OUT worker_pid integer,
+	OUT last_sample timestamptz,
+	OUT history_start timestamptz,
+	OUT waiters integer,
+	OUT version text
+)
+RETURNS record
+AS 'MODULE_PATHNAME', 'replwatch_node'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION replwatch_node() IS
+'this server in replication: its role, the newest WAL that it can send, its upstream server, what replay is doing, synchronous standbys, and the sampling worker; wal_rate in bytes a second over the last minute';
+
+--
+-- The past
+--
+CREATE FUNCTION replwatch_lsn_time(lsn pg_lsn)
+RETURNS timestamptz
+AS 'MODULE_PATHNAME', 'replwatch_lsn_time'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION replwatch_lsn_time(pg_lsn) IS
+'when the end of WAL reached this LSN on this server; NULL outside the recorded history';
+
+CREATE FUNCTION replwatch_time_lsn(at timestamptz)
+RETURNS pg_lsn
+AS 'MODULE_PATHNAME', 'replwatch_time_lsn'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION replwatch_time_lsn(timestamptz) IS
+'where the end of WAL was on this server at this time; NULL outside the recorded history';
+
+CREATE FUNCTION replwatch_history(
+	name text DEFAULT NULL,
+	since interval DEFAULT '1 hour',
+	OUT at timestamptz,
+	OUT name text,
+	OUT lag_bytes bigint,
+	OUT lag interval,
+	OUT state text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'replwatch_history'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 360;
+
+COMMENT ON FUNCTION replwatch_history(text, interval) IS
+'course of the lag of one replica, or of all if name is NULL: the worst of every ten seconds for an hour, of every five minutes for a day';
+
+CREATE FUNCTION replwatch_trend(name text, link text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'replwatch_trend'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION replwatch_trend(text, text) IS
+'the last five minutes of a link''s lag, a character every ten seconds, the worst of them full height: block characters where server and client use UTF8, else digits; used by the view replwatch_lag';
+
+CREATE FUNCTION replwatch_forget(name text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'replwatch_forget'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION replwatch_forget(text) IS
+'forget a replica that was removed on purpose; true if it was known';
+
+--
+-- Views for people
+--
+CREATE VIEW replwatch_lag AS
+	SELECT s.name, s.link, s.state, s.health, s.lag_bytes, s.lag, s.catchup,
+		   s.reason, replwatch_trend(s.name, s.link) AS trend
+	FROM replwatch_status() s;
+
+COMMENT ON VIEW replwatch_lag IS
+'how far each replica is behind, why, and how that has been going';
+
+CREATE VIEW replwatch_slots AS
+	SELECT s.slot_name, s.kind, s.database, s.state, s.wal_status,
+		   s.retained_bytes, s.slot_time_left, s.inactive_since,
+		   s.slot_xmin_age, s.invalidation_reason
+	FROM replwatch_status() s
+	WHERE s.slot_name IS NOT NULL
+	ORDER BY s.slot_name;
+
+COMMENT ON VIEW replwatch_slots IS
+'what each replication slot keeps back, and for how long it still can';
+
+--
+-- Privileges: nothing is for everybody; monitoring roles may look
+--
+REVOKE ALL ON FUNCTION replwatch_status() FROM PUBLIC;
+REVOKE ALL ON FUNCTION replwatch_node() FROM PUBLIC;
+REVOKE ALL ON FUNCTION replwatch_lsn_time(pg_lsn) FROM PUBLIC;
+REVOKE ALL ON FUNCTION replwatch_time_lsn(timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION replwatch_history(text, interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION replwatch_trend(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION replwatch_forget(text) FROM PUBLIC;
+REVOKE ALL ON replwatch_lag FROM PUBLIC;
+REVOKE ALL ON replwatch_slots FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION replwatch_status() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION replwatch_node() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION replwatch_lsn_time(pg_lsn) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION replwatch_time_lsn(timestamptz) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION replwatch_history(text, interval) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION replwatch_trend(text, text) TO pg_monitor;
+GRANT SELECT ON replwatch_lag TO pg_monitor;
+GRANT SELECT ON replwatch_slots TO pg_monitor;

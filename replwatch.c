@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * replwatch.c
+ *	  Watches over streaming replication from inside the server.
+ *
+ * This file only starts the rooms; each explains itself in its header under
+ * src/.  Calls go from right to left only:
+ *
+ *	compat, clock | lsntime rates chart replicas timeline conninfo (pure) |
+ *	settings | shared | observe | lag | tend store persist | status past |
+ *	sample worker | this file
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "src/compat.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/tend.h"
+#include "src/worker.h"
+
+RW_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+/*
+ * Without shared_preload_libraries the functions still work as far as they
+ * can (status, node) or say what is missing.
+ */
+void
+_PG_init(void)
+{
+	rw_settings_init();
+
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+
+	rw_shared_init();
+	rw_tend_init();
+	rw_worker_init();
+}

@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  What differs between PostgreSQL 15 and 19, in one place.
+ *
+ * No other file of the project looks at PG_VERSION_NUM.  Each difference is
+ * an inline function or macro of ours that says what is wanted, with one body
+ * a release.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_COMPAT_H
+#define RW_COMPAT_H
+
+#include "fmgr.h"
+#include "replication/slot.h"
+#include "replication/walreceiver.h"
+#include "replication/walsender.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/backend_status.h"
+#include "utils/wait_event.h"
+#if PG_VERSION_NUM < 160000
+#include "storage/sinvaladt.h"
+#endif
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
+#error "replwatch supports PostgreSQL 15 to 19"
+#endif
+
+/* How the server prints an LSN: 19 pads the lower half. */
+#if PG_VERSION_NUM >= 190000
+#define RW_LSN_FORMAT "%X/%08X"
+#else
+#define RW_LSN_FORMAT "%X/%X"
+#endif
+
+/* 18 shows a module's name and version in pg_get_loaded_modules(). */
+#if PG_VERSION_NUM >= 180000
+#define RW_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "replwatch", .version = REPLWATCH_VERSION)
+#else
+#define RW_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* Entry i, from 1, of this process's copy of the backend status array. */
+static inline LocalPgBackendStatus *
+rw_backend_status(int i)
+{
+#if PG_VERSION_NUM >= 160000
+	return pgstat_get_local_beentry_by_index(i);
+#else
+	return pgstat_fetch_stat_local_beentry(i);
+#endif
+}
+
+/* Wake all walsenders; they look whether there is something to send. */
+static inline void
+rw_wake_walsenders(void)
+{
+#if PG_VERSION_NUM >= 160000
+	WalSndWakeup(true, false);
+#else
+	WalSndWakeup();
+#endif
+}
+
+/* Have the WAL receiver report what has been replayed, if there is one. */
+static inline void
+rw_request_receiver_reply(void)
+{
+#if PG_VERSION_NUM >= 190000
+	WalRcvRequestApplyReply();
+#else
+	WalRcvForceReply();
+#endif
+}
+
+/* Is the receiver on its way to a connection? */
+static inline bool
+rw_receiver_is_connecting(WalRcvState state)
+{
+#if PG_VERSION_NUM >= 190000
+	if (state == WALRCV_CONNECTING)
+		return true;
+#endif
+	return state == WALRCV_STARTING || state == WALRCV_RESTARTING;
+}
+
+/* The process that uses a slot, 0 if none; the slot's spinlock is held. */
+static inline int
+rw_slot_active_pid(const ReplicationSlot *slot)
+{
+#if PG_VERSION_NUM >= 190000
+	if (slot->active_proc == INVALID_PROC_NUMBER)
+		return 0;
+	return GetPGProcByNumber(slot->active_proc)->pid;
+#else
+	return slot->active_pid;
+#endif
+}
+
+/* Why a slot was invalidated, in core's words; NULL if it was not. */
+static inline const char *
+rw_slot_invalidation(const ReplicationSlot *slot)
+{
+#if PG_VERSION_NUM >= 160000
+	switch (slot->data.invalidated)
+	{
+		case RS_INVAL_NONE:
+			return NULL;
+		case RS_INVAL_WAL_REMOVED:
+			return "wal_removed";
+		case RS_INVAL_HORIZON:
+			return "rows_removed";
+		case RS_INVAL_WAL_LEVEL:
+			return "wal_level_insufficient";
+#if PG_VERSION_NUM >= 180000
+		case RS_INVAL_IDLE_TIMEOUT:
+			return "idle_timeout";
+#endif
+	}
+	return "unknown";
+#else
+	/* 15 knows one cause, and tells it by these two together. */
+	if (XLogRecPtrIsInvalid(slot->data.restart_lsn) &&
+		!XLogRecPtrIsInvalid(slot->data.invalidated_at))
+		return "wal_removed";
+	return NULL;
+#endif
+}
+
+/* Is this slot kept in step with the primary's by core's slot sync? */
+static inline bool
+rw_slot_synced(const ReplicationSlot *slot)
+{
+#if PG_VERSION_NUM >= 170000
+	return slot->data.synced;
+#else
+	return false;
+#endif
+}
+
+/* Does core know synced slots at all? */
+#if PG_VERSION_NUM >= 170000
+#define RW_SERVER_SYNCS_SLOTS	true
+#else
+#define RW_SERVER_SYNCS_SLOTS	false
+#endif
+
+/* Since when a slot is unused, as core has it; 0 if it does not say. */
+static inline TimestampTz
+rw_slot_inactive_since(const ReplicationSlot *slot)
+{
+#if PG_VERSION_NUM >= 170000
+	return slot->inactive_since;
+#else
+	return 0;
+#endif
+}
+
+/* The process that runs a virtual transaction, or NULL if it has gone. */
+static inline PGPROC *
+rw_vxid_proc(VirtualTransactionId vxid)
+{
+#if PG_VERSION_NUM >= 170000
+	return ProcNumberGetProc(vxid.procNumber);
+#else
+	return BackendIdGetProc(vxid.backendId);
+#endif
+}
+
+/* The name under which a process of ours sleeps, from 17 on. */
+static inline uint32
+rw_wait_event(const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	return WaitEventExtensionNew(name);
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+#endif							/* RW_COMPAT_H */

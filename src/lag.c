@@ -1,0 +1,635 @@
+/*-------------------------------------------------------------------------
+ *
+ * lag.c
+ *	  From facts and history to one row for each replication link.
+ *
+ * Works in three steps.  First the rows are made: a row a walsender, a row a
+ * slot that nobody uses, a row a known replica that is gone, and on a standby
+ * one for its own link.  Each gets a position.  Then, in one go under the
+ * history's lock, each position is turned into a time lag.  Last come the
+ * reasons, which need the lag.
+ *
+ * The receiving end's rules are in lag_upstream.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "replication/slot.h"
+#include "replication/walsender.h"
+#include "utils/timestamp.h"
+
+#include "src/lag.h"
+#include "src/lag_upstream.h"
+#include "src/settings.h"
+
+/* Figures older than this are no longer called exact. */
+#define REPLY_AGE_EXACT		(1 * RW_SECOND)
+
+/* A reply that was asked for and is this late is missed. */
+#define REPLY_AGE_SILENT	(3 * RW_SECOND)
+
+/* Replay that does not move for this long stands still. */
+#define REPLAY_AGE_STUCK	(3 * RW_SECOND)
+
+/* Without a sample for this long the history has a hole up to now. */
+#define SAMPLE_AGE_MAX		(3 * RW_SECOND)
+
+static const char *const state_names[] = {
+	[RW_STATE_STARTUP] = "startup",
+	[RW_STATE_CATCHUP] = "catchup",
+	[RW_STATE_STREAMING] = "streaming",
+	[RW_STATE_BACKUP] = "backup",
+	[RW_STATE_STOPPING] = "stopping",
+	[RW_STATE_INACTIVE] = "inactive",
+	[RW_STATE_MISSING] = "missing",
+	[RW_STATE_LOST] = "lost",
+	[RW_STATE_CONNECTING] = "connecting",
+	[RW_STATE_WAITING] = "waiting",
+	[RW_STATE_ARCHIVE] = "archive",
+	[RW_STATE_DISCONNECTED] = "disconnected",
+};
+
+static const char *const reason_names[] = {
+	[RW_REASON_NONE] = NULL,
+	[RW_REASON_NOT_PRELOADED] = "not_preloaded",
+	[RW_REASON_SILENT] = "silent",
+	[RW_REASON_SENDER_BEHIND] = "sender_behind",
+	[RW_REASON_FLUSH_BEHIND] = "flush_behind",
+	[RW_REASON_REPLAY_STUCK] = "replay_stuck",
+	[RW_REASON_GONE] = "gone",
+	[RW_REASON_SLOT_LOST] = "slot_lost",
+	[RW_REASON_SHARED_NAME] = "shared_name",
+	[RW_REASON_REPLAY_BEHIND] = "replay_behind",
+	[RW_REASON_PAUSED] = "paused",
+	[RW_REASON_APPLY_DELAY] = "apply_delay",
+	[RW_REASON_CONFLICT] = "conflict",
+	[RW_REASON_RECEIVER_DOWN] = "receiver_down",
+	[RW_REASON_UPSTREAM_SILENT] = "upstream_silent",
+	[RW_REASON_FROM_ARCHIVE] = "from_archive",
+};
+
+static const char *const bound_names[] = {
+	[RW_BOUND_EXACT] = "exact",
+	[RW_BOUND_AT_LEAST] = "at least",
+	[RW_BOUND_AT_MOST] = "at most",
+};
+
+StaticAssertDecl(lengthof(state_names) == RW_STATE_DISCONNECTED + 1,
+				 "every state has a name");
+StaticAssertDecl(lengthof(state_names) <= 16,
+				 "a chart keeps states in four bits");
+StaticAssertDecl(lengthof(reason_names) == RW_REASON_FROM_ARCHIVE + 1,
+				 "every reason has a name");
+
+const char *
+rw_link_state_name(RwLinkState state)
+{
+	return state_names[state];
+}
+
+const char *
+rw_reason_name(RwReason reason)
+{
+	return reason_names[reason];
+}
+
+const char *
+rw_bound_name(RwBound bound)
+{
+	return bound_names[bound];
+}
+
+TimestampTz
+rw_wall_time(const RwFacts *facts, RwTime at)
+{
+	return at == RW_NEVER ? 0 : facts->wall - (facts->now - at);
+}
+
+void
+rw_give_reason(RwLink *link, RwReason reason, const char *text,...)
+{
+	va_list		args;
+
+	link->reason = reason;
+	va_start(args, text);
+	vsnprintf(link->reason_text, RW_REASON_LEN, text, args);
+	va_end(args);
+}
+
+const char *
+rw_duration(char *buffer, int64 duration)
+{
+	int64		seconds = Max(duration, 0) / RW_SECOND;
+
+	if (seconds < 120)
+		snprintf(buffer, RW_DURATION_LEN, "%d s", (int) seconds);
+	else
+		snprintf(buffer, RW_DURATION_LEN, INT64_FORMAT ":%02d:%02d",
+				 seconds / 3600, (int) (seconds / 60 % 60),
+				 (int) (seconds % 60));
+	return buffer;
+}
+
+RwPublished *
+rw_published(const RwFacts *facts)
+{
+	RwPublished *published;
+	RwHistory  *history;
+
+	if (rw_shared == NULL)
+		return NULL;
+
+	published = palloc0(sizeof(RwPublished));
+	published->replicas = palloc(rw_max_replicas * sizeof(RwReplica));
+	published->slot_notes = palloc(Max(max_replication_slots, 1) *
+								   sizeof(RwSlotNote));
+
+	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	published->last_sample = rw_shared->last_sample;
+	published->wal_rate = rw_rate(&rw_shared->wal_rate, facts->horizon,
+								  facts->now);
+	published->upstream = rw_shared->upstream;
+	memcpy(published->replicas, rw_replicas,
+		   rw_max_replicas * sizeof(RwReplica));
+	memcpy(published->slot_notes, rw_slot_notes,
+		   max_replication_slots * sizeof(RwSlotNote));
+	LWLockRelease(rw_shared->state_lock);
+
+	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
+	history = &rw_shared->history;
+	if (history->npoints > 0)
+		published->history_start = history->points[0].first;
+	LWLockRelease(rw_shared->history_lock);
+
+	return published;
+}
+
+static RwLinkState
+sender_state(WalSndState state)
+{
+	switch (state)
+	{
+		case WALSNDSTATE_STARTUP:
+			return RW_STATE_STARTUP;
+		case WALSNDSTATE_BACKUP:
+			return RW_STATE_BACKUP;
+		case WALSNDSTATE_CATCHUP:
+			return RW_STATE_CATCHUP;
+		case WALSNDSTATE_STREAMING:
+			return RW_STATE_STREAMING;
+		case WALSNDSTATE_STOPPING:
+			return RW_STATE_STOPPING;
+	}
+	return RW_STATE_STARTUP;
+}
+
+static const RwSlotNote *
+find_slot_note(const RwPublished *published, const RwSlotFacts *slot)
+{
+	const RwSlotNote *note;
+
+	if (published == NULL)
+		return NULL;
+	note = &published->slot_notes[slot->number];
+	return strcmp(note->name, slot->name) == 0 ? note : NULL;
+}
+
+/* What a slot keeps, and for how long it still can. */
+static void
+add_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
+		 const RwPublished *published)
+{
+	const RwSlotNote *note = find_slot_note(published, slot);
+
+	link->slot = slot;
+	link->logical = slot->logical;
+
+	if (slot->wal_status == RW_WAL_LOST)
+	{
+		if (note && note->restart_lsn != InvalidXLogRecPtr)
+			link->retained_bytes = note->retained;
+	}
+	else if (slot->restart_lsn != InvalidXLogRecPtr)
+		link->retained_bytes = facts->horizon > slot->restart_lsn ?
+			facts->horizon - slot->restart_lsn : 0;
+
+	if (slot->limited && published)
+		link->slot_time_left = rw_time_left(slot->safe_wal_size,
+											published->wal_rate);
+	if (slot->active_pid == 0)
+	{
+		link->inactive_since = slot->inactive_since;
+		if (link->inactive_since == 0 && note)
+			link->inactive_since = rw_wall_time(facts, note->inactive_since);
+	}
+}
+
+static RwLink *
+add_link(RwLinks *links, const char *name, RwLinkState state)
+{
+	RwLink	   *link = &links->links[links->nlinks++];
+
+	memset(link, 0, sizeof(RwLink));
+	strlcpy(link->name, name, RW_NAME_LEN);
+	link->state = state;
+	link->lag_bytes = -1;
+	link->lag = -1;
+	link->catchup = -1;
+	link->retained_bytes = -1;
+	link->slot_time_left = -1;
+	return link;
+}
+
+static void
+add_sender(RwLinks *links, const RwFacts *facts, const RwSenderFacts *sender)
+{
+	RwPublished *published = links->published;
+	RwLink	   *link = add_link(links, sender->name,
+								sender_state(sender->state));
+
+	link->sender = sender;
+	link->sent = sender->sent;
+	link->write = sender->write;
+	link->flush = sender->flush;
+	link->replay = sender->replay;
+	link->last_seen = facts->now;
+	if (sender->slot >= 0)
+		add_slot(link, &facts->slots[sender->slot], facts, published);
+	if (published && sender->replica)
+		link->replica = rw_replicas_find_pid(published->replicas,
+											 rw_max_replicas, sender->pid);
+
+	/*
+	 * A receiver that never replays, such as pg_receivewal, is as far as it
+	 * has taken the WAL.  One that has come back and not replied yet is where
+	 * it was when it went.
+	 */
+	if (sender->replay != InvalidXLogRecPtr)
+		link->position = sender->replay;
+	else if (link->replica && link->replica->replay != InvalidXLogRecPtr)
+		link->position = link->replica->replay;
+	else if (link->logical && sender->flush != InvalidXLogRecPtr)
+		link->position = sender->flush;
+	else if (link->logical)
+		link->position = link->slot->confirmed_flush;
+	else
+		link->position = sender->write;
+
+	/*
+	 * last_seen is when it last replied.  A reply newer than the worker's
+	 * last sample came just now.
+	 */
+	if (link->replica && link->replica->reply_time == sender->reply_time)
+		link->last_seen = link->replica->last_seen;
+}
+
+static void
+add_unused_slot(RwLinks *links, const RwFacts *facts, const RwSlotFacts *slot)
+{
+	RwPublished *published = links->published;
+	RwLink	   *link = add_link(links, slot->name,
+								slot->wal_status == RW_WAL_LOST ?
+								RW_STATE_LOST : RW_STATE_INACTIVE);
+
+	add_slot(link, slot, facts, published);
+	if (published)
+		link->replica = rw_replicas_find_gone(published->replicas,
+											  rw_max_replicas, slot->name);
+	if (link->replica)
+	{
+		link->position = link->replica->replay;
+		link->sent = link->replica->sent;
+		link->write = link->replica->write;
+		link->flush = link->replica->flush;
+		link->replay = link->replica->replay;
+		link->last_seen = link->replica->last_seen;
+	}
+	if (link->position == InvalidXLogRecPtr)
+		link->position = slot->confirmed_flush;
+	if (link->position == InvalidXLogRecPtr)
+	{
+		/* What it has replayed can only be older than what it still needs. */
+		link->bound = RW_BOUND_AT_LEAST;
+		link->position = slot->restart_lsn;
+	}
+	if (link->position == InvalidXLogRecPtr)
+	{
+		const RwSlotNote *note = find_slot_note(published, slot);
+
+		if (note)
+			link->position = note->restart_lsn;
+	}
+}
+
+static void
+add_gone(RwLinks *links, const RwReplica *replica)
+{
+	RwLink	   *link = add_link(links, replica->name, RW_STATE_MISSING);
+
+	link->replica = replica;
+	link->logical = replica->logical;
+	link->position = replica->replay;
+	link->sent = replica->sent;
+	link->write = replica->write;
+	link->flush = replica->flush;
+	link->replay = replica->replay;
+	link->last_seen = replica->last_seen;
+	if (link->position == InvalidXLogRecPtr)
+		link->position = replica->flush;
+}
+
+static void
+add_rows(RwFacts *facts, RwLinks *links)
+{
+	RwPublished *published = links->published;
+	int			i;
+	int			j;
+
+	links->links = palloc((1 + facts->nsenders + facts->nslots +
+						   (published ? rw_max_replicas : 0)) * sizeof(RwLink));
+
+	if (facts->in_recovery && !facts->crash_recovery)
+	{
+		RwLink	   *link = add_link(links, facts->receiver.name,
+									rw_upstream_state(&facts->receiver));
+
+		rw_upstream_fill(link, facts, published);
+	}
+
+	for (i = 0; i < facts->nsenders; i++)
+		add_sender(links, facts, &facts->senders[i]);
+
+	for (i = 0; i < facts->nslots; i++)
+	{
+		if (facts->slots[i].sender < 0)
+			add_unused_slot(links, facts, &facts->slots[i]);
+	}
+
+	for (i = 0; published && i < rw_max_replicas; i++)
+	{
+		RwReplica  *replica = &published->replicas[i];
+		bool		shown = false;
+
+		if (!replica->used || replica->connected || !replica->known)
+			continue;
+		/* It may have come back since the last sample. */
+		for (j = 0; j < links->nlinks && !shown; j++)
+			shown = !links->links[j].upstream &&
+				strcmp(links->links[j].name, replica->name) == 0;
+		if (!shown)
+			add_gone(links, replica);
+	}
+}
+
+/* The age of the figures that a connected receiver reported; -1 unknown. */
+static int64
+reply_age(const RwLink *link, const RwFacts *facts)
+{
+	if (link->replica == NULL || link->sender->reply_time == 0)
+		return -1;
+	return facts->now - link->last_seen;
+}
+
+/*
+ * Turn the positions into lags.  Under the history's lock: nothing here
+ * allocates or calls out.
+ */
+static void
+measure(const RwFacts *facts, RwLinks *links)
+{
+	RwHistoryView view;
+	const RwHistory *h;
+	bool		hole;
+	int			i;
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		RwLink	   *link = &links->links[i];
+
+		if (link->position != InvalidXLogRecPtr)
+			link->lag_bytes = facts->horizon > link->position ?
+				facts->horizon - link->position : 0;
+	}
+	if (links->published == NULL)
+		return;
+
+	view.history = h = &rw_shared->history;
+	view.horizon = facts->horizon;
+	view.now = facts->now;
+
+	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
+	hole = h->npoints > 0 &&
+		facts->now - h->points[h->npoints - 1].last > SAMPLE_AGE_MAX;
+	for (i = 0; i < links->nlinks; i++)
+	{
+		RwLink	   *link = &links->links[i];
+		RwTime		at;
+
+		if (link->lag_bytes < 0)
+			continue;
+		if (link->lag_bytes == 0)
+		{
+			link->lag = 0;
+			link->bound = RW_BOUND_EXACT;
+			continue;
+		}
+		switch (rw_history_appeared(&view, link->position, &at))
+		{
+			case RW_FOUND:
+				if (hole && link->position >= h->points[h->npoints - 1].lsn)
+				{
+					at = h->points[h->npoints - 1].last;
+					link->bound = RW_BOUND_AT_MOST;
+				}
+				link->lag = Max(facts->now - at, 0);
+				break;
+			case RW_FOUND_OLDER:
+				link->lag = Max(facts->now - at, 0);
+				link->bound = RW_BOUND_AT_LEAST;
+				break;
+			case RW_FOUND_NOTHING:
+				break;
+		}
+	}
+	LWLockRelease(rw_shared->history_lock);
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		RwLink	   *link = &links->links[i];
+
+		/* It may have got further since it last told us. */
+		if (link->sender && link->lag > 0 && link->bound == RW_BOUND_EXACT)
+		{
+			int64		age = reply_age(link, facts);
+
+			if (age < 0 || age > REPLY_AGE_EXACT)
+				link->bound = RW_BOUND_AT_MOST;
+		}
+		if (link->upstream)
+			rw_upstream_measure(link, facts, links->published);
+	}
+}
+
+/* After how long without a reply something is wrong. */
+static int64
+silent_after(const RwLink *link)
+{
+	const RwSenderFacts *sender = link->sender;
+
+	/* WAL that arrives is acknowledged at once, a tended link each second. */
+	if (sender->sent > sender->write ||
+		(rw_tend_walsenders && !link->logical &&
+		 sender->state == WALSNDSTATE_STREAMING &&
+		 sender->replay < sender->sent))
+		return REPLY_AGE_SILENT;
+	/* Otherwise a reply is due when core's own ping has asked for it. */
+	return Max(35 * RW_SECOND,
+			   wal_sender_timeout * RW_MS / 2 + 5 * RW_SECOND);
+}
+
+static void
+explain_sender(RwLink *link, const RwFacts *facts)
+{
+	const RwSenderFacts *sender = link->sender;
+	int64		age = reply_age(link, facts);
+	XLogRecPtr	flush = Max(link->flush, link->position);
+	XLogRecPtr	sent = Max(link->sent, flush);
+	int64		to_send = facts->horizon > sent ? facts->horizon - sent : 0;
+	int64		to_flush = sent - flush;
+	int64		to_replay = flush - link->position;
+	int64		still;
+	char		duration[RW_DURATION_LEN];
+
+	if (link->replica && link->replica->shared)
+	{
+		rw_give_reason(link, RW_REASON_SHARED_NAME,
+					   "another replica has the same name; set primary_slot_name or application_name in its primary_conninfo");
+		return;
+	}
+	if (link->lag_bytes <= 0)
+		return;
+
+	still = link->replica ? facts->now - link->replica->replay_moved_at : 0;
+	if (age > silent_after(link))
+		rw_give_reason(link, RW_REASON_SILENT, "no reply for %s",
+					   rw_duration(duration, age));
+	else if (!sender->replica ||
+			 (to_send >= to_flush && to_send >= to_replay))
+		rw_give_reason(link, RW_REASON_SENDER_BEHIND,
+					   "most of what is missing has not been sent yet");
+	else if (to_flush >= to_replay)
+		rw_give_reason(link, RW_REASON_FLUSH_BEHIND,
+					   "most of what is missing has been sent but not flushed");
+	else if (still > REPLAY_AGE_STUCK &&
+			 link->replica->replay == link->position)
+		rw_give_reason(link, RW_REASON_REPLAY_STUCK,
+					   "WAL is flushed there, but replay has not advanced for %s",
+					   rw_duration(duration, still));
+	else
+		rw_give_reason(link, RW_REASON_REPLAY_BEHIND,
+					   "WAL is flushed there, and being replayed");
+}
+
+static void
+explain_gone(RwLink *link, const RwFacts *facts)
+{
+	char		duration[RW_DURATION_LEN];
+
+	if (link->state == RW_STATE_LOST)
+		rw_give_reason(link, RW_REASON_SLOT_LOST,
+					   "slot was invalidated (%s): the replica has to be made anew",
+					   link->slot->invalidation ? link->slot->invalidation :
+					   "wal_removed");
+	else if (link->replica)
+		rw_give_reason(link, RW_REASON_GONE, "not connected for %s",
+					   rw_duration(duration,
+								   facts->now - link->replica->gone_at));
+	else if (link->position == InvalidXLogRecPtr)
+		rw_give_reason(link, RW_REASON_GONE, "slot has never been used");
+	else if (link->lag_bytes > 0)
+	{
+		if (link->inactive_since != 0)
+			rw_give_reason(link, RW_REASON_GONE, "slot not used for %s",
+						   rw_duration(duration,
+									   facts->wall - link->inactive_since));
+		else
+			rw_give_reason(link, RW_REASON_GONE, "slot is not used");
+	}
+}
+
+/* When it will have caught up, or that it won't. */
+static void
+forecast(RwLink *link, const RwFacts *facts, const RwPublished *published)
+{
+	const RwRate *rate;
+	double		speed;
+
+	if (link->lag_bytes <= 0)
+		return;
+	if (link->upstream)
+		rate = &published->upstream.replay_rate;
+	else if (link->sender && link->replica)
+		rate = &link->replica->replay_rate;
+	else
+		return;
+
+	speed = rw_rate(rate, link->position, facts->now);
+	link->catchup = rw_catchup(link->lag_bytes, speed, published->wal_rate);
+	if (link->catchup < 0 && speed >= 0 && published->wal_rate > speed &&
+		link->reason != RW_REASON_NONE)
+		strlcat(link->reason_text, "; falling further behind",
+				RW_REASON_LEN);
+}
+
+/* Upstream first, then by name; equal names by their walsenders' age. */
+static int
+compare_links(const void *a, const void *b)
+{
+	const RwLink *left = a;
+	const RwLink *right = b;
+	int			order;
+
+	if (left->upstream != right->upstream)
+		return left->upstream ? -1 : 1;
+	order = strcmp(left->name, right->name);
+	if (order == 0 && left->sender && right->sender)
+		order = left->sender->pid - right->sender->pid;
+	return order;
+}
+
+void
+rw_links(RwFacts *facts, RwLinks *links)
+{
+	int			i;
+
+	memset(links, 0, sizeof(RwLinks));
+	links->published = rw_published(facts);
+
+	add_rows(facts, links);
+	measure(facts, links);
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		RwLink	   *link = &links->links[i];
+
+		if (links->published == NULL)
+		{
+			rw_give_reason(link, RW_REASON_NOT_PRELOADED,
+						   "time lag needs shared_preload_libraries");
+			continue;
+		}
+		if (link->upstream)
+			rw_upstream_explain(link, facts, links->published);
+		else if (link->sender)
+			explain_sender(link, facts);
+		else
+			explain_gone(link, facts);
+		forecast(link, facts, links->published);
+	}
+
+	qsort(links->links, links->nlinks, sizeof(RwLink), compare_links);
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * lag_upstream.h
+ *	  The row of a standby's own link.
+ *
+ * Internal to the lag room; others include lag.h.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_LAG_UPSTREAM_H
+#define RW_LAG_UPSTREAM_H
+
+#include "src/lag.h"
+
+extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);
+extern void rw_upstream_fill(RwLink *link, const RwFacts *facts,
+							 const RwPublished *published);
+
+/* What the byte lag alone can't tell: silence is not the absence of WAL. */
+extern void rw_upstream_measure(RwLink *link, const RwFacts *facts,
+								const RwPublished *published);
+extern void rw_upstream_explain(RwLink *link, RwFacts *facts,
+								const RwPublished *published);
+
+/* Set a link's reason and its text. */
+extern void rw_give_reason(RwLink *link, RwReason reason,
+						   const char *text,...) pg_attribute_printf(3, 4);
+
+/* Write a duration as people read it, in whole seconds; returns buffer. */
+#define RW_DURATION_LEN		32
+extern const char *rw_duration(char *buffer, int64 duration);
+
+#endif							/* RW_LAG_UPSTREAM_H */

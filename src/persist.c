@@ -1,0 +1,410 @@
+/*-------------------------------------------------------------------------
+ *
+ * persist.c
+ *	  What outlives the server's process: the history and the known replicas.
+ *
+ * Times in the files are those of the wall clock or are accompanied by the
+ * moment of saving on both clocks, since the axis inside begins anew when the
+ * machine does.  The time that passed in between is taken from the wall
+ * clock; a wall clock that was set back counts as no time.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <unistd.h>
+
+#include "access/xlog_internal.h"
+#include "replication/slot.h"
+#include "storage/fd.h"
+#include "utils/timestamp.h"
+
+#include "src/compat.h"
+#include "src/persist.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/store.h"
+#include "src/timeline.h"
+
+/* Room for a timeline history file: 1,024 lines with a reason each. */
+#define TIMELINE_FILE_MAX	(256 * 1024)
+
+/* The payload of the state file: this, then the arrays that it counts. */
+typedef struct StateHeader
+{
+	uint32		header_size;	/* sizes, so that another build's file is not */
+	uint32		replica_size;	/* taken for one of ours */
+	uint32		note_size;
+	uint32		nreplicas;
+	uint32		nnotes;
+	RwTime		message_at;		/* last word from upstream */
+	RwChart		upstream_chart;
+} StateHeader;
+
+typedef struct SavedReplica
+{
+	RwReplica	replica;
+	RwChart		chart;
+} SavedReplica;
+
+static RwStoreRole
+role_of(const RwFacts *facts)
+{
+	return facts->in_recovery ? RW_ROLE_STANDBY : RW_ROLE_PRIMARY;
+}
+
+static void
+save_history(const RwStoreLabel *label)
+{
+	RwPoint    *points = palloc(RW_HISTORY_POINTS * sizeof(RwPoint));
+	RwStoreLabel history_label = *label;
+	int			npoints;
+
+	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
+	npoints = rw_history_export(&rw_shared->history,
+								label->wall - label->clock, points);
+	history_label.timeline = rw_shared->history_tli;
+	LWLockRelease(rw_shared->history_lock);
+
+	(void) rw_store_save(RW_HISTORY_FILE, RW_STORE_HISTORY, &history_label,
+						 points, npoints * sizeof(RwPoint), true);
+	pfree(points);
+}
+
+static void
+save_state(const RwStoreLabel *label)
+{
+	Size		room = sizeof(StateHeader) +
+		rw_max_replicas * sizeof(SavedReplica) +
+		max_replication_slots * sizeof(RwSlotNote);
+	char	   *payload = palloc0(room);
+	char	   *p = payload + sizeof(StateHeader);
+	StateHeader header;
+	int			i;
+
+	memset(&header, 0, sizeof(header));
+	header.header_size = sizeof(StateHeader);
+	header.replica_size = sizeof(SavedReplica);
+	header.note_size = sizeof(RwSlotNote);
+
+	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	header.message_at = rw_shared->upstream.message_at;
+	header.upstream_chart = rw_shared->upstream_chart;
+	for (i = 0; i < rw_max_replicas; i++)
+	{
+		if (rw_replicas[i].used && rw_replicas[i].known)
+		{
+			memcpy(p + offsetof(SavedReplica, replica), &rw_replicas[i],
+				   sizeof(RwReplica));
+			if (rw_charts[i].generation == rw_replicas[i].generation)
+				memcpy(p + offsetof(SavedReplica, chart),
+					   &rw_charts[i].chart, sizeof(RwChart));
+			p += sizeof(SavedReplica);
+			header.nreplicas++;
+		}
+	}
+	for (i = 0; i < max_replication_slots; i++)
+	{
+		if (rw_slot_notes[i].name[0] != '\0')
+		{
+			memcpy(p, &rw_slot_notes[i], sizeof(RwSlotNote));
+			p += sizeof(RwSlotNote);
+			header.nnotes++;
+		}
+	}
+	LWLockRelease(rw_shared->state_lock);
+
+	memcpy(payload, &header, sizeof(header));
+	(void) rw_store_save(RW_STATE_FILE, RW_STORE_STATE, label,
+						 payload, p - payload, false);
+	pfree(payload);
+}
+
+void
+rw_persist_save(const RwFacts *facts)
+{
+	RwStoreLabel label;
+
+	memset(&label, 0, sizeof(label));
+	label.timeline = facts->tli;
+	label.role = role_of(facts);
+	label.clock = rw_clock_now();
+	label.wall = GetCurrentTimestamp();
+
+	save_history(&label);
+	/* What was not loaded yet, the role being undecided, must not be lost. */
+	if (rw_shared->state_loaded)
+		save_state(&label);
+}
+
+void
+rw_persist_load_history(void)
+{
+	RwTime		now = rw_clock_now();
+	RwStoreLabel label;
+	uint32		length;
+	RwPoint    *points;
+	bool		ok;
+
+	points = rw_store_load(RW_HISTORY_FILE, RW_STORE_HISTORY, &label, &length);
+	if (points == NULL)
+		return;
+
+	LWLockAcquire(rw_shared->history_lock, LW_EXCLUSIVE);
+	ok = length % sizeof(RwPoint) == 0 &&
+		rw_history_import(&rw_shared->history, points,
+						  length / sizeof(RwPoint),
+						  GetCurrentTimestamp() - now, now);
+	if (ok)
+		rw_shared->history_tli = label.timeline;
+	LWLockRelease(rw_shared->history_lock);
+
+	if (!ok)
+		rw_store_set_aside(RW_HISTORY_FILE, "its points are out of order");
+	pfree(points);
+}
+
+/* A moment of the file on today's axis; what was no moment stays none. */
+static RwTime
+shift(RwTime at, int64 delta)
+{
+	return at == RW_NEVER ? RW_NEVER : Max(at + delta, 1);
+}
+
+/*
+ * Seconds of a chart's point.  Points so old that the axis does not reach
+ * back to them end up before everything that is shown.
+ */
+static void
+shift_ring(RwChartPoint *points, int npoints, int64 delta)
+{
+	int			i;
+
+	for (i = 0; i < npoints; i++)
+		points[i].at = Max((int64) points[i].at + delta / RW_SECOND, 0);
+}
+
+/* False if it is not a chart. */
+static bool
+shift_chart(RwChart *chart, int64 delta)
+{
+	if (chart->fine_ring.npoints < 0 ||
+		chart->fine_ring.npoints > RW_CHART_FINE_POINTS ||
+		chart->fine_ring.newest < 0 ||
+		chart->fine_ring.newest >= RW_CHART_FINE_POINTS ||
+		chart->coarse_ring.npoints < 0 ||
+		chart->coarse_ring.npoints > RW_CHART_COARSE_POINTS ||
+		chart->coarse_ring.newest < 0 ||
+		chart->coarse_ring.newest >= RW_CHART_COARSE_POINTS)
+		return false;
+	shift_ring(chart->fine, RW_CHART_FINE_POINTS, delta);
+	shift_ring(chart->coarse, RW_CHART_COARSE_POINTS, delta);
+	return true;
+}
+
+/* A saved replica as it is after a restart: known, and gone. */
+static void
+revive(RwReplica *replica, const RwReplica *saved, int64 delta,
+	   RwTime saved_at, uint32 generation)
+{
+	memset(replica, 0, sizeof(RwReplica));
+	replica->used = true;
+	replica->known = true;
+	replica->logical = saved->logical;
+	replica->has_slot = saved->has_slot;
+	strlcpy(replica->name, saved->name, RW_NAME_LEN);
+	strlcpy(replica->address, saved->address, RW_ADDRESS_LEN);
+	replica->sent = saved->sent;
+	replica->write = saved->write;
+	replica->flush = saved->flush;
+	replica->replay = saved->replay;
+	replica->reply_time = saved->reply_time;
+	replica->connected_at = shift(saved->connected_at, delta);
+	replica->replay_moved_at = shift(saved->replay_moved_at, delta);
+	replica->last_seen = shift(saved->last_seen, delta);
+	replica->alone_since = shift(saved->alone_since, delta);
+	replica->gone_at = saved->connected ? shift(saved_at, delta) :
+		shift(saved->gone_at, delta);
+	replica->generation = generation;
+	rw_rate_init(&replica->replay_rate);
+}
+
+static bool
+restore_state(char *payload, uint32 length, const RwStoreLabel *label,
+			  int64 delta)
+{
+	StateHeader header;
+	const char *p = payload + sizeof(StateHeader);
+	uint32		i;
+	int			place = 0;
+
+	if (length < sizeof(StateHeader))
+		return false;
+	memcpy(&header, payload, sizeof(header));
+	if (header.header_size != sizeof(StateHeader) ||
+		header.replica_size != sizeof(SavedReplica) ||
+		header.note_size != sizeof(RwSlotNote) ||
+		(uint64) length != sizeof(StateHeader) +
+		(uint64) header.nreplicas * sizeof(SavedReplica) +
+		(uint64) header.nnotes * sizeof(RwSlotNote))
+		return false;
+
+	rw_shared->upstream.message_at = shift(header.message_at, delta);
+	if (shift_chart(&header.upstream_chart, delta))
+		rw_shared->upstream_chart = header.upstream_chart;
+
+	for (i = 0; i < header.nreplicas; i++, p += sizeof(SavedReplica))
+	{
+		const RwReplica *saved = (const RwReplica *)
+			(p + offsetof(SavedReplica, replica));
+		RwPlaceChart *chart;
+
+		if (place >= rw_max_replicas ||
+			memchr(saved->name, '\0', RW_NAME_LEN) == NULL ||
+			memchr(saved->address, '\0', RW_ADDRESS_LEN) == NULL)
+			continue;
+		revive(&rw_replicas[place], saved, delta, label->clock, place + 1);
+
+		chart = &rw_charts[place];
+		memcpy(&chart->chart, p + offsetof(SavedReplica, chart),
+			   sizeof(RwChart));
+		if (!shift_chart(&chart->chart, delta))
+			rw_chart_init(&chart->chart);
+		chart->generation = rw_replicas[place].generation;
+		place++;
+	}
+
+	/* Slots keep their places, unless the file is another server's. */
+	for (i = 0; i < header.nnotes && i < max_replication_slots;
+		 i++, p += sizeof(RwSlotNote))
+	{
+		RwSlotNote *note = &rw_slot_notes[i];
+
+		memcpy(note, p, sizeof(RwSlotNote));
+		note->name[RW_NAME_LEN - 1] = '\0';
+		note->inactive_since = shift(note->inactive_since, delta);
+		note->lost_at = shift(note->lost_at, delta);
+	}
+	return true;
+}
+
+void
+rw_persist_load_state(const RwFacts *facts)
+{
+	RwStoreLabel label;
+	uint32		length;
+	char	   *payload;
+	int64		delta;
+	bool		ok;
+
+	payload = rw_store_load(RW_STATE_FILE, RW_STORE_STATE, &label, &length);
+	if (payload == NULL)
+		return;
+
+	if (label.role != role_of(facts) || label.timeline != facts->tli)
+	{
+		ereport(LOG,
+				(errmsg("replicas known to this server in another role or on another timeline are forgotten")));
+		pfree(payload);
+		return;
+	}
+
+	/* What was `clock` then is now less the time that passed. */
+	delta = facts->now - Max(facts->wall - label.wall, 0) - label.clock;
+
+	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	ok = restore_state(payload, length, &label, delta);
+	LWLockRelease(rw_shared->state_lock);
+
+	if (!ok)
+		rw_store_set_aside(RW_STATE_FILE, "its lengths do not add up");
+	pfree(payload);
+}
+
+/* Read a timeline's history file; false if there is none that is usable. */
+static bool
+load_timeline(RwTimeline *timeline, TimeLineID tli)
+{
+	char		path[MAXPGPATH];
+	char	   *text;
+	ssize_t		len;
+	bool		ok;
+	int			fd;
+
+	if (tli == 1)
+		return rw_timeline_parse(timeline, tli, "", 0);
+
+	TLHistoryFilePath(path, tli);
+	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	if (fd < 0)
+		return false;
+	text = palloc(TIMELINE_FILE_MAX);
+	len = read(fd, text, TIMELINE_FILE_MAX);
+	CloseTransientFile(fd);
+	ok = len > 0 && len < TIMELINE_FILE_MAX &&
+		rw_timeline_parse(timeline, tli, text, len);
+	pfree(text);
+	return ok;
+}
+
+void
+rw_persist_follow_timeline(const RwFacts *facts)
+{
+	/* The last pair that needed nothing done, so as to read files once. */
+	static TimeLineID settled_from = 0;
+	static TimeLineID settled_to = 0;
+	TimeLineID	from = rw_shared->history_tli;	/* written by us alone */
+	TimeLineID	to = facts->tli;
+	RwTimeline *old;
+	RwTimeline *new;
+	uint64		end;
+	uint64		cut;
+
+	if (from == to || to == 0 ||
+		(from == settled_from && to == settled_to && facts->in_recovery))
+		return;
+
+	old = palloc(sizeof(RwTimeline));
+	new = palloc(sizeof(RwTimeline));
+	if (from == 0)
+	{
+		/* The first timeline that this history sees. */
+		cut = PG_UINT64_MAX;
+	}
+	else if (load_timeline(old, from) && load_timeline(new, to))
+	{
+		if (facts->in_recovery && rw_timeline_find(old, to, &end))
+		{
+			/*
+			 * Recovery is on its way along the history's own timeline, which
+			 * a base backup or pg_rewind brought along.
+			 */
+			settled_from = from;
+			settled_to = to;
+			pfree(old);
+			pfree(new);
+			return;
+		}
+		cut = rw_timeline_fork(old, new);
+	}
+	else
+	{
+		/* Where they parted is not known: not after what is certain. */
+		cut = facts->in_recovery ? facts->recovery.replay : facts->horizon;
+		ereport(LOG,
+				(errmsg("could not read the history files of timelines %u and %u",
+						from, to),
+				 errdetail("The LSN history is kept up to " RW_LSN_FORMAT ".",
+						   LSN_FORMAT_ARGS(cut))));
+	}
+	pfree(old);
+	pfree(new);
+
+	LWLockAcquire(rw_shared->history_lock, LW_EXCLUSIVE);
+	if (cut != PG_UINT64_MAX)
+		rw_history_cut(&rw_shared->history, cut);
+	rw_shared->history_tli = to;
+	LWLockRelease(rw_shared->history_lock);
+}

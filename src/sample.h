@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * sample.h
+ *	  One round of the sampling worker.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_SAMPLE_H
+#define RW_SAMPLE_H
+
+#include "src/observe.h"
+
+/*
+ * Observe, record in the history, bring the published state up to date, and
+ * do what is due each second: wake the walsenders that are to send a
+ * keepalive, have the receiver report.  Fills *facts, allocating in the
+ * current memory context.  True if anything moved since the last round.
+ */
+extern bool rw_sample(RwFacts *facts);
+
+#endif							/* RW_SAMPLE_H */

@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  All settings of replwatch, as variables.
+ *
+ * Each is "replwatch." and the variable's name less rw_ and less its unit.
+ * They are read as plain variables; a process sees a change when it processes
+ * a SIGHUP.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_SETTINGS_H
+#define RW_SETTINGS_H
+
+/* Time between two samples while something moves. */
+extern int	rw_sample_interval_ms;
+
+/* Places in the table of replicas; fixed at server start. */
+extern int	rw_max_replicas;
+
+/* Do our walsenders send a keepalive each second?  Fixed at server start. */
+extern bool rw_tend_walsenders;
+
+/* How long a replica has to stream before it is missed when it goes. */
+extern int	rw_known_after_s;
+
+/* How long a gone replica without slot is remembered; 0 means for ever. */
+extern int	rw_forget_after_s;
+
+/*
+ * Define the settings; called once from _PG_init.  Those that are fixed at
+ * server start exist only where the library is preloaded.
+ */
+extern void rw_settings_init(void);
+
+#endif							/* RW_SETTINGS_H */

@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared.h
+ *	  What the sampling worker publishes, in shared memory.
+ *
+ * The worker writes, everybody else copies.  Two locks guard all of it:
+ *
+ *	history_lock	the LSN history, and nothing else
+ *	state_lock		everything else
+ *
+ * A lock is held to look up, to copy in or to copy out: never while memory
+ * is allocated, a message is written or a function of the server is called
+ * that could wait.  Whoever needs both takes state_lock first.  The atomics
+ * are read and written without a lock.
+ *
+ * Everything here is plain data.  It begins empty at every start of the
+ * server, also at the restart after a crash, and the worker then brings back
+ * what the two files hold (store.h).
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_SHARED_H
+#define RW_SHARED_H
+
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "storage/lwlock.h"
+
+#include "src/chart.h"
+#include "src/clock.h"
+#include "src/lsntime.h"
+#include "src/rates.h"
+#include "src/replicas.h"
+
+/* What the worker knows of the link to the upstream server. */
+typedef struct RwUpstream
+{
+	int			receiver_pid;	/* whose messages these are; 0 without */
+	TimestampTz send_time;		/* of the last message, the sender's clock */
+	TimestampTz receipt_time;	/* of the last message, our wall clock */
+	uint64		latest_end;		/* the sender's end of WAL, as last told */
+	RwTime		message_at;		/* when the last real message came; kept when
+								 * the receiver goes, RW_NEVER if none ever */
+	RwTime		streaming_at;	/* when it was last seen streaming */
+	int32		quick_messages; /* idle messages in a row that came within
+								 * two seconds of each other */
+	bool		tended;			/* the upstream server sends a keepalive each
+								 * second */
+	RwTime		replay_moved_at;
+	uint64		replay;			/* as of the last sample */
+	RwRate		replay_rate;
+} RwUpstream;
+
+/* What the worker remembers of a replication slot beyond what core does. */
+typedef struct RwSlotNote
+{
+	char		name[RW_NAME_LEN];	/* empty: no such slot */
+	RwTime		inactive_since; /* RW_NEVER while it is used */
+	RwTime		lost_at;		/* RW_NEVER while it is not */
+	uint64		retained;		/* bytes it kept when last seen intact */
+	uint64		restart_lsn;	/* as last seen intact */
+} RwSlotNote;
+
+typedef struct RwShared
+{
+	LWLock	   *history_lock;
+	LWLock	   *state_lock;
+
+	/* Without a lock */
+	pg_atomic_uint32 worker_pid;	/* 0: none runs */
+	pg_atomic_uint64 worker_wanted_at;	/* RwTime: since when none runs */
+	pg_atomic_flag no_worker_told;	/* that none can be started is logged */
+
+	/* Under state_lock */
+	RwTime		last_sample;	/* RW_NEVER until the first */
+	bool		state_loaded;	/* what the state file held is here */
+	RwRate		wal_rate;		/* of the horizon */
+	RwUpstream	upstream;
+	RwChart		upstream_chart;
+	char		upstream_name[RW_NAME_LEN];
+
+	/* Under history_lock */
+	uint32		history_tli;	/* timeline of the newest point */
+	RwHistory	history;
+} RwShared;
+
+/* One chart for each place in the table of replicas. */
+typedef struct RwPlaceChart
+{
+	uint32		generation;		/* of the replica that it is about */
+	RwChart		chart;
+} RwPlaceChart;
+
+/*
+ * Attached to in every process of a server that preloads the library; NULL
+ * otherwise.
+ */
+extern RwShared *rw_shared;
+extern RwReplica *rw_replicas;		/* [rw_max_replicas], under state_lock */
+extern RwPlaceChart *rw_charts; /* [rw_max_replicas], under state_lock */
+extern RwSlotNote *rw_slot_notes;	/* [max_replication_slots], under
+									 * state_lock */
+
+/* Ask for the memory at server start; called once from _PG_init. */
+extern void rw_shared_init(void);
+
+/* Raise the error for a function that needs what the worker keeps. */
+extern void rw_require_preload(void);
+
+#endif							/* RW_SHARED_H */

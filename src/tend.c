@@ -1,0 +1,127 @@
+/*-------------------------------------------------------------------------
+ *
+ * tend.c
+ *	  The pulse of a replication link.
+ *
+ * Core has no hook in a walsender's loop.  But the loop asks, each time
+ * round, whether output is pending, and it asks through PqCommMethods, the
+ * table of functions that core itself exchanges to redirect a process's
+ * protocol output.  A walsender of ours has a copy of that table whose
+ * is_send_pending queues the keepalive before it answers.  The sampling
+ * worker wakes the walsenders once a second, so that they come by; a
+ * walsender that sleeps otherwise wakes only for WAL, replies and timeouts.
+ *
+ * Why here is a safe place: the loop asks between messages, never within
+ * one; what is queued is flushed by the code that follows; nothing is queued
+ * while earlier output is still pending, so the buffer can't grow for a
+ * standby that doesn't read.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "src/libpq_compat.h"
+
+#include "port/pg_bswap.h"
+#include "replication/slot.h"
+#include "replication/walsender.h"
+#include "replication/walsender_private.h"
+#include "utils/timestamp.h"
+
+#include "src/settings.h"
+#include "src/tend.h"
+
+/* 'k', end of WAL, time, whether a reply is asked for */
+#define KEEPALIVE_LEN	(1 + 8 + 8 + 1)
+
+static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
+static const PQcommMethods *core_methods = NULL;
+static PQcommMethods tended_methods;
+
+/* What this walsender sent last, and when that was seen. */
+static XLogRecPtr last_sent = InvalidXLogRecPtr;
+static RwTime last_message = RW_NEVER;
+
+static void
+queue_keepalive(XLogRecPtr end, bool request_reply)
+{
+	char		message[KEEPALIVE_LEN];
+	uint64		net_end = pg_hton64(end);
+	uint64		net_time = pg_hton64((uint64) GetCurrentTimestamp());
+
+	message[0] = 'k';
+	memcpy(&message[1], &net_end, 8);
+	memcpy(&message[9], &net_time, 8);
+	message[17] = request_reply ? 1 : 0;
+	core_methods->putmessage_noblock('d', message, KEEPALIVE_LEN);
+}
+
+/*
+ * Send a keepalive if it is time.  MyWalSnd's fields that are read here are
+ * written by this process alone.
+ */
+static void
+tend(void)
+{
+	RwTime		now;
+
+	if (MyWalSnd == NULL || MyWalSnd->state != WALSNDSTATE_STREAMING ||
+		(MyReplicationSlot != NULL && SlotIsLogical(MyReplicationSlot)))
+		return;
+
+	/* WAL is a message too. */
+	now = rw_clock_now();
+	if (MyWalSnd->sentPtr != last_sent)
+	{
+		last_sent = MyWalSnd->sentPtr;
+		last_message = now;
+	}
+	if (now - last_message < RW_TEND_INTERVAL)
+		return;
+
+	/*
+	 * At the end of an old timeline the stream is ended by this side first,
+	 * and nothing should follow.  That the end was just sent keeps us quiet
+	 * for a second, in which the standby answers; core's keepalives, too, go
+	 * out in that state.
+	 */
+	queue_keepalive(last_sent, MyWalSnd->apply < last_sent);
+	last_message = now;
+}
+
+static bool
+tended_is_send_pending(void)
+{
+	bool		pending = core_methods->is_send_pending();
+
+	if (!pending)
+		tend();
+	return pending;
+}
+
+/* The first hook in a new process that knows whether it is a walsender. */
+static void
+tend_new_walsender(Port *port, int status)
+{
+	if (next_client_authentication_hook)
+		next_client_authentication_hook(port, status);
+
+	if (am_walsender && core_methods == NULL)
+	{
+		core_methods = PqCommMethods;
+		tended_methods = *core_methods;
+		tended_methods.is_send_pending = tended_is_send_pending;
+		PqCommMethods = &tended_methods;
+	}
+}
+
+void
+rw_tend_init(void)
+{
+	if (!rw_tend_walsenders)
+		return;
+	next_client_authentication_hook = ClientAuthentication_hook;
+	ClientAuthentication_hook = tend_new_walsender;
+}

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, the replwatch authors
+
+=pod
+
+=head1 NAME
+
+Replwatch - servers with replwatch, and looks at what it says of them
+
+=head1 SYNOPSIS
+
+  use lib 't/lib';
+  use Replwatch;
+
+  my $primary = Replwatch::primary('primary', 'wal_keep_size = 64MB');
+  my $standby = Replwatch::standby($primary, 'replica1');
+
+  my $burst = Replwatch::burst($primary);
+  my $row = Replwatch::status($primary, 'replica1');
+  is($row->{state}, 'streaming', 'it streams');
+  Replwatch::lag_is_true($primary, 'replica1', $burst, 'paused replay');
+
+=cut
+
+package Replwatch;
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+# By how many seconds a lag may be off: a sample interval, and 100 ms.
+our $tolerance = 0.2;
+
+# Names of the columns of replwatch_status(), in order.
+our @columns = qw(name link kind state health reason_code reason lag_bytes lag
+  lag_bound catchup last_seen sent_lsn write_lsn flush_lsn replay_lsn
+  write_lag flush_lag replay_lag sync_priority sync_state reply_time pid
+  usesysid usename application_name client_addr client_hostname client_port
+  backend_start backend_xmin slot_name database slot_synced restart_lsn
+  confirmed_flush_lsn wal_status safe_wal_size retained_bytes slot_time_left
+  slot_xmin_age inactive_since invalidation_reason);
+
+# A started primary with the library and the extension.  Further arguments
+# are lines for postgresql.conf.
+sub primary
+{
+	my ($name, @conf) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(allows_streaming => 1);
+	$node->append_conf('postgresql.conf', join("\n", (
+				"shared_preload_libraries = 'replwatch'",
+				"replwatch.known_after = 1",
+				"autovacuum = off",
+				@conf)) . "\n");
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION replwatch');
+	return $node;
+}
+
+# A started standby of $upstream, known there as $name by its
+# application_name, or by a slot of that name with slot => 1.  Without
+# start => 0 it is waited for until it streams.  conf => [lines].
+sub standby
+{
+	my ($upstream, $name, %params) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $backup = "backup_$name";
+
+	$upstream->backup($backup);
+	$node->init_from_backup($upstream, $backup, has_streaming => 1);
+	connect_to($node, $upstream, $name);
+	if ($params{slot})
+	{
+		$upstream->safe_psql('postgres',
+			"SELECT pg_create_physical_replication_slot('$name', true)");
+		$node->append_conf('postgresql.conf', "primary_slot_name = '$name'\n");
+	}
+	$node->append_conf('postgresql.conf',
+		join("\n", @{ $params{conf} // [] }) . "\n");
+	return $node if exists $params{start} && !$params{start};
+
+	$node->start;
+	wait_until($upstream,
+		"SELECT state = 'streaming' FROM replwatch_status() WHERE name = '$name' AND link = 'downstream'",
+		"$name streams");
+	return $node;
+}
+
+# Make $node a standby of $upstream under the application_name $name.  Takes
+# effect at its next start or reload.
+sub connect_to
+{
+	my ($node, $upstream, $name) = @_;
+	my $conninfo = $upstream->connstr . " application_name=$name";
+
+	$conninfo =~ s/'/''/g;
+	$node->append_conf('postgresql.conf',
+		"primary_conninfo = '$conninfo'\n");
+	return;
+}
+
+# Wait for a query to return true, or die saying for what was waited.
+sub wait_until
+{
+	my ($node, $query, $what) = @_;
+
+	$node->poll_query_until('postgres', $query)
+	  or die "timed out waiting until $what";
+	return;
+}
+
+# Wait until the standby has replayed all that the primary has flushed now.
+sub wait_replayed
+{
+	my ($primary, $standby) = @_;
+	my $lsn =
+	  $primary->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+
+	wait_until($standby, "SELECT pg_last_wal_replay_lsn() >= '$lsn'",
+		"$lsn is replayed");
+	return;
+}
+
+# One row of replwatch_status() as a hash of column to text, undef for NULL;
+# lag, catchup and slot_time_left in seconds.  $link is downstream, unless
+# given as upstream.  undef if there is no such row; dies if there are
+# several.
+sub status
+{
+	my ($node, $name, $link) = @_;
+	my @rows = grep { ($_->{name} // '') eq $name } statuses($node, $link);
+
+	die "several rows are named $name" if @rows > 1;
+	return $rows[0];
+}
+
+# All rows of replwatch_status(), in order.
+sub statuses
+{
+	my ($node, $link) = @_;
+	my @rows;
+	my $list = join ', ', map {
+		/^(lag|catchup|slot_time_left)$/
+		  ? "extract(epoch FROM $_)"
+		  : $_
+	} @columns;
+	my $where = "link = '" . ($link // 'downstream') . "'";
+	my $out = $node->safe_psql('postgres',
+		"SELECT $list FROM replwatch_status() WHERE $where OR link IS NULL",
+		extra_params => [ '-P', 'null=(null)', '-F', "\t" ]);
+
+	foreach my $line (split /\n/, $out)
+	{
+		my %row;
+		@row{@columns} =
+		  map { $_ eq '(null)' ? undef : $_ } split /\t/, $line, -1;
+		push @rows, \%row;
+	}
+	return @rows;
+}
+
+# Write something that reaches the disk at once.  Returns when the write began
+# and ended, for lag_is_true.
+sub burst
+{
+	my ($node, $rows) = @_;
+	my %burst;
+
+	$rows //= 100;
+	$node->safe_psql('postgres',
+		'CREATE TABLE IF NOT EXISTS burst (t text)');
+	# The table must not be what is measured.
+	$burst{start} = time();
+	$node->safe_psql('postgres',
+		"INSERT INTO burst SELECT repeat('x', 100) FROM generate_series(1, $rows)");
+	$burst{end} = time();
+	return \%burst;
+}
+
+# Is the time lag that $node shows the age of $burst, whose first byte is the
+# first that the replica has not replayed?  Looks once it is five seconds old;
+# one of three looks has to fit.  Returns the last row.
+sub lag_is_true
+{
+	my ($node, $name, $burst, $what, $link) = @_;
+	my ($row, @seen, $fits);
+
+	my $rest = $burst->{end} + 5.1 - time();
+	sleep($rest) if $rest > 0;
+
+	for my $look (1 .. 3)
+	{
+		my $begin = time();
+		$row = status($node, $name, $link);
+		my $end = time();
+		my $least = $begin - $burst->{end} - $tolerance;
+		my $most = $end - $burst->{start} + $tolerance;
+
+		push @seen,
+		  sprintf('%s of %.3f to %.3f', $row->{lag} // 'NULL', $least, $most);
+		$fits = defined $row->{lag}
+		  && $row->{lag} >= $least
+		  && $row->{lag} <= $most;
+		last if $fits;
+		sleep(0.3);
+	}
+	ok($fits, "$what: the lag is true") or diag(join("\n", @seen));
+	return $row;
+}
+
+1;
