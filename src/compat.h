@@ -161,6 +161,35 @@ rw_slot_inactive_since(const ReplicationSlot *slot)
 #endif
 }
 
+/*
+ * An application_name as the server shows it: printable ASCII.  A standby
+ * and its upstream are of one major release, so this is what the upstream
+ * makes of it.
+ */
+static inline void
+rw_clean_name(char *dst, const char *src, size_t size)
+{
+	size_t		len = 0;
+
+	for (; *src && len + 1 < size; src++)
+	{
+		if (*src >= ' ' && *src <= '~')
+			dst[len++] = *src;
+		else
+		{
+#if PG_VERSION_NUM >= 160000
+			/* Cut where it does not fit, like anything too long. */
+			len += snprintf(dst + len, size - len, "\\x%02x",
+							(unsigned char) *src);
+			len = Min(len, size - 1);
+#else
+			dst[len++] = '?';
+#endif
+		}
+	}
+	dst[len] = '\0';
+}
+
 /* The process that runs a virtual transaction, or NULL if it has gone. */
 static inline PGPROC *
 rw_vxid_proc(VirtualTransactionId vxid)

@@ -601,16 +601,10 @@ compare_links(const void *a, const void *b)
 	return order;
 }
 
-void
-rw_links(RwFacts *facts, RwLinks *links)
+static void
+explain_links(RwFacts *facts, RwLinks *links)
 {
 	int			i;
-
-	memset(links, 0, sizeof(RwLinks));
-	links->published = rw_published(facts);
-
-	add_rows(facts, links);
-	measure(facts, links);
 
 	for (i = 0; i < links->nlinks; i++)
 	{
@@ -630,6 +624,18 @@ rw_links(RwFacts *facts, RwLinks *links)
 			explain_gone(link, facts);
 		forecast(link, facts, links->published);
 	}
+}
+
+void
+rw_links(RwFacts *facts, RwLinks *links, bool explain)
+{
+	memset(links, 0, sizeof(RwLinks));
+	links->published = rw_published(facts);
+
+	add_rows(facts, links);
+	measure(facts, links);
+	if (explain)
+		explain_links(facts, links);
 
 	qsort(links->links, links->nlinks, sizeof(RwLink), compare_links);
 }

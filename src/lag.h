@@ -117,11 +117,11 @@ typedef struct RwLinks
 } RwLinks;
 
 /*
- * Work out all links.  Allocates in the current memory context.  Looks closer
- * at what holds replay back, and so fills in that part of *facts, if replay is
- * behind.
+ * Work out all links.  Allocates in the current memory context.  With
+ * `explain`, reasons and forecasts too; that may look closer at what holds
+ * replay back, and fills in that part of *facts.
  */
-extern void rw_links(RwFacts *facts, RwLinks *links);
+extern void rw_links(RwFacts *facts, RwLinks *links, bool explain);
 
 /* Copy what is published; NULL where the library is not preloaded. */
 extern RwPublished *rw_published(const RwFacts *facts);

@@ -31,9 +31,10 @@
  * what its age allows: nothing under RW_HISTORY_FULL_RESOLUTION, a
  * 512th of the age beyond.  So an answer about the past errs by at most
  * 0.2 percent of its age, no flat stretch longer than that is ever lost, and
- * points over RW_HISTORY_DEPTH go.  30 days of steady writing need some
- * 11,000 points; where more are too many (a very short sampling interval),
- * the allowed gap is doubled until a quarter of the array is free.
+ * points over RW_HISTORY_DEPTH go.  30 days of steady writing, sampled every
+ * 100 ms, need some 8,000 points; where more than three quarters of the array
+ * are needed (a very short sampling interval), the allowed gap is doubled
+ * until a quarter is free.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -32,14 +32,16 @@
 static void
 own_name(char *name, const char *running_slot)
 {
+	char		application[RW_NAME_LEN];
+
 	if (running_slot[0] != '\0')
 		strlcpy(name, running_slot, RW_NAME_LEN);
 	else if (PrimarySlotName && PrimarySlotName[0] != '\0')
 		strlcpy(name, PrimarySlotName, RW_NAME_LEN);
 	else if (PrimaryConnInfo &&
 			 rw_conninfo_get(PrimaryConnInfo, "application_name",
-							 name, RW_NAME_LEN))
-		 /* found */ ;
+							 application, sizeof(application)))
+		rw_clean_name(name, application, RW_NAME_LEN);
 	else if (cluster_name && cluster_name[0] != '\0')
 		strlcpy(name, cluster_name, RW_NAME_LEN);
 	else
@@ -98,10 +100,26 @@ rw_observe_recovery(RwRecoveryFacts *recovery)
 	recovery->latest_commit_time = GetLatestXTime();
 }
 
+/* The pid of the startup process in this process's copy of the backends. */
+static int
+find_startup_pid(void)
+{
+	int			nbackends = pgstat_fetch_stat_numbackends();
+	int			i;
+
+	for (i = 1; i <= nbackends; i++)
+	{
+		LocalPgBackendStatus *local = rw_backend_status(i);
+
+		if (local && local->backendStatus.st_backendType == B_STARTUP)
+			return local->backendStatus.st_procpid;
+	}
+	return 0;
+}
+
 /*
- * The startup process's PGPROC.  Its pid is looked up among all backends once
- * a process and kept: it lives as long as recovery, and PGPROCs of auxiliary
- * processes stay where they are.
+ * The startup process's PGPROC, or NULL.  Its pid is looked up once a process
+ * and kept: it lives as long as recovery.
  */
 static PGPROC *
 startup_proc(void)
@@ -113,18 +131,7 @@ startup_proc(void)
 		proc = AuxiliaryPidGetProc(startup_pid);
 	if (proc == NULL)
 	{
-		int			nbackends = pgstat_fetch_stat_numbackends();
-		int			i;
-
-		startup_pid = 0;
-		for (i = 1; i <= nbackends; i++)
-		{
-			LocalPgBackendStatus *local = rw_backend_status(i);
-
-			if (local &&
-				local->backendStatus.st_backendType == B_STARTUP)
-				startup_pid = local->backendStatus.st_procpid;
-		}
+		startup_pid = find_startup_pid();
 		if (startup_pid != 0)
 			proc = AuxiliaryPidGetProc(startup_pid);
 	}

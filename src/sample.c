@@ -311,7 +311,7 @@ chart(RwFacts *facts)
 	RwLinks		links;
 	int			i;
 
-	rw_links(facts, &links);
+	rw_links(facts, &links, false);
 
 	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
 	for (i = 0; i < links.nlinks; i++)

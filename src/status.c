@@ -194,7 +194,7 @@ replwatch_status(PG_FUNCTION_ARGS)
 	rw_row_check(rsinfo->setDesc);
 
 	rw_observe(&facts, false);
-	rw_links(&facts, &links);
+	rw_links(&facts, &links, true);
 
 	for (i = 0; i < links.nlinks; i++)
 	{

@@ -846,6 +846,7 @@ write_wal(RwTime now, RwTime duration, RwTime sample, RwTime log_step,
 {
 	uint64		state = 88172645463325252;
 	uint64		lsn = UINT64CONST(0x1234567890);
+	uint64		speed = 1;
 	RwTime		end = now + duration;
 	RwTime		logged = 0;
 
@@ -859,8 +860,12 @@ write_wal(RwTime now, RwTime duration, RwTime sample, RwTime log_step,
 		int			before = history.npoints;
 		uint64		random = next_random(&state);
 
+		/* Quiet and busy times: lines are to be wrong where they can. */
+		if (random % 701 == 0)
+			speed = UINT64CONST(1) << (random >> 32) % 20;
+
 		now += sample;
-		lsn += random % 100000 + 1;
+		lsn += random % 1000 * speed + 1;
 		rw_history_add(&history, lsn, now);
 		if (history.npoints < before)
 		{

@@ -57,7 +57,8 @@ sub primary
 				"autovacuum = off",
 				@conf)) . "\n");
 	$node->start;
-	$node->safe_psql('postgres', 'CREATE EXTENSION replwatch');
+	$node->safe_psql('postgres',
+		'CREATE EXTENSION replwatch; CREATE TABLE burst (t text)');
 	return $node;
 }
 
@@ -171,9 +172,6 @@ sub burst
 	my %burst;
 
 	$rows //= 100;
-	$node->safe_psql('postgres',
-		'CREATE TABLE IF NOT EXISTS burst (t text)');
-	# The table must not be what is measured.
 	$burst{start} = time();
 	$node->safe_psql('postgres',
 		"INSERT INTO burst SELECT repeat('x', 100) FROM generate_series(1, $rows)");
