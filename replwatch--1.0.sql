@@ -143,7 +143,9 @@ COMMENT ON FUNCTION replwatch_forget(text) IS
 -- Views for people
 --
 CREATE VIEW replwatch_lag AS
-	SELECT s.name, s.link, s.state, s.health, s.lag_bytes, s.lag, s.catchup,
+	SELECT s.name, s.link, s.state, s.health, s.lag_bytes,
+		   date_trunc('milliseconds', s.lag) AS lag,
+		   date_trunc('seconds', s.catchup) AS catchup,
 		   s.reason, replwatch_trend(s.name, s.link) AS trend
 	FROM replwatch_status() s;
 
