@@ -474,21 +474,25 @@ measure(const RwFacts *facts, RwLinks *links)
 	}
 }
 
-/* After how long without a reply something is wrong. */
-static int64
-silent_after(const RwLink *link)
+/*
+ * Is a reply overdue?  What is missing for a second can't have been
+ * acknowledged for longer, whatever was before.
+ */
+static bool
+is_silent(const RwLink *link, int64 age)
 {
 	const RwSenderFacts *sender = link->sender;
 
+	/* A reply is due when core's own ping has asked for it. */
+	if (age > Max(35 * RW_SECOND,
+				  wal_sender_timeout * RW_MS / 2 + 5 * RW_SECOND))
+		return true;
 	/* WAL that arrives is acknowledged at once, a tended link each second. */
-	if (sender->sent > sender->write ||
-		(rw_tend_walsenders && !link->logical &&
-		 sender->state == WALSNDSTATE_STREAMING &&
-		 sender->replay < sender->sent))
-		return REPLY_AGE_SILENT;
-	/* Otherwise a reply is due when core's own ping has asked for it. */
-	return Max(35 * RW_SECOND,
-			   wal_sender_timeout * RW_MS / 2 + 5 * RW_SECOND);
+	return Min(age, link->lag) > REPLY_AGE_SILENT &&
+		(sender->sent > sender->write ||
+		 (rw_tend_walsenders && !link->logical &&
+		  sender->state == WALSNDSTATE_STREAMING &&
+		  sender->replay < sender->sent));
 }
 
 static void
@@ -513,8 +517,10 @@ explain_sender(RwLink *link, const RwFacts *facts)
 	if (link->lag_bytes <= 0)
 		return;
 
-	still = link->replica ? facts->now - link->replica->replay_moved_at : 0;
-	if (age > silent_after(link))
+	/* Nothing stands still before there is something to replay. */
+	still = link->replica ?
+		Min(facts->now - link->replica->replay_moved_at, link->lag) : 0;
+	if (is_silent(link, age))
 		rw_give_reason(link, RW_REASON_SILENT, "no reply for %s",
 					   rw_duration(duration, age));
 	else if (!sender->replica ||

@@ -37,10 +37,11 @@
 #define YOUNG_POINTS_KEPT	(RW_HISTORY_POINTS / 2)
 
 /*
- * So often doubled, the gap allowed at an age of a microsecond is longer than
- * the history is deep.
+ * Three are enough.  Of the points that a pass leaves, each is older than the
+ * next but one by more than the allowed share; when that has been doubled
+ * three times, fewer than 4,096 such fit between a microsecond and the depth.
  */
-#define MAX_DOUBLINGS		56
+#define MAX_DOUBLINGS		3
 
 /*
  * Times in a file are at most so far from the epoch (36,000 years), which
@@ -162,11 +163,7 @@ rw_history_thin(RwHistory *h, RwTime now)
 		   h->npoints - points_until(h, now - untouched) > YOUNG_POINTS_KEPT)
 		untouched /= 2;
 
-	/*
-	 * The first round is nearly always the only one.  There is an end in any
-	 * case: what is left after the last doubling is the untouched points, the
-	 * oldest, and the few whose age is 0.
-	 */
+	/* The first round is nearly always the only one. */
 	for (int doublings = 0; doublings <= MAX_DOUBLINGS; doublings++)
 	{
 		thin_once(h, now, untouched, share);

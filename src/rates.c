@@ -67,11 +67,16 @@ rw_rate(const RwRate *rate, uint64 lsn, RwTime now)
 	int			oldest = 0;
 	RwTime		observed;
 
+	if (rate->npoints == 0)
+		return -1;
+	lsn = Max(lsn, rate->points[rate->npoints - 1].lsn);
+	now = Max(now, rate->points[rate->npoints - 1].at);
+
 	/* A long pause in which nothing was noted says nothing about now. */
 	while (oldest < rate->npoints && now - rate->points[oldest].at > minute)
 		oldest++;
 
-	if (oldest == rate->npoints || lsn < rate->points[rate->npoints - 1].lsn)
+	if (oldest == rate->npoints)
 		return -1;
 
 	observed = now - rate->points[oldest].at;

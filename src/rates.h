@@ -45,8 +45,9 @@ extern void rw_rate_init(RwRate *rate);
 extern void rw_rate_add(RwRate *rate, uint64 lsn, RwTime now);
 
 /*
- * Bytes a second over the last minute at most; negative: not known yet, or
- * `lsn` is behind what was noted.
+ * Bytes a second over the last minute at most; negative: not known yet.  An
+ * `lsn` or a `now` behind what was noted was looked at before that was: what
+ * was noted counts.
  */
 extern double rw_rate(const RwRate *rate, uint64 lsn, RwTime now);
 

@@ -300,7 +300,6 @@ connect_place(Round *round, int place, RwSeen *seen)
 	replica->pid = seen->pid;
 	replica->reply_time = seen->reply_time;
 	replica->connected_at = round->now;
-	replica->streaming_since = RW_NEVER;
 	replica->alone_since = RW_NEVER;
 	replica->replied_at = RW_NEVER;
 	replica->last_seen = round->now;

@@ -76,7 +76,8 @@ test_figures(void)
 	{
 		const int64 lag[] = {4 * RW_MS, 5 * RW_MS, 31 * RW_DAY - 10 * RW_MS,
 		31 * RW_DAY, 31 * RW_DAY + RW_HOUR, PG_INT64_MAX};
-		const int	kept[] = {0, 1, 267839999, 267840000, 267840000, 267840000};
+		const int	kept[] = {0, 1, 267839999,
+		267840000, 267840000, 267840000};
 
 		rw_chart_init(&chart);
 		rw_chart_add(&chart, START, 0, lag[i], 0);
@@ -186,10 +187,13 @@ test_rings(void)
 	is_uint(points[0].at, 0, "no earlier than 0");
 	is_uint(points[1].at, PG_UINT32_MAX / 10 * 10, "no later than fits");
 
-	section("zeros are an empty chart");
+	section("an empty chart");
+
+	rw_chart_init(&chart);
+	is_int(rw_chart_read(&chart, 0, points), 0, "has forgotten everything");
 
 	memset(&chart, 0, sizeof(chart));
-	is_int(rw_chart_read(&chart, 0, points), 0, "to read");
+	is_int(rw_chart_read(&chart, 0, points), 0, "zeros are one: to read");
 	for (int i = 0; i < RW_CHART_FINE_POINTS; i++)
 		rw_chart_add(&chart, START + i * RW_CHART_FINE_STEP, 0, 0, 0);
 	is_int(rw_chart_read(&chart, 0, points), RW_CHART_FINE_POINTS, "to fill");

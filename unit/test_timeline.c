@@ -75,7 +75,8 @@ test_parse(void)
 	accepts("1\t0/3000060\n2\t0/50001a8\n", "no reasons, small letters");
 	accepts("1\t0/3000060\n2\t0/50001A8", "no end of the last line");
 	accepts("1\t0/3000060\r\n\r\n2\t0/50001A8\r\n", "carriage returns");
-	accepts("# 1\n1 0/3000060 x\n  # 2\n \t\n\t2  0/50001A8 y # 3\n#", "by hand");
+	accepts("# 1\n1 0/3000060 x\n  # 2\n \t\n\t2  0/50001A8 y # 3\n#",
+			"by hand");
 	accepts("01\t00000000/03000060\n0002\t0/50001A8\n", "leading zeros");
 	accepts("1\t0/3000060\t\xff\xfe\n2\t0/50001A8 \x80\n",
 			"reasons in any encoding");
@@ -89,6 +90,10 @@ test_parse(void)
 	ok(parse(&timeline, 3, "1\t0/60\n2\t0/60\n"),
 	   "left where it began: no WAL of its own");
 	ok(parse(&timeline, 9, "3\t0/60\n"), "not all numbers were used");
+	ok(parse(&timeline, 2, "1\t0/1\n"), "the smallest LSN");
+	ok(parse(&timeline, 2, "1\t9abcdef0/9ABCDEF0\n") &&
+	   timeline.entries[0].end == UINT64CONST(0x9abcdef09abcdef0),
+	   "all digits");
 	ok(parse(&timeline, 4294967295U, "4294967294\tFFFFFFFF/FFFFFFFE\n") &&
 	   timeline.entries[0].tli == 4294967294U &&
 	   timeline.entries[0].end == PG_UINT64_MAX - 1, "the largest numbers");
@@ -191,9 +196,9 @@ test_fork(void)
 
 	section("parting");
 
-	is_fork(1, "", 1, "", PG_UINT64_MAX, "the same, without history");
 	is_fork(3, TWO_SWITCHES, 3, TWO_SWITCHES, PG_UINT64_MAX,
 			"the same, with history");
+	is_fork(1, "", 1, "", PG_UINT64_MAX, "the same, without history");
 	is_fork(1, "", 2, "1\t0/60\n", 0x60, "parent and child");
 	is_fork(1, "", 3, "1\t0/60\n2\t0/70\n", 0x60, "and grandchild");
 	is_fork(2, "1\t0/60\n", 3, "1\t0/60\n2\t0/70\n", 0x70,
@@ -263,6 +268,7 @@ test_fuzz(void)
 	};
 	const char	bytes[] = "0123456789ABCDEFabcdef/\t\n\r #x+-\0\xff";
 	uint64		state = 20260101;
+	int			nbytes = sizeof(bytes) - 1;
 	int			accepted = 0;
 	int			wrong = 0;
 	int			unlike = 0;
@@ -286,7 +292,7 @@ test_fuzz(void)
 			switch (next_random(&state) % 5)
 			{
 				case 0:			/* another byte */
-					contents[at] = bytes[next_random(&state) % (sizeof(bytes) - 1)];
+					contents[at] = bytes[next_random(&state) % nbytes];
 					break;
 				case 1:			/* any byte */
 					contents[at] = (char) next_random(&state);
@@ -300,7 +306,7 @@ test_fuzz(void)
 					break;
 				default:		/* one more */
 					memmove(contents + at + 1, contents + at, len - at);
-					contents[at] = bytes[next_random(&state) % (sizeof(bytes) - 1)];
+					contents[at] = bytes[next_random(&state) % nbytes];
 					len++;
 					break;
 			}

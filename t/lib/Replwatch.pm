@@ -29,7 +29,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time sleep stat);
 
 # By how many seconds a lag may be off: a sample interval, and 100 ms.
 our $tolerance = 0.2;
@@ -123,6 +123,43 @@ sub wait_replayed
 
 	wait_until($standby, "SELECT pg_last_wal_replay_lsn() >= '$lsn'",
 		"$lsn is replayed");
+	return;
+}
+
+# Wait until the worker has taken a sample that began after now: its time is
+# that of its end, so it has to be a little later.
+sub wait_sampled
+{
+	my ($node) = @_;
+	my $now = $node->safe_psql('postgres',
+		"SELECT clock_timestamp() + interval '50 ms'");
+
+	wait_until($node,
+		"SELECT last_sample > '$now' FROM replwatch_node()",
+		"a sample is taken after $now");
+	return;
+}
+
+# Write on $primary until its worker, and those of the given standbys that
+# replay what is written, have saved both of their files after now.  Takes ten
+# seconds at most, since that is how often they do.
+sub wait_saved
+{
+	my ($primary, @standbys) = @_;
+	my $begin = time();
+	my @files = map {
+		my $dir = $_->data_dir;
+		("$dir/pg_stat/replwatch.history", "$dir/pg_stat_tmp/replwatch.state")
+	} ($primary, @standbys);
+
+	# What is in a file was collected a moment before the file was written.
+	while (grep { ((stat($_))[9] // 0) < $begin + 0.1 } @files)
+	{
+		die "timed out waiting for files to be saved"
+		  if time() > $begin + $PostgreSQL::Test::Utils::timeout_default;
+		burst($primary, 1);
+		sleep(0.5);
+	}
 	return;
 }
 
