@@ -26,6 +26,9 @@
 #define LAG_MAX				(31 * RW_DAY)
 #define TOP_HEIGHT			7
 
+/* And the least lag, in 10 ms, that is drawn so high. */
+#define FULL_HEIGHT_LAG		100
+
 static void ring_add(RwChartRing *ring, RwChartPoint *points, int size,
 					 RwTime step, RwTime now, const RwChartPoint *seen);
 static const RwChartPoint *ring_point(const RwChartRing *ring,
@@ -71,7 +74,9 @@ rw_chart_read(const RwChart *chart, RwTime since, RwChartPoint *out)
 		fine_start = ring_point(&chart->fine_ring, chart->fine,
 								RW_CHART_FINE_POINTS, 0)->at;
 
-	for (int i = 0; i < chart->coarse_ring.npoints; i++)
+	/* A fine ring that was never full has all that was ever noted. */
+	for (int i = 0; i < chart->coarse_ring.npoints &&
+		 chart->fine_ring.npoints == RW_CHART_FINE_POINTS; i++)
 	{
 		const RwChartPoint *point = ring_point(&chart->coarse_ring,
 											   chart->coarse,
@@ -99,7 +104,7 @@ rw_chart_trend(const RwChart *chart, RwTime now, int npoints, int *heights)
 {
 	const int64 step = RW_CHART_FINE_STEP / RW_SECOND;
 	int64		newest = step_start(now, RW_CHART_FINE_STEP);
-	uint64		worst = 0;
+	uint64		worst = FULL_HEIGHT_LAG;
 
 	for (int i = 0; i < npoints; i++)
 		heights[i] = -1;

@@ -70,7 +70,7 @@ extern int	rw_chart_read(const RwChart *chart, RwTime since,
 
 /*
  * The last `npoints` fine steps up to `now` as heights: 0 (no lag) to 7 (the
- * worst of them), -1 where nothing is known.  Fills heights[npoints], oldest
+ * worst of them, or a second if none is as bad), -1 where nothing is known.  Fills heights[npoints], oldest
  * first.
  */
 extern void rw_chart_trend(const RwChart *chart, RwTime now, int npoints,

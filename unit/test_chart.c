@@ -192,6 +192,14 @@ test_rings(void)
 	rw_chart_init(&chart);
 	is_int(rw_chart_read(&chart, 0, points), 0, "has forgotten everything");
 
+	/* Ten seconds that begin late in a step of five minutes. */
+	rw_chart_init(&chart);
+	for (int i = 0; i < 3; i++)
+		rw_chart_add(&chart, START + 250 * RW_SECOND + i * RW_CHART_FINE_STEP,
+					 7, 7, 0);
+	is_int(rw_chart_read(&chart, 0, points), 3,
+		   "no coarse point while the fine ones have everything");
+
 	memset(&chart, 0, sizeof(chart));
 	is_int(rw_chart_read(&chart, 0, points), 0, "zeros are one: to read");
 	for (int i = 0; i < RW_CHART_FINE_POINTS; i++)
@@ -218,13 +226,13 @@ test_trend(void)
 	ok(heights[0] == -1 && heights[1] == -1 && heights[2] == -1,
 	   "nothing is known");
 
-	/* Steps 0 to 9, without 6: 0, 1, ... times 70 ms; 8 is unknown. */
+	/* Steps 0 to 9, without 6: 0, 1, ... times 7 s; 8 is unknown. */
 	for (int i = 0; i < 10; i++)
 	{
 		if (i == 6)
 			continue;
 		rw_chart_add(&chart, START + i * RW_CHART_FINE_STEP, 5,
-					 i == 8 ? -1 : i * 70 * RW_MS, 0);
+					 i == 8 ? -1 : i * 7 * RW_SECOND, 0);
 	}
 
 	rw_chart_trend(&chart, now, 12, heights);
@@ -257,6 +265,13 @@ test_trend(void)
 	rw_chart_add(&chart, START, 0, 0, 0);
 	rw_chart_trend(&chart, START, 1, heights);
 	is_int(heights[0], 0, "no lag anywhere");
+
+	rw_chart_init(&chart);
+	rw_chart_add(&chart, START, 0, 10 * RW_MS, 0);
+	rw_chart_add(&chart, START + RW_CHART_FINE_STEP, 0, 500 * RW_MS, 0);
+	rw_chart_trend(&chart, START + RW_CHART_FINE_STEP, 2, heights);
+	is_int(heights[0], 1, "less than a second stays low");
+	is_int(heights[1], 4, "half a second is half as high");
 
 	rw_chart_init(&chart);
 	rw_chart_add(&chart, START, 0, 10 * RW_MS, 0);

@@ -575,11 +575,12 @@ test_dead_connection(void)
 	after(RW_SECOND);
 	reply(200);
 	after(RW_SECOND);
-	leave(50);
-	after(RW_SECOND);
 	come("a", 300);
 	after(RW_SECOND);
+	leave(50);
+	after(RW_SECOND);
 	come("a", 400);
+	after(RW_SECOND);
 	leave(60);
 	after(RW_SECOND);
 	come("a", 500);
@@ -599,6 +600,22 @@ test_dead_connection(void)
 	after(RW_SECOND);
 	is_text(places("a"), "0 connected known", "until it is alone");
 	is_int(contradictions(), 0, "no contradictions");
+
+	begin("several, in another order", SIZE);
+	come("x", 50)->streaming = false;
+	settle("a", 100);
+	leave(50);
+	after(RW_SECOND);
+	come("a", 200);
+	after(RW_SECOND);
+	reply(200);
+	come("a", 300);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected, 1 connected known, 2 connected",
+			"the first is before the known one");
+	leave(100);
+	after(RW_SECOND);
+	is_int(table[1].pid, 200, "it replied, and inherits");
 
 	begin("a dead one that was not known", SIZE);
 	come("a", 100);
