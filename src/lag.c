@@ -523,13 +523,15 @@ explain_sender(RwLink *link, const RwFacts *facts)
 	if (is_silent(link, age))
 		rw_give_reason(link, RW_REASON_SILENT, "no reply for %s",
 					   rw_duration(duration, age));
-	else if (!sender->replica ||
-			 (to_send >= to_flush && to_send >= to_replay))
+	else if (to_send >= to_flush && to_send >= to_replay)
 		rw_give_reason(link, RW_REASON_SENDER_BEHIND,
 					   "most of what is missing has not been sent yet");
 	else if (to_flush >= to_replay)
 		rw_give_reason(link, RW_REASON_FLUSH_BEHIND,
-					   "most of what is missing has been sent but not flushed");
+					   "most of what is missing has been sent but not acknowledged as flushed");
+	else if (!sender->replica)
+		rw_give_reason(link, RW_REASON_FLUSH_BEHIND,
+					   "what is missing has been sent but not acknowledged");
 	else if (still > REPLAY_AGE_STUCK &&
 			 link->replica->replay == link->position)
 		rw_give_reason(link, RW_REASON_REPLAY_STUCK,

@@ -149,8 +149,8 @@ typedef struct RwFacts
 	RwTime		now;
 	TimestampTz wall;			/* the same moment on the wall clock */
 	bool		in_recovery;
-	bool		crash_recovery; /* role not decided yet: before recovery ends or
-								 * turns out to be a standby's */
+	bool		crash_recovery; /* role not decided yet: before recovery ends
+								 * or turns out to be a standby's */
 	XLogRecPtr	horizon;		/* newest WAL that this server can send */
 	TimeLineID	tli;
 	int			nsenders;

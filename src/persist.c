@@ -328,7 +328,7 @@ static bool
 load_timeline(RwTimeline *timeline, TimeLineID tli)
 {
 	char		path[MAXPGPATH];
-	char	   *text;
+	char	   *contents;
 	ssize_t		len;
 	bool		ok;
 	int			fd;
@@ -340,12 +340,12 @@ load_timeline(RwTimeline *timeline, TimeLineID tli)
 	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
 	if (fd < 0)
 		return false;
-	text = palloc(TIMELINE_FILE_MAX);
-	len = read(fd, text, TIMELINE_FILE_MAX);
+	contents = palloc(TIMELINE_FILE_MAX);
+	len = read(fd, contents, TIMELINE_FILE_MAX);
 	CloseTransientFile(fd);
 	ok = len > 0 && len < TIMELINE_FILE_MAX &&
-		rw_timeline_parse(timeline, tli, text, len);
-	pfree(text);
+		rw_timeline_parse(timeline, tli, contents, len);
+	pfree(contents);
 	return ok;
 }
 

@@ -43,9 +43,8 @@ typedef struct RwUpstream
 	uint64		latest_end;		/* the sender's end of WAL, as last told */
 	RwTime		message_at;		/* when the last real message came; kept when
 								 * the receiver goes, RW_NEVER if none ever */
-	RwTime		streaming_at;	/* when it was last seen streaming */
-	int32		quick_messages; /* idle messages in a row that came within
-								 * two seconds of each other */
+	int32		quick_messages; /* idle messages in a row that came within two
+								 * seconds of each other */
 	bool		tended;			/* the upstream server sends a keepalive each
 								 * second */
 	RwTime		replay_moved_at;
@@ -98,7 +97,7 @@ typedef struct RwPlaceChart
  * otherwise.
  */
 extern RwShared *rw_shared;
-extern RwReplica *rw_replicas;		/* [rw_max_replicas], under state_lock */
+extern RwReplica *rw_replicas;	/* [rw_max_replicas], under state_lock */
 extern RwPlaceChart *rw_charts; /* [rw_max_replicas], under state_lock */
 extern RwSlotNote *rw_slot_notes;	/* [max_replication_slots], under
 									 * state_lock */

@@ -59,6 +59,10 @@ sub primary
 	$node->start;
 	$node->safe_psql('postgres',
 		'CREATE EXTENSION replwatch; CREATE TABLE burst (t text)');
+
+	# Whoever reads a new row first marks it as committed, and that may be WAL:
+	# what looks at a replica's lag must not add to it.
+	$node->safe_psql('postgres', 'VACUUM FREEZE');
 	return $node;
 }
 
@@ -199,6 +203,79 @@ sub statuses
 		push @rows, \%row;
 	}
 	return @rows;
+}
+
+# Pause replay on $standby, a direct one of $primary, where it has replayed all
+# that there is: the next byte that is written is the first that it misses.
+# What the server writes of its own accord in the meantime, now and then the
+# background writer does, is replayed first.
+sub pause_replay
+{
+	my ($primary, $standby) = @_;
+
+	for my $try (1 .. 10)
+	{
+		wait_replayed($primary, $standby);
+		$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+		wait_until($standby,
+			"SELECT pg_get_wal_replay_pause_state() = 'paused'",
+			'replay is paused');
+		return if replayed_all($primary, $standby);
+		$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	}
+	die 'something is written all the time';
+}
+
+# Has $standby replayed all that $primary has flushed?
+sub replayed_all
+{
+	my ($primary, $standby) = @_;
+	my $lsn =
+	  $primary->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+
+	return $standby->safe_psql('postgres',
+		"SELECT pg_last_wal_replay_lsn() = '$lsn'") eq 't';
+}
+
+# Wait until the row of $name fits, and return it; or die saying for what was
+# waited.  $fits is a sub that is given the row, while there is one.  Looks for
+# $seconds, if given, else as long as the framework waits.
+sub row_when
+{
+	my ($node, $name, $link, $what, $fits, $seconds) = @_;
+	my $limit =
+	  time() + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
+	my $row;
+
+	while (1)
+	{
+		$row = status($node, $name, $link);
+		return $row if defined $row && $fits->($row);
+		last if time() >= $limit;
+		sleep(0.2);
+	}
+	diag(defined $row ? explain($row) : "no row is named $name");
+	die "timed out waiting until $what";
+}
+
+# Wait until the row of $name says that nothing is missing, and return it.
+sub row_when_current
+{
+	my ($node, $name, $link) = @_;
+
+	return row_when($node, $name, $link, "$name is current",
+		sub { ($_[0]->{lag} // 1) == 0 && $_[0]->{lag_bound} eq 'exact' });
+}
+
+# The process of this backend_type on $node; dies if there is not just one.
+sub process
+{
+	my ($node, $type) = @_;
+	my $pid = $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity WHERE backend_type = '$type'");
+
+	die "no single process is a $type: $pid" if $pid !~ /^\d+$/;
+	return $pid;
 }
 
 # Write something that reaches the disk at once.  Returns when the write began
