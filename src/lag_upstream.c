@@ -41,10 +41,13 @@ bool
 rw_message_is_real(const RwReceiverFacts *receiver,
 				   const RwUpstream *upstream)
 {
-	if (receiver->pid == 0 || receiver->state != WALRCV_STREAMING)
-		return false;
-	/* A starting receiver gives all its times one and the same value. */
-	return receiver->send_time != receiver->receipt_time ||
+	/*
+	 * A starting receiver gives all its times one and the same value.  Those
+	 * of one that has ended stay, and may be newer than the last sample.
+	 */
+	if (receiver->send_time != receiver->receipt_time)
+		return true;
+	return receiver->pid != 0 && receiver->state == WALRCV_STREAMING &&
 		receiver->latest_end > upstream->latest_end;
 }
 

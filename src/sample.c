@@ -20,7 +20,7 @@
 #include "src/shared.h"
 #include "src/tend.h"
 
-/* Messages on an idle link that come closer than this come on purpose. */
+/* Messages without WAL that come closer to others than this are ours. */
 #define QUICK_MESSAGE		(2 * RW_SECOND)
 
 /* So many of them in a row show an upstream that tends its walsenders. */
@@ -178,9 +178,12 @@ note_slots(const RwFacts *facts)
 }
 
 /*
- * Follow the messages from upstream.  That they come each second on an idle
- * link shows that the upstream server tends it; the one that comes after a
- * longer silence shows that it no longer does.
+ * Follow the messages from upstream.  Core sends one without WAL only after a
+ * long silence, or when asked after one; so some that come soon after others
+ * show that the upstream server tends its walsenders, and one that comes late
+ * shows that it does not.  On a busy link few of them are seen, since WAL
+ * follows at once; what was learned is therefore kept when the receiver
+ * changes, until the contrary is seen.
  */
 static void
 follow_upstream(const RwFacts *facts)
@@ -203,7 +206,6 @@ follow_upstream(const RwFacts *facts)
 	{
 		upstream->receiver_pid = receiver->pid;
 		upstream->quick_messages = 0;
-		upstream->tended = false;
 	}
 	if (rw_message_is_real(receiver, upstream) &&
 		(receiver->receipt_time != upstream->receipt_time ||
@@ -213,7 +215,7 @@ follow_upstream(const RwFacts *facts)
 
 		if (at < upstream->message_at)
 			at = upstream->message_at;
-		if (receiver->latest_end == upstream->latest_end)
+		if (receiver->send_time > receiver->latest_end_time)
 		{
 			if (at - upstream->message_at < QUICK_MESSAGE)
 				upstream->quick_messages++;

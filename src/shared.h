@@ -43,8 +43,8 @@ typedef struct RwUpstream
 	uint64		latest_end;		/* the sender's end of WAL, as last told */
 	RwTime		message_at;		/* when the last real message came; kept when
 								 * the receiver goes, RW_NEVER if none ever */
-	int32		quick_messages; /* idle messages in a row that came within two
-								 * seconds of each other */
+	int32		quick_messages; /* messages without WAL in a row that came
+								 * within two seconds of another */
 	bool		tended;			/* the upstream server sends a keepalive each
 								 * second */
 	RwTime		replay_moved_at;

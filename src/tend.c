@@ -40,9 +40,8 @@ static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
 static const PQcommMethods *core_methods = NULL;
 static PQcommMethods tended_methods;
 
-/* What this walsender sent last, and when that was seen. */
-static XLogRecPtr last_sent = InvalidXLogRecPtr;
-static RwTime last_message = RW_NEVER;
+/* When this walsender queued its last keepalive. */
+static RwTime last_keepalive = RW_NEVER;
 
 static void
 queue_keepalive(XLogRecPtr end, bool request_reply)
@@ -71,24 +70,17 @@ tend(void)
 		(MyReplicationSlot != NULL && SlotIsLogical(MyReplicationSlot)))
 		return;
 
-	/* WAL is a message too. */
 	now = rw_clock_now();
-	if (MyWalSnd->sentPtr != last_sent)
-	{
-		last_sent = MyWalSnd->sentPtr;
-		last_message = now;
-	}
-	if (now - last_message < RW_TEND_INTERVAL)
+	if (now - last_keepalive < RW_TEND_INTERVAL)
 		return;
+	last_keepalive = now;
 
 	/*
-	 * At the end of an old timeline the stream is ended by this side first,
-	 * and nothing should follow.  That the end was just sent keeps us quiet
-	 * for a second, in which the standby answers; core's keepalives, too, go
-	 * out in that state.
+	 * At the end of an old timeline this side ends the stream first, and one
+	 * of these may still follow, as core's keepalives may; libpq passes over
+	 * it.
 	 */
-	queue_keepalive(last_sent, MyWalSnd->apply < last_sent);
-	last_message = now;
+	queue_keepalive(MyWalSnd->sentPtr, MyWalSnd->apply < MyWalSnd->sentPtr);
 }
 
 static bool

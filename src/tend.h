@@ -7,8 +7,9 @@
  * wal_receiver_timeout, and so can't tell an idle server from a dead
  * connection.  Where replwatch.tend_walsenders is on, each walsender that
  * streams to a physical standby sends the protocol's own keepalive message
- * when it has sent nothing else for a second.  No WAL is written, and a
- * standby without replwatch takes the message as it takes core's.
+ * each second, among WAL too, for that is how the standby learns that it can
+ * count on it.  No WAL is written, and a standby without replwatch takes the
+ * message as it takes core's.
  *
  * While the standby has not replayed everything, the keepalive also asks for
  * a reply, so that the primary's figures about a standby that stands still are
@@ -23,7 +24,7 @@
 
 #include "src/clock.h"
 
-/* A walsender that has sent nothing for this long sends a keepalive. */
+/* The time from one keepalive to the next. */
 #define RW_TEND_INTERVAL	RW_SECOND
 
 /* Follow new connections; called once from _PG_init. */
