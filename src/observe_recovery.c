@@ -67,6 +67,11 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 		strlcpy(receiver->host, WalRcv->sender_host, sizeof(receiver->host));
 		receiver->port = WalRcv->sender_port;
 	}
+	else if (receiver->state == WALRCV_STREAMING)
+	{
+		/* Up to 18 one calls itself streaming before it has connected. */
+		receiver->state = WALRCV_STARTING;
+	}
 	if (WalRcv->is_temp_slot)
 		slot[0] = '\0';
 	else
