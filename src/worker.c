@@ -223,6 +223,8 @@ rw_worker_main(Datum arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			/* The interval may be another one now. */
+			next_round = RW_NEVER;
 		}
 
 		now = rw_clock_now();
