@@ -176,7 +176,7 @@ read_all(int fd, void *data, size_t length)
 
 /*
  * Read an open file.  Returns the payload, or NULL with *why set, or NULL
- * without it if the file could not be read at all.
+ * without it and errno if the file could not be read at all.
  */
 static void *
 read_file(int fd, RwStoreKind kind, StoreHeader *header, const char **why)
@@ -248,18 +248,15 @@ rw_store_load(const char *path, RwStoreKind kind, RwStoreLabel *label,
 	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
 	if (fd < 0)
 	{
+		/* If it stayed, the next save would write over it, or fail to. */
 		if (errno != ENOENT)
-			ereport(WARNING,
-					(errcode_for_file_access(),
-					 errmsg("could not open file \"%s\": %m", path)));
+			rw_store_set_aside(path, pstrdup(strerror(errno)));
 		return NULL;
 	}
 
 	payload = read_file(fd, kind, &header, &why);
 	if (payload == NULL && why == NULL)
-		ereport(WARNING,
-				(errcode_for_file_access(),
-				 errmsg("could not read file \"%s\": %m", path)));
+		why = pstrdup(strerror(errno));
 	CloseTransientFile(fd);
 
 	if (why != NULL)

@@ -26,6 +26,7 @@ package Replwatch;
 use strict;
 use warnings;
 
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -106,6 +107,18 @@ sub connect_to
 	$node->append_conf('postgresql.conf',
 		"primary_conninfo = '$conninfo'\n");
 	return;
+}
+
+# Start a client program of the server, such as pg_receivewal, under its own
+# application_name.  Returns its IPC::Run handle; the caller ends it.
+sub start_client
+{
+	my (@command) = @_;
+
+	local %ENV = %ENV;
+	delete $ENV{PGAPPNAME};
+	return IPC::Run::start(\@command, '<', \undef, '>', '/dev/null',
+		'2>', '/dev/null');
 }
 
 # Wait for a query to return true, or die saying for what was waited.
