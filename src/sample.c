@@ -180,10 +180,11 @@ note_slots(const RwFacts *facts)
 /*
  * Follow the messages from upstream.  Core sends one without WAL only after a
  * long silence, or when asked after one; so some that come soon after others
- * show that the upstream server tends its walsenders, and one that comes late
- * shows that it does not.  On a busy link few of them are seen, since WAL
- * follows at once; what was learned is therefore kept when the receiver
- * changes, until the contrary is seen.
+ * show that the upstream server tends its walsenders.  A message has no WAL
+ * for certain only if nothing was written since the last look: the end of WAL
+ * that it tells stays the same throughout a burst.  On a busy link such
+ * messages are not seen; what was learned is therefore kept when the receiver
+ * changes, until a message of whatever kind comes late.
  */
 static void
 follow_upstream(const RwFacts *facts)
@@ -205,7 +206,7 @@ follow_upstream(const RwFacts *facts)
 	if (receiver->pid != upstream->receiver_pid)
 	{
 		upstream->receiver_pid = receiver->pid;
-		upstream->quick_messages = 0;
+		upstream->quick_messages = -1;	/* the first has none before it */
 	}
 	if (rw_message_is_real(receiver, upstream) &&
 		(receiver->receipt_time != upstream->receipt_time ||
@@ -215,19 +216,19 @@ follow_upstream(const RwFacts *facts)
 
 		if (at < upstream->message_at)
 			at = upstream->message_at;
-		if (receiver->send_time > receiver->latest_end_time)
+		if (upstream->quick_messages < 0)
+			upstream->quick_messages = 0;
+		else if (at - upstream->message_at >= QUICK_MESSAGE)
 		{
-			if (at - upstream->message_at < QUICK_MESSAGE)
-				upstream->quick_messages++;
-			else
-			{
-				upstream->quick_messages = 0;
-				upstream->tended = false;
-			}
-			if (upstream->quick_messages >= QUICK_MESSAGES)
-				upstream->tended = true;
+			upstream->quick_messages = 0;
+			upstream->tended = false;
 		}
+		else if (receiver->send_time > receiver->latest_end_time &&
+				 receiver->written == upstream->written &&
+				 ++upstream->quick_messages >= QUICK_MESSAGES)
+			upstream->tended = true;
 		upstream->message_at = at;
+		upstream->written = receiver->written;
 		upstream->send_time = receiver->send_time;
 		upstream->receipt_time = receiver->receipt_time;
 		upstream->latest_end = receiver->latest_end;

@@ -43,8 +43,10 @@ typedef struct RwUpstream
 	uint64		latest_end;		/* the sender's end of WAL, as last told */
 	RwTime		message_at;		/* when the last real message came; kept when
 								 * the receiver goes, RW_NEVER if none ever */
-	int32		quick_messages; /* messages without WAL in a row that came
-								 * within two seconds of another */
+	uint64		written;		/* by the receiver, at the last message */
+	int32		quick_messages; /* messages without WAL that came within two
+								 * seconds of another; -1 before the
+								 * connection's first */
 	bool		tended;			/* the upstream server sends a keepalive each
 								 * second */
 	RwTime		replay_moved_at;

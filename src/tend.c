@@ -70,8 +70,9 @@ tend(void)
 		(MyReplicationSlot != NULL && SlotIsLogical(MyReplicationSlot)))
 		return;
 
+	/* The worker sets the pace; a wake-up that is a little early counts. */
 	now = rw_clock_now();
-	if (now - last_keepalive < RW_TEND_INTERVAL)
+	if (now - last_keepalive < RW_TEND_INTERVAL / 2)
 		return;
 	last_keepalive = now;
 

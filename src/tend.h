@@ -7,8 +7,7 @@
  * wal_receiver_timeout, and so can't tell an idle server from a dead
  * connection.  Where replwatch.tend_walsenders is on, each walsender that
  * streams to a physical standby sends the protocol's own keepalive message
- * each second, among WAL too, for that is how the standby learns that it can
- * count on it.  No WAL is written, and a standby without replwatch takes the
+ * each second.  No WAL is written, and a standby without replwatch takes the
  * message as it takes core's.
  *
  * While the standby has not replayed everything, the keepalive also asks for
