@@ -223,8 +223,10 @@ add_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
 	if (slot->active_pid == 0)
 	{
 		link->inactive_since = slot->inactive_since;
-		if (link->inactive_since == 0 && note)
-			link->inactive_since = rw_wall_time(facts, note->inactive_since);
+		/* What the worker has not seen unused yet, nobody uses since now. */
+		if (link->inactive_since == 0 && published)
+			link->inactive_since = note && note->inactive_since != RW_NEVER ?
+				rw_wall_time(facts, note->inactive_since) : facts->wall;
 	}
 }
 
@@ -609,6 +611,37 @@ compare_links(const void *a, const void *b)
 	return order;
 }
 
+/*
+ * Those who went since the worker's last round have gone: in this look's copy
+ * of the table.  Who is not known leaves nothing behind.
+ */
+static void
+notice_gone(const RwFacts *facts, RwPublished *published)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < rw_max_replicas; i++)
+	{
+		RwReplica  *replica = &published->replicas[i];
+
+		if (!replica->used || !replica->connected)
+			continue;
+		for (j = 0; j < facts->nsenders; j++)
+		{
+			if (facts->senders[j].pid == replica->pid)
+				break;
+		}
+		if (j < facts->nsenders)
+			continue;
+		if (!replica->known)
+			replica->used = false;
+		replica->connected = false;
+		replica->pid = 0;
+		replica->gone_at = facts->now;
+	}
+}
+
 static void
 explain_links(RwFacts *facts, RwLinks *links)
 {
@@ -639,6 +672,8 @@ rw_links(RwFacts *facts, RwLinks *links, bool explain)
 {
 	memset(links, 0, sizeof(RwLinks));
 	links->published = rw_published(facts);
+	if (links->published)
+		notice_gone(facts, links->published);
 
 	add_rows(facts, links);
 	measure(facts, links);

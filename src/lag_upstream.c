@@ -99,10 +99,39 @@ allowed_silence(const RwPublished *published)
 	return RW_SECOND;
 }
 
+/* Is there WAL that the upstream server told of long enough ago? */
+static bool
+is_incomplete(const RwFacts *facts, const RwPublished *published)
+{
+	return published->upstream.mark > facts->horizon;
+}
+
 void
 rw_upstream_measure(RwLink *link, const RwFacts *facts,
 					const RwPublished *published)
 {
+	/*
+	 * What has not been received may be much older than what has: it is
+	 * missing since, at worst, nothing was.
+	 */
+	if (is_incomplete(facts, published))
+	{
+		int64		lag = -1;
+
+		if (published->upstream.complete_at != RW_NEVER)
+			lag = facts->now - published->upstream.complete_at;
+		else if (facts->recovery.latest_commit_time != 0)
+			lag = Max(facts->wall - facts->recovery.latest_commit_time, 0);
+
+		link->lag_bytes = published->upstream.told - link->position;
+		if (lag < 0 || lag > link->lag)
+		{
+			link->lag = lag;
+			link->bound = RW_BOUND_AT_MOST;
+		}
+		return;
+	}
+
 	/* What is known to be missing is missing since it was known. */
 	if (link->lag_bytes != 0)
 		return;
@@ -201,6 +230,9 @@ rw_upstream_explain(RwLink *link, RwFacts *facts,
 	else if (receiver_down)
 		rw_give_reason(link, RW_REASON_RECEIVER_DOWN,
 					   "not streaming; no message from upstream since server start");
+	else if (is_incomplete(facts, published))
+		rw_give_reason(link, RW_REASON_REPLAY_BEHIND,
+					   "not all WAL of the upstream server has been received yet");
 	else if (link->lag_bytes > 0)
 		rw_give_reason(link, RW_REASON_REPLAY_BEHIND,
 					   "received WAL is being replayed");

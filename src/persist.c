@@ -40,7 +40,8 @@ typedef struct StateHeader
 	uint32		nreplicas;
 	uint32		nnotes;
 	RwTime		message_at;		/* last word from upstream */
-	bool		tended;			/* as in RwUpstream */
+	RwTime		complete_at;	/* as in RwUpstream, and this */
+	bool		tended;
 	RwChart		upstream_chart;
 } StateHeader;
 
@@ -92,6 +93,7 @@ save_state(const RwStoreLabel *label)
 
 	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
 	header.message_at = rw_shared->upstream.message_at;
+	header.complete_at = rw_shared->upstream.complete_at;
 	header.tended = rw_shared->upstream.tended;
 	header.upstream_chart = rw_shared->upstream_chart;
 	for (i = 0; i < rw_max_replicas; i++)
@@ -254,6 +256,7 @@ restore_state(char *payload, uint32 length, const RwStoreLabel *label,
 		return false;
 
 	rw_shared->upstream.message_at = shift(header.message_at, delta);
+	rw_shared->upstream.complete_at = shift(header.complete_at, delta);
 	rw_shared->upstream.tended = header.tended;
 	if (shift_chart(&header.upstream_chart, delta))
 		rw_shared->upstream_chart = header.upstream_chart;

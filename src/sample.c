@@ -178,6 +178,38 @@ note_slots(const RwFacts *facts)
 }
 
 /*
+ * A standby that catches up knows of WAL that it has not received, for each
+ * message tells where the upstream server's WAL ends.  One mark at a time
+ * follows that: when the WAL up to it is here, nothing was missing at the
+ * moment when it was set, and the next one is set.
+ */
+static void
+follow_told(const RwFacts *facts)
+{
+	RwUpstream *upstream = &rw_shared->upstream;
+	TimeLineID	tli = Max(facts->receiver.tli, facts->tli);
+
+	/* What an old timeline's upstream told is not true of the new one. */
+	if (tli != upstream->told_tli)
+	{
+		upstream->told_tli = tli;
+		upstream->told_since = facts->wall;
+		upstream->told = upstream->mark = 0;
+		upstream->mark_at = RW_NEVER;
+	}
+	if (facts->receiver.tli == tli &&
+		upstream->receipt_time > upstream->told_since)
+		upstream->told = Max(upstream->told, upstream->latest_end);
+
+	if (upstream->mark > facts->horizon)
+		return;
+	if (upstream->mark_at != RW_NEVER)
+		upstream->complete_at = upstream->mark_at;
+	upstream->mark = upstream->told;
+	upstream->mark_at = upstream->message_at;
+}
+
+/*
  * Follow the messages from upstream.  Core sends one without WAL only after a
  * long silence, or when asked after one; so some that come soon after others
  * show that the upstream server tends its walsenders.  A message has no WAL
@@ -233,6 +265,7 @@ follow_upstream(const RwFacts *facts)
 		upstream->receipt_time = receiver->receipt_time;
 		upstream->latest_end = receiver->latest_end;
 	}
+	follow_told(facts);
 }
 
 static void

@@ -49,6 +49,19 @@ typedef struct RwUpstream
 								 * connection's first */
 	bool		tended;			/* the upstream server sends a keepalive each
 								 * second */
+
+	/*
+	 * WAL that it told of may not be here yet.  `told` is the greatest end on
+	 * its timeline; the mark is where that was some time ago.
+	 */
+	uint32		told_tli;
+	TimestampTz told_since;		/* only messages received after it count */
+	uint64		told;
+	uint64		mark;
+	RwTime		mark_at;
+	RwTime		complete_at;	/* all that was told by then is here; RW_NEVER
+								 * if not known */
+
 	RwTime		replay_moved_at;
 	uint64		replay;			/* as of the last sample */
 	RwRate		replay_rate;
