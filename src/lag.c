@@ -35,8 +35,13 @@
 /* Replay that does not move for this long stands still. */
 #define REPLAY_AGE_STUCK	(3 * RW_SECOND)
 
-/* Without a sample for this long the history has a hole up to now. */
-#define SAMPLE_AGE_MAX		(3 * RW_SECOND)
+/*
+ * What appeared while nobody looked for longer than this, and than a thinned
+ * history's gaps at that age, is not dated exactly: the server or the worker
+ * was down.
+ */
+#define GAP_EXACT			(3 * RW_SECOND)
+#define GAP_EXACT_SHARE		256
 
 static const char *const state_names[] = {
 	[RW_STATE_STARTUP] = "startup",
@@ -217,7 +222,8 @@ add_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
 		link->retained_bytes = facts->horizon > slot->restart_lsn ?
 			facts->horizon - slot->restart_lsn : 0;
 
-	if (slot->limited && published)
+	/* Core works out what is safe for a slot that keeps nothing, too. */
+	if (slot->limited && slot->restart_lsn != InvalidXLogRecPtr && published)
 		link->slot_time_left = rw_time_left(slot->safe_wal_size,
 											published->wal_rate);
 	if (slot->active_pid == 0)
@@ -404,8 +410,6 @@ static void
 measure(const RwFacts *facts, RwLinks *links)
 {
 	RwHistoryView view;
-	const RwHistory *h;
-	bool		hole;
 	int			i;
 
 	for (i = 0; i < links->nlinks; i++)
@@ -419,17 +423,17 @@ measure(const RwFacts *facts, RwLinks *links)
 	if (links->published == NULL)
 		return;
 
-	view.history = h = &rw_shared->history;
+	view.history = &rw_shared->history;
 	view.horizon = facts->horizon;
 	view.now = facts->now;
 
 	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
-	hole = h->npoints > 0 &&
-		facts->now - h->points[h->npoints - 1].last > SAMPLE_AGE_MAX;
 	for (i = 0; i < links->nlinks; i++)
 	{
 		RwLink	   *link = &links->links[i];
 		RwTime		at;
+		RwTime		gap;
+		RwTime		gap_start;
 
 		if (link->lag_bytes < 0)
 			continue;
@@ -442,9 +446,11 @@ measure(const RwFacts *facts, RwLinks *links)
 		switch (rw_history_appeared(&view, link->position, &at))
 		{
 			case RW_FOUND:
-				if (hole && link->position >= h->points[h->npoints - 1].lsn)
+				gap = rw_history_gap(&view, link->position, &gap_start);
+				if (link->bound == RW_BOUND_EXACT && gap > GAP_EXACT &&
+					gap > (facts->now - at) / GAP_EXACT_SHARE)
 				{
-					at = h->points[h->npoints - 1].last;
+					at = gap_start;
 					link->bound = RW_BOUND_AT_MOST;
 				}
 				link->lag = Max(facts->now - at, 0);

@@ -268,6 +268,16 @@ rw_history_appeared(const RwHistoryView *view, uint64 lsn, RwTime *at)
 	return RW_FOUND;
 }
 
+RwTime
+rw_history_gap(const RwHistoryView *view, uint64 lsn, RwTime *start)
+{
+	int			i = points_up_to(view->history, lsn) - 1;
+	RwPoint		next = next_point(view, i);
+
+	*start = view->history->points[i].last;
+	return next.first - *start;
+}
+
 uint64
 rw_history_lsn_at(const RwHistoryView *view, RwTime at)
 {

@@ -135,6 +135,14 @@ extern RwFound rw_history_appeared(const RwHistoryView *view, uint64 lsn,
 								   RwTime *at);
 
 /*
+ * How long nobody looked, around the moment at which the byte after `lsn`
+ * appeared: the gap between two points in which rw_history_appeared found
+ * it, and in *start where that begins.  Only for an lsn that it found.
+ */
+extern RwTime rw_history_gap(const RwHistoryView *view, uint64 lsn,
+							 RwTime *start);
+
+/*
  * Where was the end of WAL at the moment `at`?  0 before the history's start
  * and after `now`; never beyond the horizon.
  */

@@ -413,4 +413,13 @@ rw_persist_follow_timeline(const RwFacts *facts)
 		rw_history_cut(&rw_shared->history, cut);
 	rw_shared->history_tli = to;
 	LWLockRelease(rw_shared->history_lock);
+
+	if (cut != PG_UINT64_MAX)
+	{
+		LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+		rw_shared->fork_lsn = cut;
+		rw_shared->forked_at = facts->now;
+		rw_replicas_cut(rw_replicas, rw_max_replicas, cut, false);
+		LWLockRelease(rw_shared->state_lock);
+	}
 }

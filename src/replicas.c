@@ -547,6 +547,23 @@ rw_replicas_slot_dropped(RwReplica *table, int size, const char *name)
  * All connections of the name start again, also one that waits to inherit
  * from a dead one.  The next round that sees them stream counts from then.
  */
+void
+rw_replicas_cut(RwReplica *table, int size, uint64 lsn, bool gone_only)
+{
+	for (int i = 0; i < size; i++)
+	{
+		RwReplica  *replica = &table[i];
+
+		if (!replica->used || (gone_only && replica->connected))
+			continue;
+		replica->sent = Min(replica->sent, lsn);
+		replica->write = Min(replica->write, lsn);
+		replica->flush = Min(replica->flush, lsn);
+		replica->replay = Min(replica->replay, lsn);
+		rw_rate_init(&replica->replay_rate);
+	}
+}
+
 bool
 rw_replicas_forget(RwReplica *table, int size, const char *name)
 {

@@ -151,6 +151,14 @@ extern void rw_replicas_slot_dropped(RwReplica *table, int size,
 extern bool rw_replicas_forget(RwReplica *table, int size, const char *name);
 
 /*
+ * Timelines parted at `lsn`: what a replica had beyond that is not WAL of this
+ * server.  With `gone_only`, connected ones, who may be ahead again, are left
+ * alone.
+ */
+extern void rw_replicas_cut(RwReplica *table, int size, uint64 lsn,
+							bool gone_only);
+
+/*
  * Forget all: another role, another cluster.  The memory of a table's first
  * use is to be zero.
  */

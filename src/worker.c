@@ -45,6 +45,12 @@
 /* How often what has changed is written to disk. */
 #define SAVE_INTERVAL		(10 * RW_SECOND)
 
+/*
+ * And if nothing has: a crash would otherwise leave open when the stretch in
+ * which nothing was written ended.
+ */
+#define IDLE_SAVE_INTERVAL	(1 * RW_MINUTE)
+
 static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
 
 static void
@@ -191,7 +197,7 @@ rw_worker_main(Datum arg)
 	MemoryContext context;
 	RwFacts		facts;
 	RwTime		next_round = RW_NEVER;
-	RwTime		next_save;
+	RwTime		last_save;
 	bool		unsaved = false;
 	uint32		wait_event;
 
@@ -212,7 +218,7 @@ rw_worker_main(Datum arg)
 	context = AllocSetContextCreate(TopMemoryContext, "replwatch sample",
 									ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
-	next_save = rw_clock_now() + SAVE_INTERVAL;
+	last_save = rw_clock_now();
 
 	while (!ShutdownRequestPending)
 	{
@@ -237,10 +243,10 @@ rw_worker_main(Datum arg)
 			unsaved |= moved;
 			next_round = now + pause_ms(moved) * RW_MS;
 
-			if (unsaved && now >= next_save)
+			if (now - last_save >= (unsaved ? SAVE_INTERVAL : IDLE_SAVE_INTERVAL))
 			{
 				rw_persist_save(&facts);
-				next_save = now + SAVE_INTERVAL;
+				last_save = now;
 				unsaved = false;
 			}
 			now = rw_clock_now();

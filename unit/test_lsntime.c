@@ -279,6 +279,29 @@ test_appeared(void)
 			 "the start: not later than now");
 }
 
+/* The length and the start of the gap, in seconds. */
+static void
+gap(RwHistoryView view, uint64 lsn, double length, double start,
+	const char *what)
+{
+	RwTime		at = NONE;
+
+	is_int(rw_history_gap(&view, lsn, &at), length * RW_SECOND, what);
+	is_int(at, START + (RwTime) (start * RW_SECOND), "its start");
+}
+
+static void
+test_gap(void)
+{
+	section("gap");
+
+	draw();
+	gap(view(3000, 3632), 1000, 10, 10, "between A and B");
+	gap(view(3000, 3632), 1999, 10, 10, "the same just before B");
+	gap(view(3000, 3632), 2000, 10, 3620, "between B and C");
+	gap(view(4000, 3641), 3500, 10, 3631, "up to the reader's own point");
+}
+
 static void
 test_lsn_at(void)
 {
@@ -1199,6 +1222,7 @@ main(void)
 	test_add();
 	test_reached();
 	test_appeared();
+	test_gap();
 	test_lsn_at();
 	test_low_horizon();
 	test_large();

@@ -1083,6 +1083,38 @@ test_full(void)
  */
 
 static void
+test_cut(void)
+{
+	begin("timelines part", SIZE);
+	settle("gone", 100);
+	settle("here", 200);
+	settle("behind", 300);
+	replay(100, 5000);
+	replay(200, 5000);
+	after(RW_SECOND);
+	leave(100);
+	after(RW_SECOND);
+
+	rw_replicas_cut(table, SIZE, 3000, true);
+	is_uint(rw_replicas_find_gone(table, SIZE, "gone")->replay, 3000,
+			"a gone one is where they part");
+	is_uint(rw_replicas_find_gone(table, SIZE, "gone")->sent, 3000,
+			"in all it had");
+	is_uint(rw_replicas_find_pid(table, SIZE, 200)->replay, 5000,
+			"a connected one may be ahead again");
+	is_uint(rw_replicas_find_pid(table, SIZE, 300)->replay, 1000,
+			"one that is behind stays there");
+
+	rw_replicas_cut(table, SIZE, 4000, false);
+	is_uint(rw_replicas_find_pid(table, SIZE, 200)->replay, 4000,
+			"unless it is meant, too");
+	is_uint(rw_replicas_find_pid(table, SIZE, 200)->flush, 4000,
+			"in all it had");
+	is_uint(rw_replicas_find_gone(table, SIZE, "gone")->replay, 3000,
+			"nobody gains by it");
+}
+
+static void
 test_forgetting(void)
 {
 	begin("age", SIZE);
@@ -1295,6 +1327,7 @@ main(void)
 	test_shared();
 	test_processes();
 	test_full();
+	test_cut();
 	test_forgetting();
 	test_finding();
 	test_at_random();
