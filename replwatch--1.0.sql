@@ -140,6 +140,91 @@ COMMENT ON FUNCTION replwatch_forget(text) IS
 'forget a replica that was removed on purpose; true if it was known';
 
 --
+-- Read your writes
+--
+CREATE FUNCTION replwatch_wait_for_lsn(target pg_lsn, timeout interval DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'replwatch_wait_for_lsn'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION replwatch_wait_for_lsn(pg_lsn, interval) IS
+'wait until this server has replayed an LSN: true if the next statement sees it, false if the timeout passed (NULL: replwatch.wait_timeout; 0 only looks); a statement of its own, in READ COMMITTED, without locks';
+
+CREATE FUNCTION replwatch_wait_for_token(token text, timeout interval DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'replwatch_wait_for_token'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION replwatch_wait_for_token(text, interval) IS
+'like replwatch_wait_for_lsn, for a commit token: error RW001 if the commit was lost in a failover';
+
+CREATE FUNCTION replwatch_commit_token()
+RETURNS text
+AS 'MODULE_PATHNAME', 'replwatch_commit_token'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION replwatch_commit_token() IS
+'commit token of this session''s last commit that wrote, TIMELINE:LSN; NULL before the first';
+
+CREATE FUNCTION replwatch_commit_lsn()
+RETURNS pg_lsn
+AS 'MODULE_PATHNAME', 'replwatch_commit_lsn'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION replwatch_commit_lsn() IS
+'LSN at the end of this session''s last commit that wrote; NULL before the first';
+
+CREATE FUNCTION replwatch_wait_for_replicas(
+	target pg_lsn DEFAULT NULL,
+	count integer DEFAULT 1,
+	stage text DEFAULT 'replay',
+	timeout interval DEFAULT NULL
+)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'replwatch_wait_for_replicas'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION replwatch_wait_for_replicas(pg_lsn, integer, text, interval) IS
+'wait on the sending server until count replicas have reached a stage (write, flush, replay) of an LSN, by default of this session''s last commit; returns how many have when they do or the timeout passed';
+
+CREATE FUNCTION replwatch_waiters(
+	OUT pid integer,
+	OUT kind text,
+	OUT target pg_lsn,
+	OUT count integer,
+	OUT stage text,
+	OUT since timestamptz,
+	OUT deadline timestamptz,
+	OUT missing_bytes bigint,
+	OUT eta interval,
+	OUT reason text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'replwatch_waiters'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+
+COMMENT ON FUNCTION replwatch_waiters() IS
+'sessions that wait for an LSN: how much is missing, when it will be there at the present rate of replay, and why replay stands still if it does';
+
+CREATE FUNCTION replwatch_wait_stats(
+	OUT waits bigint,
+	OUT immediate bigint,
+	OUT timeouts bigint,
+	OUT errors bigint,
+	OUT total_time interval,
+	OUT max_time interval,
+	OUT p50 interval,
+	OUT p95 interval,
+	OUT p99 interval
+)
+RETURNS record
+AS 'MODULE_PATHNAME', 'replwatch_wait_stats'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION replwatch_wait_stats() IS
+'waits since server start; times and percentiles are of those that were not over at once';
+
+--
 -- Views for people
 --
 CREATE VIEW replwatch_lag AS
@@ -164,7 +249,8 @@ COMMENT ON VIEW replwatch_slots IS
 'what each replication slot keeps back, and for how long it still can';
 
 --
--- Privileges: nothing is for everybody; monitoring roles may look
+-- Privileges: reading one's writes is for everybody, looking is for monitoring
+-- roles
 --
 REVOKE ALL ON FUNCTION replwatch_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION replwatch_node() FROM PUBLIC;
@@ -176,6 +262,11 @@ REVOKE ALL ON FUNCTION replwatch_forget(text) FROM PUBLIC;
 REVOKE ALL ON replwatch_lag FROM PUBLIC;
 REVOKE ALL ON replwatch_slots FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION replwatch_waiters() FROM PUBLIC;
+REVOKE ALL ON FUNCTION replwatch_wait_stats() FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION replwatch_waiters() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION replwatch_wait_stats() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_status() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_node() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_lsn_time(pg_lsn) TO pg_monitor;

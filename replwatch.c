@@ -19,9 +19,12 @@
 #include "miscadmin.h"
 
 #include "src/compat.h"
+#include "src/readafter.h"
+#include "src/replay.h"
 #include "src/settings.h"
 #include "src/shared.h"
 #include "src/tend.h"
+#include "src/token.h"
 #include "src/worker.h"
 
 RW_MODULE_MAGIC;
@@ -41,6 +44,9 @@ _PG_init(void)
 		return;
 
 	rw_shared_init();
+	rw_replay_init();
+	rw_token_init();
+	rw_read_after_init();
 	rw_tend_init();
 	rw_worker_init();
 }

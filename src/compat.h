@@ -22,6 +22,7 @@
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/backend_status.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM < 160000
 #include "storage/sinvaladt.h"
@@ -200,6 +201,106 @@ rw_vxid_proc(VirtualTransactionId vxid)
 	return BackendIdGetProc(vxid.backendId);
 #endif
 }
+
+/* Is an interval infinite in the positive direction? */
+static inline bool
+rw_interval_is_infinite(const Interval *interval)
+{
+#if PG_VERSION_NUM >= 170000
+	return INTERVAL_IS_NOEND(interval);
+#else
+	return false;
+#endif
+}
+
+/* The number of this process's PGPROC, under MaxBackends in a backend. */
+static inline int
+rw_my_proc_number(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProcNumber;
+#else
+	return MyProc->pgprocno;
+#endif
+}
+
+/* The latch of the process with that number; it may be another by now. */
+static inline Latch *
+rw_proc_latch(int number)
+{
+	return &ProcGlobal->allProcs[number].procLatch;
+}
+
+/*
+ * Does this session hold a lock that replay could wait for?  Any heavyweight
+ * lock but the one on its own virtual transaction, as core's WAIT FOR has it.
+ */
+#if PG_VERSION_NUM >= 190000
+static inline bool
+rw_holds_lock(void)
+{
+	LOCKTAG		tag;
+
+	return GetAnyGrantedHeavyweightLock(&tag);
+}
+#else
+static inline bool
+rw_is_real_lock(const PROCLOCK *proclock)
+{
+	return proclock->holdMask != 0 &&
+		proclock->tag.myLock->tag.locktag_type != LOCKTAG_VIRTUALTRANSACTION;
+}
+
+/*
+ * Earlier releases do not tell, so walk our own PGPROC's lists.  First the
+ * fast path, then the lists: others move locks in that direction only.
+ */
+static inline bool
+rw_holds_lock(void)
+{
+	bool		found = false;
+	int			i;
+
+	LWLockAcquire(&MyProc->fpInfoLock, LW_SHARED);
+#if PG_VERSION_NUM >= 180000
+	for (i = 0; i < FastPathLockGroupsPerBackend; i++)
+		found |= MyProc->fpLockBits[i] != 0;
+#else
+	found = MyProc->fpLockBits != 0;
+#endif
+	LWLockRelease(&MyProc->fpInfoLock);
+
+	for (i = 0; i < NUM_LOCK_PARTITIONS && !found; i++)
+	{
+#if PG_VERSION_NUM >= 160000
+		dlist_iter	iter;
+
+		if (dlist_is_empty(&MyProc->myProcLocks[i]))
+			continue;
+		LWLockAcquire(LockHashPartitionLockByIndex(i), LW_SHARED);
+		dlist_foreach(iter, &MyProc->myProcLocks[i])
+			found |= rw_is_real_lock(dlist_container(PROCLOCK, procLink,
+													 iter.cur));
+		LWLockRelease(LockHashPartitionLockByIndex(i));
+#else
+		SHM_QUEUE  *queue = &MyProc->myProcLocks[i];
+		PROCLOCK   *proclock;
+
+		if (SHMQueueEmpty(queue))
+			continue;
+		LWLockAcquire(LockHashPartitionLockByIndex(i), LW_SHARED);
+		for (proclock = (PROCLOCK *) SHMQueueNext(queue, queue,
+												  offsetof(PROCLOCK, procLink));
+			 proclock != NULL;
+			 proclock = (PROCLOCK *) SHMQueueNext(queue, &proclock->procLink,
+												  offsetof(PROCLOCK, procLink)))
+			found |= rw_is_real_lock(proclock);
+		LWLockRelease(LockHashPartitionLockByIndex(i));
+#endif
+	}
+	return found;
+}
+#endif
 
 /* The name under which a process of ours sleeps, from 17 on. */
 static inline uint32

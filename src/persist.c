@@ -14,11 +14,7 @@
  */
 #include "postgres.h"
 
-#include <unistd.h>
-
-#include "access/xlog_internal.h"
 #include "replication/slot.h"
-#include "storage/fd.h"
 #include "utils/timestamp.h"
 
 #include "src/compat.h"
@@ -26,10 +22,7 @@
 #include "src/settings.h"
 #include "src/shared.h"
 #include "src/store.h"
-#include "src/timeline.h"
-
-/* Room for a timeline history file: 1,024 lines with a reason each. */
-#define TIMELINE_FILE_MAX	(256 * 1024)
+#include "src/timelinefile.h"
 
 /* The payload of the state file: this, then the arrays that it counts. */
 typedef struct StateHeader
@@ -329,32 +322,6 @@ rw_persist_load_state(const RwFacts *facts)
 	pfree(payload);
 }
 
-/* Read a timeline's history file; false if there is none that is usable. */
-static bool
-load_timeline(RwTimeline *timeline, TimeLineID tli)
-{
-	char		path[MAXPGPATH];
-	char	   *contents;
-	ssize_t		len;
-	bool		ok;
-	int			fd;
-
-	if (tli == 1)
-		return rw_timeline_parse(timeline, tli, "", 0);
-
-	TLHistoryFilePath(path, tli);
-	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
-	if (fd < 0)
-		return false;
-	contents = palloc(TIMELINE_FILE_MAX);
-	len = read(fd, contents, TIMELINE_FILE_MAX);
-	CloseTransientFile(fd);
-	ok = len > 0 && len < TIMELINE_FILE_MAX &&
-		rw_timeline_parse(timeline, tli, contents, len);
-	pfree(contents);
-	return ok;
-}
-
 void
 rw_persist_follow_timeline(const RwFacts *facts)
 {
@@ -379,7 +346,7 @@ rw_persist_follow_timeline(const RwFacts *facts)
 		/* The first timeline that this history sees. */
 		cut = PG_UINT64_MAX;
 	}
-	else if (load_timeline(old, from) && load_timeline(new, to))
+	else if (rw_timeline_load(old, from) && rw_timeline_load(new, to))
 	{
 		if (facts->in_recovery && rw_timeline_find(old, to, &end))
 		{

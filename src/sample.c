@@ -19,6 +19,7 @@
 #include "src/settings.h"
 #include "src/shared.h"
 #include "src/tend.h"
+#include "src/waiters.h"
 
 /* Messages without WAL that come closer to others than this are ours. */
 #define QUICK_MESSAGE		(2 * RW_SECOND)
@@ -473,6 +474,9 @@ rw_sample(RwFacts *facts)
 	}
 	record(facts);
 	publish(facts, new_course);
+	/* Promotion, another timeline: what is waited for may never come. */
+	if (new_course)
+		rw_waiters_wake_all(RW_QUEUE_REPLAY);
 	chart(facts);
 	each_second(facts);
 	return has_moved(facts);

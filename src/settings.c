@@ -21,6 +21,11 @@ int			rw_max_replicas = 64;
 bool		rw_tend_walsenders = true;
 int			rw_known_after_s = 60;
 int			rw_forget_after_s = 86400;
+bool		rw_wake_on_replay = true;
+int			rw_wait_timeout_ms = 5000;
+int			rw_wait_recheck_ms = 1000;
+int			rw_max_waiters = 0;
+bool		rw_report_commit_token = false;
 
 void
 rw_settings_init(void)
@@ -49,6 +54,30 @@ rw_settings_init(void)
 							PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 
+	DefineCustomIntVariable("replwatch.wait_timeout",
+							"Sets how long a wait for an LSN may take that does not say.",
+							"If set to zero, it only looks; if set to -1, it waits for ever.",
+							&rw_wait_timeout_ms,
+							5000, -1, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("replwatch.wait_recheck",
+							"Sets how often a waiting session looks for itself.",
+							"Sessions are woken when what they wait for has come; this is for a wake-up that was lost.",
+							&rw_wait_recheck_ms,
+							1000, 1, 60000,
+							PGC_SUSET, GUC_UNIT_MS | GUC_NOT_IN_SAMPLE,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("replwatch.max_waiters",
+							"Sets how many sessions may wait for an LSN at a time.",
+							"If set to zero, there is no limit.",
+							&rw_max_waiters,
+							0, 0, INT_MAX,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+
 	/* What is fixed at server start can't be defined any later. */
 	if (process_shared_preload_libraries_in_progress)
 	{
@@ -59,6 +88,22 @@ rw_settings_init(void)
 								64, 1, 1000,
 								PGC_POSTMASTER, 0,
 								NULL, NULL, NULL);
+
+		DefineCustomBoolVariable("replwatch.report_commit_token",
+								 "Tells the client the commit token after each commit that wrote.",
+								 "It arrives as the parameter replwatch.commit_token, without a query.",
+								 &rw_report_commit_token,
+								 false,
+								 PGC_USERSET, 0,
+								 NULL, NULL, NULL);
+
+		DefineCustomBoolVariable("replwatch.wake_on_replay",
+								 "Wakes waiting sessions from within replay.",
+								 "If off, they look for themselves every few milliseconds.",
+								 &rw_wake_on_replay,
+								 true,
+								 PGC_POSTMASTER, 0,
+								 NULL, NULL, NULL);
 
 		DefineCustomBoolVariable("replwatch.tend_walsenders",
 								 "Sends a keepalive to standbys each second.",

@@ -29,6 +29,21 @@ extern int	rw_known_after_s;
 /* How long a gone replica without slot is remembered; 0 means for ever. */
 extern int	rw_forget_after_s;
 
+/* Does replay wake those who wait for it?  Fixed at server start. */
+extern bool rw_wake_on_replay;
+
+/* How long a wait may take that does not say; 0 only looks, -1 is for ever. */
+extern int	rw_wait_timeout_ms;
+
+/* How often a waiter that was not woken looks for itself. */
+extern int	rw_wait_recheck_ms;
+
+/* How many may wait at a time; 0 means no limit. */
+extern int	rw_max_waiters;
+
+/* Is the client told of each commit's token? */
+extern bool rw_report_commit_token;
+
 /*
  * Define the settings; called once from _PG_init.  Those that are fixed at
  * server start exist only where the library is preloaded.

@@ -14,10 +14,12 @@
 #include "storage/shmem.h"
 
 #include "src/compat.h"
+#include "src/replay.h"
 #include "src/settings.h"
 #include "src/shared.h"
+#include "src/waiters.h"
 
-#define RW_NUM_LOCKS	2
+#define RW_NUM_LOCKS	3
 
 RwShared   *rw_shared = NULL;
 RwReplica  *rw_replicas = NULL;
@@ -56,6 +58,8 @@ request_memory(void)
 	RequestAddinShmemSpace(MAXALIGN(replicas_size()));
 	RequestAddinShmemSpace(MAXALIGN(charts_size()));
 	RequestAddinShmemSpace(MAXALIGN(slot_notes_size()));
+	RequestAddinShmemSpace(rw_waiters_size());
+	RequestAddinShmemSpace(rw_replay_size());
 	RequestNamedLWLockTranche("replwatch", RW_NUM_LOCKS);
 }
 
@@ -81,6 +85,7 @@ startup_memory(void)
 		memset(rw_shared, 0, sizeof(RwShared));
 		rw_shared->history_lock = &locks[0].lock;
 		rw_shared->state_lock = &locks[1].lock;
+		rw_shared->waiters_lock = &locks[2].lock;
 		pg_atomic_init_u32(&rw_shared->worker_pid, 0);
 		pg_atomic_init_u64(&rw_shared->worker_wanted_at, rw_clock_now());
 		pg_atomic_init_flag(&rw_shared->no_worker_told);
@@ -103,6 +108,9 @@ startup_memory(void)
 									Max(slot_notes_size(), 1), &found);
 	if (!found)
 		memset(rw_slot_notes, 0, slot_notes_size());
+
+	rw_waiters_attach();
+	rw_replay_attach();
 
 	LWLockRelease(AddinShmemInitLock);
 }

@@ -29,6 +29,7 @@
 #include "src/lag.h"
 #include "src/settings.h"
 #include "src/sqlrow.h"
+#include "src/waiters.h"
 #include "src/worker.h"
 
 PG_FUNCTION_INFO_V1(replwatch_status);
@@ -401,7 +402,10 @@ replwatch_node(PG_FUNCTION_ARGS)
 	rw_row_int(&row, sync.connected);
 	rw_row_int(&row, sync.waiting);
 	add_worker(&row, &facts, published);
-	rw_row_null(&row);			/* waiters: this version has no waits */
+	if (published)
+		rw_row_int(&row, rw_waiters_number());
+	else
+		rw_row_null(&row);
 	rw_row_text(&row, REPLWATCH_VERSION);
 
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),

@@ -32,6 +32,7 @@
 
 #include "src/settings.h"
 #include "src/tend.h"
+#include "src/waiters.h"
 
 /* 'k', end of WAL, time, whether a reply is asked for */
 #define KEEPALIVE_LEN	(1 + 8 + 8 + 1)
@@ -84,11 +85,44 @@ tend(void)
 	queue_keepalive(MyWalSnd->sentPtr, MyWalSnd->apply < MyWalSnd->sentPtr);
 }
 
+/* Wake those in a queue whose LSN a reply has just reached. */
+static void
+pass_on(RwQueue queue, XLogRecPtr position, XLogRecPtr *last)
+{
+	if (position == *last)
+		return;
+	*last = position;
+
+	/* Pairs with the barrier of a backend that begins to wait. */
+	pg_memory_barrier();
+	if (position >= rw_waiters_lowest(queue))
+		rw_waiters_wake(queue, position);
+}
+
+/*
+ * Replies have just been read.  Their positions are in shared memory, where a
+ * waiter looks, before anybody is woken.
+ */
+static void
+notice_reply(void)
+{
+	static XLogRecPtr last_write = InvalidXLogRecPtr;
+	static XLogRecPtr last_flush = InvalidXLogRecPtr;
+	static XLogRecPtr last_replay = InvalidXLogRecPtr;
+
+	if (MyWalSnd == NULL)
+		return;
+	pass_on(RW_QUEUE_REPLICA_WRITE, MyWalSnd->write, &last_write);
+	pass_on(RW_QUEUE_REPLICA_FLUSH, MyWalSnd->flush, &last_flush);
+	pass_on(RW_QUEUE_REPLICA_REPLAY, MyWalSnd->apply, &last_replay);
+}
+
 static bool
 tended_is_send_pending(void)
 {
 	bool		pending = core_methods->is_send_pending();
 
+	notice_reply();
 	if (!pending)
 		tend();
 	return pending;

@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * quorum.h
+ *	  Waiting until n replicas have an LSN.
+ *
+ * Counted are standbys and subscribers that stream, for the stages write and
+ * flush also receivers such as pg_receivewal; never base backups; a name
+ * counts once.
+ *
+ * Who waits is woken by the walsender that is told of it (tend.h).  A standby
+ * with replwatch is asked to tell at once; without that, it reports what it
+ * has replayed when it runs out of WAL, or each wal_receiver_status_interval.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_QUORUM_H
+#define RW_QUORUM_H
+
+#include "access/xlogdefs.h"
+
+#include "src/observe.h"
+#include "src/waiters.h"
+
+/* The position of a receiver at a stage, or InvalidXLogRecPtr. */
+extern XLogRecPtr rw_position_at(const RwSenderFacts *sender, RwQueue stage);
+
+/* How many replicas have the target at a stage, of those seen. */
+extern int	rw_count_replicas(const RwFacts *facts, RwQueue stage,
+							  XLogRecPtr target);
+
+#endif							/* RW_QUORUM_H */

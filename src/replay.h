@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * replay.h
+ *	  Being told of replay.
+ *
+ * Where replwatch.wake_on_replay is on, the startup process publishes after
+ * each record how far it has replayed, and wakes those who wait for that.  It
+ * reads one atomic a record to see that nobody does, and takes no lock,
+ * allocates nothing and raises nothing until somebody's LSN has come.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_REPLAY_H
+#define RW_REPLAY_H
+
+#include "access/xlogdefs.h"
+
+#include "src/clock.h"
+
+/* Put us in front of replay; called once from _PG_init. */
+extern void rw_replay_init(void);
+
+/* Shared memory; called from the shared room. */
+extern Size rw_replay_size(void);
+extern void rw_replay_attach(void);
+
+/*
+ * Up to where this server has replayed: everything before it is visible to a
+ * snapshot taken now.  Only in recovery.
+ */
+extern XLogRecPtr rw_replayed(void);
+
+/*
+ * Ask the standbys of this primary that have replwatch to report as soon as
+ * they have replayed the target.  Writes a record that does nothing, which no
+ * logical decoding shows to anybody; one is enough for all who wait for what
+ * comes before it, and there is at most one an interval (microseconds).
+ * RW_NEVER if that is done; otherwise when to come again.
+ */
+extern RwTime rw_replay_nudge(XLogRecPtr target, int64 interval);
+
+/*
+ * An LSN that lies within the header of a WAL page stands for the page's
+ * start: the position to insert at is behind the header of a page that does
+ * not exist yet, and nothing is ever replayed up to there.
+ */
+extern XLogRecPtr rw_before_page_header(XLogRecPtr lsn);
+
+#endif							/* RW_REPLAY_H */

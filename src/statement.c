@@ -1,0 +1,261 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.c
+ *	  A function that waits without holding a snapshot.
+ *
+ * How a call knows that it is the whole statement: the portal that runs leads
+ * to the plan, and the expression that this call was made from is, by
+ * address, the plan's only one.  A call from within a function, a DO block, a
+ * trigger or a sub-select runs under the same portal, but comes from another
+ * expression.
+ *
+ * How the snapshot is given up: such a statement holds it in three places,
+ * the active snapshot's stack and two registrations that belong to the
+ * portal's resource owner.  All are undone with the functions that made them,
+ * and made anew after the wait.  Should the wait end in an error, nothing is
+ * left to undo.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+#include "nodes/primnodes.h"
+#include "storage/lmgr.h"
+#include "tcop/pquery.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+
+#include "src/compat.h"
+#include "src/statement.h"
+
+/* Constants, parameters, and casts of them that cost nothing. */
+static bool
+is_plain_argument(Node *node)
+{
+	while (node && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	if (node && IsA(node, CoerceViaIO))
+		return is_plain_argument((Node *) ((CoerceViaIO *) node)->arg);
+	if (node && IsA(node, FuncExpr) &&
+		((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
+		list_length(((FuncExpr *) node)->args) >= 1)
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((FuncExpr *) node)->args)
+		{
+			if (!is_plain_argument(lfirst(lc)))
+				return false;
+		}
+		return true;
+	}
+	return node && (IsA(node, Const) ||
+					(IsA(node, Param) &&
+					 ((Param *) node)->paramkind == PARAM_EXTERN));
+}
+
+static bool
+has_plain_arguments(Node *expr)
+{
+	ListCell   *lc;
+
+	if (!IsA(expr, FuncExpr))
+		return false;
+	foreach(lc, ((FuncExpr *) expr)->args)
+	{
+		if (!is_plain_argument(lfirst(lc)))
+			return false;
+	}
+	return true;
+}
+
+/* The one expression of a plan that does nothing else; NULL if it does. */
+static Node *
+only_expression(Plan *plan)
+{
+	TargetEntry *entry;
+
+	/* LIMIT is a node of its own above it; with constants it is harmless. */
+	while (IsA(plan, Limit) && plan->lefttree && !plan->initPlan)
+		plan = plan->lefttree;
+
+	if (list_length(plan->targetlist) != 1 || plan->initPlan || plan->qual ||
+		plan->lefttree || plan->righttree)
+		return NULL;
+	entry = linitial_node(TargetEntry, plan->targetlist);
+
+	if (IsA(plan, Result))
+		return ((Result *) plan)->resconstantqual ? NULL :
+			(Node *) entry->expr;
+
+	/* SELECT * FROM f(...) */
+	if (IsA(plan, FunctionScan) && IsA(entry->expr, Var) &&
+		list_length(((FunctionScan *) plan)->functions) == 1)
+	{
+		RangeTblFunction *function =
+			linitial(((FunctionScan *) plan)->functions);
+
+		return function->funcexpr;
+	}
+	return NULL;
+}
+
+/* The query that is nothing but this call; NULL if there is more to it. */
+static QueryDesc *
+bare_query(FunctionCallInfo fcinfo)
+{
+	Portal		portal = ActivePortal;
+	QueryDesc  *query;
+	PlannedStmt *statement;
+	Node	   *expr;
+
+	if (portal == NULL || portal->strategy != PORTAL_ONE_SELECT ||
+		portal->queryDesc == NULL)
+		return NULL;
+
+	/* Cursors are declared with more options than the protocol's portals. */
+	if (portal->cursorOptions & ~CURSOR_OPT_NO_SCROLL)
+		return NULL;
+
+	query = portal->queryDesc;
+	statement = query->plannedstmt;
+	if (statement->commandType != CMD_SELECT || statement->hasModifyingCTE ||
+		statement->subplans || statement->rowMarks ||
+		query->instrument_options)
+		return NULL;
+
+	expr = only_expression(statement->planTree);
+	if (expr == NULL || expr != fcinfo->flinfo->fn_expr ||
+		!has_plain_arguments(expr))
+		return NULL;
+	return query;
+}
+
+/* The statement's snapshot is the only one, and held only where we know. */
+static bool
+holds_one_snapshot(QueryDesc *query)
+{
+	Snapshot	snapshot;
+
+	InvalidateCatalogSnapshot();
+	if (!ActiveSnapshotSet())
+		return false;
+	snapshot = GetActiveSnapshot();
+	return snapshot == query->snapshot &&
+		snapshot == query->estate->es_snapshot &&
+		snapshot->active_count == 1 && snapshot->regd_count == 2 &&
+		snapshot->ph_node.first_child == NULL &&
+		snapshot->ph_node.next_sibling == NULL &&
+		snapshot->ph_node.prev_or_parent == NULL;
+}
+
+static void
+refuse_isolation(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s cannot wait in a transaction with isolation level %s",
+					what, XactIsoLevel == XACT_SERIALIZABLE ?
+					"SERIALIZABLE" : "REPEATABLE READ"),
+			 errdetail("The transaction's snapshot would not see what it waits for."),
+			 errhint("Wait before the transaction begins, or use SET replwatch.read_after as its first command.")));
+}
+
+static void
+refuse_lock(const char *what)
+{
+	if (rw_holds_lock())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s cannot wait while this transaction holds locks",
+						what),
+				 errdetail("Replay could be waiting for one of them."),
+				 errhint("Wait before the transaction reads or locks anything.")));
+}
+
+void
+rw_look_check(const char *function)
+{
+	if (IsolationUsesXactSnapshot())
+		refuse_isolation(function);
+}
+
+QueryDesc *
+rw_statement_check(FunctionCallInfo fcinfo, const char *function)
+{
+	QueryDesc  *query;
+
+	rw_look_check(function);
+
+	query = bare_query(fcinfo);
+	if (query == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s cannot wait within a larger statement, a function or a cursor",
+						function),
+				 errdetail("The snapshot of that statement could hold back the replay that it waits for."),
+				 errhint("Send SELECT %s(...) as a statement of its own, with constants or parameters as arguments.",
+						 function)));
+	if (!holds_one_snapshot(query))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s cannot wait while another snapshot is held",
+						function),
+				 errdetail("The session has an open cursor, an unfinished portal or an exported snapshot."),
+				 errhint("Wait before opening it, or close it.")));
+	refuse_lock(function);
+	return query;
+}
+
+void
+rw_statement_release(QueryDesc *query, const char *function)
+{
+	EState	   *estate = query->estate;
+
+	InvalidateCatalogSnapshot();
+	PopActiveSnapshot();
+	UnregisterSnapshot(estate->es_snapshot);
+	estate->es_snapshot = InvalidSnapshot;
+	UnregisterSnapshot(query->snapshot);
+	query->snapshot = InvalidSnapshot;
+	InvalidateCatalogSnapshot();
+
+	/* Checked before, but to wait with one would be to wait for ever. */
+	if (HaveRegisteredOrActiveSnapshot() || TransactionIdIsValid(MyProc->xmin))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s cannot wait while another snapshot is held",
+						function)));
+}
+
+void
+rw_statement_resume(QueryDesc *query)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	query->snapshot = RegisterSnapshot(GetActiveSnapshot());
+	query->estate->es_snapshot = RegisterSnapshot(query->snapshot);
+}
+
+void
+rw_command_check(const char *what)
+{
+	InvalidateCatalogSnapshot();
+	if (HaveRegisteredOrActiveSnapshot() || TransactionIdIsValid(MyProc->xmin))
+	{
+		if (IsolationUsesXactSnapshot())
+			refuse_isolation(what);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s cannot wait while another snapshot is held", what),
+				 errdetail("The session has an open cursor, an unfinished portal or an exported snapshot."),
+				 errhint("Set it before opening it, or close it.")));
+	}
+	refuse_lock(what);
+}

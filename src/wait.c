@@ -1,0 +1,324 @@
+/*-------------------------------------------------------------------------
+ *
+ * wait.c
+ *	  Waiting until this server has replayed an LSN.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/pg_lsn.h"
+#include "utils/timestamp.h"
+
+#include "src/compat.h"
+#include "src/replay.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/statement.h"
+#include "src/token.h"
+#include "src/wait.h"
+
+/* How often a waiter looks that nobody wakes. */
+#define LOOK_MIN_MS		1
+#define LOOK_MAX_MS		20
+
+PG_FUNCTION_INFO_V1(replwatch_wait_for_lsn);
+PG_FUNCTION_INFO_V1(replwatch_wait_for_token);
+
+int
+rw_timeout_argument(const Interval *timeout)
+{
+	double		ms;
+
+	if (timeout == NULL)
+		return rw_wait_timeout_ms;
+	if (rw_interval_is_infinite(timeout))
+		return RW_WAIT_FOR_EVER;
+
+	ms = timeout->time / 1000.0 +
+		(timeout->day + (double) DAYS_PER_MONTH * timeout->month) *
+		(USECS_PER_DAY / 1000.0);
+	if (ms < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("timeout must not be negative")));
+	/* What is less than a millisecond is still not just a look. */
+	if (ms > 0 && ms < 1)
+		return 1;
+	return ms >= INT_MAX ? INT_MAX : (int) ms;
+}
+
+void
+rw_wait_sleep(RwTime deadline, bool woken_by_others, int looked)
+{
+	static uint32 wait_event = 0;
+	int64		sleep_ms = rw_wait_recheck_ms;
+
+	if (wait_event == 0)
+		wait_event = rw_wait_event("ReplwatchWait");
+
+	/* Often at first, when it is likely that it comes at once. */
+	if (!woken_by_others)
+		sleep_ms = Min(sleep_ms,
+					   Min(LOOK_MIN_MS + looked / 8, LOOK_MAX_MS));
+	if (deadline != RW_NEVER)
+	{
+		/* Rounded up, so that nobody wakes just before it. */
+		int64		left = (deadline - rw_clock_now() + RW_MS - 1) / RW_MS;
+
+		sleep_ms = Max(Min(sleep_ms, left), 0);
+	}
+
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 sleep_ms, wait_event);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * Is it there?  First how far we are, then what that is worth: only WAL of the
+ * token's own timeline counts, and the timeline may just have been switched.
+ * *reachable says whether the LSN means anything yet.
+ */
+static pg_noinline RwWaitResult
+look(TimeLineID tli, XLogRecPtr target, bool *reachable)
+{
+	bool		in_recovery = RecoveryInProgress();
+	bool		replayed = rw_replayed() >= target;
+
+	*reachable = true;
+	if (tli != 0)
+	{
+		RwToken		token = {tli, target};
+
+		rw_token_check(token, reachable);
+	}
+	if (replayed && *reachable)
+		return RW_WAITED;
+	/* Recovery may have ended since, having replayed it before. */
+	return in_recovery ? RW_WAIT_TIMED_OUT : RW_WAIT_NOT_IN_RECOVERY;
+}
+
+/* The wait proper: the place is taken, and is left by the caller. */
+static RwWaitResult
+wait_in_place(TimeLineID tli, XLogRecPtr target, RwTime deadline)
+{
+	int			looked;
+
+	for (looked = 0;; looked++)
+	{
+		RwWaitResult result;
+		bool		reachable;
+
+		result = look(tli, target, &reachable);
+		if (result != RW_WAIT_TIMED_OUT)
+			return result;
+		rw_waiter_stay(reachable ? target : RW_KEY_WHEN_TOLD);
+
+		/* Once more, now that whoever gets there will see us. */
+		result = look(tli, target, &reachable);
+		if (result != RW_WAIT_TIMED_OUT ||
+			(deadline != RW_NEVER && rw_clock_now() >= deadline))
+			return result;
+		rw_wait_sleep(deadline, rw_wake_on_replay && reachable, looked);
+	}
+}
+
+static RwWaitEnd
+end_of(RwWaitResult result)
+{
+	switch (result)
+	{
+		case RW_WAITED:
+			return RW_WAIT_REACHED;
+		case RW_WAIT_TIMED_OUT:
+			return RW_WAIT_TIMEOUT;
+		case RW_WAIT_NOT_IN_RECOVERY:
+		case RW_WAIT_TOO_MANY:
+			break;
+	}
+	return RW_WAIT_ERROR;
+}
+
+static RwWaitResult
+wait_replayed(RwWaitKind kind, TimeLineID tli, XLogRecPtr lsn,
+			  int timeout_ms)
+{
+	RwTime		since = rw_clock_now();
+	RwTime		deadline = timeout_ms == RW_WAIT_FOR_EVER ? RW_NEVER :
+		since + timeout_ms * RW_MS;
+	XLogRecPtr	target = rw_before_page_header(lsn);
+	RwWaitResult result;
+	bool		reachable;
+
+	result = look(tli, target, &reachable);
+	if (result != RW_WAIT_TIMED_OUT || timeout_ms == 0)
+	{
+		rw_waiter_count(result == RW_WAITED ? RW_WAIT_IMMEDIATE :
+						end_of(result), since);
+		return result;
+	}
+	if (!rw_waiter_join(kind, RW_QUEUE_REPLAY, target, 0, since, deadline))
+	{
+		rw_waiter_count(RW_WAIT_ERROR, since);
+		return RW_WAIT_TOO_MANY;
+	}
+
+	PG_TRY();
+	{
+		result = wait_in_place(tli, target, deadline);
+	}
+	PG_CATCH();
+	{
+		rw_waiter_leave();
+		rw_waiter_count(RW_WAIT_ERROR, since);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	rw_waiter_leave();
+	rw_waiter_count(end_of(result), since);
+	return result;
+}
+
+RwWaitResult
+rw_wait_here(RwWaitKind kind, TimeLineID tli, XLogRecPtr target,
+			 int timeout_ms, bool *in_recovery)
+{
+	RwWaitResult result;
+	bool		reachable;
+
+	*in_recovery = RecoveryInProgress();
+	if (*in_recovery)
+		return wait_replayed(kind, tli, target, timeout_ms);
+
+	result = look(tli, target, &reachable);
+	if (result == RW_WAIT_NOT_IN_RECOVERY && reachable &&
+		rw_before_page_header(target) <= GetXLogInsertRecPtr())
+		result = RW_WAITED;
+	return result;
+}
+
+int64
+rw_replay_eta(uint64 missing)
+{
+	double		speed;
+
+	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	speed = rw_rate(&rw_shared->upstream.replay_rate,
+					rw_shared->upstream.replay, rw_clock_now());
+	LWLockRelease(rw_shared->state_lock);
+
+	return rw_catchup(missing, speed, 0);
+}
+
+void
+rw_wait_raise(RwWaitResult result, XLogRecPtr target, bool was_in_recovery)
+{
+	if (result == RW_WAIT_TOO_MANY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too many sessions wait for an LSN"),
+				 errhint("Consider increasing \"replwatch.max_waiters\".")));
+	if (result != RW_WAIT_NOT_IN_RECOVERY)
+		return;
+	if (was_in_recovery)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("recovery ended before LSN " RW_LSN_FORMAT " was replayed",
+						LSN_FORMAT_ARGS(target)),
+				 errdetail("This server was promoted after replaying up to LSN " RW_LSN_FORMAT ".",
+						   LSN_FORMAT_ARGS(rw_replayed()))));
+	else
+	{
+		XLogRecPtr	end = GetXLogInsertRecPtr();
+
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("LSN " RW_LSN_FORMAT " has not been written on this server",
+						LSN_FORMAT_ARGS(target)),
+				 errdetail("This server is a primary on timeline %u, whose WAL ends at LSN " RW_LSN_FORMAT ".",
+						   GetWALInsertionTimeLine(), LSN_FORMAT_ARGS(end))));
+	}
+}
+
+/* Both functions: wait in the statement, or only look. */
+static bool
+wait_in_statement(FunctionCallInfo fcinfo, const char *function,
+				  RwWaitKind kind, TimeLineID tli, XLogRecPtr target,
+				  int timeout_ms)
+{
+	QueryDesc  *query = NULL;
+	RwWaitResult result;
+	bool		in_recovery;
+
+	/* Where waiting is refused it is, whether or not there is need to wait. */
+	if (timeout_ms != 0)
+		query = rw_statement_check(fcinfo, function);
+	else
+		rw_look_check(function);
+
+	if (query)
+		rw_statement_release(query, function);
+	result = rw_wait_here(kind, tli, target, timeout_ms, &in_recovery);
+	if (query)
+		rw_statement_resume(query);
+
+	rw_wait_raise(result, target, in_recovery);
+	return result == RW_WAITED;
+}
+
+static int
+timeout_argument(FunctionCallInfo fcinfo, int argument)
+{
+	return rw_timeout_argument(PG_ARGISNULL(argument) ? NULL :
+							   PG_GETARG_INTERVAL_P(argument));
+}
+
+/*
+ * Has this server replayed `target`?  Waits until it has, at most `timeout`;
+ * true if the next statement sees it, false if time ran out.  NULL target:
+ * nothing to wait for, true.  What it raises stands in the COMMENT.
+ */
+Datum
+replwatch_wait_for_lsn(PG_FUNCTION_ARGS)
+{
+	int			timeout_ms;
+
+	rw_require_preload();
+	timeout_ms = timeout_argument(fcinfo, 1);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(wait_in_statement(fcinfo, "replwatch_wait_for_lsn",
+									 RW_WAIT_LSN, 0, PG_GETARG_LSN(0),
+									 timeout_ms));
+}
+
+/*
+ * The same for a commit token, whose timeline counts.  NULL token: nothing to
+ * wait for, true.
+ */
+Datum
+replwatch_wait_for_token(PG_FUNCTION_ARGS)
+{
+	int			timeout_ms;
+	RwToken		token;
+
+	rw_require_preload();
+	timeout_ms = timeout_argument(fcinfo, 1);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(true);
+	rw_token_argument(PG_GETARG_TEXT_PP(0), &token);
+	PG_RETURN_BOOL(wait_in_statement(fcinfo, "replwatch_wait_for_token",
+									 RW_WAIT_TOKEN, token.tli, token.lsn,
+									 timeout_ms));
+}

@@ -1,0 +1,298 @@
+/*-------------------------------------------------------------------------
+ *
+ * waiters.c
+ *	  The backends that wait for an LSN, and how they are woken.
+ *
+ * The order that makes no wake-up be missed: a waiter publishes the LSN that
+ * it waits for and then looks at the position; whoever moves the position
+ * publishes that and then looks at the lowest LSN waited for.  Both have a
+ * full memory barrier between the two, so at least one sees the other.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+
+#include "src/compat.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/waiters.h"
+#include "src/waitheap.h"
+
+/* So many are woken for one acquisition of the lock. */
+#define WAKE_BATCH		16
+
+typedef struct WaitersShared
+{
+	/* Written under waiters_lock, read without */
+	pg_atomic_uint64 lowest[RW_NUM_QUEUES];
+
+	/* Under waiters_lock */
+	int			nwaiters;
+	RwWaitHeap	queues[RW_NUM_QUEUES];
+	RwWaitStats stats;
+} WaitersShared;
+
+static WaitersShared *waiters = NULL;
+static RwWaiter *places = NULL; /* [MaxBackends], under waiters_lock */
+
+/* This backend's place is taken. */
+static bool joined = false;
+
+static Size
+queue_size(void)
+{
+	return add_size(mul_size(MaxBackends, sizeof(RwHeapEntry)),
+					mul_size(MaxBackends, sizeof(int32)));
+}
+
+static Size
+places_size(void)
+{
+	return add_size(mul_size(MaxBackends, sizeof(RwWaiter)),
+					mul_size(RW_NUM_QUEUES, MAXALIGN(queue_size())));
+}
+
+Size
+rw_waiters_size(void)
+{
+	return add_size(MAXALIGN(sizeof(WaitersShared)),
+					MAXALIGN(places_size()));
+}
+
+/* Called with AddinShmemInitLock held. */
+void
+rw_waiters_attach(void)
+{
+	bool		found;
+	int			i;
+
+	waiters = ShmemInitStruct("replwatch waiters", sizeof(WaitersShared),
+							  &found);
+	if (!found)
+	{
+		memset(waiters, 0, sizeof(WaitersShared));
+		for (i = 0; i < RW_NUM_QUEUES; i++)
+			pg_atomic_init_u64(&waiters->lowest[i], RW_NOBODY_WAITS);
+	}
+
+	places = ShmemInitStruct("replwatch waiting backends", places_size(),
+							 &found);
+	if (!found)
+	{
+		char	   *p = (char *) (places + MaxBackends);
+
+		memset(places, 0, MaxBackends * sizeof(RwWaiter));
+		for (i = 0; i < RW_NUM_QUEUES; i++, p += MAXALIGN(queue_size()))
+			rw_heap_init(&waiters->queues[i], MaxBackends,
+						 (RwHeapEntry *) p,
+						 (int32 *) (p + MaxBackends * sizeof(RwHeapEntry)));
+	}
+}
+
+/* The lock is held. */
+static void
+publish_lowest(RwQueue queue)
+{
+	pg_atomic_write_u64(&waiters->lowest[queue],
+						rw_heap_lowest(&waiters->queues[queue]));
+}
+
+static void
+leave_at_exit(int code, Datum arg)
+{
+	rw_waiter_leave();
+}
+
+bool
+rw_waiter_join(RwWaitKind kind, RwQueue queue, XLogRecPtr target, int count,
+			   RwTime since, RwTime deadline)
+{
+	static bool exit_registered = false;
+	int			me = rw_my_proc_number();
+	RwWaiter   *place = &places[me];
+
+	Assert(!joined && me >= 0 && me < MaxBackends);
+
+	/* Whatever comes after it, the exit of this process gives the place back. */
+	if (!exit_registered)
+	{
+		before_shmem_exit(leave_at_exit, (Datum) 0);
+		exit_registered = true;
+	}
+
+	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+	if (rw_max_waiters > 0 && waiters->nwaiters >= rw_max_waiters)
+	{
+		LWLockRelease(rw_shared->waiters_lock);
+		return false;
+	}
+	joined = true;
+	waiters->nwaiters++;
+	place->pid = MyProcPid;
+	place->kind = kind;
+	place->queue = queue;
+	place->target = target;
+	place->key = target;
+	place->count = count;
+	place->since = since;
+	place->deadline = deadline;
+	rw_heap_add(&waiters->queues[queue], me, target);
+	publish_lowest(queue);
+	LWLockRelease(rw_shared->waiters_lock);
+
+	/* Pairs with the barrier of those who make progress. */
+	pg_memory_barrier();
+	return true;
+}
+
+void
+rw_waiter_stay(XLogRecPtr key)
+{
+	int			me = rw_my_proc_number();
+	RwWaiter   *place = &places[me];
+
+	Assert(joined);
+
+	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+	if (waiters->queues[place->queue].places[me] < 0 || place->key != key)
+	{
+		place->key = key;
+		rw_heap_add(&waiters->queues[place->queue], me, key);
+		publish_lowest(place->queue);
+	}
+	LWLockRelease(rw_shared->waiters_lock);
+
+	/* Pairs with the barrier of those who make progress. */
+	pg_memory_barrier();
+}
+
+void
+rw_waiter_leave(void)
+{
+	int			me;
+
+	if (!joined)
+		return;
+	me = rw_my_proc_number();
+
+	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+	rw_heap_remove(&waiters->queues[places[me].queue], me);
+	publish_lowest(places[me].queue);
+	places[me].pid = 0;
+	waiters->nwaiters--;
+	LWLockRelease(rw_shared->waiters_lock);
+	joined = false;
+}
+
+void
+rw_waiter_count(RwWaitEnd end, RwTime since)
+{
+	int64		duration = Max(rw_clock_now() - since, 0);
+
+	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+	waiters->stats.waits++;
+	switch (end)
+	{
+		case RW_WAIT_IMMEDIATE:
+			waiters->stats.immediate++;
+			break;
+		case RW_WAIT_REACHED:
+			break;
+		case RW_WAIT_TIMEOUT:
+			waiters->stats.timeouts++;
+			break;
+		case RW_WAIT_ERROR:
+			waiters->stats.errors++;
+			break;
+	}
+	if (end != RW_WAIT_IMMEDIATE)
+	{
+		waiters->stats.total_time += duration;
+		waiters->stats.max_time = Max(waiters->stats.max_time,
+									  (uint64) duration);
+		rw_histogram_add(&waiters->stats.times, duration);
+	}
+	LWLockRelease(rw_shared->waiters_lock);
+}
+
+XLogRecPtr
+rw_waiters_lowest(RwQueue queue)
+{
+	return pg_atomic_read_u64(&waiters->lowest[queue]);
+}
+
+void
+rw_waiters_wake(RwQueue queue, XLogRecPtr reached)
+{
+	int			batch[WAKE_BATCH];
+	int			n;
+	int			i;
+
+	do
+	{
+		LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+		for (n = 0; n < WAKE_BATCH; n++)
+		{
+			batch[n] = rw_heap_pop(&waiters->queues[queue], reached);
+			if (batch[n] < 0)
+				break;
+		}
+		publish_lowest(queue);
+		LWLockRelease(rw_shared->waiters_lock);
+
+		for (i = 0; i < n; i++)
+			SetLatch(rw_proc_latch(batch[i]));
+	} while (n == WAKE_BATCH);
+}
+
+void
+rw_waiters_wake_all(RwQueue queue)
+{
+	if (rw_waiters_lowest(queue) != RW_NOBODY_WAITS)
+		rw_waiters_wake(queue, PG_UINT64_MAX);
+}
+
+int
+rw_waiters_copy(RwWaiter *copy)
+{
+	int			n = 0;
+	int			i;
+
+	LWLockAcquire(rw_shared->waiters_lock, LW_SHARED);
+	for (i = 0; i < MaxBackends; i++)
+	{
+		if (places[i].pid != 0)
+			copy[n++] = places[i];
+	}
+	LWLockRelease(rw_shared->waiters_lock);
+	return n;
+}
+
+int
+rw_waiters_number(void)
+{
+	int			n;
+
+	LWLockAcquire(rw_shared->waiters_lock, LW_SHARED);
+	n = waiters->nwaiters;
+	LWLockRelease(rw_shared->waiters_lock);
+	return n;
+}
+
+void
+rw_wait_stats_copy(RwWaitStats *copy)
+{
+	LWLockAcquire(rw_shared->waiters_lock, LW_SHARED);
+	*copy = waiters->stats;
+	LWLockRelease(rw_shared->waiters_lock);
+}
