@@ -10,9 +10,12 @@
 #include "postgres.h"
 
 #include "access/xlogdefs.h"
+#include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
@@ -129,7 +132,7 @@ put_chart(ReturnSetInfo *rsinfo, const NamedChart *named, RwTime since,
 		rw_row_count(&row, point->bytes == RW_CHART_NO_BYTES ?
 					 -1 : (int64) point->bytes);
 		rw_row_duration(&row, point->lag == RW_CHART_NO_LAG ?
-						-1 : point->lag * 10 * RW_MS);
+						-1 : (int64) point->lag * 10 * RW_MS);
 		rw_row_text(&row, rw_link_state_name(point->state));
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
 							 row.values, row.nulls);
@@ -152,9 +155,17 @@ since_argument(const Interval *since)
 	return (int64) Min(microseconds, 2.0 * RW_DAY);
 }
 
+/* May the caller see what core shows of a walsender's connection? */
+static bool
+may_see_replicas(void)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+}
+
 /*
  * The charts of one replica, or of all: rows (at, name, lag_bytes, lag,
- * state), the standby's own link first.
+ * state), the standby's own link first.  None for callers to whom core does
+ * not show walsenders.
  */
 Datum
 replwatch_history(PG_FUNCTION_ARGS)
@@ -173,6 +184,8 @@ replwatch_history(PG_FUNCTION_ARGS)
 	rw_require_preload();
 	InitMaterializedSRF(fcinfo, 0);
 	rw_row_check(rsinfo->setDesc);
+	if (!may_see_replicas())
+		return (Datum) 0;
 	copy = palloc(sizeof(NamedChart));
 
 	/* Place -1 is the upstream link's. */
@@ -217,7 +230,7 @@ replwatch_trend(PG_FUNCTION_ARGS)
 	bool		known = false;
 	int			i;
 
-	if (rw_shared == NULL)
+	if (rw_shared == NULL || !may_see_replicas())
 		PG_RETURN_NULL();
 
 	copy = palloc(sizeof(NamedChart));

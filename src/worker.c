@@ -252,10 +252,10 @@ rw_worker_main(Datum arg)
 			now = rw_clock_now();
 		}
 
-		if (now < next_round)
-			(void) WaitLatch(MyLatch,
-							 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-							 (next_round - now) / RW_MS + 1, wait_event);
+		/* Late or not: only here the postmaster's death is noticed. */
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 Max(next_round - now, 0) / RW_MS + 1, wait_event);
 		ResetLatch(MyLatch);
 	}
 
