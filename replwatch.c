@@ -6,8 +6,11 @@
  * This file only starts the rooms; each explains itself in its header under
  * src/.  Calls go from right to left only:
  *
- *	compat, clock | lsntime rates chart replicas timeline conninfo (pure) |
- *	settings | shared | observe | lag | tend store persist | status past |
+ *	compat, clock, errcodes | lsntime rates chart replicas timeline conninfo
+ *	waitheap histogram (pure) |
+ *	settings | shared waiters replay | observe | lag | statement token
+ *	timelinefile | wait readafter quorum | tend store persist | status past
+ *	waitstatus |
  *	sample worker | this file
  *
  * Portions Copyright (c) 2026, the replwatch authors

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "src/compat.h"
+#include "src/lag_reason.h"
 #include "src/lag_upstream.h"
 
 /* An upstream that sends a keepalive each second has missed three. */

@@ -24,12 +24,4 @@ extern void rw_upstream_measure(RwLink *link, const RwFacts *facts,
 extern void rw_upstream_explain(RwLink *link, RwFacts *facts,
 								const RwPublished *published);
 
-/* Set a link's reason and its text. */
-extern void rw_give_reason(RwLink *link, RwReason reason,
-						   const char *text,...) pg_attribute_printf(3, 4);
-
-/* Write a duration as people read it, in whole seconds; returns buffer. */
-#define RW_DURATION_LEN		32
-extern const char *rw_duration(char *buffer, int64 duration);
-
 #endif							/* RW_LAG_UPSTREAM_H */
