@@ -127,8 +127,7 @@ bare_query(FunctionCallInfo fcinfo)
 	query = portal->queryDesc;
 	statement = query->plannedstmt;
 	if (statement->commandType != CMD_SELECT || statement->hasModifyingCTE ||
-		statement->subplans || statement->rowMarks ||
-		query->instrument_options)
+		statement->subplans || statement->rowMarks)
 		return NULL;
 
 	expr = only_expression(statement->planTree);
