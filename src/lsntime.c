@@ -241,7 +241,6 @@ rw_history_appeared(const RwHistoryView *view, uint64 lsn, RwTime *at)
 	int			i = points_up_to(h, lsn) - 1;
 	RwPoint		next;
 	RwTime		gap;
-	RwTime		earliest;
 
 	if (lsn >= view->horizon || h->npoints == 0)
 		return RW_FOUND_NOTHING;
@@ -254,16 +253,12 @@ rw_history_appeared(const RwHistoryView *view, uint64 lsn, RwTime *at)
 
 	/*
 	 * The first byte of a line did not come at once when the point before was
-	 * last seen, but somewhere in the pause until the next look.  How long
-	 * that pause was is known from above only: it was no longer than the gap,
-	 * and no longer than an idle server is left alone.
+	 * last seen, but somewhere in the pause until the next look.
 	 */
 	next = next_point(view, i);
 	gap = next.first - h->points[i].last;
-	earliest = h->points[i].last + Min(gap, RW_IDLE_INTERVAL) / 2;
-
-	*at = time_between(&h->points[i], &next, lsn);
-	*at = Max(*at, earliest);
+	*at = Max(time_between(&h->points[i], &next, lsn),
+			  h->points[i].last + Min(gap, RW_IDLE_INTERVAL) / 2);
 	*at = Min(*at, view->now);
 	return RW_FOUND;
 }
@@ -357,16 +352,23 @@ next_point(const RwHistoryView *view, int i)
 	return own;
 }
 
-/* When the line between two points was at `lsn`, which lies between them. */
+/*
+ * When the line between two points was at `lsn`, which lies between them, or
+ * at the second, which may be the reader's own.  Of what came between two
+ * looks in a row nobody knows when it did: a burst takes no time, wherever it
+ * lies.  There the middle errs least; interpolation is for the gaps that
+ * thinning leaves.
+ */
 static RwTime
 time_between(const RwPoint *prev, const RwPoint *next, uint64 lsn)
 {
 	RwTime		gap = next->first - prev->last;
 	double		share = (double) (lsn - prev->lsn) /
 		(double) (next->lsn - prev->lsn);
-	RwTime		passed = (RwTime) (share * (double) gap);
 
-	return prev->last + Min(passed, gap);
+	if (gap <= RW_TWO_LOOKS && lsn < next->lsn)
+		share = 0.5;
+	return prev->last + Min((RwTime) (share * (double) gap), gap);
 }
 
 /* Where the line between two points was at a moment between them. */

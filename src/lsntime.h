@@ -64,6 +64,9 @@
  */
 #define RW_IDLE_INTERVAL			(250 * RW_MS)
 
+/* A gap up to this is one between two samples, the second a little late. */
+#define RW_TWO_LOOKS				(2 * RW_IDLE_INTERVAL)
+
 typedef struct RwPoint
 {
 	uint64		lsn;			/* end of WAL */
@@ -120,16 +123,17 @@ extern void rw_history_thin(RwHistory *h, RwTime now);
 
 /*
  * When did the end of WAL reach `lsn`?  RW_FOUND_NOTHING beyond the horizon.
- * Between two points the time is interpolated.
+ * Between two points the time is interpolated, or the middle up to
+ * RW_TWO_LOOKS.
  */
 extern RwFound rw_history_reached(const RwHistoryView *view, uint64 lsn,
 								  RwTime *at);
 
 /*
  * When did the byte after `lsn` appear?  RW_FOUND_NOTHING when it has not,
- * that is, at and beyond the horizon.  Between two points the time is
- * interpolated, but is at least half the pause (of RW_IDLE_INTERVAL, or what
- * lies between the two if that is shorter) after the first of them.
+ * that is, at and beyond the horizon.  Between two points it is the middle
+ * up to RW_TWO_LOOKS; in longer gaps the time is interpolated, but is at least
+ * half of RW_IDLE_INTERVAL after the first of them.
  */
 extern RwFound rw_history_appeared(const RwHistoryView *view, uint64 lsn,
 								   RwTime *at);

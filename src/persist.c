@@ -289,6 +289,30 @@ restore_state(char *payload, uint32 length, const RwStoreLabel *label,
 	return true;
 }
 
+/*
+ * Is this the server's timeline?  A standby that starts replays from its last
+ * restartpoint, which may be of an older one: then it is on its way there.
+ */
+static bool
+is_our_timeline(const RwFacts *facts, TimeLineID tli)
+{
+	RwTimeline *timeline;
+	uint64		end;
+	bool		ours;
+
+	if (tli == facts->tli)
+		return true;
+	if (!facts->in_recovery)
+		return false;
+
+	timeline = palloc(sizeof(RwTimeline));
+	ours = rw_timeline_load(timeline, tli) &&
+		rw_timeline_find(timeline, facts->tli, &end) &&
+		facts->recovery.replay <= end;
+	pfree(timeline);
+	return ours;
+}
+
 void
 rw_persist_load_state(const RwFacts *facts)
 {
@@ -302,7 +326,8 @@ rw_persist_load_state(const RwFacts *facts)
 	if (payload == NULL)
 		return;
 
-	if (label.role != role_of(facts) || label.timeline != facts->tli)
+	if (label.role != role_of(facts) ||
+		!is_our_timeline(facts, label.timeline))
 	{
 		ereport(LOG,
 				(errmsg("replicas known to this server in another role or on another timeline are forgotten")));
@@ -325,9 +350,10 @@ rw_persist_load_state(const RwFacts *facts)
 void
 rw_persist_follow_timeline(const RwFacts *facts)
 {
-	/* The last pair that needed nothing done, so as to read files once. */
+	/* The last pair that needed nothing done, up to which LSN. */
 	static TimeLineID settled_from = 0;
 	static TimeLineID settled_to = 0;
+	static XLogRecPtr settled_until = InvalidXLogRecPtr;
 	TimeLineID	from = rw_shared->history_tli;	/* written by us alone */
 	TimeLineID	to = facts->tli;
 	RwTimeline *old;
@@ -336,7 +362,8 @@ rw_persist_follow_timeline(const RwFacts *facts)
 	uint64		cut;
 
 	if (from == to || to == 0 ||
-		(from == settled_from && to == settled_to && facts->in_recovery))
+		(from == settled_from && to == settled_to && facts->in_recovery &&
+		 facts->recovery.replay <= settled_until))
 		return;
 
 	old = palloc(sizeof(RwTimeline));
@@ -348,7 +375,8 @@ rw_persist_follow_timeline(const RwFacts *facts)
 	}
 	else if (rw_timeline_load(old, from) && rw_timeline_load(new, to))
 	{
-		if (facts->in_recovery && rw_timeline_find(old, to, &end))
+		if (facts->in_recovery && rw_timeline_find(old, to, &end) &&
+			facts->recovery.replay <= end)
 		{
 			/*
 			 * Recovery is on its way along the history's own timeline, which
@@ -356,6 +384,7 @@ rw_persist_follow_timeline(const RwFacts *facts)
 			 */
 			settled_from = from;
 			settled_to = to;
+			settled_until = end;
 			pfree(old);
 			pfree(new);
 			return;
