@@ -413,9 +413,7 @@ rw_persist_follow_timeline(const RwFacts *facts)
 	if (cut != PG_UINT64_MAX)
 	{
 		LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
-		rw_shared->fork_lsn = cut;
-		rw_shared->forked_at = facts->now;
-		rw_replicas_cut(rw_replicas, rw_max_replicas, cut, false);
+		rw_replicas_cut(rw_replicas, rw_max_replicas, cut);
 		LWLockRelease(rw_shared->state_lock);
 	}
 }

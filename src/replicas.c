@@ -64,6 +64,7 @@ static bool is_connected(const RwReplica *replica, const char *name);
 static void copy_text(char *to, const char *from, size_t size);
 static void tell(RwReplicaEvents *events, RwReplicaEventType type,
 				 const char *name);
+static void cut(RwReplica *replica, uint64 lsn);
 static void clear(RwReplica *replica);
 
 void
@@ -164,6 +165,8 @@ end_connections(Round *round)
 			replica->pid = 0;
 			replica->streaming_since = RW_NEVER;
 			replica->gone_at = round->now;
+			if (replica->end != 0)
+				cut(replica, replica->end);
 			tell(round->events, RW_REPLICA_GONE, name);
 		}
 		count_company(round, name);
@@ -304,6 +307,7 @@ connect_place(Round *round, int place, RwSeen *seen)
 	replica->replied_at = RW_NEVER;
 	replica->last_seen = round->now;
 	replica->gone_at = RW_NEVER;
+	replica->end = 0;
 	rw_rate_init(&replica->replay_rate);
 
 	seen->place = place;
@@ -345,7 +349,10 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 	}
 
 	if (seen->replay > replica->replay)
+	{
 		replica->replay_moved_at = now;
+		replica->end = 0;
+	}
 
 	if (seen->sent != 0)
 		replica->sent = seen->sent;
@@ -543,27 +550,24 @@ rw_replicas_slot_dropped(RwReplica *table, int size, const char *name)
 		replica->has_slot = false;
 }
 
+void
+rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
+{
+	for (int i = 0; i < size; i++)
+	{
+		if (!table[i].used)
+			continue;
+		if (!table[i].connected)
+			cut(&table[i], lsn);
+		else if (Max(table[i].replay, table[i].flush) > lsn)
+			table[i].end = lsn;
+	}
+}
+
 /*
  * All connections of the name start again, also one that waits to inherit
  * from a dead one.  The next round that sees them stream counts from then.
  */
-void
-rw_replicas_cut(RwReplica *table, int size, uint64 lsn, bool gone_only)
-{
-	for (int i = 0; i < size; i++)
-	{
-		RwReplica  *replica = &table[i];
-
-		if (!replica->used || (gone_only && replica->connected))
-			continue;
-		replica->sent = Min(replica->sent, lsn);
-		replica->write = Min(replica->write, lsn);
-		replica->flush = Min(replica->flush, lsn);
-		replica->replay = Min(replica->replay, lsn);
-		rw_rate_init(&replica->replay_rate);
-	}
-}
-
 bool
 rw_replicas_forget(RwReplica *table, int size, const char *name)
 {
@@ -637,6 +641,16 @@ tell(RwReplicaEvents *events, RwReplicaEventType type, const char *name)
 	events->events[events->nevents].type = type;
 	copy_text(events->events[events->nevents].name, name, RW_NAME_LEN);
 	events->nevents++;
+}
+
+static void
+cut(RwReplica *replica, uint64 lsn)
+{
+	replica->sent = Min(replica->sent, lsn);
+	replica->write = Min(replica->write, lsn);
+	replica->flush = Min(replica->flush, lsn);
+	replica->replay = Min(replica->replay, lsn);
+	rw_rate_init(&replica->replay_rate);
 }
 
 /*

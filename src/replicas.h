@@ -86,6 +86,9 @@ typedef struct RwReplica
 	RwTime		alone_since;	/* name connected only once since; RW_NEVER
 								 * while it is connected more than once */
 	RwRate		replay_rate;	/* of this connection */
+	uint64		end;			/* beyond this what this connection shows is
+								 * of a timeline that was left, until its
+								 * replay moves; 0: all is ours */
 	uint32		generation;		/* another number for each replica that is
 								 * given this place, never 0 in use: what is
 								 * kept beside the table starts anew then */
@@ -152,11 +155,11 @@ extern bool rw_replicas_forget(RwReplica *table, int size, const char *name);
 
 /*
  * Timelines parted at `lsn`: what a replica had beyond that is not WAL of this
- * server.  With `gone_only`, connected ones, who may be ahead again, are left
- * alone.
+ * server.  A connection that shows more goes on showing it until it ends, and
+ * the replica counts as being at `lsn` then; what others show from now on is
+ * of the new timeline.
  */
-extern void rw_replicas_cut(RwReplica *table, int size, uint64 lsn,
-							bool gone_only);
+extern void rw_replicas_cut(RwReplica *table, int size, uint64 lsn);
 
 /*
  * Forget all: another role, another cluster.  The memory of a table's first

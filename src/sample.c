@@ -27,9 +27,6 @@
 /* So many of them in a row show an upstream that tends its walsenders. */
 #define QUICK_MESSAGES		3
 
-/* How long after a promotion a replica may go that can't follow it. */
-#define FORK_SETTLES		(10 * RW_SECOND)
-
 /* What the last round saw, to tell whether anything moves. */
 typedef struct LastRound
 {
@@ -336,12 +333,6 @@ publish(const RwFacts *facts, bool new_course)
 		rw_replicas_update(rw_replicas, rw_max_replicas, seen, nseen,
 						   facts->now, rw_known_after_s * RW_SECOND,
 						   rw_forget_after_s * RW_SECOND, events);
-
-		/* Walsenders show the old timeline's positions until they end. */
-		if (rw_shared->forked_at != RW_NEVER &&
-			facts->now - rw_shared->forked_at < FORK_SETTLES)
-			rw_replicas_cut(rw_replicas, rw_max_replicas,
-							rw_shared->fork_lsn, true);
 		notice_dropped_slots(facts);
 		note_slots(facts);
 	}

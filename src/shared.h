@@ -94,10 +94,6 @@ typedef struct RwShared
 	bool		state_loaded;	/* what the state file held is here */
 	RwRate		wal_rate;		/* of the horizon */
 	RwUpstream	upstream;
-	uint64		fork_lsn;		/* where this timeline left the one before,
-								 * and */
-	RwTime		forked_at;		/* when that was noticed; RW_NEVER if it was
-								 * not */
 	RwChart		upstream_chart;
 	char		upstream_name[RW_NAME_LEN];
 
