@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "replication/slot.h"
 #include "replication/walsender.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "src/lag.h"
@@ -47,16 +48,29 @@ rw_wall_time(const RwFacts *facts, RwTime at)
 RwPublished *
 rw_published(const RwFacts *facts)
 {
+	static RwReplica *replicas = NULL;
+	static RwSlotNote *slot_notes = NULL;
 	RwPublished *published;
 	RwHistory  *history;
 
 	if (rw_shared == NULL)
 		return NULL;
 
+	/*
+	 * Room for the tables is kept: as big as it is, memory from palloc would
+	 * come from the kernel and go back there each time.
+	 */
+	if (replicas == NULL)
+		replicas = MemoryContextAlloc(TopMemoryContext,
+									  rw_max_replicas * sizeof(RwReplica));
+	if (slot_notes == NULL)
+		slot_notes = MemoryContextAlloc(TopMemoryContext,
+										Max(max_replication_slots, 1) *
+										sizeof(RwSlotNote));
+
 	published = palloc0(sizeof(RwPublished));
-	published->replicas = palloc(rw_max_replicas * sizeof(RwReplica));
-	published->slot_notes = palloc(Max(max_replication_slots, 1) *
-								   sizeof(RwSlotNote));
+	published->replicas = replicas;
+	published->slot_notes = slot_notes;
 
 	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
 	published->last_sample = rw_shared->last_sample;
@@ -193,6 +207,26 @@ add_sender(RwLinks *links, const RwFacts *facts, const RwSenderFacts *sender)
 		link->position = sender->write;
 
 	/*
+	 * Before it streams, what a connection shows is what its last stream left
+	 * behind, maybe on a timeline that is no more.
+	 */
+	if (published && sender->state == WALSNDSTATE_STARTUP)
+	{
+		const RwReplica *gone = rw_replicas_find_gone(published->replicas,
+													  rw_max_replicas,
+													  link->name);
+
+		if (gone && gone->replay != InvalidXLogRecPtr)
+		{
+			link->position = gone->replay;
+			link->last_seen = gone->last_seen;
+		}
+	}
+	if (link->replica && link->replica->end != 0 &&
+		link->replica->replay == link->position)
+		link->position = Min(link->position, link->replica->end);
+
+	/*
 	 * last_seen is when it last replied.  A reply newer than the worker's
 	 * last sample came just now.
 	 */
@@ -259,11 +293,17 @@ static void
 add_rows(RwFacts *facts, RwLinks *links)
 {
 	RwPublished *published = links->published;
+	int			ngone = 0;
 	int			i;
 	int			j;
 
-	links->links = palloc((1 + facts->nsenders + facts->nslots +
-						   (published ? rw_max_replicas : 0)) * sizeof(RwLink));
+	for (i = 0; published && i < rw_max_replicas; i++)
+	{
+		if (published->replicas[i].used && !published->replicas[i].connected)
+			ngone++;
+	}
+	links->links = palloc((1 + facts->nsenders + facts->nslots + ngone) *
+						  sizeof(RwLink));
 
 	if (facts->in_recovery && !facts->crash_recovery)
 	{

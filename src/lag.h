@@ -123,7 +123,10 @@ typedef struct RwLinks
  */
 extern void rw_links(RwFacts *facts, RwLinks *links, bool explain);
 
-/* Copy what is published; NULL where the library is not preloaded. */
+/*
+ * Copy what is published; NULL where the library is not preloaded.  The tables
+ * are good until the next call.
+ */
 extern RwPublished *rw_published(const RwFacts *facts);
 
 /* When the last real message of the upstream server came, or RW_NEVER. */

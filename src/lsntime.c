@@ -113,19 +113,24 @@ void
 rw_history_cut(RwHistory *h, uint64 lsn)
 {
 	int			kept = points_up_to(h, lsn);
+	RwTime		last;
 
 	if (kept == h->npoints)
 		return;
+
+	/* As long as the WAL was beyond, what stays of it ended at lsn. */
+	last = h->points[h->npoints - 1].last;
 
 	if (kept > 0 && h->points[kept - 1].lsn < lsn)
 	{
 		RwPoint    *end = &h->points[kept];
 
 		end->first = time_between(end - 1, end, lsn);
-		end->last = end->first;
 		end->lsn = lsn;
 		kept++;
 	}
+	if (kept > 0)
+		h->points[kept - 1].last = last;
 	h->npoints = kept;
 }
 

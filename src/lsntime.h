@@ -114,7 +114,7 @@ extern void rw_history_add(RwHistory *h, uint64 lsn, RwTime now);
 
 /*
  * Forget what is beyond `lsn`: timelines parted there.  What is at or below
- * keeps its times, `lsn` itself included.
+ * keeps its times; `lsn` counts as last seen when the newest point was.
  */
 extern void rw_history_cut(RwHistory *h, uint64 lsn);
 

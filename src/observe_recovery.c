@@ -254,8 +254,8 @@ rw_observe_hold(RwFacts *facts)
 		recovery->hold = RW_HOLD_LOCK;
 		find_lock_holders(recovery, proc->pid);
 	}
-	else if (strcmp(type, "BufferPin") == 0 ||
-			 strcmp(type, "Buffer") == 0)
+	else if (strcmp(event, "BufferPin") == 0 ||
+			 strcmp(event, "BufferCleanup") == 0)	/* its name from 19 on */
 		recovery->hold = RW_HOLD_PIN;
 	else if (strncmp(event, "RecoveryConflict", 16) == 0)
 		recovery->hold = RW_HOLD_OTHER;

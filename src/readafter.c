@@ -17,6 +17,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "access/xlogrecovery.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
@@ -78,11 +79,22 @@ parse(const char *value)
 }
 
 static void
-raise_not_replayed(XLogRecPtr target)
+raise_not_replayed(RwToken token)
 {
+	XLogRecPtr	target = token.lsn;
 	XLogRecPtr	replayed = rw_replayed();
 	uint64		missing = target > replayed ? target - replayed : 0;
 	int64		eta = rw_replay_eta(missing);
+	TimeLineID	tli;
+
+	(void) GetXLogReplayRecPtr(&tli);
+	if (token.tli > tli)
+		ereport(ERROR,
+				(errcode(RW_ERRCODE_NOT_REPLAYED),
+				 errmsg("LSN " RW_LSN_FORMAT " of timeline %u has not been replayed within %d ms",
+						LSN_FORMAT_ARGS(target), token.tli,
+						rw_wait_timeout_ms),
+				 errdetail("This server is on timeline %u.", tli)));
 
 	ereport(ERROR,
 			(errcode(RW_ERRCODE_NOT_REPLAYED),
@@ -110,7 +122,7 @@ wait_for_value(const char *value)
 						  rw_wait_timeout_ms, &in_recovery);
 	rw_wait_raise(result, token.lsn, in_recovery);
 	if (result == RW_WAIT_TIMED_OUT)
-		raise_not_replayed(token.lsn);
+		raise_not_replayed(token);
 }
 
 static void

@@ -81,8 +81,13 @@ tend(void)
 	 * At the end of an old timeline this side ends the stream first, and one
 	 * of these may still follow, as core's keepalives may; libpq passes over
 	 * it.
+	 *
+	 * pg_receivewal, which never replays, would flush its file each time that
+	 * it is asked.
 	 */
-	queue_keepalive(MyWalSnd->sentPtr, MyWalSnd->apply < MyWalSnd->sentPtr);
+	queue_keepalive(MyWalSnd->sentPtr,
+					MyWalSnd->apply != InvalidXLogRecPtr &&
+					MyWalSnd->apply < MyWalSnd->sentPtr);
 }
 
 /* Wake those in a queue whose LSN a reply has just reached. */

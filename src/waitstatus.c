@@ -112,7 +112,9 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 		int64		missing;
 		RwRow		row;
 
-		if (here)
+		if (here && waiter->key == RW_KEY_WHEN_TOLD)
+			missing = -1;
+		else if (here)
 			missing = waiter->target > rw_replayed() ?
 				(int64) (waiter->target - rw_replayed()) : 0;
 		else
@@ -130,9 +132,14 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 		rw_row_time(&row, rw_wall_time(&facts, waiter->since));
 		rw_row_time(&row, rw_wall_time(&facts, waiter->deadline));
 		rw_row_count(&row, missing);
-		rw_row_duration(&row, here ? rw_replay_eta(missing) : -1);
-		rw_row_text(&row, here ? reason : missing < 0 ?
-					"fewer replicas are connected than are waited for" : NULL);
+		rw_row_duration(&row, here && missing >= 0 ?
+						rw_replay_eta(missing) : -1);
+		if (missing >= 0)
+			rw_row_text(&row, here ? reason : NULL);
+		else
+			rw_row_text(&row, here ?
+						"this server is not on that timeline yet" :
+						"fewer replicas are connected than are waited for");
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
 							 row.values, row.nulls);
 	}

@@ -106,7 +106,9 @@ rw_worker_state(RwTime now, int *pid)
 	if (*pid != 0)
 		return last_sample == RW_NEVER ?
 			RW_WORKER_STARTING : RW_WORKER_RUNNING;
+	/* Each failed attempt to start one begins the wait anew. */
 	if (IsUnderPostmaster && !IsBinaryUpgrade &&
+		pg_atomic_unlocked_test_flag(&rw_shared->no_worker_told) &&
 		now - (RwTime) pg_atomic_read_u64(&rw_shared->worker_wanted_at) <
 		WORKER_PATIENCE)
 		return RW_WORKER_STARTING;
