@@ -174,7 +174,7 @@ rw_read_after_init(void)
 							   &read_after,
 							   "",
 							   PGC_USERSET,
-							   GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							   GUC_NOT_IN_SAMPLE,
 							   check_read_after, NULL, NULL);
 
 	next_process_utility_hook = ProcessUtility_hook;

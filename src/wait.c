@@ -31,6 +31,9 @@
 #define LOOK_MIN_MS		1
 #define LOOK_MAX_MS		20
 
+/* Replay that has not moved for this long has no rate. */
+#define STANDSTILL		(3 * RW_SECOND)
+
 PG_FUNCTION_INFO_V1(replwatch_wait_for_lsn);
 PG_FUNCTION_INFO_V1(replwatch_wait_for_token);
 
@@ -211,13 +214,19 @@ rw_wait_here(RwWaitKind kind, TimeLineID tli, XLogRecPtr target,
 int64
 rw_replay_eta(uint64 missing)
 {
+	RwTime		now = rw_clock_now();
+	RwTime		moved_at;
 	double		speed;
 
 	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
 	speed = rw_rate(&rw_shared->upstream.replay_rate,
-					rw_shared->upstream.replay, rw_clock_now());
+					rw_shared->upstream.replay, now);
+	moved_at = rw_shared->upstream.replay_moved_at;
 	LWLockRelease(rw_shared->state_lock);
 
+	/* What the last minute's rate was says nothing of one that has stopped. */
+	if (missing > 0 && now - moved_at > STANDSTILL)
+		return -1;
 	return rw_catchup(missing, speed, 0);
 }
 

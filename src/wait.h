@@ -52,7 +52,7 @@ extern void rw_wait_sleep(RwTime deadline, bool woken_by_others, int looked);
 
 /*
  * Microseconds until replay has taken so many bytes more at its present rate;
- * -1 if it is not moving or its rate is not known.
+ * -1 if it stands still or its rate is not known.
  */
 extern int64 rw_replay_eta(uint64 missing);
 

@@ -110,7 +110,13 @@ publish_lowest(RwQueue queue)
 static void
 leave_at_exit(int code, Datum arg)
 {
+	RwTime		since;
+
+	if (!joined)
+		return;
+	since = places[rw_my_proc_number()].since;
 	rw_waiter_leave();
+	rw_waiter_count(RW_WAIT_ERROR, since);
 }
 
 bool
