@@ -53,19 +53,23 @@ replwatch_lsn_time(PG_FUNCTION_ARGS)
 	TimeLineID	tli;
 	RwTime		at = RW_NEVER;
 	RwFound		found;
+	TimestampTz wall;
 
 	rw_require_preload();
 
 	view.history = &rw_shared->history;
 	view.horizon = rw_horizon(&tli);
+
+	/* Side by side, so that the same moment has the same time each time. */
 	view.now = rw_clock_now();
+	wall = GetCurrentTimestamp();
 	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
 	found = rw_history_reached(&view, lsn, &at);
 	LWLockRelease(rw_shared->history_lock);
 
 	if (found != RW_FOUND)
 		PG_RETURN_NULL();
-	PG_RETURN_TIMESTAMPTZ(GetCurrentTimestamp() - (view.now - at));
+	PG_RETURN_TIMESTAMPTZ(wall - (view.now - at));
 }
 
 /*
