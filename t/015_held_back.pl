@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the replwatch authors
+
+# matrix: every major
+
+# What holds replay back, told by the standby that holds it back: an apply
+# delay that was set, or a conflict with a session on the standby, by its
+# snapshot, its lock or its pin on a buffer.  Who it is can be known of a lock,
+# guessed of a snapshot, and not be told of a pin.  The primary sees that
+# replay stands still, and both sides know for how long.
+#
+# The server does not say so itself but by the names of wait events, which are
+# a thing of the major release.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+# Queries may hold replay back for as long as they like.
+my $primary = Replwatch::primary(
+	'primary',
+	'max_standby_streaming_delay = -1',
+	'hot_standby_feedback = off');
+$primary->safe_psql(
+	'postgres', q{
+	CREATE TABLE snapshot (t text);
+	INSERT INTO snapshot VALUES ('read by the one, deleted by the other');
+	CREATE TABLE lock (t text);
+	CREATE TABLE other (t text);
+	CREATE TABLE pin (t text);
+	INSERT INTO pin VALUES ('a row to read');
+});
+
+my %standby =
+  map { $_ => Replwatch::standby($primary, $_) } qw(snapshot lock pin);
+$standby{delay} = Replwatch::standby($primary, 'delay',
+	conf => ['recovery_min_apply_delay = 1min']);
+
+# How a reason may go on.
+my $end = qr/(; falling further behind)?$/;
+
+# A session on a standby that has run $sql and sits on what it got: itself and
+# its process.
+sub sit_on
+{
+	my ($node, $sql) = @_;
+	my $session = $node->background_psql('postgres');
+	my $pid = $session->query_safe('SELECT pg_backend_pid()');
+
+	$session->query_safe($sql);
+	return ($session, $pid);
+}
+
+# Wait until the standby says what holds replay back, and look at it from both
+# sides.  Returns the standby's row.
+sub held_back
+{
+	my ($name, $code, $burst) = @_;
+	my $row = Replwatch::row_when(
+		$standby{$name}, $name, 'upstream',
+		"$name says $code",
+		sub { ($_[0]->{reason_code} // '') eq $code });
+
+	Replwatch::lag_is_true($standby{$name}, $name, $burst,
+		"$name, seen from the standby", 'upstream');
+	my $down = Replwatch::lag_is_true($primary, $name, $burst,
+		"$name, seen from the primary");
+	is($down->{reason_code}, 'replay_stuck',
+		"$name: the primary sees that replay stands still");
+	return $row;
+}
+
+# What replwatch_node() says of who blocks replay, once it says anything.
+sub blocked_by
+{
+	my ($node) = @_;
+
+	Replwatch::wait_until(
+		$node,
+		'SELECT replay_blocked_by IS NOT NULL FROM replwatch_node()',
+		'somebody blocks replay');
+	return $node->safe_psql('postgres',
+		'SELECT replay_blocked_by FROM replwatch_node()');
+}
+
+note '1. four standbys are held back';
+
+# Locks that do not conflict, and older snapshots elsewhere, blame nobody.
+my ($snapshot, $snapshot_pid) = sit_on($standby{snapshot},
+	'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM snapshot');
+my ($lock, $lock_pid) =
+  sit_on($standby{lock}, 'BEGIN; SELECT FROM lock; SELECT 1');
+my ($bystander) =
+  sit_on($standby{lock}, 'BEGIN; SELECT FROM other; SELECT 1');
+my ($pin, $pin_pid) = sit_on($standby{pin},
+	'BEGIN; DECLARE c CURSOR FOR SELECT * FROM pin; FETCH c');
+
+# What VACUUM writes is flushed some time later, unless somebody commits.
+sub vacuum
+{
+	my ($table) = @_;
+	my $start = time();
+
+	$primary->safe_psql('postgres', "VACUUM (TRUNCATE off) $table");
+	return { start => $start, end => Replwatch::burst($primary, 1)->{end} };
+}
+
+my %burst;
+
+# Only the commit is delayed: the end of the burst is its first byte that the
+# standby does not replay.
+$burst{delay} = Replwatch::burst($primary);
+Replwatch::wait_replayed($primary, $standby{$_})
+  foreach qw(snapshot lock pin);
+
+# Of a transaction that is rolled back nobody can see the row: what VACUUM
+# takes away conflicts with no snapshot, but needs the page for itself.
+$primary->safe_psql('postgres',
+	"BEGIN; INSERT INTO pin VALUES ('never there'); ROLLBACK");
+$burst{pin} = vacuum('pin');
+Replwatch::wait_replayed($primary, $standby{$_}) foreach qw(snapshot lock);
+
+$burst{lock}{start} = time();
+$primary->safe_psql('postgres', 'BEGIN; LOCK TABLE lock; COMMIT');
+$burst{lock}{end} = time();
+Replwatch::wait_replayed($primary, $standby{snapshot});
+
+$primary->safe_psql('postgres', 'DELETE FROM snapshot');
+$burst{snapshot} = vacuum('snapshot');
+
+note '2. an apply delay';
+
+my $row = held_back('delay', 'apply_delay', $burst{delay});
+like(
+	$row->{reason},
+	qr/recovery_min_apply_delay \(60000 ms\)/,
+	'delay: the reason names the setting and its value');
+is( $standby{delay}->safe_psql(
+		'postgres',
+		'SELECT apply_delay, replay_blocked_by FROM replwatch_node()'),
+	'00:01:00|',
+	'delay: replwatch_node() knows the delay, and that nobody is to blame');
+
+note '3. a snapshot';
+
+$row = held_back('snapshot', 'conflict', $burst{snapshot});
+like(
+	$row->{reason},
+	qr/^replay waits for a snapshot of process $snapshot_pid \(likely\)$end/,
+	'snapshot: the reason names the session, as a guess');
+is(blocked_by($standby{snapshot}),
+	"{$snapshot_pid}", 'snapshot: replwatch_node() names it too');
+
+note '4. a lock';
+
+$row = held_back('lock', 'conflict', $burst{lock});
+like(
+	$row->{reason},
+	qr/^replay waits for a lock of process $lock_pid$end/,
+	'lock: the reason names the session, and it alone, for sure');
+is(blocked_by($standby{lock}),
+	"{$lock_pid}", 'lock: replwatch_node() names it too');
+
+note '5. a pin on a buffer';
+
+$row = held_back('pin', 'conflict', $burst{pin});
+like(
+	$row->{reason},
+	qr/^replay waits for a buffer pin$end/,
+	'pin: the reason says what it is, and blames nobody');
+is( $standby{pin}->safe_psql(
+		'postgres', 'SELECT replay_blocked_by FROM replwatch_node()'),
+	'',
+	'pin: nor does replwatch_node()');
+
+note '6. nothing holds them back any more';
+
+$_->quit foreach $snapshot, $lock, $bystander, $pin;
+$standby{delay}
+  ->append_conf('postgresql.conf', 'recovery_min_apply_delay = 0');
+$standby{delay}->reload;
+
+foreach my $name (sort keys %standby)
+{
+	Replwatch::wait_replayed($primary, $standby{$name});
+	$row = Replwatch::row_when_current($standby{$name}, $name, 'upstream');
+	is($row->{reason_code}, undef, "$name: there is no reason any more");
+	is( $standby{$name}->safe_psql(
+			'postgres',
+			'SELECT replay_blocked_by IS NULL FROM replwatch_node()'),
+		't',
+		"$name: nobody blocks replay");
+}
+
+done_testing();

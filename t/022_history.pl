@@ -1,0 +1,173 @@
+# Copyright (c) 2026, the replwatch authors
+
+# matrix: every major
+
+# The course of a lag: replwatch_history() has the worst of each ten seconds,
+# so that a peak is not lost between two looks, and the trend in replwatch_lag
+# draws it.  The trend is made of block characters where both the database and
+# the client can have them, else of digits: a client with another encoding would
+# get nothing but an error.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $primary = Replwatch::primary('primary');
+foreach my $encoding ('utf8', 'latin1')
+{
+	$primary->safe_psql('postgres',
+		"CREATE DATABASE $encoding TEMPLATE template0 ENCODING '$encoding' LOCALE 'C'"
+	);
+	$primary->safe_psql($encoding, 'CREATE EXTENSION replwatch');
+}
+my $standby = Replwatch::standby($primary, 'replica');
+
+# The points of replwatch_history(arguments), oldest first.
+sub history
+{
+	my ($node, $arguments) = @_;
+	my $out = $node->safe_psql(
+		'postgres',
+		"SELECT extract(epoch FROM at), name, lag_bytes, extract(epoch FROM lag), state
+		   FROM replwatch_history($arguments)");
+
+	return map {
+		my %point;
+		@point{qw(at name lag_bytes lag state)} = split /\|/, $_, -1;
+		\%point
+	} split /\n/, $out;
+}
+
+# The trend of a link as a client with this encoding sees it, in the bytes of
+# that encoding.
+sub trend
+{
+	my ($node, $database, $encoding, $link) = @_;
+
+	return $node->safe_psql(
+		$database,
+		"SET client_encoding = '$encoding';
+		 SELECT trend FROM replwatch_lag WHERE name = 'replica' AND link = '$link'"
+	);
+}
+
+note '1. a lag comes and goes';
+
+my $start = time();
+Replwatch::pause_replay($primary, $standby);
+my $burst = Replwatch::burst($primary);
+
+# Long enough to be seen in two points: that it lasts is the subject.
+my $rest = $burst->{end} + 12 - time();
+sleep($rest) if $rest > 0;
+my $peak = time() - $burst->{end};
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+my $peak_at_most = time() - $burst->{start} + 2;
+Replwatch::row_when_current($standby, 'replica', 'upstream');
+
+# Each point is the worst of its ten seconds: wait for one that begins later.
+Replwatch::wait_until(
+	$_,
+	"SELECT (array_agg(lag ORDER BY at DESC))[1] = '0' FROM replwatch_history('replica')",
+	'there is a point of a time without a lag') foreach $primary, $standby;
+
+note '2. the points';
+
+foreach my $node ($primary, $standby)
+{
+	my $name = $node->name;
+	my @points = history($node, "'replica'");
+	my ($worst) = sort { $b->{lag} <=> $a->{lag} } @points;
+	my @apart =
+	  map { $points[$_]{at} - $points[ $_ - 1 ]{at} } 1 .. $#points;
+
+	cmp_ok(scalar @points, '>=', 3, "$name: there are points");
+	is_deeply([ grep { abs($_ - 10) > 0.001 } @apart ],
+		[], "$name: they are ten seconds apart");
+	cmp_ok(
+		$points[0]{at}, '>',
+		$start - 25,
+		"$name: the first is of when the replica came");
+	cmp_ok($points[-1]{at}, '<=', time(), "$name: the last is not of later");
+	is_deeply([ grep { $_->{name} ne 'replica' } @points ],
+		[], "$name: they are of the replica that was asked for");
+	is_deeply(
+		[ grep { $_->{state} ne 'streaming' } @points[ 1 .. $#points ] ],
+		[], "$name: it was streaming");
+	cmp_ok($worst->{lag}, '>', $peak - 1, "$name: the peak is there");
+	cmp_ok($worst->{lag}, '<', $peak_at_most, "$name: as high as it was");
+	cmp_ok($worst->{lag_bytes}, '>', 100 * 100, "$name: in bytes as well");
+	is($points[-1]{lag} + 0, 0, "$name: afterwards there is no lag");
+	cmp_ok($points[-1]{lag_bytes},
+		'<', 1000, "$name: nor are there many bytes");
+}
+
+note '3. what is asked for';
+
+is(scalar(history($primary, "'nobody'")), 0, 'of nobody there are no points');
+is_deeply(
+	[ map { $_->{name} } history($primary, '') ],
+	[ map { $_->{name} } history($primary, "'replica'") ],
+	'without a name there are those of all replicas');
+is(scalar(history($primary, "'replica', '0'")),
+	1, 'of no time there is the point of now');
+is( scalar(history($primary, "'replica', NULL")),
+	scalar(history($primary, "'replica', '1 hour'")),
+	'a time of NULL is an hour');
+is( scalar(history($primary, "'replica', '1000 years'")),
+	scalar(history($primary, "'replica', '1 day'")),
+	'there is nothing older than a day');
+
+foreach my $since ('-1 s', '-1 month', '1 day -25 hours')
+{
+	my ($status, undef, $error) = $primary->psql(
+		'postgres',
+		"\\set VERBOSITY verbose
+		 SELECT * FROM replwatch_history(NULL, '$since')");
+
+	isnt($status, 0, "a time of $since is refused");
+	like(
+		$error,
+		qr/ERROR:  22023: since must not be negative/,
+		"a time of $since: by this message");
+}
+
+note '4. the trend';
+
+foreach my $look (
+	[ 'seen from the primary', $primary, 'downstream' ],
+	[ 'seen from the standby', $standby, 'upstream' ])
+{
+	my ($what, $node, $link) = @$look;
+
+	# U+2581, lower one eighth block, to U+2588, full block
+	like(
+		trend($node, 'utf8', 'UTF8', $link),
+		qr/^(\xE2\x96[\x81-\x88])*\xE2\x96\x88(\xE2\x96[\x81-\x88])*\xE2\x96[\x81\x82]$/,
+		"$what: blocks, a full one at the peak, a low one at the end");
+	like(trend($node, 'utf8', 'LATIN1', $link),
+		qr/^[0-7]*7[0-7]*[01]$/,
+		"$what: digits where the client does not use UTF8");
+	like(trend($node, 'latin1', 'UTF8', $link),
+		qr/^[0-7]*7[0-7]*[01]$/,
+		"$what: digits where the database does not use it");
+}
+
+note '5. the replica goes';
+
+$standby->stop;
+Replwatch::wait_until(
+	$primary,
+	"SELECT (array_agg(state ORDER BY at DESC))[1] = 'missing'
+	   FROM replwatch_history('replica')",
+	'the newest point says that it is missing');
+my @points = history($primary, "'replica'");
+is($points[-2]{state}, 'streaming', 'the points before say that it was not');
+
+done_testing();
