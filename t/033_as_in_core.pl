@@ -1,0 +1,245 @@
+# Copyright (c) 2026, the replwatch authors
+# matrix: every major
+
+# What replwatch_status() shows of connections and slots is what core shows,
+# column by column, as somebody may replace core's views by it or compare the
+# two.  And what it shows of slots beyond that: since when they are unused,
+# which core tells from 17 on, and how far they hold vacuum back.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_level = logical',
+	'log_hostname = on',
+	"listen_addresses = '127.0.0.1'",
+	'max_slot_wal_keep_size = 1GB');
+my $major = $primary->pg_version->major;
+
+# Columns of pg_stat_replication; ours have the same names.
+my %senders = map { $_ => $_ } qw(pid usesysid usename application_name
+  client_addr client_hostname client_port backend_start backend_xmin state
+  sent_lsn write_lsn flush_lsn replay_lsn write_lag flush_lag replay_lag
+  sync_priority sync_state reply_time);
+
+# What pg_replication_slots shows, and what is to be the same here.
+my %slots = (
+	slot_name => 'slot_name',
+	slot_type => 'kind',
+	database => 'database',
+	active => "state NOT IN ('inactive', 'lost')",
+	'greatest(age(xmin), age(catalog_xmin))' => 'slot_xmin_age',
+	restart_lsn => 'restart_lsn',
+	confirmed_flush_lsn => 'confirmed_flush_lsn',
+	wal_status => 'wal_status',
+	safe_wal_size => 'safe_wal_size');
+
+# These came later.
+$slots{synced} = 'slot_synced' if $major >= 17;
+$slots{inactive_since} = 'inactive_since' if $major >= 17;
+$slots{invalidation_reason} = 'invalidation_reason' if $major >= 17;
+
+# Compare a view of core's with the rows of replwatch_status() that have a
+# $key, in what %$columns maps from there to here.  The two are read one after
+# the other and something may move in between: one of ten looks has to show no
+# difference.  Returns the rows that only one of them had last, or nothing.
+sub differences
+{
+	my ($view, $key, $columns) = @_;
+	my @theirs = sort keys %$columns;
+	my $theirs = join ', ', map { "($_)::text" } @theirs;
+	my $ours = join ', ', map { "($columns->{$_})::text" } @theirs;
+	my $differences;
+
+	foreach my $look (1 .. 10)
+	{
+		$differences = $primary->safe_psql(
+			'postgres', "
+			WITH theirs AS MATERIALIZED (SELECT $theirs FROM $view),
+				ours AS MATERIALIZED (SELECT $ours FROM replwatch_status()
+					WHERE $key IS NOT NULL)
+			SELECT 'core', * FROM (TABLE theirs EXCEPT TABLE ours) t
+			UNION ALL
+			SELECT 'replwatch', * FROM (TABLE ours EXCEPT TABLE theirs) o");
+		last if $differences eq '';
+	}
+	return $differences;
+}
+
+# Which columns are NULL in all rows of a view of core's, so that comparing
+# them would show nothing?
+sub without_value
+{
+	my ($view, $columns) = @_;
+	my @theirs = sort keys %$columns;
+
+	# count(active) counts the false ones too.
+	my $counts = $primary->safe_psql('postgres',
+		'SELECT ' . join(', ', map { "count($_)" } @theirs) . " FROM $view");
+	my @counts = split /\|/, $counts;
+
+	return map { $counts[$_] == 0 ? $theirs[$_] : () } 0 .. $#theirs;
+}
+
+
+note '1. all kinds of connections and slots';
+
+my @feedback =
+  ('hot_standby_feedback = on', "wal_receiver_status_interval = '1s'");
+my $standby =
+  Replwatch::standby($primary, 'replica1', slot => 1, conf => \@feedback);
+my $slotless = Replwatch::standby($primary, 'replica2', conf => \@feedback);
+
+$primary->safe_psql('postgres', 'CREATE DATABASE other');
+$primary->safe_psql('other',
+	"SELECT pg_create_logical_replication_slot('logical_used', 'test_decoding'), pg_create_logical_replication_slot('logical_unused', 'test_decoding')"
+);
+$primary->safe_psql('postgres',
+	"SELECT pg_create_physical_replication_slot('physical_unused', true), pg_create_physical_replication_slot('physical_idle', false)"
+);
+
+my @clients = (
+	Replwatch::start_client(
+		'pg_recvlogical', '-d',
+		$primary->connstr('other'), '-S',
+		'logical_used', '--start',
+		'-f', '/dev/null'),
+	Replwatch::start_client(
+		'pg_receivewal', '-D', $primary->backup_dir, '--no-sync',
+		'-d', 'host=127.0.0.1 port=' . $primary->port));
+
+# A snapshot on each standby, which the primary has to respect.
+my @sessions;
+foreach my $node ($standby, $slotless)
+{
+	Replwatch::wait_replayed($primary, $node);
+	push @sessions, $node->background_psql('postgres', on_error_die => 1);
+	$sessions[-1]->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	$sessions[-1]->query_safe('SELECT count(*) FROM burst');
+}
+$primary->safe_psql('postgres', 'SELECT pg_current_xact_id();' x 20);
+
+$primary->safe_psql('postgres',
+	"ALTER SYSTEM SET synchronous_standby_names = 'replica2, replica1'");
+$primary->reload;
+Replwatch::burst($primary);
+Replwatch::wait_until(
+	$primary,
+	"SELECT count(*) = 4 AND bool_and(state = 'streaming') AND count(*) FILTER (WHERE sync_state = 'sync') = 1 AND count(replay_lag) >= 2 AND count(backend_xmin) = 1 FROM pg_stat_replication",
+	'four receivers stream');
+Replwatch::wait_until(
+	$primary,
+	"SELECT max(age(xmin)) >= 20 FROM pg_replication_slots",
+	'a slot holds vacuum back');
+
+
+note '2. as core sees them';
+
+is(differences('pg_stat_replication', 'backend_start', \%senders),
+	'', 'each connection is shown as in pg_stat_replication');
+is_deeply(
+	[
+		grep { $_ ne 'client_hostname' }
+		  without_value('pg_stat_replication', \%senders)
+	],
+	[],
+	'each of its columns had a value to compare');
+
+is(differences('pg_replication_slots', 'slot_name', \%slots),
+	'', 'each slot is shown as in pg_replication_slots');
+is_deeply(
+	[
+		grep { $_ ne 'invalidation_reason' }
+		  without_value('pg_replication_slots', \%slots)
+	],
+	[],
+	'each of its columns had a value to compare');
+
+is( join(' ', map { $_->{name} } Replwatch::statuses($primary)),
+	'logical_unused logical_used pg_receivewal physical_idle physical_unused replica1 replica2',
+	'a connection and its slot are one row');
+is(Replwatch::status($primary, 'logical_unused')->{database},
+	'other', 'a slot of another database is shown with its name');
+cmp_ok(Replwatch::status($primary, 'replica1')->{slot_xmin_age},
+	'>=', 20,
+	'the age of the snapshot that a standby holds through its slot is told');
+is(Replwatch::status($primary, 'replica2')->{slot_xmin_age},
+	undef, 'where there is no slot, there is no such age');
+
+my $lean = $major >= 17 ? 'f' : undef;
+is(Replwatch::status($primary, 'physical_unused')->{slot_synced},
+	$lean, 'slot_synced is told where core knows it');
+
+
+note '3. since when a slot is unused';
+
+my $before = $primary->safe_psql('postgres', 'SELECT clock_timestamp()');
+$_->quit foreach @sessions;
+$standby->stop;
+$clients[0]->signal('INT');
+$_->finish foreach $clients[0];
+Replwatch::wait_until(
+	$primary,
+	"SELECT count(*) FILTER (WHERE active) = 0 FROM pg_replication_slots",
+	'no slot is used');
+my $after = $primary->safe_psql('postgres', 'SELECT clock_timestamp()');
+Replwatch::wait_sampled($primary);
+
+is(differences('pg_replication_slots', 'slot_name', \%slots),
+	'', 'unused slots are shown as in pg_replication_slots');
+
+# Our own worker may notice a sample late.
+my %since =
+  map { $_->{name} => $_->{inactive_since} } Replwatch::statuses($primary);
+foreach my $name (qw(replica1 logical_used))
+{
+	is( $primary->safe_psql(
+			'postgres',
+			"SELECT '$since{$name}'::timestamptz BETWEEN '$before' AND '$after'::timestamptz + interval '300 ms'"
+		),
+		't',
+		"$name is unused since it was left");
+}
+foreach my $name (qw(logical_unused physical_idle))
+{
+	is( $primary->safe_psql(
+			'postgres', "SELECT '$since{$name}'::timestamptz < '$before'"),
+		't',
+		"$name is unused for longer");
+}
+
+
+note '4. after a restart';
+
+$primary->restart;
+Replwatch::wait_until(
+	$primary,
+	"SELECT worker_state = 'running' FROM replwatch_node()",
+	'the worker runs');
+is(differences('pg_replication_slots', 'slot_name', \%slots),
+	'', 'slots are shown as in pg_replication_slots');
+SKIP:
+{
+	skip 'core counts from the restart on', 2 if $major >= 17;
+
+	foreach my $name (qw(replica1 logical_unused))
+	{
+		is( $primary->safe_psql(
+				'postgres',
+				"SELECT abs(extract(epoch FROM inactive_since - '$since{$name}')) < 0.1 FROM replwatch_status() WHERE name = '$name'"
+			),
+			't',
+			"$name is unused since the same time as before");
+	}
+}
+$clients[1]->signal('INT');
+$clients[1]->finish;
+
+done_testing();

@@ -1,0 +1,252 @@
+# Copyright (c) 2026, the replwatch authors
+# matrix: every major
+
+# A promotion to a new timeline, with WAL that only the old one had: the new
+# primary had received it, and so its history dated it, but did not replay it,
+# since it was promoted at a recovery target before it.  None of what was known
+# of it may date the WAL that takes its place.
+#
+#	primary --- promoted --+-- follower	cut off before the fork, follows
+#						   +-- diverged	went past the fork, can't follow
+#						   +-- gone		was remembered before the promotion
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+# When $node says that an LSN was reached, in seconds since the epoch; undef
+# for NULL.
+sub lsn_time
+{
+	my ($node, $lsn) = @_;
+	my $time = $node->safe_psql('postgres',
+		"SELECT extract(epoch FROM replwatch_lsn_time('$lsn'))");
+
+	return $time eq '' ? undef : $time;
+}
+
+# Is the time within half a second of what it was or was to be?
+sub is_about
+{
+	my ($time, $expected, $what) = @_;
+
+	ok(defined $time && defined $expected && abs($time - $expected) < 0.5,
+		$what)
+	  or
+	  diag(sprintf '%s instead of %s', $time // 'NULL', $expected // 'NULL');
+	return;
+}
+
+# The end of the WAL that was flushed on a primary.
+sub flushed
+{
+	my ($node) = @_;
+
+	return $node->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+}
+
+# Give a standby another primary_conninfo.
+sub set_upstream
+{
+	my ($node, $conninfo) = @_;
+
+	$conninfo =~ s/'/''/g;
+	$node->safe_psql('postgres',
+		"ALTER SYSTEM SET primary_conninfo = '$conninfo'");
+	$node->reload;
+	return;
+}
+
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_keep_size = 64MB',
+	'replwatch.known_after = 0');
+my $promoted = Replwatch::standby($primary, 'promoted',
+	conf =>
+	  [ "recovery_target_name = 'fork'", "recovery_target_action = 'pause'" ]
+);
+
+# Nothing of that may be inherited.
+my @no_target = ("recovery_target_name = ''");
+my $follower = Replwatch::standby($promoted, 'follower', conf => \@no_target);
+my $diverged = Replwatch::standby($promoted, 'diverged', conf => \@no_target);
+my $gone = Replwatch::standby($promoted, 'gone', conf => \@no_target);
+
+
+note '1. WAL of both timelines, and WAL of the old one';
+
+Replwatch::burst($primary);
+my $shared = flushed($primary);
+Replwatch::wait_replayed($primary, $_) foreach $follower, $gone;
+Replwatch::wait_sampled($promoted);
+$gone->stop;
+Replwatch::wait_sampled($follower);
+set_upstream($follower, '');
+sleep(2);    # so that the times can be told apart
+
+my $target =
+  $primary->safe_psql('postgres', "SELECT pg_create_restore_point('fork')");
+my $lost_at = time();
+Replwatch::burst($primary, 1000);
+my $lost = flushed($primary);
+Replwatch::wait_until(
+	$promoted,
+	"SELECT pg_last_wal_receive_lsn() >= '$lost'",
+	'what will be lost is received');
+Replwatch::wait_until(
+	$promoted,
+	"SELECT pg_get_wal_replay_pause_state() = 'paused'",
+	'the target is reached');
+Replwatch::wait_until(
+	$promoted,
+	"SELECT replay_lsn >= '$lost' FROM replwatch_status() WHERE name = 'diverged'",
+	'diverged has replayed what will be lost');
+Replwatch::wait_sampled($promoted);
+
+my %before =
+  map { $_->name => lsn_time($_, $shared) } $promoted, $follower;
+is_about(lsn_time($promoted, $lost),
+	$lost_at, 'what will be lost has a time on the standby');
+is(Replwatch::status($promoted, 'promoted', 'upstream')->{reason_code},
+	'paused', 'it is paused at its target');
+is(Replwatch::status($promoted, 'gone')->{state},
+	'missing', 'a replica of it is missed');
+
+
+note '2. promotion';
+
+$primary->stop('immediate');
+sleep(2);    # so that the times can be told apart
+my $promoted_at = time();
+$promoted->promote;
+Replwatch::wait_until(
+	$promoted,
+	"SELECT timeline = 2 AND role = 'primary' FROM replwatch_node()",
+	'it is the primary of timeline 2');
+Replwatch::wait_sampled($promoted);
+
+like(
+	$promoted->safe_psql(
+		'postgres', "SELECT pg_read_file('pg_wal/00000002.history')"),
+	qr/^1\t\Q$target\E\t/,
+	'the timelines part at the target');
+my @upstream = Replwatch::statuses($promoted, 'upstream');
+is(scalar @upstream, 0, 'the upstream row is gone');
+is_about(lsn_time($promoted, $shared),
+	$before{promoted}, 'what both timelines have keeps its time');
+is( $promoted->safe_psql(
+		'postgres',
+		"SELECT replwatch_time_lsn(to_timestamp($lost_at + 1)) = '$target'"),
+	't',
+	'when there was what is lost now, the WAL that is left ended at the fork'
+);
+cmp_ok(lsn_time($promoted, flushed($promoted)),
+	'>=', $promoted_at, 'the first of the new timeline came with it');
+is( $promoted->safe_psql(
+		'postgres',
+		"SELECT pg_current_wal_flush_lsn() < '$lost' AND replwatch_lsn_time('$lost') IS NULL"
+	),
+	't',
+	'what was lost has no time');
+
+# The LSN of the replica that went past the fork is greater than any here, and
+# it has nothing of what was written here since.
+my $row = Replwatch::row_when(
+	$promoted, 'diverged', undef,
+	'diverged streams no more',
+	sub { $_[0]->{state} ne 'streaming' });
+Replwatch::wait_sampled($promoted);
+$row = Replwatch::status($promoted, 'diverged');
+cmp_ok($row->{lag_bytes}, '>', 0,
+	'a replica that went past the fork lacks what is written here');
+cmp_ok($row->{lag}, '>', 0, 'and since then');
+
+# The new timeline's WAL takes its place.
+Replwatch::burst($promoted, 2000);
+my $renewed_at = time();
+is( $promoted->safe_psql(
+		'postgres', "SELECT pg_current_wal_flush_lsn() > '$lost'"),
+	't',
+	'the new timeline goes past what was lost');
+is_about(lsn_time($promoted, $lost),
+	$renewed_at, 'the same LSN is dated anew');
+
+
+note '3. the replica that follows';
+
+set_upstream($follower, $promoted->connstr . ' application_name=follower');
+Replwatch::wait_replayed($promoted, $follower);
+is( $follower->safe_psql('postgres', 'SELECT timeline FROM replwatch_node()'),
+	2,
+	'it is on timeline 2');
+Replwatch::wait_sampled($follower);
+is_about(lsn_time($follower, $shared),
+	$before{follower}, 'what both timelines have keeps its time there');
+cmp_ok(lsn_time($follower, $lost) // 0,
+	'>=', $promoted_at, 'what was lost is dated anew there');
+Replwatch::row_when_current($promoted, 'follower');
+Replwatch::row_when_current($follower, 'follower', 'upstream');
+is( scalar(grep { $_->{name} eq 'follower' } Replwatch::statuses($promoted)),
+	1,
+	'it has one row');
+
+Replwatch::pause_replay($promoted, $follower);
+my $burst = Replwatch::burst($promoted);
+
+
+note '4. the replica that went past the fork';
+
+# It comes and goes, and gets nowhere.
+$row = Replwatch::status($promoted, 'diverged');
+isnt($row->{state}, 'streaming', 'it does not stream');
+cmp_ok(
+	$row->{lag_bytes},
+	'>',
+	$promoted->safe_psql(
+		'postgres', "SELECT pg_current_wal_flush_lsn() - '$lost'"),
+	'it lacks more than what came after its LSN');
+my $lag = time() - $promoted_at;
+ok( $row->{lag} > $lag - 2 && $row->{lag} < $lag + 0.5,
+	'it has been behind since the promotion'
+) or diag("$row->{lag} instead of $lag");
+
+
+note '5. the replica that was gone before';
+
+$row = Replwatch::status($promoted, 'gone');
+is($row->{state}, 'missing', 'it is still missed');
+cmp_ok(
+	$row->{lag}, '>=',
+	time() - $lost_at - 0.5,
+	'its lag goes back to before the fork');
+
+
+note '6. lags on the new timeline';
+
+Replwatch::lag_is_true($promoted, 'follower', $burst,
+	'a paused follower, on the new primary');
+Replwatch::lag_is_true($follower, 'follower', $burst,
+	'a paused follower, by itself', 'upstream');
+
+
+note '7. after a restart';
+
+$promoted->restart;
+Replwatch::wait_until(
+	$promoted,
+	"SELECT worker_state = 'running' FROM replwatch_node()",
+	'the worker runs');
+is_about(lsn_time($promoted, $shared),
+	$before{promoted}, 'what both timelines have keeps its time');
+is_about(lsn_time($promoted, $lost),
+	$renewed_at, 'what the new one has, too');
+is(Replwatch::status($promoted, 'gone')->{state},
+	'missing', 'who was missed is missed');
+
+done_testing();
