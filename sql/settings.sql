@@ -1,0 +1,118 @@
+--
+-- The settings: defaults, units, ranges, and what bad values get.
+--
+-- The server words a range in another way in each major, so that those errors
+-- are looked at by their SQLSTATE: 22023 is an invalid value.
+--
+CREATE EXTENSION replwatch;
+
+-- the version is another one in each release
+SELECT name, unit, context, vartype, min_val, max_val,
+	CASE WHEN name <> 'replwatch.version' THEN boot_val END AS boot_val
+FROM pg_settings WHERE name LIKE 'replwatch.%' ORDER BY name;
+
+-- each has its default, but for the token of the last commit: no rows
+SELECT name, setting FROM pg_settings
+WHERE name LIKE 'replwatch.%' AND setting <> boot_val AND
+	name <> 'replwatch.commit_token';
+
+-- each is described in core's style: no rows
+SELECT name, short_desc, extra_desc
+FROM pg_settings
+WHERE name LIKE 'replwatch.%' AND
+	(short_desc !~ '^[A-Z][a-z]+s,? .*\.$' OR extra_desc !~ '^[A-Z].*\.$' OR
+	 category <> 'Customized Options');
+
+-- =====================================================================
+-- Values out of range
+-- =====================================================================
+
+\set VERBOSITY sqlstate
+ALTER SYSTEM SET replwatch.sample_interval = 9;
+ALTER SYSTEM SET replwatch.sample_interval = 10001;
+ALTER SYSTEM SET replwatch.sample_interval = '11s';
+ALTER SYSTEM SET replwatch.sample_interval = 0;
+ALTER SYSTEM SET replwatch.sample_interval = -1;
+ALTER SYSTEM SET replwatch.sample_interval = 99999999999;
+ALTER SYSTEM SET replwatch.sample_interval = '100 kB';
+ALTER SYSTEM SET replwatch.sample_interval = 'often';
+ALTER SYSTEM SET replwatch.sample_interval = '';
+ALTER SYSTEM SET replwatch.known_after = -1;
+ALTER SYSTEM SET replwatch.known_after = '86401s';
+ALTER SYSTEM SET replwatch.known_after = 'soon';
+ALTER SYSTEM SET replwatch.forget_after = -1;
+ALTER SYSTEM SET replwatch.forget_after = '2147483648s';
+ALTER SYSTEM SET replwatch.forget_after = 'never';
+ALTER SYSTEM SET replwatch.max_replicas = 0;
+ALTER SYSTEM SET replwatch.max_replicas = 1001;
+ALTER SYSTEM SET replwatch.max_replicas = 'all';
+ALTER SYSTEM SET replwatch.tend_walsenders = 2;
+ALTER SYSTEM SET replwatch.tend_walsenders = 'perhaps';
+ALTER SYSTEM SET replwatch.wake_on_replay = 'perhaps';
+ALTER SYSTEM SET replwatch.max_waiters = -1;
+ALTER SYSTEM SET replwatch.max_waiters = 2147483648;
+SET replwatch.wait_timeout = -2;
+SET replwatch.wait_timeout = 'soon';
+SET replwatch.report_commit_token = 'perhaps';
+
+-- it is the server that speaks
+ALTER SYSTEM SET replwatch.sample_interval = 9;
+SELECT :'LAST_ERROR_MESSAGE' LIKE '%9 ms is outside the valid range for parameter "replwatch.sample_interval" (10%10000%)' AS words;
+\set VERBOSITY terse
+ALTER SYSTEM SET replwatch.tend_walsenders = 'perhaps';
+
+-- =====================================================================
+-- Values within it, ends included
+-- =====================================================================
+
+ALTER SYSTEM SET replwatch.sample_interval = 10;
+ALTER SYSTEM SET replwatch.sample_interval = '10s';
+ALTER SYSTEM SET replwatch.known_after = 0;
+ALTER SYSTEM SET replwatch.known_after = '1d';
+ALTER SYSTEM SET replwatch.forget_after = 0;
+ALTER SYSTEM SET replwatch.forget_after = 2147483647;
+ALTER SYSTEM SET replwatch.max_replicas = 1;
+ALTER SYSTEM SET replwatch.max_replicas = 1000;
+ALTER SYSTEM SET replwatch.tend_walsenders = off;
+SELECT name, setting FROM pg_file_settings
+WHERE name LIKE 'replwatch.%' ORDER BY name;
+
+ALTER SYSTEM RESET replwatch.sample_interval;
+ALTER SYSTEM RESET replwatch.known_after;
+ALTER SYSTEM RESET replwatch.forget_after;
+ALTER SYSTEM RESET replwatch.max_replicas;
+ALTER SYSTEM RESET replwatch.tend_walsenders;
+
+-- =====================================================================
+-- The wrong place
+-- =====================================================================
+
+SET replwatch.sample_interval = 50;
+SET replwatch.known_after = 50;
+SET replwatch.forget_after = 50;
+SET replwatch.max_replicas = 50;
+SET replwatch.tend_walsenders = off;
+SET replwatch.wake_on_replay = off;
+SET replwatch.max_waiters = 50;
+SET replwatch.commit_token = '1:0/1';
+SET replwatch.version = '2.0';
+SELECT set_config('replwatch.sample_interval', '50', false);
+ALTER ROLE CURRENT_USER SET replwatch.sample_interval = 50;
+ALTER ROLE CURRENT_USER SET replwatch.max_replicas = 50;
+
+-- =====================================================================
+-- Names that do not exist
+-- =====================================================================
+
+\set VERBOSITY default
+SET replwatch.sample_intervall = 50;
+ALTER ROLE CURRENT_USER SET replwatch.nothing = 50;
+SELECT set_config('replwatch.nothing', '50', false);
+SHOW replwatch.nothing;
+
+-- all is as it was: no rows
+SELECT name, setting FROM pg_settings
+WHERE name LIKE 'replwatch.%' AND setting <> boot_val AND
+	name <> 'replwatch.commit_token';
+
+DROP EXTENSION replwatch;

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the replwatch authors
+
+# A standby with hot_standby = off takes no connections, so nobody can ask it
+# for anything; its worker runs all the same, and writes down what it sees, so
+# that its history has no hole when it is opened or promoted.
+#
+# matrix: every major
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $primary = Replwatch::primary('primary', 'replwatch.known_after = 0');
+my $standby =
+  Replwatch::standby($primary, 'closed', conf => ['hot_standby = off']);
+my $file = $standby->data_dir . '/pg_stat/replwatch.history';
+my $row;
+
+note '1. What the primary makes of it';
+
+$row = Replwatch::status($primary, 'closed');
+is($row->{state}, 'streaming', 'it streams');
+Replwatch::burst($primary);
+Replwatch::wait_until(
+	$primary,
+	"SELECT lag = '0' AND lag_bound = 'exact' FROM replwatch_status() WHERE name = 'closed'",
+	'it has caught up');
+
+note '2. What it does itself';
+
+like(
+	slurp_file($standby->logfile),
+	qr/replwatch sampler started/,
+	'its worker runs');
+my $lsn =
+  $primary->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+my $before = time();
+
+# It takes a sample at least each quarter of a second, and one at its end.
+unlink $file;
+$standby->stop;
+ok(-s $file, 'it writes its history down when it is stopped');
+ok(-s $standby->data_dir . '/pg_stat_tmp/replwatch.state',
+	'and what it knows of its links');
+unlike(
+	slurp_file($standby->logfile),
+	qr/WARNING|could not .*replwatch/,
+	'it has nothing to complain about');
+
+note '3. The primary misses it';
+
+Replwatch::wait_until(
+	$primary,
+	"SELECT state = 'missing' FROM replwatch_status() WHERE name = 'closed'",
+	'the standby is missed');
+Replwatch::burst($primary);
+$row = Replwatch::status($primary, 'closed');
+cmp_ok($row->{lag_bytes}, '>', 10000, 'and is known to lack something');
+
+note '4. What it has seen while it was closed';
+
+$standby->append_conf('postgresql.conf', "hot_standby = on\n");
+$standby->start;
+Replwatch::wait_replayed($primary, $standby);
+is( $standby->safe_psql(
+		'postgres', qq{
+		SELECT history_start < pg_postmaster_start_time(),
+			replwatch_lsn_time('$lsn') < pg_postmaster_start_time(),
+			replwatch_lsn_time('$lsn') > to_timestamp($before) - interval '30 s'
+		FROM replwatch_node()}),
+	't|t|t',
+	'the history knows when WAL came that was received then');
+Replwatch::wait_until(
+	$standby,
+	"SELECT state = 'streaming' AND lag = '0' FROM replwatch_status()",
+	'it has caught up');
+is(Replwatch::status($primary, 'closed')->{state},
+	'streaming', 'it is the same replica as before');
+is( $primary->safe_psql(
+		'postgres', 'SELECT count(*) FROM replwatch_status()'),
+	1,
+	'and the only one');
+
+done_testing();

@@ -1,0 +1,173 @@
+# Copyright (c) 2026, the replwatch authors
+
+# A crash, of the worker, of the primary or of a standby, costs at most what
+# was seen since the files were last saved: the history goes on from where it
+# began, a replica that was gone before is still gone, and its lag is still
+# the truth.
+#
+# matrix: every major
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# When the history of $node begins, in seconds.
+sub history_start
+{
+	my ($node) = @_;
+
+	return $node->safe_psql('postgres',
+		'SELECT extract(epoch FROM history_start) FROM replwatch_node()');
+}
+
+# Wait until a worker other than $pid runs; returns its pid.
+sub wait_other_worker
+{
+	my ($node, $pid) = @_;
+
+	Replwatch::wait_until(
+		$node,
+		"SELECT worker_state = 'running' AND worker_pid <> $pid FROM replwatch_node()",
+		"a worker other than $pid runs");
+	return worker_pid($node);
+}
+
+sub worker_pid
+{
+	my ($node) = @_;
+
+	return $node->safe_psql('postgres',
+		'SELECT worker_pid FROM replwatch_node()');
+}
+
+# The history of $node begins at $start, as it did before, and the replica
+# $name, which is gone, is still remembered as it was.  A step of the clock as
+# small as a tenth of a second is nobody's fault.
+sub is_as_before
+{
+	my ($node, $start, $before, $what) = @_;
+	my $after = Replwatch::status($node, $before->{name});
+
+	cmp_ok(abs(history_start($node) - $start),
+		'<', 0.1, "$what: the history begins where it did");
+	is($after->{state}, 'missing', "$what: the replica is still missing");
+	is($after->{$_}, $before->{$_}, "$what: its $_ is kept")
+	  foreach qw(kind sent_lsn flush_lsn replay_lsn);
+	return;
+}
+
+# Stop $replica, which $upstream knows, and wait until it is missed there.
+sub stop_and_miss
+{
+	my ($upstream, $replica) = @_;
+	my $name = $replica->name;
+
+	# With known_after = 0 one sample is enough to be known.
+	Replwatch::wait_sampled($upstream);
+	$replica->stop;
+	Replwatch::wait_until(
+		$upstream,
+		"SELECT state = 'missing' FROM replwatch_status() WHERE name = '$name'",
+		"$name is missed");
+	return;
+}
+
+my $primary = Replwatch::primary(
+	'primary',
+	'restart_after_crash = on',
+	'replwatch.known_after = 0');
+my $replica1 = Replwatch::standby($primary, 'replica1');
+my $cascade1 = Replwatch::standby($replica1, 'cascade1');
+my ($start, $before, $burst, $offset, $pid, $log);
+
+note '1. A replica is gone, something is written, and all is saved';
+
+Replwatch::wait_replayed($primary, $replica1);
+stop_and_miss($primary, $replica1);
+$burst = Replwatch::burst($primary);
+Replwatch::wait_saved($primary);
+$start = history_start($primary);
+$before = Replwatch::status($primary, 'replica1');
+cmp_ok($before->{lag}, '>', 0, 'its lag grows');
+
+note '2. SIGTERM of the worker: another comes, and nothing else happens';
+
+$offset = -s $primary->logfile;
+$pid = worker_pid($primary);
+kill 'TERM', $pid;
+wait_other_worker($primary, $pid);
+is_as_before($primary, $start, $before, 'SIGTERM');
+$log = slurp_file($primary->logfile, $offset);
+unlike(
+	$log,
+	qr/WARNING|terminating any other active server processes/,
+	'SIGTERM: the server does not restart, and there is nothing to warn of');
+
+note '3. SIGKILL of the worker: the server restarts';
+
+$offset = -s $primary->logfile;
+$pid = worker_pid($primary);
+kill 'KILL', $pid;
+$primary->wait_for_log(qr/database system is ready to accept connections/,
+	$offset);
+wait_other_worker($primary, $pid);
+is_as_before($primary, $start, $before, 'SIGKILL');
+$log = slurp_file($primary->logfile, $offset);
+like(
+	$log,
+	qr/background worker "replwatch sampler" \(PID $pid\) was terminated by signal 9/,
+	'SIGKILL: the server says who was killed');
+unlike($log, qr/could not .*replwatch/, 'SIGKILL: no file is in a bad state');
+
+note '4. Crash of the primary';
+
+$primary->stop('immediate');
+$offset = -s $primary->logfile;
+$primary->start;
+wait_other_worker($primary, 0);
+is_as_before($primary, $start, $before, 'crash');
+like(
+	slurp_file($primary->logfile, $offset),
+	qr/replwatch sampler started with an LSN history of [1-9]\d* s/,
+	'crash: the worker says how far back its history goes');
+Replwatch::lag_is_true($primary, 'replica1', $burst, 'after three restarts');
+
+note '5. Crash of a standby that has a replica of its own';
+
+$replica1->start;
+Replwatch::wait_replayed($primary, $replica1);
+Replwatch::wait_until(
+	$replica1,
+	"SELECT state = 'streaming' FROM replwatch_status() WHERE name = 'cascade1'",
+	'cascade1 streams');
+Replwatch::wait_replayed($primary, $cascade1);
+stop_and_miss($replica1, $cascade1);
+Replwatch::wait_saved($primary, $replica1);
+$start = history_start($replica1);
+$before = Replwatch::status($replica1, 'cascade1');
+
+$replica1->stop('immediate');
+$burst = Replwatch::burst($primary);
+$replica1->start;
+wait_other_worker($replica1, 0);
+is_as_before($replica1, $start, $before, 'crash of a standby');
+Replwatch::wait_until(
+	$primary,
+	"SELECT state = 'streaming' AND lag = '0' FROM replwatch_status() WHERE name = 'replica1'",
+	'the standby has caught up for its primary');
+Replwatch::wait_until(
+	$replica1,
+	"SELECT state = 'streaming' AND lag = '0' FROM replwatch_status() WHERE link = 'upstream'",
+	'the standby has caught up for itself');
+is( $primary->safe_psql(
+		'postgres',
+		"SELECT count(*) FROM replwatch_status() WHERE name = 'replica1'"),
+	1,
+	'the standby that crashed is one replica, not two');
+
+done_testing();

@@ -1,0 +1,258 @@
+# Copyright (c) 2026, the replwatch authors
+
+# Whatever is found in the place of one of the two files, the server starts,
+# says what is wrong with it, sets it aside and goes on without what it held.
+#
+# matrix: every major
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use POSIX qw(mkfifo);
+use Test::More;
+
+# How a file begins: magic, format, kind, length of what follows, system
+# identifier, and four more fields, then the checksum of all but itself.
+use constant {
+	FORMAT_AT => 4,
+	SYSTEM_AT => 16,
+	CRC_AT => 48,
+	HEADER_SIZE => 56,
+	POINT_SIZE => 24,
+	NREPLICAS_AT => 12,
+};
+
+my @crc_table = map {
+	my $crc = $_;
+	$crc = $crc & 1 ? ($crc >> 1) ^ 0x82F63B78 : $crc >> 1 for 1 .. 8;
+	$crc
+} 0 .. 255;
+
+# $bytes with the checksum that they should have.
+sub seal
+{
+	my ($bytes) = @_;
+	my $crc = 0xFFFFFFFF;
+
+	foreach my $byte (unpack 'C*',
+		substr($bytes, 0, CRC_AT) . substr($bytes, HEADER_SIZE))
+	{
+		$crc = ($crc >> 8) ^ $crc_table[ ($crc ^ $byte) & 0xFF ];
+	}
+	substr($bytes, CRC_AT, 4) = pack 'L', $crc ^ 0xFFFFFFFF;
+	return $bytes;
+}
+
+# $bytes with one bit of the byte at $at turned over.
+sub flip
+{
+	my ($bytes, $at) = @_;
+
+	substr($bytes, $at, 1) ^= "\x10";
+	return $bytes;
+}
+
+sub write_bytes
+{
+	my ($path, $bytes) = @_;
+
+	open my $file, '>:raw', $path or die "could not create $path: $!";
+	print $file $bytes;
+	close $file or die "could not write $path: $!";
+	return;
+}
+
+# Whatever lies at $path, remove it.
+sub remove
+{
+	my ($path) = @_;
+
+	-d $path ? rmdir $path : unlink $path;
+	die "$path is still there" if -e $path;
+	return;
+}
+
+my $node = Replwatch::primary('primary', 'replwatch.known_after = 0');
+my $standby = Replwatch::standby($node, 'replica1');
+Replwatch::wait_sampled($node);
+my @files = map { $node->data_dir . "/$_" }
+  qw(pg_stat/replwatch.history pg_stat_tmp/replwatch.state);
+
+$standby->stop;
+Replwatch::burst($node);
+$node->stop;
+my @good = map { slurp_file($_) } @files;
+is_deeply([ map { seal($_) } @good ],
+	\@good, 'this test knows how files are sealed');
+cmp_ok(
+	length($good[0]), '>=',
+	HEADER_SIZE + 2 * POINT_SIZE,
+	'the history has points');
+
+# What is done to a file: given its good bytes and its index, its new ones, or
+# undef if the path given as the third has been turned into something else.
+my @cases = (
+	{
+		name => 'a bit of the contents is flipped',
+		damage => sub { flip($_[0], (HEADER_SIZE + length $_[0]) / 2) },
+		reason => 'its checksum is wrong',
+	},
+	{
+		name => 'a bit of the header is flipped',
+		damage => sub { flip($_[0], SYSTEM_AT + 10) },
+		reason => 'its checksum is wrong',
+	},
+	{
+		name => 'cut in half',
+		damage => sub { substr $_[0], 0, length($_[0]) / 2 },
+		reason => 'it is incomplete',
+	},
+	{
+		name => 'cut within the header',
+		damage => sub { substr $_[0], 0, SYSTEM_AT },
+		reason => "it is not one of replwatch's files",
+	},
+	{
+		name => 'a byte too long',
+		damage => sub { "$_[0]x" },
+		reason => 'it is incomplete',
+	},
+	{
+		name => 'empty',
+		damage => sub { '' },
+		reason => 'it is empty',
+	},
+	{
+		name => 'of another cluster',
+		damage => sub { seal(flip($_[0], SYSTEM_AT)) },
+		reason => 'it belongs to another database cluster',
+	},
+	{
+		name => 'of another format',
+		damage => sub { seal(flip($_[0], FORMAT_AT)) },
+		reason => "its format is another version's",
+	},
+	{
+		name => 'the other of the two files',
+		damage => sub { $good[ 1 - $_[1] ] },
+		reason => "it is not one of replwatch's files",
+	},
+	{
+		name => 'garbage',
+		damage => sub {
+			join '', map { chr($_ * 7 % 256) } 1 .. 5000;
+		},
+		reason => "it is not one of replwatch's files",
+	},
+	{
+		# A mistake of ours, or somebody's joke: all but the meaning is right.
+		name => 'nonsense with the right checksum',
+		damage => sub {
+			my ($bytes, $i) = @_;
+
+			substr($bytes, HEADER_SIZE, 2 * POINT_SIZE) =
+				substr($bytes, HEADER_SIZE + POINT_SIZE, POINT_SIZE)
+			  . substr($bytes, HEADER_SIZE, POINT_SIZE)
+			  if $i == 0;
+			substr($bytes, HEADER_SIZE + NREPLICAS_AT, 4) = pack 'L', 2**31
+			  if $i == 1;
+			return seal($bytes);
+		},
+		reason => qr/its points are out of order|its lengths do not add up/,
+	},
+	{
+		name => 'a directory',
+		damage => sub { mkdir $_[2] or die "mkdir: $!"; undef },
+		reason => 'it is not a regular file',
+	},
+	{
+		name => 'a pipe',
+		damage => sub { mkfifo($_[2], 0600) or die "mkfifo: $!"; undef },
+		reason => 'it is not a regular file',
+	},
+	{
+		name => 'unreadable',
+		damage => sub {
+			write_bytes($_[2], $_[0]);
+			chmod 0, $_[2] or die "chmod: $!";
+			undef;
+		},
+		reason => 'Permission denied',
+	});
+
+# Start the server with good files, damaged by $damage if given, and stop it.
+# Returns what was seen: whether the history is an old one, whether replica1
+# is remembered, whether the worker does its work, and the log.
+sub visit
+{
+	my ($damage) = @_;
+	my %seen;
+
+	foreach my $i (0, 1)
+	{
+		remove($files[$i]) if -e $files[$i];
+		my $bytes =
+		  $damage ? $damage->($good[$i], $i, $files[$i]) : $good[$i];
+		write_bytes($files[$i], $bytes) if defined $bytes;
+	}
+
+	my $offset = -s $node->logfile;
+	$node->start;
+	Replwatch::wait_sampled($node);
+	Replwatch::burst($node);
+	@seen{qw(old_history knows works)} = split /\|/, $node->safe_psql(
+		'postgres',
+		q{SELECT history_start < pg_postmaster_start_time(),
+			EXISTS (SELECT FROM replwatch_status() WHERE name = 'replica1'),
+			replwatch_lsn_time(pg_current_wal_flush_lsn()) IS NOT NULL
+		FROM replwatch_node()});
+	$node->stop;
+	$seen{log} = slurp_file($node->logfile, $offset);
+	return \%seen;
+}
+
+note 'Good files';
+
+my $seen = visit();
+is($seen->{old_history}, 't', 'good files: the history goes on');
+is($seen->{knows}, 't', 'good files: the replica is remembered');
+unlike(
+	$seen->{log},
+	qr/WARNING|could not .*replwatch/,
+	'good files: no word of them');
+
+foreach my $case (@cases)
+{
+	my $name = $case->{name};
+
+	note "Files that are not: $name";
+	$seen = visit($case->{damage});
+
+	foreach my $file (@files)
+	{
+		my ($short) = $file =~ m!(pg_stat\w*/replwatch\.\w+)$!;
+
+		like(
+			$seen->{log},
+			qr/WARNING:  could not (use|open) file "\Q$short\E": $case->{reason}/,
+			"$name: the log says what is wrong with $short");
+		ok(-e "$file.bad", "$name: $short is set aside");
+		remove("$file.bad") if -e "$file.bad";
+		ok( -f $file
+			  && -r $file
+			  && seal(slurp_file($file)) eq slurp_file($file),
+			"$name: a good one is in its place in the end");
+	}
+	my @complaints = $seen->{log} =~ /could not .*replwatch/g;
+	is(@complaints, 2, "$name: and there is nothing else to complain about");
+
+	is($seen->{works}, 't', "$name: the worker does its work");
+	is($seen->{old_history}, 'f', "$name: with a new history");
+	is($seen->{knows}, 'f', "$name: and a new table of replicas");
+}
+
+done_testing();

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, the replwatch authors
+
+# Who may see what.  Monitoring roles see everything; others nothing, or, if
+# somebody has granted them the functions, of a process what core shows them,
+# its pid, slots as in core, and nothing of replicas that are gone.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# The result of a query as another role; dies on an error.
+sub as
+{
+	my ($role, $node, $query) = @_;
+
+	return $node->safe_psql('postgres', $query,
+		extra_params => [ '-U', $role ]);
+}
+
+# Assert that a query is refused to a role.
+sub is_refused
+{
+	my ($role, $node, $query) = @_;
+	my $stderr;
+
+	$node->psql(
+		'postgres', $query,
+		extra_params => [ '-U', $role ],
+		stderr => \$stderr);
+	like(
+		$stderr,
+		qr/permission denied for (function|view) replwatch_/,
+		"$role is refused: $query");
+	return;
+}
+
+# What is not NULL in rows of replwatch_status(), less what may change from one
+# moment to the next: times, and what a few bytes of WAL move.
+my $known_columns =
+  q{jsonb_strip_nulls(to_jsonb(s)) - '{lag, lag_bytes, lag_bound, catchup, reason, reason_code, last_seen, sent_lsn, write_lsn, flush_lsn, replay_lsn, write_lag, flush_lag, replay_lag, reply_time, restart_lsn, retained_bytes, slot_xmin_age, inactive_since}'::text[]};
+
+my $primary = Replwatch::primary('primary', 'replwatch.known_after = 0');
+$primary->safe_psql(
+	'postgres', q{
+	CREATE ROLE nobody LOGIN;
+	CREATE ROLE monitor LOGIN IN ROLE pg_monitor;
+	CREATE ROLE watcher LOGIN;
+	GRANT EXECUTE ON FUNCTION replwatch_status(), replwatch_node() TO watcher;
+	SELECT pg_create_physical_replication_slot('unused', true);
+});
+my $gone = Replwatch::standby($primary, 'gone');
+my $replica1 = Replwatch::standby($primary, 'replica1', slot => 1);
+my $replica2 = Replwatch::standby($primary, 'replica2');
+Replwatch::wait_sampled($primary);
+$gone->stop;
+Replwatch::wait_until(
+	$primary,
+	"SELECT state = 'missing' FROM replwatch_status() WHERE name = 'gone'",
+	'a replica is missed');
+Replwatch::wait_replayed($primary, $replica1);
+
+note '1. Those who may not look';
+
+foreach my $query (
+	'SELECT * FROM replwatch_status()',
+	'SELECT * FROM replwatch_node()',
+	'SELECT * FROM replwatch_history()',
+	"SELECT replwatch_lsn_time('0/1')",
+	"SELECT replwatch_time_lsn('now')",
+	"SELECT replwatch_trend('replica1', 'downstream')",
+	"SELECT replwatch_forget('gone')",
+	'SELECT * FROM replwatch_lag',
+	'SELECT * FROM replwatch_slots')
+{
+	is_refused('nobody', $primary, $query);
+	is_refused('nobody', $replica1, $query);
+}
+
+note '2. Monitoring roles';
+
+foreach my $node ($primary, $replica1)
+{
+	my $name = $node->name;
+	my $query = "SELECT $known_columns FROM replwatch_status() s";
+
+	is( as('monitor', $node, $query),
+		$node->safe_psql('postgres', $query),
+		"pg_monitor sees on $name what a superuser sees");
+}
+is( as( 'monitor', $primary,
+		q{SELECT count(*) FROM replwatch_status()
+		WHERE name LIKE 'replica_' AND lag_bytes >= 0 AND last_seen IS NOT NULL AND
+			num_nulls(sent_lsn, write_lsn, flush_lsn, replay_lsn, reply_time) = 0}),
+	2,
+	'pg_monitor sees positions and times of walsenders');
+is( as( 'monitor', $primary,
+		'SELECT string_agg(name, $$ $$) FROM replwatch_lag'),
+	'gone replica1 replica2 unused',
+	'pg_monitor may use the view replwatch_lag');
+is( as( 'monitor', $primary,
+		'SELECT string_agg(slot_name, $$ $$) FROM replwatch_slots'),
+	'replica1 unused',
+	'pg_monitor may use the view replwatch_slots');
+ok( as( 'monitor', $primary,
+		"SELECT count(*) > 0 FROM replwatch_history('replica1')"),
+	'pg_monitor may look at the history');
+is( as( 'monitor',
+		$primary,
+		'SELECT replwatch_lsn_time(pg_current_wal_flush_lsn()) <= clock_timestamp()'
+	),
+	't',
+	'pg_monitor may ask when an LSN was reached');
+is( as( 'monitor',
+		$primary,
+		'SELECT replwatch_time_lsn(clock_timestamp()) <= pg_current_wal_flush_lsn()'
+	),
+	't',
+	'pg_monitor may ask where the WAL was');
+is_refused('monitor', $primary, "SELECT replwatch_forget('gone')");
+
+note '3. Those who have been granted the functions, and nothing more';
+
+my $query =
+  "SELECT $known_columns FROM replwatch_status() s WHERE link IS NULL ORDER BY pid";
+is( as('watcher', $primary, $query),
+	$primary->safe_psql(
+		'postgres',
+		q{SELECT jsonb_build_object('pid', pid) FROM pg_stat_replication ORDER BY pid}
+	),
+	'of walsenders they see the pid and nothing else');
+is( as( 'watcher',
+		$primary,
+		'SELECT jsonb_strip_nulls(to_jsonb(s)) FROM pg_stat_get_wal_senders() s ORDER BY pid'
+	),
+	as('watcher', $primary, $query),
+	'as of core');
+
+$query =
+  "SELECT $known_columns FROM replwatch_status() s WHERE name = 'unused'";
+is( as('watcher', $primary, $query),
+	$primary->safe_psql('postgres', $query),
+	'of slots they see what a superuser sees');
+like(
+	as('watcher', $primary, $query),
+	qr/"wal_status": "reserved"/,
+	'which is their contents');
+is( as( 'watcher',
+		$primary,
+		"SELECT lag > '0' OR lag_bytes >= 0 FROM replwatch_status() WHERE name = 'unused'"
+	),
+	't',
+	'and their lag');
+is( as( 'watcher', $primary,
+		"SELECT count(*) FROM replwatch_status() WHERE name = 'gone'"),
+	0,
+	'of replicas that are gone they see nothing');
+is(as('watcher', $primary, 'SELECT count(*) FROM replwatch_status()'),
+	3, 'there is nothing else');
+
+is( as( 'watcher', $replica1,
+		'SELECT jsonb_strip_nulls(to_jsonb(s)) FROM replwatch_status() s'),
+	$replica1->safe_psql(
+		'postgres',
+		q{SELECT jsonb_build_object('pid', pid) FROM pg_stat_wal_receiver}),
+	'of the link upstream they see the pid of its receiver');
+
+$query =
+  'SELECT num_nonnulls(upstream_host, upstream_port, receiver_state, last_message) FROM replwatch_node()';
+is($replica1->safe_psql('postgres', $query),
+	4, 'a superuser sees where a standby gets its WAL from');
+is(as('watcher', $replica1, $query), 0, 'they do not');
+is( as( 'watcher', $replica1,
+		'SELECT role, replay_state, worker_state FROM replwatch_node()'),
+	'standby|replaying|running',
+	'but how it is in general');
+is_refused('watcher', $primary, 'SELECT * FROM replwatch_history()');
+
+note '4. pg_read_all_stats is what opens the rest to them';
+
+$primary->safe_psql('postgres', 'GRANT pg_read_all_stats TO watcher');
+Replwatch::wait_replayed($primary, $replica1);
+foreach my $node ($primary, $replica1)
+{
+	my $name = $node->name;
+
+	$query = "SELECT $known_columns FROM replwatch_status() s";
+	is( as('watcher', $node, $query),
+		$node->safe_psql('postgres', $query),
+		"on $name they see what a superuser sees");
+}
+is( as( 'watcher', $replica1,
+		'SELECT upstream_host IS NOT NULL FROM replwatch_node()'),
+	't',
+	'and where it gets its WAL from');
+
+note '5. To forget can be granted';
+
+$primary->safe_psql('postgres',
+	'GRANT EXECUTE ON FUNCTION replwatch_forget(text) TO monitor');
+is(as('monitor', $primary, "SELECT replwatch_forget('gone')"),
+	't', 'a role that was granted it forgets a replica');
+is( $primary->safe_psql(
+		'postgres',
+		"SELECT count(*) FROM replwatch_status() WHERE name = 'gone'"),
+	0,
+	'its row is gone');
+
+done_testing();

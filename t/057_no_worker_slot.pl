@@ -1,0 +1,171 @@
+# Copyright (c) 2026, the replwatch authors
+
+# Where max_worker_processes leaves no room for the sampling worker the server
+# runs, replicates and says once what is missing; what can be seen without a
+# history is seen, and when there is room later the worker comes.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $warning =
+  qr/WARNING:  could not start the replwatch sampler: no free background worker slot/;
+
+# The child of the server $node that is called $title, or undef.
+sub child_called
+{
+	my ($node, $title) = @_;
+	my $postmaster = $node->safe_psql('postgres',
+		q{SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)});
+
+	foreach my $file (glob '/proc/[0-9]*/stat')
+	{
+		# It may be gone by now.
+		open my $stat, '<', $file or next;
+		my $line = <$stat> // '';
+		my ($pid) = $file =~ /(\d+)/;
+
+		return $pid
+		  if $line =~ /^\d+ \(.*\) \S (\d+) /
+		  && $1 == $postmaster
+		  && slurp_file("/proc/$pid/cmdline") =~ /$title/;
+	}
+	return;
+}
+
+# On the primary there is no slot at all, on the standby the one that there is
+# has gone to somebody who gives it back when asked.
+my $primary = Replwatch::primary('primary', 'max_worker_processes = 0');
+my $has_prewarm = -e $primary->config_data('--pkglibdir') . '/pg_prewarm.so';
+my $standby = Replwatch::standby(
+	$primary,
+	'standby',
+	conf => [
+		'max_worker_processes = 1',
+		$has_prewarm
+		? ( "shared_preload_libraries = 'pg_prewarm, replwatch'",
+			'max_logical_replication_workers = 0')
+		: ()
+	]);
+my $row;
+
+note '1. It is said once';
+
+Replwatch::wait_until(
+	$_,
+	"SELECT worker_state = 'not running' AND worker_pid IS NULL FROM replwatch_node()",
+	'it is known that no worker runs') foreach $primary, $standby;
+
+# Who asks later is told the same; the log is not.
+my $begin = time();
+my %states;
+while (time() < $begin + 7)
+{
+	$states{
+		$_->name . ': '
+		  . $_->safe_psql('postgres',
+			'SELECT worker_state FROM replwatch_node()')
+	  }++
+	  foreach $primary, $standby;
+	sleep(0.5);
+}
+is_deeply(
+	[ sort keys %states ],
+	[ 'primary: not running', 'standby: not running' ],
+	'whoever asks is told that no worker runs');
+foreach my $node ($primary, $standby)
+{
+	my $log = slurp_file($node->logfile);
+	my $what = $node->name;
+
+	is(() = $log =~ /$warning/g, 1, "$what: the log says it once");
+	like(
+		$log,
+		qr/HINT:  Consider increasing "max_worker_processes"/,
+		"$what: and what to do");
+	unlike($log, qr/replwatch sampler started/, "$what: none has started");
+	is( $node->safe_psql(
+			'postgres',
+			'SELECT num_nonnulls(last_sample, history_start, wal_rate) FROM replwatch_node()'
+		),
+		0,
+		"$what: nothing is recorded");
+}
+
+note '2. What is seen without it';
+
+Replwatch::burst($primary);
+Replwatch::wait_replayed($primary, $standby);
+$row = Replwatch::status($primary, 'standby');
+is_deeply(
+	[ @{$row}{qw(state lag_bytes lag lag_bound reason_code)} ],
+	[ 'streaming', 0, '0.000000', 'exact', undef ],
+	'primary: a standby that lacks nothing');
+$row = (Replwatch::statuses($standby, 'upstream'))[0];
+is_deeply(
+	[ @{$row}{qw(state lag_bytes lag lag_bound reason_code)} ],
+	[ 'streaming', 0, '0.000000', 'exact', undef ],
+	'standby: it lacks nothing');
+
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+Replwatch::burst($primary);
+Replwatch::wait_until(
+	$primary,
+	"SELECT lag_bytes > 10000 AND sent_lsn > replay_lsn FROM replwatch_status() WHERE name = 'standby'",
+	'the bytes that a standby lacks are seen');
+$row = Replwatch::status($primary, 'standby');
+is($row->{lag}, undef, 'primary: since when is not known');
+isnt($row->{reason}, undef, 'primary: the reason is');
+Replwatch::wait_until(
+	$standby,
+	"SELECT lag_bytes > 10000 FROM replwatch_status() WHERE link = 'upstream'",
+	'the bytes that it lacks are seen by the standby');
+$row = (Replwatch::statuses($standby, 'upstream'))[0];
+is($row->{lag}, undef, 'standby: since when is not known');
+is($row->{reason_code}, 'paused', 'standby: the reason is');
+
+is( $primary->safe_psql(
+		'postgres', q{
+		SELECT (SELECT count(*) FROM replwatch_lag), (SELECT count(*) FROM replwatch_history()),
+			replwatch_lsn_time(pg_current_wal_flush_lsn()), replwatch_time_lsn(clock_timestamp()),
+			replwatch_forget('standby')}),
+	'1|0|||f',
+	'the other functions have nothing to tell');
+
+note '3. When there is room';
+
+SKIP:
+{
+	skip 'pg_prewarm is not installed', 4 if !$has_prewarm;
+
+	kill 'TERM',
+	  child_called($standby, 'autoprewarm leader')
+	  // die 'nobody has the slot';
+	Replwatch::wait_until(
+		$standby,
+		"SELECT worker_state = 'running' FROM replwatch_node()",
+		'the worker has come');
+	like(
+		slurp_file($standby->logfile),
+		qr/replwatch sampler started/,
+		'the worker starts, and says so');
+
+	# It knows what was received, not since when.
+	Replwatch::wait_sampled($standby);
+	$row = (Replwatch::statuses($standby, 'upstream'))[0];
+	is($row->{lag_bound}, 'at least', 'the lag is known from below');
+	cmp_ok($row->{lag}, '>', 0, 'and more than nothing');
+}
+
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+Replwatch::wait_replayed($primary, $standby);
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM burst'),
+	200, 'all has been replicated');
+
+done_testing();
