@@ -19,18 +19,20 @@ use Time::HiRes qw(time sleep);
 my $primary = Replwatch::primary('primary');
 my $standby = Replwatch::standby($primary, 'replica');
 
-# Look at both rows; the lag that they show is to be the age of $burst.
+my ($burst, $arrived);
+
+# Look at both rows; the lag that they show is to be the age of the burst.
 # Returns the primary's row and the standby's.
 sub both_are_true
 {
-	my ($burst, $what) = @_;
+	my ($what) = @_;
 
 	return (
 		Replwatch::lag_is_true(
 			$primary, 'replica', $burst, "$what, seen from the primary"),
 		Replwatch::lag_is_true(
 			$standby, 'replica',
-			$burst, "$what, seen from the standby",
+			$arrived, "$what, seen from the standby",
 			'upstream'));
 }
 
@@ -54,8 +56,9 @@ foreach my $look ([ $primary, 'downstream' ], [ $standby, 'upstream' ])
 
 note '2. one burst';
 
-my $burst = Replwatch::burst($primary);
-my ($down, $up) = both_are_true($burst, 'a burst after a quiet time');
+$burst = Replwatch::burst($primary);
+$arrived = Replwatch::arrived($burst, $primary, $standby);
+my ($down, $up) = both_are_true('a burst after a quiet time');
 
 cmp_ok($down->{lag_bytes}, '>', 100 * 100,
 	'the primary knows how much is missing');
@@ -77,7 +80,7 @@ note '3. then nothing more for a while';
 my $rest = $burst->{end} + 12 - time();
 sleep($rest) if $rest > 0;
 
-($down, $up) = both_are_true($burst, 'a burst and then a quiet time');
+($down, $up) = both_are_true('a burst and then a quiet time');
 is($down->{catchup}, undef, 'a replay that stands still catches up never');
 
 note '4. writes go on';
@@ -89,7 +92,7 @@ while (time() < $until)
 	sleep(0.3);
 }
 
-($down, $up) = both_are_true($burst, 'more writes');
+($down, $up) = both_are_true('more writes');
 like(
 	$_->{reason},
 	qr/; falling further behind$/,

@@ -41,6 +41,9 @@ my %standby =
 $standby{delay} = Replwatch::standby($primary, 'delay',
 	conf => ['recovery_min_apply_delay = 1min']);
 
+# What is held back, by standby, as it was written and as it arrived.
+my (%burst, %arrived);
+
 # How a reason may go on.
 my $end = qr/(; falling further behind)?$/;
 
@@ -60,15 +63,15 @@ sub sit_on
 # sides.  Returns the standby's row.
 sub held_back
 {
-	my ($name, $code, $burst) = @_;
+	my ($name, $code) = @_;
 	my $row = Replwatch::row_when(
 		$standby{$name}, $name, 'upstream',
 		"$name says $code",
 		sub { ($_[0]->{reason_code} // '') eq $code });
 
-	Replwatch::lag_is_true($standby{$name}, $name, $burst,
+	Replwatch::lag_is_true($standby{$name}, $name, $arrived{$name},
 		"$name, seen from the standby", 'upstream');
-	my $down = Replwatch::lag_is_true($primary, $name, $burst,
+	my $down = Replwatch::lag_is_true($primary, $name, $burst{$name},
 		"$name, seen from the primary");
 	is($down->{reason_code}, 'replay_stuck',
 		"$name: the primary sees that replay stands still");
@@ -100,42 +103,62 @@ my ($bystander) =
 my ($pin, $pin_pid) = sit_on($standby{pin},
 	'BEGIN; DECLARE c CURSOR FOR SELECT * FROM pin; FETCH c');
 
-# What VACUUM writes is flushed some time later, unless somebody commits.
-sub vacuum
+# Write, by a sub, what the standby of this name will not replay.  What is not
+# flushed by then is flushed by a commit: VACUUM leaves that to others.
+sub write_for
 {
-	my ($table) = @_;
-	my $start = time();
+	my ($name, $write) = @_;
 
-	$primary->safe_psql('postgres', "VACUUM (TRUNCATE off) $table");
-	return { start => $start, end => Replwatch::burst($primary, 1)->{end} };
+	$burst{$name}{start} = time();
+	$write->();
+	$burst{$name}{end} = Replwatch::burst($primary, 1)->{end};
+	$arrived{$name} =
+	  Replwatch::arrived($burst{$name}, $primary, $standby{$name});
+	return;
 }
 
-my %burst;
+# Wait until those that are not held back yet have replayed all there is.
+sub others_go_on
+{
+	my (@names) = @_;
 
-# Only the commit is delayed: the end of the burst is its first byte that the
-# standby does not replay.
-$burst{delay} = Replwatch::burst($primary);
-Replwatch::wait_replayed($primary, $standby{$_})
-  foreach qw(snapshot lock pin);
+	Replwatch::wait_replayed($primary, $standby{$_}) foreach @names;
+	return;
+}
+
+# Commits are delayed, so here it is the commit that is missing.
+write_for('delay', sub { });
+others_go_on(qw(snapshot lock pin));
 
 # Of a transaction that is rolled back nobody can see the row: what VACUUM
 # takes away conflicts with no snapshot, but needs the page for itself.
 $primary->safe_psql('postgres',
 	"BEGIN; INSERT INTO pin VALUES ('never there'); ROLLBACK");
-$burst{pin} = vacuum('pin');
-Replwatch::wait_replayed($primary, $standby{$_}) foreach qw(snapshot lock);
+others_go_on(qw(snapshot lock));
+write_for(
+	'pin',
+	sub {
+		$primary->safe_psql('postgres', 'VACUUM (TRUNCATE off) pin');
+	});
+others_go_on(qw(snapshot lock));
 
-$burst{lock}{start} = time();
-$primary->safe_psql('postgres', 'BEGIN; LOCK TABLE lock; COMMIT');
-$burst{lock}{end} = time();
-Replwatch::wait_replayed($primary, $standby{snapshot});
+write_for(
+	'lock',
+	sub {
+		$primary->safe_psql('postgres', 'BEGIN; LOCK TABLE lock; COMMIT');
+	});
+others_go_on(qw(snapshot));
 
 $primary->safe_psql('postgres', 'DELETE FROM snapshot');
-$burst{snapshot} = vacuum('snapshot');
+write_for(
+	'snapshot',
+	sub {
+		$primary->safe_psql('postgres', 'VACUUM (TRUNCATE off) snapshot');
+	});
 
 note '2. an apply delay';
 
-my $row = held_back('delay', 'apply_delay', $burst{delay});
+my $row = held_back('delay', 'apply_delay');
 like(
 	$row->{reason},
 	qr/recovery_min_apply_delay \(60000 ms\)/,
@@ -148,7 +171,7 @@ is( $standby{delay}->safe_psql(
 
 note '3. a snapshot';
 
-$row = held_back('snapshot', 'conflict', $burst{snapshot});
+$row = held_back('snapshot', 'conflict');
 like(
 	$row->{reason},
 	qr/^replay waits for a snapshot of process $snapshot_pid \(likely\)$end/,
@@ -158,7 +181,7 @@ is(blocked_by($standby{snapshot}),
 
 note '4. a lock';
 
-$row = held_back('lock', 'conflict', $burst{lock});
+$row = held_back('lock', 'conflict');
 like(
 	$row->{reason},
 	qr/^replay waits for a lock of process $lock_pid$end/,
@@ -168,7 +191,7 @@ is(blocked_by($standby{lock}),
 
 note '5. a pin on a buffer';
 
-$row = held_back('pin', 'conflict', $burst{pin});
+$row = held_back('pin', 'conflict');
 like(
 	$row->{reason},
 	qr/^replay waits for a buffer pin$end/,

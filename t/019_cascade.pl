@@ -101,14 +101,16 @@ note '2. replay is paused on the last';
 
 Replwatch::pause_replay($primary, $last);
 my $burst = Replwatch::burst($primary);
+my $in_middle = Replwatch::arrived($burst, $primary, $middle);
+my $in_last = Replwatch::arrived($burst, $primary, $last);
 Replwatch::wait_replayed($primary, $middle);
 
-my $row = Replwatch::lag_is_true($middle, 'last', $burst,
+my $row = Replwatch::lag_is_true($middle, 'last', $in_middle,
 	'paused on the last, seen from the middle');
 is($row->{reason_code}, 'replay_stuck',
 	'paused on the last: the one in the middle sees that replay stands still'
 );
-$row = Replwatch::lag_is_true($last, 'last', $burst,
+$row = Replwatch::lag_is_true($last, 'last', $in_last,
 	'paused on the last, seen from there', 'upstream');
 is($row->{reason_code}, 'paused', 'paused on the last: it knows why');
 all_current(
@@ -128,13 +130,14 @@ note '3. replay is paused in the middle';
 # It goes on sending what it receives, whether it has replayed it or not.
 Replwatch::pause_replay($primary, $middle);
 $burst = Replwatch::burst($primary);
+$in_middle = Replwatch::arrived($burst, $primary, $middle);
 Replwatch::wait_replayed($primary, $last);
 
 $row = Replwatch::lag_is_true($primary, 'middle', $burst,
 	'paused in the middle, seen from the primary');
 is($row->{reason_code}, 'replay_stuck',
 	'paused in the middle: the primary sees that replay stands still');
-$row = Replwatch::lag_is_true($middle, 'middle', $burst,
+$row = Replwatch::lag_is_true($middle, 'middle', $in_middle,
 	'paused in the middle, seen from there', 'upstream');
 is($row->{reason_code}, 'paused', 'paused in the middle: it knows why');
 all_current(
@@ -161,7 +164,8 @@ is($row->{reason_code}, 'gone', 'the one in the middle knows who has gone');
 is(node_says($middle, 'role'),
 	'standby', 'and is a standby like any other again');
 $burst = Replwatch::burst($primary);
-$row = Replwatch::lag_is_true($middle, 'last', $burst,
+$in_middle = Replwatch::arrived($burst, $primary, $middle);
+$row = Replwatch::lag_is_true($middle, 'last', $in_middle,
 	'the last has gone, seen from the middle');
 is(Replwatch::status($primary, 'last'),
 	undef, 'the primary has never known of it');

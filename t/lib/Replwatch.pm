@@ -306,6 +306,20 @@ sub burst
 	return \%burst;
 }
 
+# A burst that was just written, as $standby knows it: between the beginning of
+# the write and the moment at which all of it was seen to have arrived there.
+# The way there is not part of a lag.
+sub arrived
+{
+	my ($burst, $primary, $standby) = @_;
+	my $lsn =
+	  $primary->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+
+	wait_until($standby, "SELECT pg_last_wal_receive_lsn() >= '$lsn'",
+		"$lsn is received");
+	return { start => $burst->{start}, end => time() };
+}
+
 # Is the time lag that $node shows the age of $burst, whose first byte is the
 # first that the replica has not replayed?  Looks once it is five seconds old;
 # one of three looks has to fit.  Returns the last row.
