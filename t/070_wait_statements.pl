@@ -1,0 +1,422 @@
+# Copyright (c) 2026, the replwatch authors
+# matrix: every major
+
+# In which statements a wait is possible.  A wait gives up the snapshot of its
+# statement, so it has to be all that the statement does: each form in which
+# that is so waits, each other form is refused with a hint, whether or not the
+# LSN is there and on a primary as on a standby, so that an application finds
+# out at the first try.  And what the arguments may be.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use Session;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# auto_explain measures every statement, which must be no reason to refuse.
+my $primary = Replwatch::primary(
+	'primary',
+	"shared_preload_libraries = 'auto_explain, replwatch'",
+	'auto_explain.log_min_duration = 1h',
+	'auto_explain.log_analyze = on',
+	'auto_explain.log_nested_statements = on');
+
+foreach my $kind ([ 'lsn', 'pg_lsn' ], [ 'token', 'text' ])
+{
+	my ($name, $type) = @$kind;
+
+	$primary->safe_psql(
+		'postgres', qq[
+CREATE FUNCTION pl_$name(target $type, timeout interval) RETURNS boolean LANGUAGE plpgsql AS
+\$\$ BEGIN RETURN replwatch_wait_for_$name(target, timeout); END \$\$;
+CREATE FUNCTION perform_$name(target $type, timeout interval) RETURNS boolean LANGUAGE plpgsql AS
+\$\$ BEGIN PERFORM replwatch_wait_for_$name(target, timeout); RETURN true; END \$\$;
+CREATE FUNCTION execute_$name(target $type, timeout interval) RETURNS boolean LANGUAGE plpgsql AS
+\$\$ DECLARE r boolean; BEGIN EXECUTE format('SELECT replwatch_wait_for_$name(%L, %L)', target, timeout) INTO r; RETURN r; END \$\$;
+CREATE FUNCTION sql_$name(target $type, timeout interval) RETURNS boolean LANGUAGE sql AS
+\$\$ SELECT 1; SELECT replwatch_wait_for_$name(target, timeout) \$\$;
+CREATE PROCEDURE procedure_$name(target $type, timeout interval) LANGUAGE plpgsql AS
+\$\$ BEGIN PERFORM replwatch_wait_for_$name(target, timeout); END \$\$;
+CREATE VIEW reached_$name AS SELECT replwatch_wait_for_$name('] . ($name eq 'token' ? '1:' : '') . q[0/1', '10 ms');
+CREATE VIEW unreached_] . $name . qq[ AS SELECT replwatch_wait_for_$name('] . ($name eq 'token' ? '1:' : '') . q[FFFFFFFF/FFFFFFFF', '10 ms');
+CREATE VIEW looks_] . $name . qq[ AS SELECT replwatch_wait_for_$name('] . ($name eq 'token' ? '1:' : '') . q[0/1', '0');
+]);
+}
+$primary->safe_psql('postgres', 'CREATE TABLE one AS SELECT 1 AS i; VACUUM FREEZE one');
+my $standby = Replwatch::standby($primary, 'replica1');
+Replwatch::wait_replayed($primary, $standby);
+
+my %node = (standby => $standby, primary => $primary);
+my %target = (reached => '0/1', unreached => 'FFFFFFFF/FFFFFFFF');
+
+# A statement for one of the two functions.  In it CALL is the call, NAME what
+# the helpers above end in, ARGS the arguments, VIEW the view's beginning.
+sub statement
+{
+	my ($template, $name, $which, $timeout) = @_;
+	my $target = ($name eq 'token' ? '1:' : '')
+	  . ($which eq 'unreached' ? $target{unreached} : $target{reached});
+	my $args = "'$target', '$timeout'";
+	my $view = $timeout eq '0' ? 'looks' : $which;
+
+	$template =~ s/CALL/replwatch_wait_for_$name($args)/g;
+	$template =~ s/ARGS/$args/g;
+	$template =~ s/VIEW/$view/g;
+	$template =~ s/NAME/$name/g;
+	return $template;
+}
+
+# Send the statements of a case, of which only the last may fail, in a session
+# of its own and return what came back for that.
+sub outcome
+{
+	my ($node, @statements) = @_;
+	my $client = Session->new($node);
+	my $last = pop @statements;
+
+	foreach my $statement (@statements)
+	{
+		my $answer = $client->query($statement);
+		die "$statement: $answer->{message}" if $answer->{message};
+	}
+	return $client->query($last);
+}
+
+# What an answer says of a wait: true, false, or the error.
+sub verdict
+{
+	my ($answer) = @_;
+
+	return "$answer->{state} $answer->{message}" if $answer->{message};
+	return join ' ', map { $_->[0] // 'null' } @{ $answer->{rows} };
+}
+
+# Refused because it can't wait here, and with a hint?
+sub is_refused
+{
+	my ($answer, $what) = @_;
+	my $fits =
+		 ($answer->{state} // '') eq '55000'
+	  && $answer->{message} =~ /cannot wait/
+	  && ($answer->{hint} // '') =~ /^[A-Z].*\.$/;
+
+	ok($fits, "$what is refused with a hint") or diag(explain($answer));
+	return;
+}
+
+
+note '1. forms that wait';
+
+my @waits = (
+	[ 'a call', 'SELECT CALL' ],
+	[ 'a call in FROM', 'SELECT * FROM CALL' ],
+	[ 'an alias', 'SELECT CALL AS caught_up' ],
+	[ 'an alias in FROM', 'SELECT * FROM CALL AS caught(up)' ],
+	[ 'LIMIT', 'SELECT CALL LIMIT 1' ],
+	[ 'LIMIT of a call in FROM', 'SELECT * FROM CALL LIMIT 1' ],
+	[ 'a block', 'BEGIN', 'SELECT CALL' ],
+	[ 'a READ ONLY block', 'BEGIN READ ONLY', 'SELECT CALL' ],
+	[ 'after a statement that reads no table', 'BEGIN', 'SELECT 1', 'SELECT CALL' ],
+	[ 'a savepoint', 'BEGIN', 'SAVEPOINT s', 'SELECT CALL' ],
+	[
+		'a savepoint rolled back, and the locks taken in it',
+		'BEGIN', 'SAVEPOINT s', 'SELECT i FROM one', 'ROLLBACK TO s',
+		'SELECT CALL'
+	],
+	[ 'after a transaction that read a table', 'SELECT i FROM one', 'SELECT CALL' ],
+	[ 'a block in one message', 'BEGIN; SELECT CALL; COMMIT' ],
+	[ 'the first statement of a message', 'SELECT CALL; SELECT FROM one WHERE false' ],
+	[ 'after a cursor was closed', 'BEGIN', 'DECLARE c CURSOR FOR SELECT 1', 'CLOSE c', 'SELECT CALL' ],
+	[ 'a server told to use parallel workers', 'SET PARALLEL = on', 'SELECT CALL' ],
+	[ 'jit', 'SET jit_above_cost = 0', 'SELECT CALL' ]);
+
+my $parallel =
+  $primary->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+
+foreach my $name (qw(lsn token))
+{
+	foreach my $case (@waits)
+	{
+		my ($what, @templates) = @$case;
+
+		s/PARALLEL/$parallel/ foreach @templates;
+		foreach my $try ([ 'reached', 't' ], [ 'unreached', 'f' ])
+		{
+			my ($which, $expected) = @$try;
+			my $answer = outcome($standby,
+				map { statement($_, $name, $which, '10 ms') } @templates);
+
+			is(verdict($answer), $expected,
+				"wait_for_$name waits: $what, $which");
+		}
+		is( verdict(
+				outcome(
+					$primary,
+					map { statement($_, $name, 'reached', '10 ms') }
+					  @templates)),
+			't',
+			"wait_for_$name waits on a primary: $what");
+	}
+}
+is( verdict(outcome($standby, statement('SELECT 1; SELECT CALL; SELECT 2', 'lsn', 'unreached', '10 ms'))),
+	'1 f 2',
+	'in the middle of a message');
+is( verdict(outcome($standby, "SELECT replwatch_wait_for_lsn('0/1'::text::pg_lsn, ('10' || ' ms')::interval)")),
+	't',
+	'what the planner makes a constant is one');
+
+
+note '2. forms that are refused, and that may look';
+
+my @refused = (
+	[ 'PL/pgSQL', 'SELECT pl_NAME(ARGS)' ],
+	[ 'PERFORM', 'SELECT perform_NAME(ARGS)' ],
+	[ 'EXECUTE in PL/pgSQL', 'SELECT execute_NAME(ARGS)' ],
+	[ 'an SQL function', 'SELECT sql_NAME(ARGS)' ],
+	[ 'a procedure', 'call procedure_NAME(ARGS)' ],
+	[ 'DO', 'DO $$ BEGIN PERFORM CALL; END $$' ],
+	[ 'EXECUTE', 'PREPARE p AS SELECT CALL', 'EXECUTE p' ],
+	[ 'EXPLAIN ANALYZE', 'EXPLAIN ANALYZE SELECT CALL' ],
+	[ 'COPY', 'COPY (SELECT CALL) TO STDOUT' ],
+	[ 'a cursor', 'BEGIN', 'DECLARE c CURSOR FOR SELECT CALL', 'FETCH c' ],
+	[ 'a cursor WITH HOLD', 'BEGIN', 'DECLARE c CURSOR WITH HOLD FOR SELECT CALL', 'COMMIT' ],
+	[ 'a view', 'SELECT * FROM VIEW_NAME' ],
+	[ 'a CTE', 'WITH w AS (SELECT CALL) SELECT * FROM w' ],
+	[ 'a CTE NOT MATERIALIZED', 'WITH w AS NOT MATERIALIZED (SELECT CALL) SELECT * FROM w' ],
+	[ 'a CTE beside it', 'WITH w AS MATERIALIZED (SELECT count(*) FROM one) SELECT CALL FROM w' ],
+	[ 'a second column', 'SELECT CALL, 1' ],
+	[ 'two calls', 'SELECT CALL, CALL' ],
+	[ 'a table', 'SELECT CALL FROM one' ],
+	[ 'a join', 'SELECT w FROM CALL w, one' ],
+	[ 'WHERE', 'SELECT 1 WHERE CALL' ],
+	[ 'a sub-select', 'SELECT (SELECT CALL)' ],
+	[ 'UNION ALL', 'SELECT CALL UNION ALL SELECT true' ],
+	[ 'an expression', 'SELECT NOT CALL' ],
+	[ 'CASE', 'SELECT CASE WHEN CALL THEN 1 END' ],
+	[ 'ORDER BY another', 'SELECT CALL ORDER BY random()' ],
+	[ 'ROWS FROM two', 'SELECT * FROM ROWS FROM (CALL, CALL) AS r(a, b)' ],
+	[ 'WITH ORDINALITY', 'SELECT * FROM CALL WITH ORDINALITY' ],
+	[ 'a relation lock', 'BEGIN', 'SELECT i FROM one', 'SELECT CALL' ],
+	[ 'a relation lock of the same message', 'SELECT FROM one WHERE false; SELECT CALL' ],
+	[ 'a relation lock under a savepoint', 'BEGIN', 'SELECT i FROM one', 'SAVEPOINT s', 'SELECT CALL' ],
+	[ 'a LOCK', 'BEGIN', 'LOCK one IN ACCESS SHARE MODE', 'SELECT CALL' ],
+	[ 'an open cursor', 'BEGIN', 'DECLARE c CURSOR FOR SELECT generate_series(1, 3)', 'SELECT CALL' ],
+	[ 'an exported snapshot', 'BEGIN', 'SELECT pg_export_snapshot()', 'SELECT CALL' ]);
+
+foreach my $name (qw(lsn token))
+{
+	foreach my $case (@refused)
+	{
+		my ($what, @templates) = @$case;
+
+		foreach my $where (qw(standby primary))
+		{
+			foreach my $which (qw(reached unreached))
+			{
+				is_refused(
+					outcome(
+						$node{$where},
+						map { statement($_, $name, $which, '10 ms') }
+						  @templates),
+					"wait_for_$name in $what, $which, on a $where");
+			}
+			my $answer = outcome($node{$where},
+				map { statement($_, $name, 'reached', '0') } @templates);
+			is($answer->{message}, undef,
+				"wait_for_$name with timeout 0 only looks: $what, on a $where"
+			);
+		}
+	}
+	is_refused(
+		outcome($primary, statement('CREATE TABLE made AS SELECT CALL', $name, 'reached', '10 ms')),
+		"wait_for_$name in CREATE TABLE AS");
+	is_refused(
+		outcome($primary, statement('INSERT INTO one SELECT CALL::int', $name, 'reached', '10 ms')),
+		"wait_for_$name in INSERT");
+}
+
+foreach my $case (
+	[ 'a sub-select', '(SELECT max(i)::text::interval FROM one)' ],
+	[ 'a function that reads', "current_setting('deadlock_timeout')::interval" ])
+{
+	my ($what, $argument) = @$case;
+
+	is_refused(outcome($standby, "SELECT replwatch_wait_for_lsn('0/1', $argument)"),
+		"an argument that is $what");
+}
+
+
+note '3. isolation levels';
+
+foreach my $name (qw(lsn token))
+{
+	foreach my $case (
+		[ 'standby', 'REPEATABLE READ' ],
+		[ 'primary', 'REPEATABLE READ' ],
+		[ 'primary', 'SERIALIZABLE' ])
+	{
+		my ($where, $level) = @$case;
+
+		foreach my $timeout ('10 ms', '0')
+		{
+			is_refused(
+				outcome(
+					$node{$where},
+					"BEGIN ISOLATION LEVEL $level",
+					statement('SELECT CALL', $name, 'reached', $timeout)),
+				"wait_for_$name in $level on a $where, timeout $timeout,");
+		}
+	}
+	is_refused(
+		outcome(
+			$standby,
+			"SET default_transaction_isolation = 'repeatable read'",
+			statement('SELECT CALL', $name, 'reached', '10 ms')),
+		"wait_for_$name under default_transaction_isolation");
+	is( verdict(
+			outcome(
+				$standby,
+				"SET default_transaction_isolation = 'repeatable read'",
+				'BEGIN ISOLATION LEVEL READ COMMITTED',
+				statement('SELECT CALL', $name, 'reached', '10 ms'))),
+		't',
+		"wait_for_$name waits in the block that is READ COMMITTED");
+}
+
+
+note '4. arguments';
+
+foreach my $case (
+	[ 'a NULL target', 'NULL', q('10 ms'), 't' ],
+	[ 'LSN 0/0', q('0/0'), q('10 ms'), 't' ],
+	[ 'the greatest LSN', q('FFFFFFFF/FFFFFFFF'), q('10 ms'), 'f' ],
+	[ 'the greatest but one', q('FFFFFFFF/FFFFFFFE'), q('10 ms'), 'f' ],
+	[ 'the greatest with timeout 0', q('FFFFFFFF/FFFFFFFF'), q('0'), 'f' ],
+	[ 'a timeout under a millisecond', q('FFFFFFFF/FFFFFFFF'), q('1 us'), 'f' ],
+	[ 'a huge timeout', q('0/1'), q('178000000 years'), 't' ],
+	[ 'a NULL timeout', q('0/1'), q(NULL), 't' ],
+	[ 'months that days make up for', q('0/1'), q('1 month -29 days'), 't' ])
+{
+	my ($what, $target, $timeout, $expected) = @$case;
+
+	is(verdict(outcome($standby, "SELECT replwatch_wait_for_lsn($target, $timeout)")),
+		$expected, $what);
+}
+is(verdict(outcome($standby, 'SELECT replwatch_wait_for_token(NULL, NULL)')),
+	't', 'a NULL token');
+foreach my $timeout ('-1 us', '-1 ms', '-1 day', '1 day -25 hours', '-178000000 years')
+{
+	foreach my $target ("lsn('0/1'", "lsn(NULL", "token('1:0/1'")
+	{
+		foreach my $where (qw(standby primary))
+		{
+			is( verdict(outcome($node{$where}, "SELECT replwatch_wait_for_$target, '$timeout')")),
+				'22023 timeout must not be negative',
+				"timeout $timeout is an error on a $where, $target)");
+		}
+	}
+}
+is( verdict(
+		outcome($standby, "SET replwatch.wait_timeout = '20 ms'", "SELECT replwatch_wait_for_lsn('FFFFFFFF/FFFFFFFF')")),
+	'f',
+	'without a timeout the setting counts');
+is( verdict(
+		outcome($standby, "SET replwatch.wait_timeout = 0", 'BEGIN', 'SELECT i FROM one', "SELECT replwatch_wait_for_lsn('FFFFFFFF/FFFFFFFF', NULL)")),
+	'f',
+	'and where that is 0 it only looks');
+
+SKIP:
+{
+	skip 'no infinite intervals before 17', 3 if $primary->pg_version < 17;
+
+	is(verdict(outcome($standby, "SELECT replwatch_wait_for_lsn('0/1', 'infinity')")),
+		't', 'an infinite timeout');
+	is(verdict(outcome($standby, "SET statement_timeout = '300 ms'", "SELECT replwatch_wait_for_lsn('FFFFFFFF/FFFFFFFF', 'infinity')")),
+		'57014 canceling statement due to statement timeout',
+		'which never comes');
+	is(verdict(outcome($standby, "SELECT replwatch_wait_for_lsn('0/1', '-infinity')")),
+		'22023 timeout must not be negative',
+		'minus infinity is negative');
+}
+is(verdict(outcome($standby, "SET statement_timeout = '300 ms'", "SELECT replwatch_wait_for_lsn('FFFFFFFF/FFFFFFFF', '178000000 years')")),
+	'57014 canceling statement due to statement timeout',
+	'a huge timeout does not come soon');
+
+
+note '5. the extended protocol';
+
+foreach my $name (qw(lsn token))
+{
+	my $cast = $name eq 'lsn' ? '::text::pg_lsn' : '::text';
+	my $prefix = $name eq 'lsn' ? '' : '1:';
+
+	foreach my $mode (qw(auto force_generic_plan force_custom_plan))
+	{
+		my $client = Session->new($standby);
+		my @seen;
+
+		$client->query("SET plan_cache_mode = $mode");
+		$client->parse('wait', "SELECT replwatch_wait_for_$name(\$1$cast, \$2::text::interval)");
+		foreach my $try (1 .. 20)
+		{
+			$client->bind('', 'wait', $prefix . ($try % 4 == 0 ? 'FFFFFFFF/FFFFFFFF' : '0/1'), '5 ms')->execute('');
+			push @seen, verdict($client->sync->answer);
+		}
+		is(join(' ', @seen), join(' ', ('t t t f') x 5),
+			"wait_for_$name: twenty executions, plan_cache_mode $mode");
+
+		my $plans = $client->query("SELECT generic_plans > 0, custom_plans > 0 FROM pg_prepared_statements WHERE name = 'wait'");
+		is(join(' ', @{ $plans->{rows}[0] }),
+			{ auto => 't t', force_generic_plan => 't f', force_custom_plan => 'f t' }->{$mode},
+			"of which the plans were those of $mode");
+	}
+
+	# Types as a driver leaves them: those of the function.
+	my $client = Session->new($standby);
+	$client->parse('', "SELECT * FROM replwatch_wait_for_$name(\$1, \$2) LIMIT 1")
+	  ->bind('', '', "${prefix}FFFFFFFF/FFFFFFFF", '5 ms')->execute('', 1);
+	is(verdict($client->sync->answer), 'f',
+		"wait_for_$name with parameters, in FROM, with a row limit of the protocol");
+
+	# In a pipeline, between others.
+	$client->parse('', 'SELECT 1')->bind('', '')->execute('')
+	  ->parse('', "SELECT replwatch_wait_for_$name(\$1, \$2)")
+	  ->bind('', '', "${prefix}FFFFFFFF/FFFFFFFF", '5 ms')->execute('')
+	  ->parse('', 'SELECT i FROM one')->bind('', '')->execute('');
+	is(verdict($client->sync->answer), '1 f 1',
+		"wait_for_$name in a pipeline");
+
+	# After one that holds a lock until the Sync.
+	$client->parse('', 'SELECT i FROM one')->bind('', '')->execute('')
+	  ->parse('', "SELECT replwatch_wait_for_$name(\$1, \$2)")
+	  ->bind('', '', "${prefix}0/1", '5 ms')->execute('');
+	is_refused($client->sync->answer,
+		"wait_for_$name after a read in the same pipeline");
+
+	# Portals that are open beside it.
+	$client->parse('', 'SELECT generate_series(1, 3)')->bind('half', '')
+	  ->execute('half', 1)
+	  ->parse('', "SELECT replwatch_wait_for_$name(\$1, \$2)")
+	  ->bind('', '', "${prefix}0/1", '5 ms')->execute('');
+	is_refused($client->sync->answer,
+		"wait_for_$name beside a portal that is suspended");
+	$client->parse('other', 'SELECT generate_series(1, 3)')
+	  ->bind('first', 'other')
+	  ->parse('', "SELECT replwatch_wait_for_$name(\$1, \$2)")
+	  ->bind('', '', "${prefix}0/1", '5 ms')->execute('');
+	is_refused($client->sync->answer,
+		"wait_for_$name beside a portal that is bound");
+
+	is(verdict($client->query(statement('SELECT CALL', $name, 'reached', '5 ms'))),
+		't', 'and afterwards the session waits as ever');
+}
+
+is( $standby->safe_psql('postgres', 'SELECT count(*) FROM replwatch_waiters()'),
+	'0',
+	'nobody is left among the waiters');
+
+done_testing();

@@ -1,0 +1,332 @@
+# Copyright (c) 2026, the replwatch authors
+# matrix: every major
+
+# What a wait ends with.  Replay that is delayed, paused, cut off, fed by an
+# archive, restarted, promoted: a wait ends when the LSN is replayed and not
+# before, what was written is then seen, and when recovery is over it says so.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use Session;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $never = 'FFFFFFFF/FFFFFFFF';
+my @quick = ('wal_retrieve_retry_interval = 100ms');
+
+my $primary = Replwatch::primary('primary', 'wal_keep_size = 64MB');
+$primary->enable_archiving;
+$primary->restart;
+$primary->safe_psql('postgres', 'CREATE TABLE told (n int)');
+
+# Write the row n on a primary: where that ends in the WAL.
+sub write_row
+{
+	my ($node, $n) = @_;
+
+	$node->safe_psql('postgres', "INSERT INTO told VALUES ($n)");
+	return $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+}
+
+# An LSN and so many bytes.
+sub lsn_plus
+{
+	my ($lsn, $bytes) = @_;
+
+	return $primary->safe_psql('postgres', "SELECT '$lsn'::pg_lsn + ($bytes)");
+}
+
+# Send a wait whose answer is fetched later.  Returns once it is among the
+# waiters.
+sub begin_wait
+{
+	my ($client, $node, $target, $timeout) = @_;
+	my $name = $target =~ /:/ ? 'token' : 'lsn';
+
+	$timeout //= '3 min';
+	$client->ask("SELECT replwatch_wait_for_$name('$target', '$timeout')");
+	Replwatch::wait_until($node,
+		'SELECT count(*) = 1 FROM replwatch_waiters() WHERE pid = '
+		  . $client->pid,
+		"a session waits for $target");
+	return;
+}
+
+# true, false or the error.
+sub verdict
+{
+	my ($answer) = @_;
+
+	return "$answer->{state} $answer->{message}" if $answer->{message};
+	return $answer->{rows}[0][0];
+}
+
+# The same of a wait that is sent now.
+sub wait_for
+{
+	my ($client, $target, $timeout) = @_;
+
+	return verdict(
+		$client->query("SELECT replwatch_wait_for_lsn('$target', '$timeout')"));
+}
+
+sub sees
+{
+	my ($client, $n) = @_;
+
+	return $client->query("SELECT count(*) FROM told WHERE n = $n")
+	  ->{rows}[0][0];
+}
+
+my $standby = Replwatch::standby($primary, 'replica1', conf => \@quick);
+my $delayed = Replwatch::standby($primary, 'delayed1',
+	conf => [ 'recovery_min_apply_delay = 2s', 'hot_standby_feedback = off' ]);
+my $cascade = Replwatch::standby($standby, 'cascade1', conf => \@quick);
+
+$primary->backup('for_archive');
+my $archived = PostgreSQL::Test::Cluster->new('archived1');
+$archived->init_from_backup($primary, 'for_archive', has_restoring => 1);
+$archived->append_conf('postgresql.conf', join("\n", @quick) . "\n");
+$archived->start;
+
+my $client = Session->new($standby);
+my @clients = map { Session->new($standby) } 1 .. 5;
+
+
+note '1. the byte at which it is there';
+
+# Within a page: after a backup the WAL ends where one begins, and the bytes of
+# the header that will be there are not waited for.
+write_row($primary, 0);
+Replwatch::pause_replay($primary, $standby);
+my $at = $standby->safe_psql('postgres', 'SELECT pg_last_wal_replay_lsn()');
+my $before = lsn_plus($at, -1);
+my $behind = lsn_plus($at, 1);
+foreach my $timeout ('0', '50 ms')
+{
+	is(wait_for($client, $before, $timeout), 't', "a byte before is there, timeout $timeout");
+	is(wait_for($client, $at, $timeout), 't', "what is replayed is there, timeout $timeout");
+	is(wait_for($client, $behind, $timeout), 'f', "a byte behind is not, timeout $timeout");
+}
+begin_wait($client, $standby, $behind);
+write_row($primary, 1);
+ok($client->silent, 'received is not replayed');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+is(verdict($client->answer), 't', 'a byte within the next record comes with it');
+
+
+note '2. it sees what it waited for';
+
+foreach my $n (10 .. 40)
+{
+	my $lsn = write_row($primary, $n);
+
+	if (wait_for($client, $lsn, '1 min') ne 't' || !sees($client, $n))
+	{
+		fail("row $n is seen after the wait");
+	}
+}
+is(sees($client, 40), '1', 'each row is seen after its wait');
+
+
+note '3. an LSN that never comes';
+
+{
+	my $begin = time();
+	is(wait_for($client, $never, '300 ms'), 'f', 'false when time is over');
+	my $elapsed = time() - $begin;
+	ok($elapsed >= 0.3, 'not earlier') or diag($elapsed);
+	ok($elapsed < 2, 'nor much later') or diag($elapsed);
+}
+
+
+note '4. five waiters, replay paused and resumed';
+
+Replwatch::pause_replay($primary, $standby);
+foreach my $i (0 .. 4)
+{
+	begin_wait($clients[$i], $standby, write_row($primary, 100 + $i));
+}
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM replwatch_waiters()'),
+	'5', 'five are among the waiters');
+is(join(' ', map { $_->silent ? 'waits' : 'answered' } @clients),
+	join(' ', ('waits') x 5), 'and none has been answered');
+
+# A signal or a changed setting wakes the process, and is no reason to return.
+foreach my $try (1 .. 20)
+{
+	kill('USR1', map { $_->pid } @clients);
+	kill('HUP', map { $_->pid } @clients);
+}
+$standby->safe_psql('postgres', 'SELECT 1');
+is(join(' ', map { $_->silent ? 'waits' : 'answered' } @clients),
+	join(' ', ('waits') x 5), 'nor is when woken for nothing');
+
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+foreach my $i (0 .. 4)
+{
+	is(verdict($clients[$i]->answer), 't', "waiter $i has waited");
+	is(sees($clients[$i], 100 + $i), '1', "waiter $i sees its row");
+}
+
+
+note '5. cancelled in a savepoint, and once more';
+
+$client->query('BEGIN');
+$client->query('SAVEPOINT s');
+begin_wait($client, $standby, $never);
+$standby->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $client->pid . ')');
+is(verdict($client->answer), '57014 canceling statement due to user request', 'it can be cancelled');
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM replwatch_waiters()'),
+	'0', 'and is no longer among the waiters');
+$client->query('ROLLBACK TO s');
+my $next = lsn_plus(write_row($primary, 200), 1);
+begin_wait($client, $standby, $next);
+write_row($primary, 201);
+is(verdict($client->answer), 't', 'it waits again in the same transaction');
+is(sees($client, 200), '1', 'and sees the row');
+is($client->query('COMMIT')->{message}, undef, 'which commits');
+
+
+note '6. recovery_min_apply_delay';
+
+{
+	my $late = Session->new($delayed);
+	my $begin = time();
+	my $lsn = write_row($primary, 300);
+
+	is(wait_for($late, $lsn, '100 ms'), 'f', 'too little time for the delay');
+	is(wait_for($late, $lsn, '3 min'), 't', 'enough time');
+	ok(time() - $begin >= 1.9, 'it took the delay') or diag(time() - $begin);
+	is(sees($late, 300), '1', 'and the row is seen');
+}
+$delayed->stop;
+
+
+note '7. the walreceiver is stopped';
+
+{
+	my $conninfo =
+	  $standby->safe_psql('postgres', 'SHOW primary_conninfo');
+
+	$standby->safe_psql('postgres', "ALTER SYSTEM SET primary_conninfo = ''");
+	$standby->reload;
+	Replwatch::wait_until($standby,
+		'SELECT count(*) = 0 FROM pg_stat_wal_receiver',
+		'no walreceiver runs');
+
+	my $lsn = write_row($primary, 400);
+	is(wait_for($client, $lsn, '200 ms'), 'f', 'nothing comes');
+	begin_wait($client, $standby, $lsn);
+	$standby->safe_psql('postgres', 'ALTER SYSTEM RESET primary_conninfo');
+	$standby->reload;
+	is(verdict($client->answer), 't', 'a new one brings it');
+	is(sees($client, 400), '1', 'and the row is seen');
+}
+
+
+note '8. a standby that is fed by the archive only';
+
+{
+	my $slow = Session->new($archived);
+	my $lsn = write_row($primary, 500);
+
+	begin_wait($slow, $archived, $lsn);
+	$primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	is(verdict($slow->answer), 't', 'it comes with its file');
+	is(sees($slow, 500), '1', 'and the row is seen');
+}
+$archived->stop;
+
+
+note '9. the standby is restarted while the primary is down';
+
+{
+	my $lsn = write_row($primary, 600);
+	my $far;
+
+	Replwatch::wait_replayed($primary, $standby);
+	$primary->stop;
+	$standby->restart;
+	$client = Session->new($standby);
+	is(wait_for($client, $lsn, '1 min'), 't', 'what it had replayed it has still');
+	is(sees($client, 600), '1', 'and it is seen');
+
+	$far = $standby->safe_psql('postgres', 'SELECT pg_last_wal_replay_lsn() + 1');
+	is(wait_for($client, $far, '100 ms'), 'f', 'what was not written is not there');
+	begin_wait($client, $standby, $far);
+	$primary->start;
+	write_row($primary, 601);
+	is(verdict($client->answer), 't', 'it comes when the primary is back');
+}
+
+
+note '10. promotion';
+
+{
+	my ($reached, $unreached, $of_new_timeline, $of_old) =
+	  map { Session->new($standby) } 1 .. 4;
+	my ($below, $below_token) = map { Session->new($cascade) } 1 .. 2;
+
+	Replwatch::wait_until($standby,
+		"SELECT status = 'streaming' FROM pg_stat_wal_receiver",
+		'the standby streams again');
+	Replwatch::wait_replayed($primary, $cascade);
+	Replwatch::pause_replay($primary, $standby);
+
+	my $lsn = write_row($primary, 700);
+	my $later = lsn_plus($lsn, 256 * 1024);
+
+	$primary->wait_for_catchup('replica1', 'flush', $lsn);
+	begin_wait($reached, $standby, $lsn);
+	begin_wait($of_old, $standby, "1:$lsn");
+	begin_wait($unreached, $standby, $later);
+	begin_wait($of_new_timeline, $standby, "2:$lsn");
+	begin_wait($below, $cascade, $later);
+	begin_wait($below_token, $cascade, "2:$later");
+
+	$primary->stop('immediate');
+	$standby->promote;
+	is(verdict($reached->answer), 't', 'what is replayed before the end of recovery is there');
+	is(sees($reached, 700), '1', 'and the row is seen');
+	is(verdict($of_old->answer), 't', 'the same by token');
+
+	my $answer = $unreached->answer;
+	is($answer->{state}, '55000', 'the end of recovery ends the wait for more');
+	like($answer->{message},
+		qr/^recovery ended before LSN \S+ was replayed$/,
+		'and says so');
+
+	# The token's LSN is one that this server has, of a timeline that it now
+	# is on; whether that had begun when it looked is a matter of luck.
+	like(verdict($of_new_timeline->answer),
+		qr/^(t|55000 recovery ended before LSN \S+ was replayed)$/,
+		'a token of the timeline that begins ends with it');
+
+	is(wait_for($unreached, $lsn, '10 s'), 't', 'the session lives on and finds what is written on the new primary');
+	like(wait_for($unreached, $never, '10 s'),
+		qr/^55000 LSN \S+ has not been written on this server$/,
+		'where what is not written is an error');
+
+	ok($below->silent, 'on the standby below it the wait goes on');
+	ok($below_token->silent, 'the one by token as well');
+	Replwatch::burst($standby, 4000);
+	my $written = write_row($standby, 701);
+	is(verdict($below->answer), 't', 'until the new timeline gets there');
+	is(verdict($below_token->answer), 't', 'by token as well');
+	is(wait_for($below, $written, '1 min'), 't', 'it goes on waiting for the new primary');
+	is(sees($below, 701), '1', 'and sees what that wrote');
+
+	foreach my $node ($standby, $cascade)
+	{
+		is($node->safe_psql('postgres', 'SELECT count(*) FROM replwatch_waiters()'),
+			'0', 'nobody is left among the waiters of ' . $node->name);
+	}
+}
+
+done_testing();

@@ -1,0 +1,324 @@
+# Copyright (c) 2026, the replwatch authors
+# matrix: every major
+
+# What commit tokens say across a failover, where an LSN alone would lie: the
+# commits that the promoted standby had are there, those that it had not are
+# lost, and a standby that is still on the old timeline does not claim a commit
+# of the new one because its own LSN happens to be larger.
+#
+#	primary --+-- promoted	cut off, then promoted to timeline 2
+#			  |	  +-- follower	follows it
+#			  +-- behind	cut off at the same time, follows later
+#			  +-- diverged	goes past the fork; in the end promoted to 3
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use Wire;
+use File::Copy qw(copy move);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# The answer to a wait for a token, with a timeout: t, f, or the SQLSTATE.
+sub answer
+{
+	my ($client, $token, $timeout) = @_;
+
+	return result($client->simple(wait_for($token, $timeout)));
+}
+
+# The command that waits.
+sub wait_for
+{
+	my ($token, $timeout) = @_;
+
+	$timeout //= '5 s';
+	return "SELECT replwatch_wait_for_token('$token', '$timeout')";
+}
+
+# t, f, or the SQLSTATE.
+sub result
+{
+	my ($answer) = @_;
+
+	return $answer->{error} ? $answer->{error}{C} : $answer->{rows}[0][0];
+}
+
+# A connection to $node on which a wait for a token is under way.
+sub waiter
+{
+	my ($node, $token) = @_;
+	my $client = Wire->new($node);
+
+	$client->send(Wire::query(wait_for($token, '1 min')));
+	Replwatch::wait_until(
+		$node,
+		"SELECT count(*) = 1 FROM replwatch_waiters() WHERE pid = "
+		  . $client->pid,
+		"a session waits for $token");
+	return $client;
+}
+
+# Insert a row in a table t and return the commit's token.
+sub write_row
+{
+	my ($client, $i) = @_;
+	my $answer = $client->simple("INSERT INTO t VALUES ($i)");
+
+	die $answer->{error}{M} if $answer->{error};
+	return $client->value('SELECT replwatch_commit_token()');
+}
+
+# Give a standby another primary_conninfo.
+sub set_upstream
+{
+	my ($node, $conninfo) = @_;
+
+	$conninfo =~ s/'/''/g;
+	$node->safe_psql('postgres',
+		"ALTER SYSTEM SET primary_conninfo = '$conninfo'");
+	$node->reload;
+	return;
+}
+
+my $primary = Replwatch::primary('primary', 'wal_keep_size = 64MB');
+my $promoted = Replwatch::standby($primary, 'promoted');
+my $follower = Replwatch::standby($promoted, 'follower');
+my $behind = Replwatch::standby($primary, 'behind');
+my $diverged = Replwatch::standby($primary, 'diverged',
+	conf => ["recovery_target_timeline = 'current'"]);
+my %on = map { $_->name => Wire->new($_) }
+  $primary, $promoted, $follower, $behind, $diverged;
+
+
+note '1. before the failover';
+
+$on{primary}->simple('CREATE TABLE t (i int)');
+my $kept = write_row($on{primary}, 1);
+like($kept, qr/^1:/, 'the token is of timeline 1');
+foreach my $name (sort keys %on)
+{
+	is(answer($on{$name}, $kept), 't', "$name has the commit");
+	is($on{$name}->value('SELECT count(*) FROM t'),
+		1, "$name shows the row");
+}
+(my $newer = $kept) =~ s/^1:/2:/;
+foreach my $name ('promoted', 'follower', 'behind')
+{
+	is(answer($on{$name}, $newer, '100 ms'),
+		'f', "an LSN that was replayed, of a newer timeline, is not reached on $name"
+	);
+	is(answer($on{$name}, $newer, '0'), 'f', "nor at a look on $name");
+}
+is(answer($on{primary}, $newer), '55000',
+	'on a primary a token of a newer timeline is not written');
+is(answer($on{$_}, '1:0/1'), 't', "an old LSN is there on $_")
+  foreach sort keys %on;
+
+
+note '2. the failover';
+
+foreach my $cut_off ($promoted, $behind)
+{
+	Replwatch::wait_replayed($primary, $cut_off);
+	set_upstream($cut_off, '');
+	Replwatch::wait_until($cut_off,
+		'SELECT count(*) = 0 FROM pg_stat_wal_receiver',
+		$cut_off->name . ' is cut off');
+}
+my $lost = write_row($on{primary}, 2);
+Replwatch::burst($primary, 5000);
+my $lost_later = write_row($on{primary}, 3);
+is(answer($on{diverged}, $lost_later), 't', 'diverged has what is lost');
+
+# These wait across the promotion, and across the change of the timeline.
+my $lost_on_promoted = waiter($promoted, $lost);
+my $lost_on_follower = waiter($follower, $lost);
+my $lost_on_behind = waiter($behind, $lost);
+$primary->stop('immediate');
+$promoted->promote;
+
+is(result($lost_on_promoted->until_ready),
+	'RW001', 'who waits on a promoted standby for a lost commit is told');
+is(result($lost_on_follower->until_ready),
+	'RW001', 'so is who waits on the standby that follows it');
+
+
+note '3. on the new primary and its standby';
+
+$on{promoted} = Wire->new($promoted);
+my $new = write_row($on{promoted}, 4);
+like($new, qr/^2:/, 'the token is of timeline 2');
+is(answer($on{follower}, $new), 't', 'its standby gets the commit');
+is($on{follower}->value('SELECT max(i) FROM t'), 4, 'and shows it');
+foreach my $name ('promoted', 'follower')
+{
+	is(answer($on{$name}, $kept), 't', "what was kept is there on $name");
+	is(answer($on{$name}, $lost), 'RW001', "what was lost is not on $name");
+	is(answer($on{$name}, $lost_later),
+		'RW001', "nor is what was lost later on $name");
+	is(answer($on{$name}, $lost, '0'), 'RW001', "nor at a look on $name");
+}
+my $error = $on{promoted}->simple(wait_for($lost))->{error};
+like($error->{M}, qr/^commit .* is not part of this server's history$/,
+	'the message says so');
+like($error->{M}, qr/\Q$lost\E/, 'and names the token');
+
+# The end of the old timeline is the last that was kept of it.
+my ($end) = slurp_file($promoted->data_dir . '/pg_wal/00000002.history') =~
+  m{^1\t([0-9A-F]+/[0-9A-F]+)}m;
+my $beyond = $on{promoted}->value("SELECT '$end'::pg_lsn + 1");
+is(answer($on{promoted}, "1:$end"),
+	't', 'the fork itself is part of the history');
+is(answer($on{promoted}, "1:$beyond"), 'RW001', 'one byte more is not');
+is(answer($on{promoted}, '3:0/1'),
+	'55000', 'on the new primary a newer timeline is not written');
+is(answer($on{follower}, '3:0/1', '100 ms'),
+	'f', 'on its standby it is not reached');
+
+
+note '4. standbys that are still on the old timeline';
+
+is( $on{diverged}->value(
+		"SELECT pg_last_wal_replay_lsn() > '" . ($new =~ s/^2://r) . "'"),
+	't',
+	'diverged has replayed more bytes than the new commit needs');
+is( $on{diverged}->value(
+		"SELECT replwatch_wait_for_lsn('" . ($new =~ s/^2://r) . "')"),
+	't',
+	'an LSN, which has no timeline, is fooled by that');
+is(answer($on{diverged}, $new, '200 ms'), 'f', 'the token is not');
+is(answer($on{diverged}, $lost), 't',
+	'there the lost commit is still part of the history');
+is(answer($on{behind}, $new, '200 ms'),
+	'f', 'the new commit is not there before the server follows');
+is(answer($on{behind}, $lost, '200 ms'),
+	'f', 'nor can it say before that a commit is lost');
+
+my $new_on_behind = waiter($behind, $new);
+set_upstream($behind, $promoted->connstr . ' application_name=behind');
+is(result($new_on_behind->until_ready),
+	't', 'when it follows, who waits for a new commit has it');
+is(Wire->new($behind)->value('SELECT max(i) FROM t'), 4, 'and can read it');
+is(result($lost_on_behind->until_ready),
+	'RW001', 'and who waits for a lost one is told');
+
+
+note '5. a timeline that is not of this server';
+
+# Knowing that 2 is taken it takes 3, whose parent is 1.
+copy(
+	$promoted->data_dir . '/pg_wal/00000002.history',
+	$diverged->data_dir . '/pg_wal/00000002.history'
+) or die "could not copy: $!";
+$diverged->promote;
+$on{diverged} = Wire->new($diverged);
+like(write_row($on{diverged}, 5), qr/^3:/, 'diverged is on timeline 3');
+is(answer($on{diverged}, $new), 'RW001',
+	'a commit of a timeline that is no ancestor is lost there');
+is(answer($on{diverged}, '2:0/1'),
+	'RW001', 'even where that one was still the same');
+is(answer($on{diverged}, $lost),
+	't', 'one of its own ancestor is there, lost as it may be elsewhere');
+
+
+note '6. history files that are missing or damaged';
+
+foreach my $node ($promoted, $follower)
+{
+	my $name = $node->name;
+	my $file = $node->data_dir . '/pg_wal/00000002.history';
+	my $client = $on{$name};
+
+	move($file, "$file.away") or die "could not rename $file: $!";
+	my $answer = $client->simple(wait_for($kept));
+	is(result($answer), '55000', "not verified without the file on $name");
+	like($answer->{error}{M}, qr/^could not verify/, 'the message says so');
+	is(answer($client, $lost), '55000', "nor is that it was lost on $name");
+	is(answer($client, $new), 't',
+		"the server's own timeline needs no file on $name");
+
+	append_to_file($file, "this is no history\n");
+	is(answer($client, $kept), '55000', "not verified when damaged on $name");
+	unlink($file);
+	append_to_file($file, '');
+	is(answer($client, $kept), '55000', "not verified when empty on $name");
+	unlink($file);
+	mkdir($file);
+	is(answer($client, $kept),
+		'55000', "not verified when a directory on $name");
+	rmdir($file);
+
+	move("$file.away", $file) or die "could not rename $file: $!";
+	is(answer($client, $kept), 't', "verified again on $name");
+	is(answer($client, $lost), 'RW001', "lost again on $name");
+}
+
+
+note '7. what is no token';
+
+my @bad = (
+	'', ' ', 'garbage', '1', '1:', ':', '1:0', '1:0/', '1:/1', ':0/1',
+	'0:0/1', '00:0/1', '-1:0/1', '+1:0/1', '4294967296:0/1',
+	'18446744073709551617:0/1', '1:0/1 ', ' 1:0/1', "1:0/1\n", '1: 0/1',
+	'1:0/1x', '1:0/1:1', '1:0x1/1', '1:0/123456789', '1:123456789/1',
+	'1:0/G', '0/1', "1:0/1\x{c3}\x{a4}");
+foreach my $token (@bad)
+{
+	foreach my $name ('promoted', 'follower')
+	{
+		my $answer = $on{$name}->simple(wait_for($token));
+
+		is(result($answer), '22P02',
+			"no token on $name: " . ($token =~ s/\n/\\n/r));
+		like(
+			$answer->{error}{M},
+			qr/^invalid input syntax for commit token: "\Q$token\E"$/,
+			'the message shows it');
+	}
+}
+foreach my $long (
+	'x' x 10_000_000,
+	'1:0/1' . '0' x 10_000_000,
+	'1' x 10_000_000,
+	'1:0/1' . ' ' x 10_000_000,
+	"\x{e2}\x{82}\x{ac}" x 3_000_000)
+{
+	my $answer = $on{follower}->simple(wait_for($long));
+
+	is(result($answer), '22P02', 'nor is anything of 10 MB');
+	cmp_ok(length $answer->{error}{M},
+		'<', 200, 'which is not shown in full');
+
+	# As a parameter, which is not a constant of the plan.
+	$on{follower}->send(
+		Wire::bound('SELECT replwatch_wait_for_token($1)', $long),
+		Wire::sync());
+	is(result($on{follower}->until_ready), '22P02', 'nor as a parameter');
+}
+foreach my $good (lc $kept, uc $kept, '1:00000000/00000001', '1:0/0')
+{
+	is(answer($on{follower}, $good), 't', "a token: '$good'");
+}
+is( $on{follower}->value('SELECT replwatch_wait_for_token(NULL)'),
+	't', 'for NULL there is nothing to wait for');
+$error =
+  $on{follower}->simple("SELECT replwatch_wait_for_token('$kept', '-1 s')")
+  ->{error};
+is($error->{C}, '22023', 'a negative timeout is refused');
+like($error->{M}, qr/^timeout must not be negative/, 'the message says so');
+
+# An LSN that never comes, of a timeline that is here.
+is(answer($on{follower}, '2:FFFFFFFF/FFFFFFFF', '100 ms'),
+	'f', 'the largest LSN is never reached on a standby');
+is(answer($on{promoted}, '2:FFFFFFFF/FFFFFFFF'),
+	'55000', 'nor written on a primary');
+is(answer($on{follower}, '4294967295:0/1', '100 ms'),
+	'f', 'nor is the largest timeline');
+is( $on{follower}->value('SELECT count(*) FROM replwatch_waiters()'),
+	0, 'nobody is left waiting');
+
+done_testing();

@@ -1,0 +1,439 @@
+# Copyright (c) 2026, the replwatch authors
+# matrix: every major
+
+# SET replwatch.read_after waits before it sets, and takes no snapshot: it
+# serves REPEATABLE READ and clients that must share a transaction with the
+# read.  Its value promises something only where the wait was really done, so
+# all the other ways to a setting are refused, as is a SET that failed.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use Wire;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $primary = Replwatch::primary('primary');
+my $standby = Replwatch::standby($primary, 'replica1');
+my $writer = Wire->new($primary);
+my $reader = Wire->new($standby);
+
+# The SQLSTATE of a command's error, '' if there is none.
+sub state_of
+{
+	my ($client, $sql) = @_;
+	my $answer = $client->simple($sql);
+
+	return $answer->{error} ? $answer->{error}{C} : '';
+}
+
+# A command is refused with 55000 and a hint.
+sub is_refused
+{
+	my ($client, $sql, $what) = @_;
+	my $error = $client->simple($sql)->{error};
+
+	is($error->{C}, '55000', "$what is refused");
+	isnt($error->{H} // '', '', "$what: a hint says what to do");
+	return $error;
+}
+
+# Insert a row and return the commit's token.
+my $row = 0;
+
+sub write_row
+{
+	$row++;
+	$writer->value("INSERT INTO t VALUES ($row) RETURNING i");
+	return $writer->value('SELECT replwatch_commit_token()');
+}
+
+# Pause or resume replay, and be sure of it.
+sub pause
+{
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+	Replwatch::wait_until($standby,
+		"SELECT pg_get_wal_replay_pause_state() = 'paused'",
+		'replay is paused');
+	return;
+}
+
+sub resume
+{
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	return;
+}
+
+# Wait until the client waits in the server.
+sub is_waiting
+{
+	my ($client) = @_;
+
+	Replwatch::wait_until(
+		$standby,
+		"SELECT count(*) = 1 FROM replwatch_waiters() WHERE kind = 'read_after' AND pid = "
+		  . $client->pid,
+		'it waits');
+	return;
+}
+
+$writer->simple('CREATE TABLE t (i int)');
+Replwatch::wait_replayed($primary, $standby);
+
+
+note '1. SET and SET LOCAL';
+
+my $token = write_row();
+is(state_of($reader, "SET replwatch.read_after = '$token'"),
+	'', 'SET of a token succeeds');
+is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
+is($reader->value('SHOW replwatch.read_after'),
+	$token, 'the value is remembered');
+my $lsn = (split /:/, write_row())[1];
+is(state_of($reader, "SET replwatch.read_after TO '$lsn'"),
+	'', 'SET of an LSN succeeds');
+is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
+
+$token = write_row();
+is( state_of($reader, "BEGIN; SET LOCAL replwatch.read_after = '$token'"),
+	'', 'SET LOCAL succeeds');
+is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
+is($reader->value('SHOW replwatch.read_after'),
+	$token, 'the value is remembered');
+$reader->simple('COMMIT');
+is($reader->value('SHOW replwatch.read_after'),
+	$lsn, 'and forgotten with the transaction');
+my $error =
+  $reader->simple("SET LOCAL replwatch.read_after = '$token'")->{error};
+is($error->{C}, '25P01', 'SET LOCAL outside a block is an error');
+
+$token = write_row();
+my $answer = $reader->simple(
+	"BEGIN; SET LOCAL replwatch.read_after = '$token'; SELECT max(i) FROM t; COMMIT"
+);
+is($answer->{rows}[0][0], $row, 'all in one query');
+$token = write_row();
+$reader->send(
+	Wire::bound('BEGIN'),
+	Wire::bound("SET LOCAL replwatch.read_after = '$token'"),
+	Wire::bound('SELECT max(i) FROM t'),
+	Wire::bound('COMMIT'),
+	Wire::sync());
+is($reader->until_ready->{rows}[0][0], $row, 'all in one pipeline');
+$token = write_row();
+$reader->send(
+	Wire::bound("SET replwatch.read_after = '$token'"),
+	Wire::bound('SELECT max(i) FROM t'),
+	Wire::sync());
+is($reader->until_ready->{rows}[0][0],
+	$row, 'a pipeline without a block');
+$token = write_row();
+is(state_of($reader, "SET SESSION \"Replwatch.Read_After\" = '$token'"),
+	'', 'the name in other letters is the same setting');
+is($reader->value('SHOW replwatch.read_after'), $token, 'and remembered');
+
+
+note '2. it waits, and holds nothing while it does';
+
+pause();
+$token = write_row();
+$reader->simple("SET replwatch.wait_timeout = '1 min'");
+$reader->send(Wire::query("SET replwatch.read_after = '$token'"));
+is_waiting($reader);
+is( $standby->safe_psql(
+		'postgres',
+		'SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity WHERE pid = '
+		  . $reader->pid),
+	't',
+	'no snapshot is held');
+resume();
+is($reader->until_ready->{error}, undef, 'it comes to an end');
+is($reader->value('SELECT max(i) FROM t'), $row, 'with the row there');
+
+pause();
+$token = write_row();
+$reader->send(Wire::query("SET replwatch.read_after = '$token'"));
+is_waiting($reader);
+$standby->safe_psql('postgres',
+	'SELECT pg_cancel_backend(' . $reader->pid . ')');
+is($reader->until_ready->{error}{C}, '57014', 'it can be cancelled');
+$reader->simple("SET statement_timeout = '200 ms'");
+is(state_of($reader, "SET replwatch.read_after = '$token'"),
+	'57014', 'statement_timeout ends it');
+$reader->simple('RESET statement_timeout');
+is( $standby->safe_psql(
+		'postgres', 'SELECT count(*) FROM replwatch_waiters()'),
+	0,
+	'nobody is left waiting');
+
+
+note '3. not in time';
+
+$reader->simple("SET replwatch.wait_timeout = '300 ms'");
+my $kept = $reader->value('SHOW replwatch.read_after');
+my $begin = time();
+$error = $reader->simple("SET replwatch.read_after = '$token'")->{error};
+my $took = time() - $begin;
+is($error->{C}, 'RW002', 'a wait that takes too long is an error');
+ok($took >= 0.3 && $took < 2, 'after wait_timeout')
+  or diag("took $took");
+like(
+	$error->{M},
+	qr/^LSN [0-9A-F]+\/[0-9A-F]+ has not been replayed within 300 ms$/,
+	'the message says how long');
+like($error->{D}, qr/\b[1-9]\d* bytes\b/, 'the detail says what is missing');
+is($reader->value('SHOW replwatch.read_after'),
+	$kept, 'the old value is kept');
+
+$reader->simple('SET replwatch.wait_timeout = 0');
+$begin = time();
+is(state_of($reader, "SET replwatch.read_after = '$token'"),
+	'RW002', 'with wait_timeout 0 it only looks');
+cmp_ok(time() - $begin, '<', 0.25, 'which takes no time');
+is(state_of($reader, "SET replwatch.read_after = '$kept'"),
+	'', 'and is content with what is there');
+$reader->simple("BEGIN; SET LOCAL replwatch.wait_timeout = '100 ms'");
+is(state_of($reader, "SET LOCAL replwatch.read_after = '$token'"),
+	'RW002', 'in a block it is an error, too');
+is(state_of($reader, 'SELECT 1'), '25P02', 'which aborts the block');
+$reader->simple('ROLLBACK');
+
+$reader->simple('BEGIN; SAVEPOINT a');
+is(state_of($reader, "SET LOCAL replwatch.read_after = '$token'"),
+	'RW002', 'it fails within a savepoint');
+is(state_of($reader, 'ROLLBACK TO a'), '', 'one can go back');
+is($reader->value('SHOW replwatch.read_after'),
+	$kept, 'the old value is kept');
+$reader->simple('SET LOCAL replwatch.wait_timeout = -1');
+$reader->send(Wire::query("SET LOCAL replwatch.read_after = '$token'"));
+is_waiting($reader);
+is( $standby->safe_psql(
+		'postgres', 'SELECT deadline IS NULL FROM replwatch_waiters()'),
+	't',
+	'with wait_timeout -1 there is no deadline');
+resume();
+is($reader->until_ready->{error}, undef, 'and it waits');
+is($reader->value('SELECT max(i) FROM t'), $row, 'until the row is there');
+$reader->simple('COMMIT; RESET replwatch.wait_timeout');
+
+
+note '4. REPEATABLE READ';
+
+$token = write_row();
+is( state_of(
+		$reader,
+		"BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL replwatch.read_after = '$token'"
+	),
+	'',
+	'as the first command of REPEATABLE READ');
+is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
+$token = write_row();
+$error = is_refused(
+	$reader,
+	"SET LOCAL replwatch.read_after = '$token'",
+	'after the first query of REPEATABLE READ it');
+like($error->{M}, qr/REPEATABLE READ/, 'the message says why');
+$reader->simple('ROLLBACK');
+is( state_of(
+		$reader,
+		"SET default_transaction_isolation = 'repeatable read'; SET replwatch.read_after = '$token'"
+	),
+	'',
+	'where REPEATABLE READ is the default');
+is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
+$token = write_row();
+is( state_of(
+		$reader,
+		"BEGIN; SET LOCAL replwatch.read_after = '$token'; SAVEPOINT a; SET LOCAL replwatch.read_after = '$token'"
+	),
+	'',
+	'twice, within a savepoint, too');
+is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
+$reader->simple('ROLLBACK; RESET default_transaction_isolation');
+
+
+note '5. with locks or snapshots held';
+
+$token = write_row();
+foreach my $case (
+	[ 'after a query', 'BEGIN; SELECT count(*) FROM t' ],
+	[ 'with a lock', 'BEGIN; LOCK t IN ACCESS SHARE MODE' ],
+	[
+		'with an open cursor',
+		'BEGIN; DECLARE c CURSOR FOR SELECT generate_series(1, 10); FETCH c'
+	],
+	[ 'with an advisory lock', 'BEGIN; SELECT pg_advisory_xact_lock(1)' ])
+{
+	my ($what, $sql) = @{$case};
+
+	is(state_of($reader, $sql), '', "$what: nothing is wrong before");
+	is_refused($reader, "SET LOCAL replwatch.read_after = '$token'",
+		"$what it");
+	$reader->simple('ROLLBACK');
+}
+
+
+note '6. the other ways to a setting';
+
+my $role = $reader->value('SELECT current_user');
+foreach my $client ($reader, $writer)
+{
+	is_refused($client,
+		"SELECT set_config('replwatch.read_after', '$token', false)",
+		'set_config');
+	is_refused($client,
+		"DO \$\$ BEGIN SET replwatch.read_after = '$token'; END \$\$", 'DO');
+	is_refused(
+		$client,
+		"DO \$\$ BEGIN EXECUTE \$e\$SET replwatch.read_after = '$token'\$e\$; END \$\$",
+		'EXECUTE in DO');
+}
+is_refused(
+	$writer,
+	"CREATE FUNCTION f() RETURNS int LANGUAGE sql SET replwatch.read_after = '$token' AS 'SELECT 1'",
+	"a function's SET");
+is_refused($writer, "ALTER ROLE $role SET replwatch.read_after = '$token'",
+	'ALTER ROLE');
+is_refused($writer,
+	"ALTER DATABASE postgres SET replwatch.read_after = '$token'",
+	'ALTER DATABASE');
+is_refused($writer, "ALTER SYSTEM SET replwatch.read_after = '$token'",
+	'ALTER SYSTEM');
+$writer->simple(
+	"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+is_refused($writer,
+	"SET replwatch.read_after = '$token'; ALTER FUNCTION f() SET replwatch.read_after FROM CURRENT",
+	"a function's SET FROM CURRENT");
+foreach my $node ($primary, $standby)
+{
+	my $name = $node->name;
+
+	eval { Wire->new($node, 'replwatch.read_after' => $token) };
+	like($@, qr/connection refused: .*read_after/,
+		"in the startup message it is refused on the $name");
+	eval {
+		Wire->new($node, options => "-c replwatch.read_after=$token");
+	};
+	like($@, qr/connection refused: .*read_after/,
+		"in PGOPTIONS it is refused on the $name");
+	is(Wire->new($node)->value('SHOW replwatch.read_after'),
+		'', "nothing is left of it on the $name");
+}
+
+# A file on disk does not keep the server from going on.
+my $offset = -s $standby->logfile;
+$standby->append_conf('postgresql.conf',
+	"replwatch.read_after = '$token'\n");
+$standby->reload;
+$standby->wait_for_log(qr/HINT: .*SET replwatch\.read_after/, $offset);
+is(Wire->new($standby)->value('SHOW replwatch.read_after'),
+	'', 'in postgresql.conf it has no effect');
+$standby->adjust_conf('postgresql.conf', 'replwatch.read_after', undef, 1);
+$standby->reload;
+
+
+note '7. to nothing';
+
+$reader->simple("SET replwatch.read_after = '$token'");
+foreach my $client ($reader, $writer)
+{
+	foreach my $command (
+		"SET replwatch.read_after = ''",
+		'SET replwatch.read_after TO DEFAULT',
+		'RESET replwatch.read_after',
+		'RESET ALL',
+		'DISCARD ALL',
+		"SELECT set_config('replwatch.read_after', '', false)")
+	{
+		is(state_of($client, $command), '', "$command waits for nothing");
+		is($client->value('SHOW replwatch.read_after'),
+			'', "$command: the value is empty");
+	}
+}
+
+# In REPEATABLE READ after a query, too.
+is( state_of(
+		$reader,
+		"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t; SET LOCAL replwatch.read_after = ''; COMMIT"
+	),
+	'',
+	'the empty value is allowed where a wait is not');
+
+# A transaction that rolls back gives the old value back without a wait.
+pause();
+my $old = $token;
+$token = write_row();
+$reader->simple("SET replwatch.read_after = '$old'");
+$reader->simple("BEGIN; SET replwatch.read_after = ''; ROLLBACK");
+is($reader->value('SHOW replwatch.read_after'),
+	$old, 'a rollback brings the old value back');
+resume();
+
+
+note '8. a parallel query after it';
+
+my $force =
+  $standby->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+$token = write_row();
+$reader->simple("SET $force = on; SET replwatch.wait_timeout = '1 min'");
+is(state_of($reader, "SET replwatch.read_after = '$token'"), '', 'SET');
+is($reader->value('SELECT count(*) FROM t'),
+	$row, 'parallel workers take the setting over');
+$reader->simple("RESET $force");
+
+
+note '9. bad values and lost commits';
+
+foreach my $bad (
+	'garbage', '1', '0:0/1', '1:0/1 ', ' 1:0/1', '1:0/1x',
+	'x' x 10_000_000)
+{
+	$error = $reader->simple("SET replwatch.read_after = '$bad'")->{error};
+	is($error->{C}, '22P02', 'refused: ' . substr($bad, 0, 20));
+	cmp_ok(length $error->{M}, '<', 200, 'which is not shown in full');
+}
+is($reader->value('SHOW replwatch.read_after'),
+	$token, 'the old value is kept');
+is(state_of($reader, 'SET replwatch.read_after = a, b'),
+	'22023', 'a list is refused');
+
+my $past_end = 'FFFFFFFF/FFFFFFFF';
+is(state_of($writer, "SET replwatch.read_after = '$token'"),
+	'', 'on a primary what is written is there');
+foreach my $value ($past_end, "1:$past_end", '2:0/1')
+{
+	$error = $writer->simple("SET replwatch.read_after = '$value'")->{error};
+	is($error->{C}, '55000', "on a primary $value is not");
+	like($error->{M}, qr/^LSN .* has not been written on this server/,
+		'and the message says so');
+}
+
+# Promoted, while one waits for what never comes.
+my $waiter = Wire->new($standby);
+$waiter->send(
+	Wire::query(
+		"SET replwatch.wait_timeout = '1 min'; SET replwatch.read_after = '1:$past_end'"
+	));
+is_waiting($waiter);
+$standby->promote;
+is($waiter->until_ready->{error}{C},
+	'RW001', 'a commit that was lost is told of');
+is($waiter->value('SHOW replwatch.read_after'),
+	'', 'and the value is not set');
+is(state_of($reader, "SET replwatch.read_after = '1:$past_end'"),
+	'RW001', 'afterwards, too');
+is(state_of($reader, "SET replwatch.read_after = '$token'"),
+	'', 'one that was kept is there');
+
+# Nor does a file keep it from starting.
+$standby->append_conf('postgresql.conf',
+	"replwatch.read_after = '$token'\n");
+$standby->restart;
+is(Wire->new($standby)->value('SHOW replwatch.read_after'),
+	'', 'a server starts with the setting in postgresql.conf');
+
+done_testing();

@@ -1,0 +1,399 @@
+# Copyright (c) 2026, the replwatch authors
+# matrix: every major
+
+# Waiting on the sending server until n replicas have a commit: who counts, at
+# which stage; what is refused; and that it is quick although the standbys
+# report of themselves only every ten seconds, without anybody who decodes the
+# WAL seeing how that is done.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Replwatch;
+use Wire;
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_level = logical',
+	'max_wal_senders = 8',
+	'max_replication_slots = 8',
+	'wal_sender_timeout = 1min');
+my $client = Wire->new($primary);
+
+# The number that a wait returns; its arguments as text.
+sub have
+{
+	my ($arguments) = @_;
+
+	return $client->value("SELECT replwatch_wait_for_replicas($arguments)");
+}
+
+# A wait fails with this SQLSTATE.
+sub fails
+{
+	my ($on, $arguments, $state, $like, $what) = @_;
+	my $error =
+	  $on->simple("SELECT replwatch_wait_for_replicas($arguments)")->{error};
+
+	is($error->{C}, $state, "$what: refused with $state");
+	like($error->{M} // '', $like, "$what: the message says so");
+	return;
+}
+
+# Insert a row.
+sub write_row
+{
+	my ($on) = @_;
+	my $error = $on->simple('INSERT INTO t VALUES (1)')->{error};
+
+	die $error->{M} if $error;
+	return;
+}
+
+# Start something that streams from the primary, and wait until it does.
+sub receiver
+{
+	my ($name, @command) = @_;
+	my $handle =
+	  Replwatch::start_client(@command, '-d',
+		$primary->connstr('postgres') . " application_name=$name");
+
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = '$name' AND state = 'streaming'",
+		"$name streams");
+	return $handle;
+}
+
+# Pause or resume replay of a standby, and be sure of it.
+sub pause
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+	Replwatch::wait_until($node,
+		"SELECT pg_get_wal_replay_pause_state() = 'paused'",
+		'replay is paused');
+	return;
+}
+
+sub resume
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	return;
+}
+
+# Milliseconds that one insert and the wait for it take, as the median of so
+# many; and how many of the waits were not answered with 1.
+sub median_cycle
+{
+	my ($cycles) = @_;
+	my @times;
+	my $failed = 0;
+
+	for my $cycle (1 .. $cycles)
+	{
+		my $begin = time();
+		write_row($client);
+		$failed++ if have("NULL, 1, 'replay', '10 s'") < 1;
+		push @times, (time() - $begin) * 1000;
+	}
+	@times = sort { $a <=> $b } @times;
+	return ($times[ $cycles / 2 ], $failed);
+}
+
+
+note '1. without replicas';
+
+is(have(''), 0, 'before the first commit it answers at once');
+$client->simple('CREATE TABLE t (i int)');
+is(have("NULL, 0"), 0, 'count 0 answers at once');
+my $begin = time();
+is(have("NULL, 1, 'replay', '300 ms'"), 0, 'nobody has it');
+my $took = time() - $begin;
+ok($took >= 0.3 && $took < 2, 'which is said when the time is up')
+  or diag($took);
+is(have("NULL, 1, 'replay', '0'"), 0, 'timeout 0 only looks');
+
+
+note '2. standbys, by stage';
+
+my @conf = ("wal_receiver_status_interval = 10s");
+my $standby1 = Replwatch::standby($primary, 'replica1', conf => \@conf);
+my $standby2 =
+  Replwatch::standby($primary, 'replica2', conf => \@conf, slot => 1);
+
+foreach my $stage ('write', 'flush', 'replay')
+{
+	write_row($client);
+	is(have("NULL, 2, '$stage'"), 2, "both standbys have it at $stage");
+}
+is(have(''), 2, 'it says how many have it, also if that is more than asked');
+is($standby1->safe_psql('postgres', 'SELECT count(*) FROM t'),
+	3, 'the rows can be read there');
+
+pause($standby2);
+write_row($client);
+is(have("NULL, 2, 'flush'"), 2, 'a paused standby has it at flush');
+is(have("NULL, 2, 'replay', '300 ms'"), 1, 'but not at replay');
+is(have("NULL, 1, 'replay'"), 1, 'one is enough where one is asked for');
+my $lsn = $client->value('SELECT replwatch_commit_lsn()');
+$client->send(
+	Wire::query(
+		"SELECT replwatch_wait_for_replicas('$lsn', 2, 'replay', '1 min')"));
+Replwatch::wait_until(
+	$primary,
+	"SELECT target = '$lsn' AND count = 2 AND stage = 'replay' AND kind = 'replicas' AND missing_bytes > 0 FROM replwatch_waiters()",
+	'it waits, and that can be seen');
+is( $primary->safe_psql(
+		'postgres',
+		'SELECT backend_xmin IS NULL FROM pg_stat_activity WHERE pid = '
+		  . $client->pid),
+	't',
+	'no snapshot is held');
+$begin = time();
+resume($standby2);
+is($client->until_ready->{rows}[0][0], 2, 'it is told when replay goes on');
+cmp_ok(time() - $begin, '<', 5, 'and not when the next report is due');
+
+
+note '3. what else streams';
+
+# What receives WAL has no replay; backups never count.
+my $wal = $primary->basedir . '/received';
+mkdir($wal) or die "could not create $wal: $!";
+my $receivewal = receiver('receivewal', 'pg_receivewal', '-D', $wal,
+	'--synchronous', '-s', '1');
+write_row($client);
+is(have("NULL, 3, 'write'"), 3, 'pg_receivewal counts for write');
+is(have("NULL, 3, 'flush'"), 3, 'and for flush');
+is(have("NULL, 3, 'replay', '300 ms'"), 2, 'but not for replay');
+
+$primary->safe_psql('postgres',
+	"SELECT pg_create_logical_replication_slot('decoded', 'test_decoding')");
+my $recvlogical = receiver(
+	'decoded', 'pg_recvlogical', '-S', 'decoded', '--start', '-f',
+	$primary->basedir . '/decoded.txt', '-s', '1', '-F', '1');
+write_row($client);
+is(have("NULL, 4, 'flush'"), 4, 'a subscriber counts');
+
+# A name counts once.
+my @twins;
+foreach my $dir (map { $primary->basedir . "/twin$_" } 1, 2)
+{
+	mkdir($dir) or die "could not create $dir: $!";
+	push @twins,
+	  Replwatch::start_client('pg_receivewal', '-D', $dir, '--synchronous',
+		'-s', '1', '-d',
+		$primary->connstr('postgres') . ' application_name=twin');
+}
+Replwatch::wait_until(
+	$primary,
+	"SELECT count(*) = 2 FROM pg_stat_replication WHERE application_name = 'twin' AND state = 'streaming'",
+	'the twins stream');
+write_row($client);
+is(have("NULL, 5, 'flush'"), 5, 'a name counts');
+is(have("NULL, 6, 'flush', '2 s'"), 5, 'but only once');
+foreach my $running (@twins, $recvlogical)
+{
+	$running->signal('TERM');
+	$running->finish;
+}
+
+my $backup = Replwatch::start_client(
+	'pg_basebackup', '-D', $primary->basedir . '/slow', '-r', '32k',
+	'-X', 'none', '-c', 'fast', '--no-manifest', '-d',
+	$primary->connstr('postgres') . ' application_name=slow');
+Replwatch::wait_until(
+	$primary,
+	"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'slow' AND state = 'backup'",
+	'a backup runs');
+write_row($client);
+is(have("NULL, 4, 'write', '500 ms'"), 3, 'a base backup does not count');
+$backup->signal('TERM');
+$backup->finish;
+$receivewal->signal('TERM');
+$receivewal->finish;
+
+
+note '4. what is refused';
+
+fails($client, 'NULL, -1', '22023', qr/^count must not be negative/,
+	'a negative count');
+fails($client, 'NULL, 9', '22023', qr/max_wal_senders/,
+	'a count above max_wal_senders');
+is(have("NULL, 8, 'replay', '0'"), 2, 'max_wal_senders itself is allowed');
+fails($client, "NULL, 1, 'sent'", '22023', qr/^stage must be/, 'a bad stage');
+fails($client, "NULL, 1, ''", '22023', qr/^stage must be/, 'an empty stage');
+fails($client, "NULL, 1, 'replay', '-1 s'", '22023',
+	qr/^timeout must not be negative/, 'a negative timeout');
+fails($client, "'FFFFFFFF/FFFFFFFF'", '55000',
+	qr/^LSN .* has not been written on this server/,
+	'a target that is not written');
+$client->simple('BEGIN; INSERT INTO t VALUES (0)');
+fails($client, '', '55000', qr/cannot wait/,
+	'a transaction with an ID of its own');
+$client->simple('ROLLBACK');
+$client->simple('BEGIN; SELECT pg_current_xact_id()');
+fails($client, "NULL, 1, 'replay', '0'", '55000', qr/has not committed/,
+	'the same at a look');
+$client->simple('ROLLBACK');
+is($client->simple('BEGIN')->{error}, undef, 'BEGIN');
+is(have(''), 2, 'in a block that has not written it is allowed');
+$client->simple('COMMIT');
+fails(
+	$client,
+	"pg_current_wal_flush_lsn(), 1",
+	'55000', qr/cannot wait/,
+	'an argument that is no constant');
+$client->simple('BEGIN; SELECT count(*) FROM t');
+fails($client, '', '55000', qr/cannot wait/, 'a transaction with locks');
+$client->simple('ROLLBACK');
+
+my $on_standby = Wire->new($standby1);
+fails($on_standby, '', '22023', qr/target must be given on a standby/,
+	'no target on a standby');
+my $replayed = $on_standby->value('SELECT pg_last_wal_replay_lsn()');
+is( $on_standby->value(
+		"SELECT replwatch_wait_for_replicas('$replayed', 1, 'replay', '0')"),
+	0,
+	'with a target a standby answers');
+fails($on_standby, "'FFFFFFFF/FFFFFFFF'", '55000',
+	qr/^LSN .* has not been written on this server/,
+	'what a standby has not received');
+
+# As statements of drivers.
+write_row($client);
+$client->send(
+	Wire::bound(
+		'SELECT replwatch_wait_for_replicas(NULL, $1::int, $2::text)',
+		2, 'replay'),
+	Wire::sync());
+is($client->until_ready->{rows}[0][0], 2, 'with parameters');
+$lsn = $client->value('SELECT replwatch_commit_lsn()');
+$client->send(
+	Wire::bound(
+		'SELECT * FROM replwatch_wait_for_replicas($1::text::pg_lsn, count => 2)',
+		$lsn),
+	Wire::sync());
+is($client->until_ready->{rows}[0][0], 2, 'and in FROM');
+
+
+note '5. quick under a steady load';
+
+# While others write, replay that is a little late never runs out of WAL, and
+# what the waiter is told comes from reports in the middle of it.
+foreach my $standby ($standby1, $standby2)
+{
+	$standby->safe_psql('postgres',
+		"ALTER SYSTEM SET recovery_min_apply_delay = '20ms'");
+	$standby->reload;
+}
+my $script = $primary->basedir . '/load.sql';
+append_to_file($script,
+	"INSERT INTO burst SELECT repeat('x', 50) FROM generate_series(1, 20);\n");
+my $load = IPC::Run::start(
+	[
+		'pgbench', '-n', '-T', '120', '-c', '1', '-f', $script,
+		$primary->connstr('postgres')
+	],
+	'<', \undef, '>', '/dev/null', '2>', '/dev/null');
+Replwatch::wait_until(
+	$primary,
+	"SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'INSERT INTO burst%' AND pid <> pg_backend_pid()",
+	'the load is on');
+my ($median, $failed) = median_cycle(50);
+is($failed, 0, 'all waits succeed');
+cmp_ok($median, '<', 100,
+	'a write and the wait for it take less than 100 ms in the median');
+note("median $median ms");
+
+
+note '6. nothing of it is decoded';
+
+$load->signal('TERM');
+$load->finish;
+$primary->safe_psql('postgres',
+	"SELECT pg_create_logical_replication_slot('quiet', 'test_decoding')");
+$begin = $client->value('SELECT pg_current_wal_flush_lsn()');
+foreach my $i (1 .. 5)
+{
+	my $target = $client->value('SELECT pg_current_wal_flush_lsn()');
+
+	is(have("'$target', 3, 'replay', '50 ms'"),
+		2, "wait $i for more than there are");
+}
+isnt($client->value('SELECT pg_current_wal_flush_lsn()'),
+	$begin, 'which wrote WAL');
+is( $primary->safe_psql(
+		'postgres',
+		"SELECT count(*) FROM pg_logical_slot_get_changes('quiet', NULL, NULL)"
+	),
+	0,
+	'and none of it is decoded');
+
+
+note '7. without tend_walsenders';
+
+$primary->append_conf('postgresql.conf', 'replwatch.tend_walsenders = off');
+$primary->restart;
+$client = Wire->new($primary);
+Replwatch::wait_until($primary,
+	"SELECT count(*) = 2 FROM pg_stat_replication WHERE state = 'streaming'",
+	'both standbys stream');
+$_->safe_psql('postgres', 'ALTER SYSTEM RESET recovery_min_apply_delay')
+  foreach $standby1, $standby2;
+$_->reload foreach $standby1, $standby2;
+($median, $failed) = median_cycle(10);
+is($failed, 0, 'all waits succeed');
+cmp_ok($median, '<', 500, 'by timed looks, in a moment');
+note("median $median ms");
+
+
+note '8. asked to report, the standby does not wait until it has run dry';
+
+# Replay is late by three seconds.  Five commits come at it one after another,
+# and a last one two seconds later, so that it has WAL left all the time.  Each
+# wait is to end when its own commit is replayed, and not with the next report
+# that a standby's worker asks for once a second.
+foreach my $standby ($standby1, $standby2)
+{
+	$standby->safe_psql('postgres',
+		"ALTER SYSTEM SET recovery_min_apply_delay = '3s'");
+	$standby->reload;
+}
+my @waits;
+foreach my $number (1 .. 5)
+{
+	my $waiter = Wire->new($primary);
+
+	push @waits, { client => $waiter, begin => time() };
+	write_row($waiter);
+	$waiter->send(
+		Wire::query(
+			"SELECT replwatch_wait_for_replicas(NULL, 2, 'replay', '1 min')"));
+
+	# Not a wait for something: it is the distance of the commits.
+	sleep(0.2);
+}
+sleep(1);
+$primary->safe_psql('postgres', 'INSERT INTO t VALUES (2)');
+foreach my $wait (@waits)
+{
+	is($wait->{client}->until_ready->{rows}[0][0], 2, 'a wait succeeds');
+	$wait->{took} = time() - $wait->{begin};
+}
+my @took = sort { $a <=> $b } map { $_->{took} } @waits;
+note("took @took s");
+cmp_ok($took[0], '>=', 2.9, 'none before its commit is replayed');
+cmp_ok($took[2], '<', 3.3, 'but then at once');
+
+done_testing();
