@@ -296,8 +296,12 @@ rw_token_check(RwToken token, bool *reachable)
 	TimeLineID	tli;
 	uint64		end;
 
+	/*
+	 * The timeline of the record that is being replayed: core's position, and
+	 * with it the timeline up to there, moves later than what replay told us.
+	 */
 	if (RecoveryInProgress())
-		(void) GetXLogReplayRecPtr(&tli);
+		(void) GetCurrentReplayRecPtr(&tli);
 	else
 		tli = GetWALInsertionTimeLine();
 

@@ -216,6 +216,9 @@ my $replica =
 Replwatch::wait_sampled($primary);    # it is known
 my $old = Replwatch::status($primary, 'replica1')->{pid};
 
+# Later connections are known only if they inherit it.
+known_after($primary, 60);
+
 kill 'STOP', $old or die "could not stop walsender $old";
 Replwatch::wait_until(
 	$primary,

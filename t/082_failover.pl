@@ -84,7 +84,10 @@ sub set_upstream
 	return;
 }
 
-my $primary = Replwatch::primary('primary', 'wal_keep_size = 64MB');
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_keep_size = 64MB',
+	'max_connections = 30');
 my $promoted = Replwatch::standby($primary, 'promoted');
 my $follower = Replwatch::standby($promoted, 'follower');
 my $behind = Replwatch::standby($primary, 'behind');
@@ -138,6 +141,14 @@ is(answer($on{diverged}, $lost_later), 't', 'diverged has what is lost');
 my $lost_on_promoted = waiter($promoted, $lost);
 my $lost_on_follower = waiter($follower, $lost);
 my $lost_on_behind = waiter($behind, $lost);
+
+# The first record of the new timeline takes the place of these, and wakes them
+# at the very moment at which the timeline changes.
+my $fork = $on{promoted}->value('SELECT pg_last_wal_replay_lsn()');
+my @at_fork = map {
+	my $lsn = $on{promoted}->value("SELECT '$fork'::pg_lsn + $_");
+	waiter($follower, "1:$lsn");
+} (1, 8, 16, 24, 32, 40);
 $primary->stop('immediate');
 $promoted->promote;
 
@@ -145,6 +156,9 @@ is(result($lost_on_promoted->until_ready),
 	'RW001', 'who waits on a promoted standby for a lost commit is told');
 is(result($lost_on_follower->until_ready),
 	'RW001', 'so is who waits on the standby that follows it');
+is(result($_->until_ready),
+	'RW001', 'so is who waits for what is just past the fork')
+  foreach @at_fork;
 
 
 note '3. on the new primary and its standby';
@@ -170,6 +184,8 @@ like($error->{M}, qr/\Q$lost\E/, 'and names the token');
 # The end of the old timeline is the last that was kept of it.
 my ($end) = slurp_file($promoted->data_dir . '/pg_wal/00000002.history') =~
   m{^1\t([0-9A-F]+/[0-9A-F]+)}m;
+is( $on{promoted}->value("SELECT '$end'::pg_lsn = '$fork'"),
+	't', 'the fork is where the promoted standby had got to');
 my $beyond = $on{promoted}->value("SELECT '$end'::pg_lsn + 1");
 is(answer($on{promoted}, "1:$end"),
 	't', 'the fork itself is part of the history');
