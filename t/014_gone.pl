@@ -108,7 +108,7 @@ note '3. the primary is restarted';
 
 my %seen = map { $_ => Replwatch::status($primary, $_)->{last_seen} } @names;
 $primary->restart;
-Replwatch::row_when($primary, $_, 'downstream', "$_ is known", sub { 1 })
+Replwatch::row_when($primary, $_, 'downstream', "$_ is known", sub { 1 }, 20)
   foreach @names;
 
 foreach my $name (@names)

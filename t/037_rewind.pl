@@ -111,6 +111,10 @@ ok( !-e $old->data_dir . '/pg_stat_tmp/replwatch.state',
 
 $new->start;
 $old->set_standby_mode;
+
+# It starts where the timelines were still one; it takes a while to fetch its
+# first segment, so that the worker sees it there, with a history of timeline 2.
+$old->append_conf('postgresql.conf', "restore_command = 'sleep 1; false'\n");
 Replwatch::connect_to($old, $new, 'old');
 $old->start;
 Replwatch::wait_until(

@@ -13,6 +13,7 @@ use warnings;
 use lib 't/lib';
 use Replwatch;
 use Wire;
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -62,8 +63,9 @@ sub before_page_header
 {
 	my ($position) = @_;
 	my $offset = $position % 8192;
+	my $header = $position % (16 * 1024 * 1024) < 8192 ? 40 : 24;
 
-	return $offset <= 40 ? $position - $offset : $position;
+	return $offset <= $header ? $position - $offset : $position;
 }
 
 # The LSN of a token.
