@@ -111,14 +111,7 @@ look(TimeLineID tli, XLogRecPtr target, bool *reachable)
 	return in_recovery ? RW_WAIT_TIMED_OUT : RW_WAIT_NOT_IN_RECOVERY;
 }
 
-/*
- * The wait proper.  The caller has taken the place, and has released this
- * transaction's lock on its own virtual ID: replay that is in conflict with a
- * snapshot waits for the end of each transaction that had one when it looked,
- * and that may have been the moment before this one gave its own up.  Without
- * the lock the transaction counts as ended, which is true as long as it holds
- * nothing; the caller takes it again before there is another snapshot.
- */
+/* The wait proper: the place is taken, and is left by the caller. */
 static RwWaitResult
 wait_in_place(TimeLineID tli, XLogRecPtr target, RwTime deadline)
 {
@@ -167,7 +160,6 @@ wait_replayed(RwWaitKind kind, TimeLineID tli, XLogRecPtr lsn,
 	RwTime		deadline = timeout_ms == RW_WAIT_FOR_EVER ? RW_NEVER :
 		since + timeout_ms * RW_MS;
 	XLogRecPtr	target = rw_before_page_header(lsn);
-	VirtualTransactionId vxid;
 	RwWaitResult result;
 	bool		reachable;
 
@@ -184,22 +176,17 @@ wait_replayed(RwWaitKind kind, TimeLineID tli, XLogRecPtr lsn,
 		return RW_WAIT_TOO_MANY;
 	}
 
-	GET_VXID_FROM_PGPROC(vxid, *MyProc);
 	PG_TRY();
 	{
-		VirtualXactLockTableCleanup();
 		result = wait_in_place(tli, target, deadline);
 	}
 	PG_CATCH();
 	{
-		VirtualXactLockTableInsert(vxid);
 		rw_waiter_leave();
 		rw_waiter_count(RW_WAIT_ERROR, since);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	VirtualXactLockTableInsert(vxid);
-
 	rw_waiter_leave();
 	rw_waiter_count(end_of(result), since);
 	return result;

@@ -45,8 +45,9 @@ typedef struct WaitersShared
 static WaitersShared *waiters = NULL;
 static RwWaiter *places = NULL; /* [MaxBackends], under waiters_lock */
 
-/* This backend's place is taken. */
+/* This backend's place is taken, and its virtual transaction given up. */
 static bool joined = false;
+static VirtualTransactionId own_vxid;
 
 static Size
 queue_size(void)
@@ -156,6 +157,15 @@ rw_waiter_join(RwWaitKind kind, RwQueue queue, XLogRecPtr target, int count,
 	publish_lowest(queue);
 	LWLockRelease(rw_shared->waiters_lock);
 
+	/*
+	 * Replay that meets a snapshot waits for the end of the virtual
+	 * transaction that held it then, no matter when it lets go of it.  Ours
+	 * may have been met.  It has no snapshot and no lock now, so nobody needs
+	 * to wait for it.
+	 */
+	GET_VXID_FROM_PGPROC(own_vxid, *MyProc);
+	VirtualXactLockTableCleanup();
+
 	/* Pairs with the barrier of those who make progress. */
 	pg_memory_barrier();
 	return true;
@@ -198,6 +208,7 @@ rw_waiter_leave(void)
 	waiters->nwaiters--;
 	LWLockRelease(rw_shared->waiters_lock);
 	joined = false;
+	VirtualXactLockTableInsert(own_vxid);
 }
 
 void

@@ -85,7 +85,9 @@ extern void rw_waiters_attach(void);
 /*
  * Take this backend's place and join the queue.  False if max_waiters are
  * there already.  From here to rw_waiter_leave nothing may return but by an
- * error that is caught; leaving the backend leaves the place.
+ * error that is caught; leaving the backend leaves the place.  In between the
+ * transaction counts as ended for those who wait for its end, so it may hold
+ * neither snapshot nor lock.
  */
 extern bool rw_waiter_join(RwWaitKind kind, RwQueue queue, XLogRecPtr target,
 						   int count, RwTime since, RwTime deadline);

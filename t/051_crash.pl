@@ -15,6 +15,7 @@ use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 
 # When the history of $node begins, in seconds.
 sub history_start
@@ -99,8 +100,10 @@ note '2. SIGTERM of the worker: another comes, and nothing else happens';
 
 $offset = -s $primary->logfile;
 $pid = worker_pid($primary);
+my $begin = time();
 kill 'TERM', $pid;
 wait_other_worker($primary, $pid);
+cmp_ok(time() - $begin, '<', 4, 'SIGTERM: the other comes soon');
 is_as_before($primary, $start, $before, 'SIGTERM');
 $log = slurp_file($primary->logfile, $offset);
 unlike(
