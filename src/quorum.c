@@ -265,9 +265,9 @@ replwatch_wait_for_replicas(PG_FUNCTION_ARGS)
 	/* Where there is nothing to wait for it only looks. */
 	if (count == 0)
 		timeout_ms = 0;
+	target = target_argument(fcinfo);
 	if (timeout_ms != 0)
 		query = rw_statement_check(fcinfo, FUNCTION_NAME);
-	target = target_argument(fcinfo);
 
 	if (query)
 		rw_statement_release(query, FUNCTION_NAME);
