@@ -13,6 +13,7 @@ use Replwatch;
 use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use File::Spec;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -21,6 +22,11 @@ my @quick = ('wal_retrieve_retry_interval = 100ms');
 
 my $primary = Replwatch::primary('primary', 'wal_keep_size = 64MB');
 $primary->enable_archiving;
+
+# The servers run elsewhere, and the framework's directory may be a relative one.
+my $archive = File::Spec->rel2abs($primary->archive_dir);
+$primary->append_conf('postgresql.conf',
+	"archive_command = 'cp \"%p\" \"$archive/%f\"'\n");
 $primary->restart;
 $primary->safe_psql('postgres', 'CREATE TABLE told (n int)');
 
@@ -91,7 +97,8 @@ my $cascade = Replwatch::standby($standby, 'cascade1', conf => \@quick);
 $primary->backup('for_archive');
 my $archived = PostgreSQL::Test::Cluster->new('archived1');
 $archived->init_from_backup($primary, 'for_archive', has_restoring => 1);
-$archived->append_conf('postgresql.conf', join("\n", @quick) . "\n");
+$archived->append_conf('postgresql.conf',
+	join("\n", @quick, "restore_command = 'cp \"$archive/%f\" \"%p\"'") . "\n");
 $archived->start;
 
 my $client = Session->new($standby);
