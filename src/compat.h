@@ -90,6 +90,13 @@ rw_receiver_is_connecting(WalRcvState state)
 	return state == WALRCV_STARTING || state == WALRCV_RESTARTING;
 }
 
+/* Places in the server's array of slots: 19 keeps some more for REPACK. */
+#if PG_VERSION_NUM >= 190000
+#define RW_MAX_SLOTS	(max_replication_slots + max_repack_replication_slots)
+#else
+#define RW_MAX_SLOTS	max_replication_slots
+#endif
+
 /* The process that uses a slot, 0 if none; the slot's spinlock is held. */
 static inline int
 rw_slot_active_pid(const ReplicationSlot *slot)

@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "src/compat.h"
 #include "src/lag.h"
 #include "src/lag_reason.h"
 #include "src/lag_upstream.h"
@@ -65,7 +66,7 @@ rw_published(const RwFacts *facts)
 									  rw_max_replicas * sizeof(RwReplica));
 	if (slot_notes == NULL)
 		slot_notes = MemoryContextAlloc(TopMemoryContext,
-										Max(max_replication_slots, 1) *
+										Max(RW_MAX_SLOTS, 1) *
 										sizeof(RwSlotNote));
 
 	published = palloc0(sizeof(RwPublished));
@@ -80,7 +81,7 @@ rw_published(const RwFacts *facts)
 	memcpy(published->replicas, rw_replicas,
 		   rw_max_replicas * sizeof(RwReplica));
 	memcpy(published->slot_notes, rw_slot_notes,
-		   max_replication_slots * sizeof(RwSlotNote));
+		   RW_MAX_SLOTS * sizeof(RwSlotNote));
 	LWLockRelease(rw_shared->state_lock);
 
 	LWLockAcquire(rw_shared->history_lock, LW_SHARED);

@@ -106,7 +106,7 @@ typedef struct RwPublished
 	double		wal_rate;		/* bytes a second; negative: not known */
 	RwUpstream	upstream;
 	RwReplica  *replicas;		/* [rw_max_replicas] */
-	RwSlotNote *slot_notes;		/* [max_replication_slots] */
+	RwSlotNote *slot_notes;		/* [RW_MAX_SLOTS] */
 } RwPublished;
 
 typedef struct RwLinks

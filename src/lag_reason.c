@@ -199,6 +199,10 @@ explain_gone(RwLink *link, const RwFacts *facts)
 								   facts->now - link->replica->gone_at));
 	else if (link->position == InvalidXLogRecPtr)
 		rw_give_reason(link, RW_REASON_GONE, "slot has never been used");
+	else if (link->slot && link->slot->active_pid != 0)
+		rw_give_reason(link, RW_REASON_GONE,
+					   "slot is used by process %d, which is not a walsender",
+					   link->slot->active_pid);
 	else if (link->lag_bytes > 0)
 	{
 		if (link->inactive_since != 0)

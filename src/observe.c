@@ -339,15 +339,15 @@ observe_slots(RwFacts *facts)
 	int			i;
 	int			j;
 
-	if (max_replication_slots == 0)
+	if (RW_MAX_SLOTS == 0)
 		return;
-	facts->slots = palloc0(max_replication_slots * sizeof(RwSlotFacts));
+	facts->slots = palloc0(RW_MAX_SLOTS * sizeof(RwSlotFacts));
 
 	/* Core measures what is safe from here, in recovery too. */
 	write_position = GetXLogWriteRecPtr();
 
 	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
-	for (i = 0; i < max_replication_slots; i++)
+	for (i = 0; i < RW_MAX_SLOTS; i++)
 	{
 		ReplicationSlot *live = &ReplicationSlotCtl->replication_slots[i];
 		RwSlotFacts *slot = &facts->slots[facts->nslots];

@@ -73,7 +73,7 @@ save_state(const RwStoreLabel *label)
 {
 	Size		room = sizeof(StateHeader) +
 		rw_max_replicas * sizeof(SavedReplica) +
-		max_replication_slots * sizeof(RwSlotNote);
+		RW_MAX_SLOTS * sizeof(RwSlotNote);
 	char	   *payload = palloc0(room);
 	char	   *p = payload + sizeof(StateHeader);
 	StateHeader header;
@@ -102,7 +102,7 @@ save_state(const RwStoreLabel *label)
 			header.nreplicas++;
 		}
 	}
-	for (i = 0; i < max_replication_slots; i++)
+	for (i = 0; i < RW_MAX_SLOTS; i++)
 	{
 		if (rw_slot_notes[i].name[0] != '\0')
 		{
@@ -276,7 +276,7 @@ restore_state(char *payload, uint32 length, const RwStoreLabel *label,
 	}
 
 	/* Slots keep their places, unless the file is another server's. */
-	for (i = 0; i < header.nnotes && i < max_replication_slots;
+	for (i = 0; i < header.nnotes && i < RW_MAX_SLOTS;
 		 i++, p += sizeof(RwSlotNote))
 	{
 		RwSlotNote *note = &rw_slot_notes[i];

@@ -120,7 +120,7 @@ claim_slot_note(const RwSlotFacts *slot)
 	if (strcmp(note->name, slot->name) == 0)
 		return note;
 
-	for (i = 0; i < max_replication_slots; i++)
+	for (i = 0; i < RW_MAX_SLOTS; i++)
 	{
 		if (strcmp(rw_slot_notes[i].name, slot->name) == 0)
 		{
@@ -169,7 +169,7 @@ note_slots(const RwFacts *facts)
 	}
 
 	/* Slots come in the order of their places; the others are dropped. */
-	for (i = 0; i < max_replication_slots; i++)
+	for (i = 0; i < RW_MAX_SLOTS; i++)
 	{
 		if (next < facts->nslots && facts->slots[next].number == i)
 			next++;

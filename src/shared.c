@@ -44,7 +44,7 @@ charts_size(void)
 static Size
 slot_notes_size(void)
 {
-	return mul_size(max_replication_slots, sizeof(RwSlotNote));
+	return mul_size(RW_MAX_SLOTS, sizeof(RwSlotNote));
 }
 
 /* Sizes that depend on settings are known only now. */

@@ -116,8 +116,7 @@ typedef struct RwPlaceChart
 extern RwShared *rw_shared;
 extern RwReplica *rw_replicas;	/* [rw_max_replicas], under state_lock */
 extern RwPlaceChart *rw_charts; /* [rw_max_replicas], under state_lock */
-extern RwSlotNote *rw_slot_notes;	/* [max_replication_slots], under
-									 * state_lock */
+extern RwSlotNote *rw_slot_notes;	/* [RW_MAX_SLOTS], under state_lock */
 
 /* Ask for the memory at server start; called once from _PG_init. */
 extern void rw_shared_init(void);

@@ -233,7 +233,7 @@ SKIP:
 	{
 		is( $primary->safe_psql(
 				'postgres',
-				"SELECT abs(extract(epoch FROM inactive_since - '$since{$name}')) < 0.1 FROM replwatch_status() WHERE name = '$name'"
+				"SELECT abs(extract(epoch FROM inactive_since - '$since{$name}')) < 0.6 FROM replwatch_status() WHERE name = '$name'"
 			),
 			't',
 			"$name is unused since the same time as before");
