@@ -2,8 +2,6 @@
 
 # Whatever is found in the place of one of the two files, the server starts,
 # says what is wrong with it, sets it aside and goes on without what it held.
-#
-# matrix: every major
 
 use strict;
 use warnings;

@@ -2,8 +2,6 @@
 
 # The worker never keeps a server from stopping, whatever the mode, and does
 # not outlive it.
-#
-# matrix: every major
 
 use strict;
 use warnings;
