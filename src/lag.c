@@ -224,7 +224,7 @@ add_sender(RwLinks *links, const RwFacts *facts, const RwSenderFacts *sender)
 		}
 	}
 	if (link->replica && link->replica->end != 0 &&
-		link->replica->replay == link->position)
+		link->position <= link->replica->end_until)
 		link->position = Min(link->position, link->replica->end);
 
 	/*

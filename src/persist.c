@@ -347,7 +347,7 @@ rw_persist_load_state(const RwFacts *facts)
 	pfree(payload);
 }
 
-void
+uint64
 rw_persist_follow_timeline(const RwFacts *facts)
 {
 	/* The last pair that needed nothing done, up to which LSN. */
@@ -364,7 +364,7 @@ rw_persist_follow_timeline(const RwFacts *facts)
 	if (from == to || to == 0 ||
 		(from == settled_from && to == settled_to && facts->in_recovery &&
 		 facts->recovery.replay <= settled_until))
-		return;
+		return PG_UINT64_MAX;
 
 	old = palloc(sizeof(RwTimeline));
 	new = palloc(sizeof(RwTimeline));
@@ -387,7 +387,7 @@ rw_persist_follow_timeline(const RwFacts *facts)
 			settled_until = end;
 			pfree(old);
 			pfree(new);
-			return;
+			return PG_UINT64_MAX;
 		}
 		cut = rw_timeline_fork(old, new);
 	}
@@ -410,10 +410,5 @@ rw_persist_follow_timeline(const RwFacts *facts)
 	rw_shared->history_tli = to;
 	LWLockRelease(rw_shared->history_lock);
 
-	if (cut != PG_UINT64_MAX)
-	{
-		LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
-		rw_replicas_cut(rw_replicas, rw_max_replicas, cut);
-		LWLockRelease(rw_shared->state_lock);
-	}
+	return cut;
 }

@@ -351,7 +351,8 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 	if (seen->replay > replica->replay)
 	{
 		replica->replay_moved_at = now;
-		replica->end = 0;
+		if (seen->replay > replica->end_until)
+			replica->end = 0;
 	}
 
 	if (seen->sent != 0)
@@ -559,8 +560,11 @@ rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
 			continue;
 		if (!table[i].connected)
 			cut(&table[i], lsn);
-		else if (Max(table[i].replay, table[i].flush) > lsn)
+		else if (table[i].sent > lsn || table[i].replay > lsn)
+		{
 			table[i].end = lsn;
+			table[i].end_until = Max(table[i].sent, table[i].replay);
+		}
 	}
 }
 
