@@ -386,7 +386,6 @@ measure(const RwFacts *facts, RwLinks *links)
 		if (link->lag_bytes == 0)
 		{
 			link->lag = 0;
-			link->bound = RW_BOUND_EXACT;
 			continue;
 		}
 		switch (rw_history_appeared(&view, link->position, &at))

@@ -190,7 +190,7 @@ explain_gone(RwLink *link, const RwFacts *facts)
 
 	if (link->state == RW_STATE_LOST)
 		rw_give_reason(link, RW_REASON_SLOT_LOST,
-					   "slot was invalidated (%s): the replica has to be made anew",
+					   "slot was invalidated (%s) and cannot be used again",
 					   link->slot->invalidation ? link->slot->invalidation :
 					   "wal_removed");
 	else if (link->replica)

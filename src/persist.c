@@ -51,7 +51,7 @@ role_of(const RwFacts *facts)
 }
 
 static void
-save_history(const RwStoreLabel *label)
+save_history(const RwStoreLabel *label, bool durable)
 {
 	RwPoint    *points = palloc(RW_HISTORY_POINTS * sizeof(RwPoint));
 	RwStoreLabel history_label = *label;
@@ -64,7 +64,7 @@ save_history(const RwStoreLabel *label)
 	LWLockRelease(rw_shared->history_lock);
 
 	(void) rw_store_save(RW_HISTORY_FILE, RW_STORE_HISTORY, &history_label,
-						 points, npoints * sizeof(RwPoint), true);
+						 points, npoints * sizeof(RwPoint), durable);
 	pfree(points);
 }
 
@@ -120,7 +120,7 @@ save_state(const RwStoreLabel *label)
 }
 
 void
-rw_persist_save(const RwFacts *facts)
+rw_persist_save(const RwFacts *facts, bool durable)
 {
 	RwStoreLabel label;
 
@@ -130,7 +130,7 @@ rw_persist_save(const RwFacts *facts)
 	label.clock = rw_clock_now();
 	label.wall = GetCurrentTimestamp();
 
-	save_history(&label);
+	save_history(&label, durable);
 	/* What was not loaded yet, the role being undecided, must not be lost. */
 	if (rw_shared->state_loaded)
 		save_state(&label);

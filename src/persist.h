@@ -19,8 +19,12 @@
 
 #include "src/observe.h"
 
-/* Write both files.  Allocates in the current memory context. */
-extern void rw_persist_save(const RwFacts *facts);
+/*
+ * Write both files.  With `durable` the history is on disk when this returns,
+ * which can take as long as a checkpoint keeps the disk busy.  Allocates in
+ * the current memory context.
+ */
+extern void rw_persist_save(const RwFacts *facts, bool durable);
 
 /* Bring back the history, into an empty one. */
 extern void rw_persist_load_history(void);

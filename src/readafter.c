@@ -126,6 +126,19 @@ wait_for_value(const char *value)
 }
 
 static void
+pass_on(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+		ProcessUtilityContext context, ParamListInfo params,
+		QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	if (next_process_utility_hook)
+		next_process_utility_hook(pstmt, queryString, readOnlyTree, context,
+								  params, queryEnv, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context,
+								params, queryEnv, dest, qc);
+}
+
+static void
 wait_in_set(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 			ProcessUtilityContext context, ParamListInfo params,
 			QueryEnvironment *queryEnv, DestReceiver *dest,
@@ -148,15 +161,19 @@ wait_in_set(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 			wait_for_value(value);
 	}
 
-	in_set = ours;
+	/* Nothing else is ours to follow. */
+	if (!ours)
+	{
+		pass_on(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+				dest, qc);
+		return;
+	}
+
+	in_set = true;
 	PG_TRY();
 	{
-		if (next_process_utility_hook)
-			next_process_utility_hook(pstmt, queryString, readOnlyTree,
-									  context, params, queryEnv, dest, qc);
-		else
-			standard_ProcessUtility(pstmt, queryString, readOnlyTree,
-									context, params, queryEnv, dest, qc);
+		pass_on(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+				dest, qc);
 	}
 	PG_FINALLY();
 	{

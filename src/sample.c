@@ -449,7 +449,7 @@ has_moved(const RwFacts *facts)
 			facts->senders[i].flush + facts->senders[i].replay;
 
 	moved = memcmp(&this_round, &last_round, sizeof(LastRound)) != 0;
-	last_round = this_round;
+	memcpy(&last_round, &this_round, sizeof(LastRound));
 	return moved;
 }
 

@@ -90,7 +90,9 @@ rw_store_save(const char *path, RwStoreKind kind, const RwStoreLabel *label,
 	header.label = *label;
 	header.crc = checksum(&header, payload);
 
+	/* Whatever lies there, of a crash or not a file at all. */
 	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
+	(void) unlink(tmp);
 	fd = OpenTransientFile(tmp, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
 	if (fd < 0)
 	{
@@ -150,7 +152,7 @@ rw_store_set_aside(const char *path, const char *why)
 				(errcode_for_file_access(),
 				 errmsg("could not rename unusable file \"%s\" to \"%s\": %m",
 						path, aside),
-				 errdetail("The file can't be used: %s.", why)));
+				 errdetail("The file cannot be used: %s.", why)));
 }
 
 static ssize_t

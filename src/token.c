@@ -315,7 +315,7 @@ rw_token_check(RwToken token, bool *reachable)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("could not verify that commit %s is part of this server's history",
 						rw_token_out(token, buffer)),
-				 errdetail("The history file of timeline %u is missing or can't be read.",
+				 errdetail("The history file of timeline %u is missing or cannot be read.",
 						   tli)));
 	if (!rw_timeline_find(timeline, token.tli, &end) || token.lsn > end)
 		raise_lost(token, tli);

@@ -247,7 +247,8 @@ rw_worker_main(Datum arg)
 
 			if (now - last_save >= (unsaved ? SAVE_INTERVAL : IDLE_SAVE_INTERVAL))
 			{
-				rw_persist_save(&facts);
+				/* Sampling and keepalives do not wait for the disk. */
+				rw_persist_save(&facts, false);
 				last_save = now;
 				unsaved = false;
 			}
@@ -263,7 +264,7 @@ rw_worker_main(Datum arg)
 
 	MemoryContextReset(context);
 	(void) rw_sample(&facts);
-	rw_persist_save(&facts);
+	rw_persist_save(&facts, true);
 
 	/*
 	 * Not 0, which would mean never to be started again, should somebody have
