@@ -223,9 +223,17 @@ add_sender(RwLinks *links, const RwFacts *facts, const RwSenderFacts *sender)
 			link->last_seen = gone->last_seen;
 		}
 	}
-	if (link->replica && link->replica->end != 0 &&
-		link->position <= link->replica->end_until)
-		link->position = Min(link->position, link->replica->end);
+	else if (published && sender->replica)
+	{
+		const RwReplica *its = link->replica;
+
+		/* It may stream since the last sample only. */
+		if (its == NULL)
+			its = rw_replicas_find_gone(published->replicas, rw_max_replicas,
+										link->name);
+		if (its && its->end != 0 && its->left == sender->replay)
+			link->position = Min(link->position, its->end);
+	}
 
 	/*
 	 * last_seen is when it last replied.  A reply newer than the worker's

@@ -25,6 +25,12 @@
 /* Replay that does not move for this long stands still. */
 #define REPLAY_AGE_STUCK	(3 * RW_SECOND)
 
+/* With less time lag than this a replica is not falling behind. */
+#define KEEPS_UP			(1 * RW_SECOND)
+
+/* Nor where two rates differ by less: one that is delayed on purpose, say. */
+#define CLEARLY_MORE		1.05
+
 static const char *const state_names[] = {
 	[RW_STATE_STARTUP] = "startup",
 	[RW_STATE_CATCHUP] = "catchup",
@@ -220,9 +226,17 @@ forecast(RwLink *link, const RwFacts *facts, const RwPublished *published)
 {
 	const RwRate *rate;
 	double		speed;
+	double		growth = published->wal_rate;
 
 	if (link->lag_bytes <= 0)
 		return;
+
+	/*
+	 * One that keeps up has the rate at which WAL is written, give or take,
+	 * and is always a little behind: what is missing now will soon be there.
+	 */
+	if (link->lag >= 0 && link->lag < KEEPS_UP)
+		growth = Min(growth, 0);
 	if (link->upstream)
 		rate = &published->upstream.replay_rate;
 	else if (link->sender && link->replica)
@@ -231,8 +245,8 @@ forecast(RwLink *link, const RwFacts *facts, const RwPublished *published)
 		return;
 
 	speed = rw_rate(rate, link->position, facts->now);
-	link->catchup = rw_catchup(link->lag_bytes, speed, published->wal_rate);
-	if (link->catchup < 0 && speed >= 0 && published->wal_rate > speed &&
+	link->catchup = rw_catchup(link->lag_bytes, speed, growth);
+	if (link->catchup < 0 && speed >= 0 && growth > speed * CLEARLY_MORE &&
 		link->reason != RW_REASON_NONE)
 		strlcat(link->reason_text, "; falling further behind",
 				RW_REASON_LEN);

@@ -218,6 +218,8 @@ revive(RwReplica *replica, const RwReplica *saved, int64 delta,
 	replica->flush = saved->flush;
 	replica->replay = saved->replay;
 	replica->reply_time = saved->reply_time;
+	replica->end = saved->end;
+	replica->left = saved->left;
 	replica->connected_at = shift(saved->connected_at, delta);
 	replica->replay_moved_at = shift(saved->replay_moved_at, delta);
 	replica->last_seen = shift(saved->last_seen, delta);
@@ -347,7 +349,7 @@ rw_persist_load_state(const RwFacts *facts)
 	pfree(payload);
 }
 
-uint64
+void
 rw_persist_follow_timeline(const RwFacts *facts)
 {
 	/* The last pair that needed nothing done, up to which LSN. */
@@ -364,7 +366,7 @@ rw_persist_follow_timeline(const RwFacts *facts)
 	if (from == to || to == 0 ||
 		(from == settled_from && to == settled_to && facts->in_recovery &&
 		 facts->recovery.replay <= settled_until))
-		return PG_UINT64_MAX;
+		return;
 
 	old = palloc(sizeof(RwTimeline));
 	new = palloc(sizeof(RwTimeline));
@@ -387,7 +389,7 @@ rw_persist_follow_timeline(const RwFacts *facts)
 			settled_until = end;
 			pfree(old);
 			pfree(new);
-			return PG_UINT64_MAX;
+			return;
 		}
 		cut = rw_timeline_fork(old, new);
 	}
@@ -410,5 +412,10 @@ rw_persist_follow_timeline(const RwFacts *facts)
 	rw_shared->history_tli = to;
 	LWLockRelease(rw_shared->history_lock);
 
-	return cut;
+	if (cut != PG_UINT64_MAX)
+	{
+		LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+		rw_replicas_cut(rw_replicas, rw_max_replicas, cut);
+		LWLockRelease(rw_shared->state_lock);
+	}
 }

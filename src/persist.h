@@ -38,8 +38,7 @@ extern void rw_persist_load_state(const RwFacts *facts);
 /*
  * The server is on a timeline that is not the history's: cut off what the
  * two do not share.  Called each time the facts differ from the history.
- * Returns where they part, PG_UINT64_MAX if nothing is cut.
  */
-extern uint64 rw_persist_follow_timeline(const RwFacts *facts);
+extern void rw_persist_follow_timeline(const RwFacts *facts);
 
 #endif							/* RW_PERSIST_H */

@@ -165,8 +165,6 @@ end_connections(Round *round)
 			replica->pid = 0;
 			replica->streaming_since = RW_NEVER;
 			replica->gone_at = round->now;
-			if (replica->end != 0)
-				cut(replica, replica->end);
 			tell(round->events, RW_REPLICA_GONE, name);
 		}
 		count_company(round, name);
@@ -307,7 +305,6 @@ connect_place(Round *round, int place, RwSeen *seen)
 	replica->replied_at = RW_NEVER;
 	replica->last_seen = round->now;
 	replica->gone_at = RW_NEVER;
-	replica->end = 0;
 	rw_rate_init(&replica->replay_rate);
 
 	seen->place = place;
@@ -348,12 +345,18 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 		replica->last_seen = now;
 	}
 
+	/*
+	 * One that can't follow us to a new timeline asks for the old one again
+	 * and again, on this connection or another, and goes on showing where it
+	 * is there.
+	 */
+	if (seen->replay != 0 && seen->replay != replica->left)
+		replica->end = 0;
+	if (replica->end != 0)
+		return;
+
 	if (seen->replay > replica->replay)
-	{
 		replica->replay_moved_at = now;
-		if (seen->replay > replica->end_until)
-			replica->end = 0;
-	}
 
 	if (seen->sent != 0)
 		replica->sent = seen->sent;
@@ -556,15 +559,14 @@ rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
 {
 	for (int i = 0; i < size; i++)
 	{
-		if (!table[i].used)
+		RwReplica  *replica = &table[i];
+
+		if (!replica->used || Max(replica->replay, replica->flush) <= lsn)
 			continue;
-		if (!table[i].connected)
-			cut(&table[i], lsn);
-		else if (table[i].sent > lsn || table[i].replay > lsn)
-		{
-			table[i].end = lsn;
-			table[i].end_until = Max(table[i].sent, table[i].replay);
-		}
+		if (replica->end == 0)
+			replica->left = replica->replay;
+		replica->end = lsn;
+		cut(replica, lsn);
 	}
 }
 

@@ -86,11 +86,9 @@ typedef struct RwReplica
 	RwTime		alone_since;	/* name connected only once since; RW_NEVER
 								 * while it is connected more than once */
 	RwRate		replay_rate;	/* of this connection */
-	uint64		end;			/* where timelines parted, if this connection
-								 * was sent more of the one that was left;
-								 * else 0 */
-	uint64		end_until;		/* how much it was sent: what it replays
-								 * beyond is of the new timeline again */
+	uint64		end;			/* where it left our WAL, if what it shows is
+								 * of a timeline that was left; else 0 */
+	uint64		left;			/* the replay position that it shows then */
 	uint32		generation;		/* another number for each replica that is
 								 * given this place, never 0 in use: what is
 								 * kept beside the table starts anew then */
@@ -156,11 +154,9 @@ extern void rw_replicas_slot_dropped(RwReplica *table, int size,
 extern bool rw_replicas_forget(RwReplica *table, int size, const char *name);
 
 /*
- * Timelines parted at `lsn`: what a replica had beyond that is not WAL of this
- * server.  A connection that was sent more may go on showing it until it ends,
- * and the replica counts as being at `lsn` then, unless it has replayed more
- * than that in the meantime.  To be called after the update of the round in
- * which the timelines parted.
+ * Timelines parted at `lsn`: what a replica has beyond that is not WAL of this
+ * server.  A replica that goes on showing the same replay position as then, on
+ * whatever connection, is still there, and counts as being at `lsn`.
  */
 extern void rw_replicas_cut(RwReplica *table, int size, uint64 lsn);
 

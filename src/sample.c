@@ -39,22 +39,18 @@ typedef struct LastRound
 
 static LastRound last_round;
 
-/* Returns where the history was cut, PG_UINT64_MAX if it was not. */
-static uint64
+static void
 record(const RwFacts *facts)
 {
-	uint64		cut = PG_UINT64_MAX;
-
 	if (facts->horizon == InvalidXLogRecPtr || facts->tli == 0)
-		return cut;
+		return;
 
 	if (facts->tli != rw_shared->history_tli)
-		cut = rw_persist_follow_timeline(facts);
+		rw_persist_follow_timeline(facts);
 
 	LWLockAcquire(rw_shared->history_lock, LW_EXCLUSIVE);
 	rw_history_add(&rw_shared->history, facts->horizon, facts->now);
 	LWLockRelease(rw_shared->history_lock);
-	return cut;
 }
 
 /* The receivers that are followed: those that replay or apply. */
@@ -316,9 +312,9 @@ report_events(const RwReplicaEvents *events)
 	}
 }
 
-/* Bring the published state up to date; timelines parted at `cut`. */
+/* Bring the published state up to date. */
 static void
-publish(const RwFacts *facts, bool new_course, uint64 cut)
+publish(const RwFacts *facts, bool new_course)
 {
 	RwReplicaEvents *events = palloc0(sizeof(RwReplicaEvents));
 	RwSeen	   *seen;
@@ -337,8 +333,6 @@ publish(const RwFacts *facts, bool new_course, uint64 cut)
 		rw_replicas_update(rw_replicas, rw_max_replicas, seen, nseen,
 						   facts->now, rw_known_after_s * RW_SECOND,
 						   rw_forget_after_s * RW_SECOND, events);
-		if (cut != PG_UINT64_MAX)
-			rw_replicas_cut(rw_replicas, rw_max_replicas, cut);
 		notice_dropped_slots(facts);
 		note_slots(facts);
 	}
@@ -457,7 +451,6 @@ bool
 rw_sample(RwFacts *facts)
 {
 	bool		new_course;
-	uint64		cut;
 
 	rw_observe(facts, true);
 
@@ -470,8 +463,8 @@ rw_sample(RwFacts *facts)
 		rw_persist_load_state(facts);
 		rw_shared->state_loaded = true;
 	}
-	cut = record(facts);
-	publish(facts, new_course, cut);
+	record(facts);
+	publish(facts, new_course);
 	/* Promotion, another timeline: what is waited for may never come. */
 	if (new_course)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);

@@ -173,9 +173,9 @@ cmp_ok(Replwatch::status($primary, 'replica1')->{slot_xmin_age},
 is(Replwatch::status($primary, 'replica2')->{slot_xmin_age},
 	undef, 'where there is no slot, there is no such age');
 
-my $lean = $major >= 17 ? 'f' : undef;
+my $unsynced = $major >= 17 ? 'f' : undef;
 is(Replwatch::status($primary, 'physical_unused')->{slot_synced},
-	$lean, 'slot_synced is told where core knows it');
+	$unsynced, 'slot_synced is told where core knows it');
 
 
 note '3. since when a slot is unused';
@@ -184,7 +184,7 @@ my $before = $primary->safe_psql('postgres', 'SELECT clock_timestamp()');
 $_->quit foreach @sessions;
 $standby->stop;
 $clients[0]->signal('INT');
-$_->finish foreach $clients[0];
+$clients[0]->finish;
 Replwatch::wait_until(
 	$primary,
 	"SELECT count(*) FILTER (WHERE active) = 0 FROM pg_replication_slots",

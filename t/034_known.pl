@@ -75,7 +75,7 @@ sub stop_and_notice
 # What replwatch_forget() answers.
 sub forget
 {
-	my ($name, $role) = @_;
+	my ($name) = @_;
 
 	return $primary->safe_psql('postgres',
 		"SELECT replwatch_forget('$name')");
