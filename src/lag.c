@@ -209,29 +209,26 @@ add_sender(RwLinks *links, const RwFacts *facts, const RwSenderFacts *sender)
 
 	/*
 	 * Before it streams, what a connection shows is what its last stream left
-	 * behind, maybe on a timeline that is no more.
+	 * behind, maybe on a timeline that is no more.  The worker may still take
+	 * it for connected, or not yet.
 	 */
-	if (published && sender->state == WALSNDSTATE_STARTUP)
+	if (published)
 	{
-		const RwReplica *gone = rw_replicas_find_gone(published->replicas,
-													  rw_max_replicas,
-													  link->name);
+		const RwReplica *its =
+			rw_replicas_find_pid(published->replicas, rw_max_replicas,
+								 sender->pid);
 
-		if (gone && gone->replay != InvalidXLogRecPtr)
-		{
-			link->position = gone->replay;
-			link->last_seen = gone->last_seen;
-		}
-	}
-	else if (published && sender->replica)
-	{
-		const RwReplica *its = link->replica;
-
-		/* It may stream since the last sample only. */
 		if (its == NULL)
 			its = rw_replicas_find_gone(published->replicas, rw_max_replicas,
 										link->name);
-		if (its && its->end != 0 && its->left == sender->replay)
+		if (its && sender->state == WALSNDSTATE_STARTUP &&
+			its->replay != InvalidXLogRecPtr)
+		{
+			link->position = its->replay;
+			link->last_seen = its->last_seen;
+		}
+		else if (its && sender->replica && its->end != 0 &&
+				 its->left == sender->replay)
 			link->position = Min(link->position, its->end);
 	}
 
