@@ -225,6 +225,36 @@ COMMENT ON FUNCTION replwatch_wait_stats() IS
 'waits since server start; times and percentiles are of those that were not over at once';
 
 --
+-- Alerts
+--
+CREATE FUNCTION replwatch_alerts(
+	OUT alert text,
+	OUT severity text,
+	OUT subject text,
+	OUT state text,
+	OUT raised_at timestamptz,
+	OUT changed_at timestamptz,
+	OUT cleared_at timestamptz,
+	OUT value text,
+	OUT threshold text,
+	OUT detail text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'replwatch_alerts'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+
+COMMENT ON FUNCTION replwatch_alerts() IS
+'alerts that fire on this server, the worst first, and then the latest that were cleared';
+
+CREATE FUNCTION replwatch_silence(name text, duration interval)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'replwatch_silence'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION replwatch_silence(text, interval) IS
+'keeps the alerts of one replica, slot or server from log and command for a time; zero ends that; false if there is no such subject';
+
+--
 -- Views for people
 --
 CREATE VIEW replwatch_lag AS
@@ -262,9 +292,12 @@ REVOKE ALL ON FUNCTION replwatch_forget(text) FROM PUBLIC;
 REVOKE ALL ON replwatch_lag FROM PUBLIC;
 REVOKE ALL ON replwatch_slots FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION replwatch_alerts() FROM PUBLIC;
+REVOKE ALL ON FUNCTION replwatch_silence(text, interval) FROM PUBLIC;
 REVOKE ALL ON FUNCTION replwatch_waiters() FROM PUBLIC;
 REVOKE ALL ON FUNCTION replwatch_wait_stats() FROM PUBLIC;
 
+GRANT EXECUTE ON FUNCTION replwatch_alerts() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_waiters() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_wait_stats() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_status() TO pg_monitor;

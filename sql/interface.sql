@@ -70,6 +70,7 @@ SELECT * FROM columns_of('replwatch_node');
 SELECT * FROM columns_of('replwatch_history');
 SELECT * FROM columns_of('replwatch_waiters');
 SELECT * FROM columns_of('replwatch_wait_stats');
+SELECT * FROM columns_of('replwatch_alerts');
 
 -- what bears the name of a column of core's has its type, too: no rows
 SELECT c.name, c.type, a.attrelid::regclass, a.atttypid::regtype

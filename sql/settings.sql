@@ -51,6 +51,12 @@ ALTER SYSTEM SET replwatch.tend_walsenders = 'perhaps';
 ALTER SYSTEM SET replwatch.wake_on_replay = 'perhaps';
 ALTER SYSTEM SET replwatch.max_waiters = -1;
 ALTER SYSTEM SET replwatch.max_waiters = 2147483648;
+ALTER SYSTEM SET replwatch.alert_hold = '61min';
+ALTER SYSTEM SET replwatch.alert_repeat = -1;
+ALTER SYSTEM SET replwatch.lag_warning = '-1s';
+ALTER SYSTEM SET replwatch.lag_critical = '25d';
+ALTER SYSTEM SET replwatch.lag_bytes_warning = '1 potato';
+ALTER SYSTEM SET replwatch.log_alerts = 'loud';
 SET replwatch.wait_timeout = -2;
 SET replwatch.wait_timeout = 'soon';
 SET replwatch.report_commit_token = 'perhaps';
@@ -61,10 +67,30 @@ SELECT :'LAST_ERROR_MESSAGE' LIKE '%9 ms is outside the valid range for paramete
 \set VERBOSITY terse
 ALTER SYSTEM SET replwatch.tend_walsenders = 'perhaps';
 
+-- lists that are none
+\set VERBOSITY default
+ALTER SYSTEM SET replwatch.replica_overrides = 'a';
+ALTER SYSTEM SET replwatch.replica_overrides = 'a: lag_critical';
+ALTER SYSTEM SET replwatch.replica_overrides = 'a: lag_critical=soon';
+ALTER SYSTEM SET replwatch.replica_overrides = 'a: lag_critical=1 potato';
+ALTER SYSTEM SET replwatch.replica_overrides = 'a: lag_critical=-1';
+ALTER SYSTEM SET replwatch.replica_overrides = 'a: sample_interval=1s';
+ALTER SYSTEM SET replwatch.replica_overrides = ': lag_critical=1s';
+SELECT 'ALTER SYSTEM SET replwatch.replica_overrides = ' || quote_literal(repeat('a', 64) || ': delay=1s') \gexec
+ALTER SYSTEM SET replwatch.expected_replicas = 'a,,b';
+\set VERBOSITY terse
+
 -- =====================================================================
 -- Values within it, ends included
 -- =====================================================================
 
+ALTER SYSTEM SET replwatch.replica_overrides = '';
+ALTER SYSTEM SET replwatch.replica_overrides = ' a* : lag_critical = 2h ,stall_timeout=0 ; b?: delay=90min, slot_retained=5GB;';
+ALTER SYSTEM SET replwatch.expected_replicas = '';
+ALTER SYSTEM SET replwatch.expected_replicas = 'replica1', 'Replica 2', 'it''s';
+ALTER SYSTEM SET replwatch.lag_warning = 0;
+ALTER SYSTEM SET replwatch.lag_critical = 2147483647;
+ALTER SYSTEM SET replwatch.alert_hold = 0;
 ALTER SYSTEM SET replwatch.sample_interval = 10;
 ALTER SYSTEM SET replwatch.sample_interval = '10s';
 ALTER SYSTEM SET replwatch.known_after = 0;

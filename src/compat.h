@@ -198,6 +198,32 @@ rw_clean_name(char *dst, const char *src, size_t size)
 	dst[len] = '\0';
 }
 
+/*
+ * The list of slots that logical walsenders wait for, in memory that may be
+ * written to; NULL if there is none.
+ */
+static inline char *
+rw_synchronized_standby_slots(void)
+{
+#if PG_VERSION_NUM >= 170000
+	if (synchronized_standby_slots && synchronized_standby_slots[0] != '\0')
+		return pstrdup(synchronized_standby_slots);
+#endif
+	return NULL;
+}
+
+/*
+ * Memory for what a setting's check hook hands to its assign hook; the server
+ * frees it.
+ */
+#if PG_VERSION_NUM >= 160000
+#define rw_guc_malloc(elevel, size)	guc_malloc(elevel, size)
+#define rw_guc_free(p)				guc_free(p)
+#else
+#define rw_guc_malloc(elevel, size)	malloc(size)
+#define rw_guc_free(p)				free(p)
+#endif
+
 /* The process that runs a virtual transaction, or NULL if it has gone. */
 static inline PGPROC *
 rw_vxid_proc(VirtualTransactionId vxid)

@@ -93,6 +93,12 @@ rw_published(const RwFacts *facts)
 	return published;
 }
 
+int64
+rw_sample_lifetime(void)
+{
+	return Max(3 * RW_SECOND, 3 * rw_sample_interval_ms * RW_MS);
+}
+
 static RwLinkState
 sender_state(WalSndState state)
 {
@@ -164,6 +170,7 @@ add_link(RwLinks *links, const char *name, RwLinkState state)
 	memset(link, 0, sizeof(RwLink));
 	strlcpy(link->name, name, RW_NAME_LEN);
 	link->state = state;
+	link->health = RW_HEALTH_UNKNOWN;
 	link->lag_bytes = -1;
 	link->lag = -1;
 	link->catchup = -1;
@@ -432,7 +439,47 @@ measure(const RwFacts *facts, RwLinks *links)
 	}
 }
 
-/* Upstream first, then by name; equal names by their walsenders' age. */
+/* How well each link is: by the worst alert that fires on it. */
+static void
+give_health(const RwFacts *facts, RwLinks *links)
+{
+	int			i;
+	int			j;
+
+	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	if (rw_alerts->judged_at != RW_NEVER &&
+		facts->now - rw_alerts->judged_at <= rw_sample_lifetime())
+	{
+		for (i = 0; i < links->nlinks; i++)
+			links->links[i].health = RW_HEALTH_OK;
+	}
+	for (j = 0; j < rw_alerts->nfiring; j++)
+	{
+		const RwAlert *alert = &rw_alerts->firing[j];
+		bool		of_node = alert->alert >= rw_class_alerts[RW_SUBJECT_NODE].first;
+		RwHealth	health = alert->severity == RW_SEVERITY_CRITICAL ?
+			RW_HEALTH_CRITICAL : RW_HEALTH_WARNING;
+
+		if (!alert->used || alert->forgotten)
+			continue;
+		for (i = 0; i < links->nlinks; i++)
+		{
+			RwLink	   *link = &links->links[i];
+
+			if (link->health == RW_HEALTH_UNKNOWN ||
+				link->upstream != of_node ||
+				strcmp(link->name, alert->subject) != 0)
+				continue;
+			link->health = Max(link->health, health);
+		}
+	}
+	LWLockRelease(rw_shared->state_lock);
+}
+
+/*
+ * Upstream first, then the worst, then by name; equal names by their
+ * walsenders' process numbers.
+ */
 static int
 compare_links(const void *a, const void *b)
 {
@@ -442,6 +489,8 @@ compare_links(const void *a, const void *b)
 
 	if (left->upstream != right->upstream)
 		return left->upstream ? -1 : 1;
+	if (left->health != right->health)
+		return (int) right->health - (int) left->health;
 	order = strcmp(left->name, right->name);
 	if (order == 0 && left->sender && right->sender)
 		order = left->sender->pid - right->sender->pid;
@@ -490,7 +539,11 @@ rw_links(RwFacts *facts, RwLinks *links, bool explain)
 	add_rows(facts, links);
 	measure(facts, links);
 	if (explain)
+	{
 		rw_explain(facts, links);
+		if (links->published)
+			give_health(facts, links);
+	}
 
 	qsort(links->links, links->nlinks, sizeof(RwLink), compare_links);
 }

@@ -67,6 +67,15 @@ typedef enum RwBound
 	RW_BOUND_AT_MOST			/* out of reach: nothing staler than this */
 } RwBound;
 
+/* In the order in which they are shown: the worst last. */
+typedef enum RwHealth
+{
+	RW_HEALTH_OK,
+	RW_HEALTH_UNKNOWN,			/* not judged lately */
+	RW_HEALTH_WARNING,
+	RW_HEALTH_CRITICAL
+} RwHealth;
+
 #define RW_REASON_LEN		256
 
 typedef struct RwLink
@@ -82,6 +91,7 @@ typedef struct RwLink
 	RwBound		bound;			/* of lag, if that is known */
 	int64		catchup;
 	RwTime		last_seen;		/* RW_NEVER if not known */
+	RwHealth	health;
 	int64		retained_bytes;
 	int64		slot_time_left;
 	TimestampTz inactive_since; /* 0 if used or not known */
@@ -118,7 +128,7 @@ typedef struct RwLinks
 
 /*
  * Work out all links.  Allocates in the current memory context.  With
- * `explain`, reasons and forecasts too; that may look closer at what holds
+ * `explain`, health, reasons and forecasts too; that may look closer at what holds
  * replay back, and fills in that part of *facts.
  */
 extern void rw_links(RwFacts *facts, RwLinks *links, bool explain);
@@ -128,6 +138,9 @@ extern void rw_links(RwFacts *facts, RwLinks *links, bool explain);
  * are good until the next call.
  */
 extern RwPublished *rw_published(const RwFacts *facts);
+
+/* How old the worker's last sample may be to count, in microseconds. */
+extern int64 rw_sample_lifetime(void);
 
 /* When the last real message of the upstream server came, or RW_NEVER. */
 extern RwTime rw_last_message(const RwFacts *facts,
@@ -141,6 +154,7 @@ extern bool rw_message_is_real(const RwReceiverFacts *receiver,
 extern const char *rw_link_state_name(RwLinkState state);
 extern const char *rw_reason_name(RwReason reason); /* NULL for none */
 extern const char *rw_bound_name(RwBound bound);
+extern const char *rw_health_name(RwHealth health);
 
 /* The wall-clock time of a moment; 0 for RW_NEVER. */
 extern TimestampTz rw_wall_time(const RwFacts *facts, RwTime at);

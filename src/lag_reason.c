@@ -71,6 +71,13 @@ static const char *const bound_names[] = {
 	[RW_BOUND_AT_MOST] = "at most",
 };
 
+static const char *const health_names[] = {
+	[RW_HEALTH_OK] = "ok",
+	[RW_HEALTH_UNKNOWN] = "unknown",
+	[RW_HEALTH_WARNING] = "warning",
+	[RW_HEALTH_CRITICAL] = "critical",
+};
+
 StaticAssertDecl(lengthof(state_names) == RW_STATE_DISCONNECTED + 1,
 				 "every state has a name");
 StaticAssertDecl(lengthof(state_names) <= 16,
@@ -94,6 +101,12 @@ const char *
 rw_bound_name(RwBound bound)
 {
 	return bound_names[bound];
+}
+
+const char *
+rw_health_name(RwHealth health)
+{
+	return health_names[health];
 }
 
 void

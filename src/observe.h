@@ -177,6 +177,13 @@ extern void rw_observe_sync(RwSyncFacts *sync);
  */
 extern void rw_observe_hold(RwFacts *facts);
 
+/*
+ * Whether a name is one by which this server is known to others, also when it
+ * is a primary now; and how a primary calls itself.
+ */
+extern bool rw_is_own_name(const char *name);
+extern const char *rw_primary_name(void);
+
 /* Only the horizon, for lookups in the history. */
 extern XLogRecPtr rw_horizon(TimeLineID *tli);
 

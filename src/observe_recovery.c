@@ -48,6 +48,23 @@ own_name(char *name, const char *running_slot)
 		strlcpy(name, "walreceiver", RW_NAME_LEN);
 }
 
+bool
+rw_is_own_name(const char *name)
+{
+	char		own[RW_NAME_LEN];
+
+	if (cluster_name && strcmp(name, cluster_name) == 0)
+		return true;
+	own_name(own, "");
+	return strcmp(name, own) == 0;
+}
+
+const char *
+rw_primary_name(void)
+{
+	return cluster_name && cluster_name[0] != '\0' ? cluster_name : "primary";
+}
+
 void
 rw_observe_receiver(RwReceiverFacts *receiver)
 {

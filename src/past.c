@@ -20,6 +20,7 @@
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 
+#include "src/alerts.h"
 #include "src/lag.h"
 #include "src/settings.h"
 #include "src/shared.h"
@@ -279,7 +280,8 @@ replwatch_trend(PG_FUNCTION_ARGS)
 }
 
 /*
- * Forget a replica that was removed on purpose: true if it was known.
+ * Forget a replica that was removed on purpose, and clear its alerts: true if
+ * it was known or had any.
  */
 Datum
 replwatch_forget(PG_FUNCTION_ARGS)
@@ -291,6 +293,7 @@ replwatch_forget(PG_FUNCTION_ARGS)
 
 	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
 	forgotten = rw_replicas_forget(rw_replicas, rw_max_replicas, name);
+	forgotten |= rw_alerts_forget(name);
 	LWLockRelease(rw_shared->state_lock);
 
 	PG_RETURN_BOOL(forgotten);

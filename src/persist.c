@@ -32,9 +32,14 @@ typedef struct StateHeader
 	uint32		note_size;
 	uint32		nreplicas;
 	uint32		nnotes;
+	uint32		alert_size;
+	uint32		nalerts;		/* those that fire first, then the cleared
+								 * ones from the oldest on */
+	uint32		nsilences;
 	RwTime		message_at;		/* last word from upstream */
 	RwTime		complete_at;	/* as in RwUpstream, and this */
 	bool		tended;
+	bool		settled;
 	RwChart		upstream_chart;
 } StateHeader;
 
@@ -68,12 +73,47 @@ save_history(const RwStoreLabel *label, bool durable)
 	pfree(points);
 }
 
+/* Append the alerts and silences; state_lock is held. */
+static char *
+save_alerts(char *p, StateHeader *header)
+{
+	int			i;
+
+	for (i = 0; i < rw_alerts->nfiring; i++)
+	{
+		/* What is to be forgotten is so after a restart, too. */
+		if (!rw_alerts->firing[i].used || rw_alerts->firing[i].forgotten)
+			continue;
+		memcpy(p, &rw_alerts->firing[i], sizeof(RwAlert));
+		p += sizeof(RwAlert);
+		header->nalerts++;
+	}
+	for (i = 1; i <= RW_CLEARED_ALERTS; i++)
+	{
+		const RwAlert *alert =
+			&rw_alerts->cleared[(rw_alerts->newest_cleared + i) %
+								RW_CLEARED_ALERTS];
+
+		if (!alert->used)
+			continue;
+		memcpy(p, alert, sizeof(RwAlert));
+		p += sizeof(RwAlert);
+		header->nalerts++;
+	}
+	header->nsilences = rw_alerts->nsilences;
+	memcpy(p, rw_alerts->silences,
+		   rw_alerts->nsilences * sizeof(RwSilence));
+	return p + rw_alerts->nsilences * sizeof(RwSilence);
+}
+
 static void
 save_state(const RwStoreLabel *label)
 {
 	Size		room = sizeof(StateHeader) +
 		rw_max_replicas * sizeof(SavedReplica) +
-		RW_MAX_SLOTS * sizeof(RwSlotNote);
+		RW_MAX_SLOTS * sizeof(RwSlotNote) +
+		(rw_alerts_max + RW_CLEARED_ALERTS) * sizeof(RwAlert) +
+		RW_MAX_SILENCES * sizeof(RwSilence);
 	char	   *payload = palloc0(room);
 	char	   *p = payload + sizeof(StateHeader);
 	StateHeader header;
@@ -83,11 +123,13 @@ save_state(const RwStoreLabel *label)
 	header.header_size = sizeof(StateHeader);
 	header.replica_size = sizeof(SavedReplica);
 	header.note_size = sizeof(RwSlotNote);
+	header.alert_size = sizeof(RwAlert);
 
 	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
 	header.message_at = rw_shared->upstream.message_at;
 	header.complete_at = rw_shared->upstream.complete_at;
 	header.tended = rw_shared->upstream.tended;
+	header.settled = rw_shared->upstream.settled;
 	header.upstream_chart = rw_shared->upstream_chart;
 	for (i = 0; i < rw_max_replicas; i++)
 	{
@@ -111,6 +153,7 @@ save_state(const RwStoreLabel *label)
 			header.nnotes++;
 		}
 	}
+	p = save_alerts(p, &header);
 	LWLockRelease(rw_shared->state_lock);
 
 	memcpy(payload, &header, sizeof(header));
@@ -221,6 +264,7 @@ revive(RwReplica *replica, const RwReplica *saved, int64 delta,
 	replica->end = saved->end;
 	replica->left = saved->left;
 	replica->connected_at = shift(saved->connected_at, delta);
+	replica->streamed_at = shift(saved->streamed_at, delta);
 	replica->replay_moved_at = shift(saved->replay_moved_at, delta);
 	replica->last_seen = shift(saved->last_seen, delta);
 	replica->alone_since = shift(saved->alone_since, delta);
@@ -230,9 +274,59 @@ revive(RwReplica *replica, const RwReplica *saved, int64 delta,
 	rw_rate_init(&replica->replay_rate);
 }
 
+/*
+ * Alerts that fired are published as firing, and the worker takes them over;
+ * in another role it will clear them.
+ */
+static void
+restore_alerts(const char *p, const StateHeader *header, int64 delta,
+			   bool same_role)
+{
+	uint32		i;
+
+	for (i = 0; i < header->nalerts; i++, p += sizeof(RwAlert))
+	{
+		RwAlert		alert;
+
+		memcpy(&alert, p, sizeof(RwAlert));
+		if (alert.alert < 0 || alert.alert >= RW_NUM_ALERTS ||
+			alert.severity <= RW_SEVERITY_NONE ||
+			alert.severity >= RW_NUM_SEVERITIES ||
+			memchr(alert.subject, '\0', sizeof(alert.subject)) == NULL ||
+			memchr(alert.value, '\0', sizeof(alert.value)) == NULL ||
+			memchr(alert.threshold, '\0', sizeof(alert.threshold)) == NULL ||
+			memchr(alert.detail, '\0', sizeof(alert.detail)) == NULL)
+			continue;
+		alert.used = true;
+		alert.rule.severity = alert.severity;
+		if (alert.rule.told > RW_SEVERITY_CRITICAL)
+			alert.rule.told = alert.severity;
+		alert.rule.raised_at = shift(alert.rule.raised_at, delta);
+		alert.rule.changed_at = shift(alert.rule.changed_at, delta);
+		alert.rule.told_at = shift(alert.rule.told_at, delta);
+		alert.cleared_at = shift(alert.cleared_at, delta);
+		alert.forgotten = alert.cleared_at == RW_NEVER && !same_role;
+		if (alert.cleared_at != RW_NEVER)
+		{
+			rw_alerts->newest_cleared =
+				(rw_alerts->newest_cleared + 1) % RW_CLEARED_ALERTS;
+			rw_alerts->cleared[rw_alerts->newest_cleared] = alert;
+		}
+		else if (rw_alerts->nfiring < rw_alerts_max)
+			rw_alerts->firing[rw_alerts->nfiring++] = alert;
+	}
+	if (!same_role)
+		rw_alerts->forgets++;
+
+	rw_alerts->nsilences = Min(header->nsilences, RW_MAX_SILENCES);
+	memcpy(rw_alerts->silences, p, rw_alerts->nsilences * sizeof(RwSilence));
+	for (i = 0; i < rw_alerts->nsilences; i++)
+		rw_alerts->silences[i].name[RW_NAME_LEN - 1] = '\0';
+}
+
 static bool
 restore_state(char *payload, uint32 length, const RwStoreLabel *label,
-			  int64 delta)
+			  int64 delta, bool same_role)
 {
 	StateHeader header;
 	const char *p = payload + sizeof(StateHeader);
@@ -245,14 +339,24 @@ restore_state(char *payload, uint32 length, const RwStoreLabel *label,
 	if (header.header_size != sizeof(StateHeader) ||
 		header.replica_size != sizeof(SavedReplica) ||
 		header.note_size != sizeof(RwSlotNote) ||
+		header.alert_size != sizeof(RwAlert) ||
 		(uint64) length != sizeof(StateHeader) +
 		(uint64) header.nreplicas * sizeof(SavedReplica) +
-		(uint64) header.nnotes * sizeof(RwSlotNote))
+		(uint64) header.nnotes * sizeof(RwSlotNote) +
+		(uint64) header.nalerts * sizeof(RwAlert) +
+		(uint64) header.nsilences * sizeof(RwSilence))
 		return false;
+
+	restore_alerts(p + header.nreplicas * sizeof(SavedReplica) +
+				   header.nnotes * sizeof(RwSlotNote), &header, delta,
+				   same_role);
+	if (!same_role)
+		return true;
 
 	rw_shared->upstream.message_at = shift(header.message_at, delta);
 	rw_shared->upstream.complete_at = shift(header.complete_at, delta);
 	rw_shared->upstream.tended = header.tended;
+	rw_shared->upstream.settled = header.settled;
 	if (shift_chart(&header.upstream_chart, delta))
 		rw_shared->upstream_chart = header.upstream_chart;
 
@@ -287,6 +391,8 @@ restore_state(char *payload, uint32 length, const RwStoreLabel *label,
 		note->name[RW_NAME_LEN - 1] = '\0';
 		note->inactive_since = shift(note->inactive_since, delta);
 		note->lost_at = shift(note->lost_at, delta);
+		note->moved_at = shift(note->moved_at, delta);
+		note->used_here = false;
 	}
 	return true;
 }
@@ -322,26 +428,24 @@ rw_persist_load_state(const RwFacts *facts)
 	uint32		length;
 	char	   *payload;
 	int64		delta;
+	bool		same_role;
 	bool		ok;
 
 	payload = rw_store_load(RW_STATE_FILE, RW_STORE_STATE, &label, &length);
 	if (payload == NULL)
 		return;
 
-	if (label.role != role_of(facts) ||
-		!is_our_timeline(facts, label.timeline))
-	{
+	same_role = label.role == role_of(facts) &&
+		is_our_timeline(facts, label.timeline);
+	if (!same_role)
 		ereport(LOG,
 				(errmsg("replicas known to this server in another role or on another timeline are forgotten")));
-		pfree(payload);
-		return;
-	}
 
 	/* What was `clock` then is now less the time that passed. */
 	delta = facts->now - Max(facts->wall - label.wall, 0) - label.clock;
 
 	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
-	ok = restore_state(payload, length, &label, delta);
+	ok = restore_state(payload, length, &label, delta, same_role);
 	LWLockRelease(rw_shared->state_lock);
 
 	if (!ok)

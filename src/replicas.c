@@ -204,6 +204,7 @@ expire(Round *round, RwTime forget_after)
 		RwReplica  *replica = &round->table[i];
 
 		if (replica->used && !replica->connected && !replica->has_slot &&
+			!replica->expected &&
 			round->now - replica->gone_at >= forget_after)
 		{
 			tell(round->events, RW_REPLICA_EXPIRED, replica->name);
@@ -337,6 +338,8 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 		replica->streaming_since = RW_NEVER;
 	else if (replica->streaming_since == RW_NEVER)
 		replica->streaming_since = now;
+	if (seen->streaming)
+		replica->streamed_at = now;
 
 	if (seen->reply_time != replica->reply_time)
 	{
@@ -402,7 +405,7 @@ find_room(Round *round)
 	{
 		if (!round->table[i].used)
 			return i;
-		if (!round->table[i].connected &&
+		if (!round->table[i].connected && !round->table[i].expected &&
 			(longest_gone < 0 ||
 			 round->table[i].gone_at < round->table[longest_gone].gone_at))
 			longest_gone = i;

@@ -26,8 +26,8 @@
  * replica ends, the new one inherits being known and moves to its place.
  * Nobody is told of that: the replica was there all the time.
  *
- * When the table is full, the replica that has been gone longest makes room;
- * if all are connected, a further one is not followed.
+ * When the table is full, the replica that has been gone longest makes room,
+ * unless it is expected back; if there is none, a further one is not followed.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -68,6 +68,8 @@ typedef struct RwReplica
 	bool		shared;			/* the name is shared with another connection */
 	bool		logical;
 	bool		has_slot;		/* used a permanent slot when last seen */
+	bool		expected;		/* never forgotten; whoever keeps the table says
+								 * so */
 	char		name[RW_NAME_LEN];
 	char		address[RW_ADDRESS_LEN];
 	int			pid;			/* of the walsender; 0 when gone */
@@ -78,6 +80,8 @@ typedef struct RwReplica
 	int64		reply_time;
 	RwTime		connected_at;	/* when this connection was first seen */
 	RwTime		streaming_since;	/* RW_NEVER while it does not stream */
+	RwTime		streamed_at;	/* when it was last seen streaming; RW_NEVER
+								 * before, whatever its connections */
 	RwTime		replied_at;		/* when reply_time last changed on this
 								 * connection; RW_NEVER before */
 	RwTime		replay_moved_at;	/* when replay last rose, or connected_at */

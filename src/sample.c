@@ -13,7 +13,10 @@
 #include "replication/walreceiver.h"
 
 #include "src/compat.h"
+#include "src/alerts.h"
 #include "src/lag.h"
+#include "src/lag_upstream.h"
+#include "src/limits.h"
 #include "src/persist.h"
 #include "src/sample.h"
 #include "src/settings.h"
@@ -148,6 +151,18 @@ note_slots(const RwFacts *facts)
 		const RwSlotFacts *slot = &facts->slots[i];
 		RwSlotNote *note = claim_slot_note(slot);
 
+		if (slot->sender >= 0)
+		{
+			const RwSenderFacts *sender = &facts->senders[slot->sender];
+
+			note->used_here = true;
+			note->for_backup = !sender->replica &&
+				strcmp(sender->peer.application_name, "pg_basebackup") == 0;
+		}
+		if (slot->restart_lsn != note->restart_lsn ||
+			slot->confirmed_flush != note->confirmed_flush)
+			note->moved_at = facts->now;
+
 		if (slot->active_pid != 0)
 			note->inactive_since = RW_NEVER;
 		else if (note->inactive_since == RW_NEVER)
@@ -162,6 +177,7 @@ note_slots(const RwFacts *facts)
 		{
 			note->lost_at = RW_NEVER;
 			note->restart_lsn = slot->restart_lsn;
+			note->confirmed_flush = slot->confirmed_flush;
 			note->retained = slot->restart_lsn != InvalidXLogRecPtr &&
 				facts->horizon > slot->restart_lsn ?
 				facts->horizon - slot->restart_lsn : 0;
@@ -211,6 +227,41 @@ follow_told(const RwFacts *facts)
 }
 
 /*
+ * Follow how the link is.  A standby that has not streamed since it started
+ * and still replays its way through the archive is not cut off.
+ */
+static void
+follow_state(const RwFacts *facts)
+{
+	RwUpstream *upstream = &rw_shared->upstream;
+
+	if (rw_upstream_state(&facts->receiver) == RW_STATE_STREAMING)
+	{
+		upstream->down_since = RW_NEVER;
+		if (upstream->streaming_since == RW_NEVER)
+			upstream->streaming_since = facts->now;
+		if (facts->now - upstream->streaming_since >=
+			rw_known_after_s * RW_SECOND)
+			upstream->settled = true;
+	}
+	else
+	{
+		upstream->streaming_since = RW_NEVER;
+		if (upstream->down_since == RW_NEVER)
+			upstream->down_since = facts->now;
+		else if (!upstream->streamed)
+			upstream->down_since = Max(upstream->down_since,
+									   upstream->replay_moved_at);
+	}
+	upstream->streamed |= upstream->streaming_since != RW_NEVER;
+
+	if (facts->recovery.pause_state != RECOVERY_PAUSED)
+		upstream->paused_since = RW_NEVER;
+	else if (upstream->paused_since == RW_NEVER)
+		upstream->paused_since = facts->now;
+}
+
+/*
  * Follow the messages from upstream.  Core sends one without WAL only after a
  * long silence, or when asked after one; so some that come soon after others
  * show that the upstream server tends its walsenders.  A message has no WAL
@@ -234,6 +285,7 @@ follow_upstream(const RwFacts *facts)
 	if (facts->recovery.replay > upstream->replay)
 		upstream->replay_moved_at = facts->now;
 	upstream->replay = facts->recovery.replay;
+	follow_state(facts);
 	rw_rate_add(&upstream->replay_rate, upstream->replay, facts->now);
 
 	if (receiver->pid != upstream->receiver_pid)
@@ -319,6 +371,7 @@ publish(const RwFacts *facts, bool new_course)
 	RwReplicaEvents *events = palloc0(sizeof(RwReplicaEvents));
 	RwSeen	   *seen;
 	int			nseen;
+	int			i;
 
 	seen = seen_replicas(facts, &nseen);
 
@@ -330,6 +383,9 @@ publish(const RwFacts *facts, bool new_course)
 	follow_upstream(facts);
 	if (rw_shared->state_loaded)
 	{
+		for (i = 0; i < rw_max_replicas; i++)
+			rw_replicas[i].expected = rw_replicas[i].used &&
+				rw_is_expected(rw_replicas[i].name);
 		rw_replicas_update(rw_replicas, rw_max_replicas, seen, nseen,
 						   facts->now, rw_known_after_s * RW_SECOND,
 						   rw_forget_after_s * RW_SECOND, events);
@@ -343,17 +399,14 @@ publish(const RwFacts *facts, bool new_course)
 
 /* Note each followed link's lag in its chart. */
 static void
-chart(RwFacts *facts)
+chart(const RwFacts *facts, const RwLinks *links)
 {
-	RwLinks		links;
 	int			i;
 
-	rw_links(facts, &links, false);
-
 	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
-	for (i = 0; i < links.nlinks; i++)
+	for (i = 0; i < links->nlinks; i++)
 	{
-		const RwLink *link = &links.links[i];
+		const RwLink *link = &links->links[i];
 		uint64		bytes = link->lag_bytes < 0 ?
 			RW_CHART_NO_BYTES : (uint64) link->lag_bytes;
 
@@ -365,7 +418,7 @@ chart(RwFacts *facts)
 		}
 		else if (link->replica)
 		{
-			int			place = link->replica - links.published->replicas;
+			int			place = link->replica - links->published->replicas;
 			RwPlaceChart *its = &rw_charts[place];
 
 			if (its->generation != link->replica->generation)
@@ -448,8 +501,9 @@ has_moved(const RwFacts *facts)
 }
 
 bool
-rw_sample(RwFacts *facts)
+rw_sample(RwFacts *facts, bool *alerts_changed)
 {
+	RwLinks		links;
 	bool		new_course;
 
 	rw_observe(facts, true);
@@ -468,7 +522,9 @@ rw_sample(RwFacts *facts)
 	/* Promotion, another timeline: what is waited for may never come. */
 	if (new_course)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);
-	chart(facts);
+	rw_links(facts, &links, false);
+	chart(facts, &links);
+	*alerts_changed = rw_alerts_round(facts, &links);
 	each_second(facts);
 	return has_moved(facts);
 }

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "src/limits.h"
 #include "src/settings.h"
 
 int			rw_sample_interval_ms = 100;
@@ -26,6 +27,9 @@ int			rw_wait_timeout_ms = 5000;
 int			rw_wait_recheck_ms = 1000;
 int			rw_max_waiters = 0;
 bool		rw_report_commit_token = false;
+int			rw_alert_hold_ms = 5000;
+int			rw_alert_repeat_s = 3600;
+bool		rw_log_alerts = true;
 
 void
 rw_settings_init(void)
@@ -77,6 +81,32 @@ rw_settings_init(void)
 							0, 0, INT_MAX,
 							PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("replwatch.alert_hold",
+							"Sets how long an alert's condition has to hold before it is raised or cleared.",
+							NULL,
+							&rw_alert_hold_ms,
+							5000, 0, 3600 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("replwatch.alert_repeat",
+							"Sets how often an alert that goes on is told of again.",
+							"If set to zero, it is not.",
+							&rw_alert_repeat_s,
+							3600, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("replwatch.log_alerts",
+							 "Writes changes of alerts to the server log.",
+							 "If off, replwatch_alerts() shows them all the same.",
+							 &rw_log_alerts,
+							 true,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
+	rw_limits_init();
 
 	/* What is fixed at server start can't be defined any later. */
 	if (process_shared_preload_libraries_in_progress)

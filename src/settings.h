@@ -4,7 +4,7 @@
  *	  All settings of replwatch, as variables.
  *
  * Each is "replwatch." and the variable's name less rw_ and less its unit.
- * They are read as plain variables; a process sees a change when it processes
+ * They are read as plain variables (limits.h has those of the alerts); a process sees a change when it processes
  * a SIGHUP.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -43,6 +43,15 @@ extern int	rw_max_waiters;
 
 /* Is the client told of each commit's token? */
 extern bool rw_report_commit_token;
+
+/* How long an alert's condition has to hold for it to change. */
+extern int	rw_alert_hold_ms;
+
+/* How often a firing alert is told of again; 0 means never. */
+extern int	rw_alert_repeat_s;
+
+/* Do changes of alerts go to the log? */
+extern bool rw_log_alerts;
 
 /*
  * Define the settings; called once from _PG_init.  Those that are fixed at

@@ -14,6 +14,7 @@
 #include "storage/shmem.h"
 
 #include "src/compat.h"
+#include "src/limits.h"
 #include "src/replay.h"
 #include "src/settings.h"
 #include "src/shared.h"
@@ -25,6 +26,8 @@ RwShared   *rw_shared = NULL;
 RwReplica  *rw_replicas = NULL;
 RwPlaceChart *rw_charts = NULL;
 RwSlotNote *rw_slot_notes = NULL;
+RwAlerts   *rw_alerts = NULL;
+int			rw_alerts_max = 0;
 
 static shmem_request_hook_type next_shmem_request_hook = NULL;
 static shmem_startup_hook_type next_shmem_startup_hook = NULL;
@@ -47,6 +50,23 @@ slot_notes_size(void)
 	return mul_size(RW_MAX_SLOTS, sizeof(RwSlotNote));
 }
 
+/* Room for every alert there can be: none is lost for want of it. */
+static int
+alerts_max(void)
+{
+	return rw_class_alerts[RW_SUBJECT_REPLICA].n *
+		(rw_max_replicas + RW_MAX_EXPECTED) +
+		rw_class_alerts[RW_SUBJECT_SLOT].n * RW_MAX_SLOTS +
+		rw_class_alerts[RW_SUBJECT_NODE].n;
+}
+
+static Size
+alerts_size(void)
+{
+	return add_size(offsetof(RwAlerts, firing),
+					mul_size(alerts_max(), sizeof(RwAlert)));
+}
+
 /* Sizes that depend on settings are known only now. */
 static void
 request_memory(void)
@@ -58,6 +78,7 @@ request_memory(void)
 	RequestAddinShmemSpace(MAXALIGN(replicas_size()));
 	RequestAddinShmemSpace(MAXALIGN(charts_size()));
 	RequestAddinShmemSpace(MAXALIGN(slot_notes_size()));
+	RequestAddinShmemSpace(MAXALIGN(alerts_size()));
 	RequestAddinShmemSpace(rw_waiters_size());
 	RequestAddinShmemSpace(rw_replay_size());
 	RequestNamedLWLockTranche("replwatch", RW_NUM_LOCKS);
@@ -108,6 +129,14 @@ startup_memory(void)
 									Max(slot_notes_size(), 1), &found);
 	if (!found)
 		memset(rw_slot_notes, 0, slot_notes_size());
+
+	rw_alerts = ShmemInitStruct("replwatch alerts", alerts_size(), &found);
+	if (!found)
+	{
+		memset(rw_alerts, 0, alerts_size());
+		rw_alerts->newest_cleared = -1;
+	}
+	rw_alerts_max = alerts_max();
 
 	rw_waiters_attach();
 	rw_replay_attach();

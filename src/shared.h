@@ -34,6 +34,14 @@
 #include "src/lsntime.h"
 #include "src/rates.h"
 #include "src/replicas.h"
+#include "src/rules.h"
+
+#define RW_ALERT_VALUE_LEN	32
+#define RW_ALERT_DETAIL_LEN	384
+
+/* Cleared alerts that are remembered, and subjects that can be silenced. */
+#define RW_CLEARED_ALERTS	64
+#define RW_MAX_SILENCES		64
 
 /* What the worker knows of the link to the upstream server. */
 typedef struct RwUpstream
@@ -66,6 +74,12 @@ typedef struct RwUpstream
 	RwTime		replay_moved_at;
 	uint64		replay;			/* as of the last sample */
 	RwRate		replay_rate;
+
+	RwTime		down_since;		/* RW_NEVER while it streams */
+	RwTime		streaming_since;	/* RW_NEVER while it does not */
+	bool		streamed;		/* since the worker started */
+	bool		settled;		/* has streamed for known_after, once */
+	RwTime		paused_since;	/* RW_NEVER while replay is not paused */
 } RwUpstream;
 
 /* What the worker remembers of a replication slot beyond what core does. */
@@ -76,7 +90,46 @@ typedef struct RwSlotNote
 	RwTime		lost_at;		/* RW_NEVER while it is not */
 	uint64		retained;		/* bytes it kept when last seen intact */
 	uint64		restart_lsn;	/* as last seen intact */
+	uint64		confirmed_flush;
+	RwTime		moved_at;		/* when one of these last changed */
+	bool		used_here;		/* by a walsender since the server started */
+	bool		for_backup;		/* last used by pg_basebackup */
 } RwSlotNote;
+
+/* An alert that fires, or did: what is told of it, and what goes on from it. */
+typedef struct RwAlert
+{
+	bool		used;
+	bool		forgotten;		/* about to be cleared by the worker */
+	RwAlertKind alert;
+	char		subject[RW_NAME_LEN];
+	RwSeverity	severity;		/* of a cleared one: its last */
+	RwRuleState rule;
+	uint64		mark;			/* RwFinding's, when it was raised */
+	RwTime		cleared_at;		/* RW_NEVER while it fires */
+	char		value[RW_ALERT_VALUE_LEN];
+	char		threshold[RW_ALERT_VALUE_LEN];
+	char		detail[RW_ALERT_DETAIL_LEN];
+} RwAlert;
+
+/* Whose alerts are kept from log and command, and until when. */
+typedef struct RwSilence
+{
+	char		name[RW_NAME_LEN];
+	TimestampTz until;
+} RwSilence;
+
+typedef struct RwAlerts
+{
+	RwTime		judged_at;		/* by this server's worker; RW_NEVER before */
+	uint32		forgets;		/* rises with each replwatch_forget() */
+	int			nsilences;
+	RwSilence	silences[RW_MAX_SILENCES];
+	int			newest_cleared; /* place in the ring; -1: none yet */
+	RwAlert		cleared[RW_CLEARED_ALERTS];
+	int			nfiring;		/* places up to the last that is used */
+	RwAlert		firing[FLEXIBLE_ARRAY_MEMBER];	/* [rw_alerts_max] */
+} RwAlerts;
 
 typedef struct RwShared
 {
@@ -117,6 +170,8 @@ extern RwShared *rw_shared;
 extern RwReplica *rw_replicas;	/* [rw_max_replicas], under state_lock */
 extern RwPlaceChart *rw_charts; /* [rw_max_replicas], under state_lock */
 extern RwSlotNote *rw_slot_notes;	/* [RW_MAX_SLOTS], under state_lock */
+extern RwAlerts *rw_alerts;		/* under state_lock */
+extern int	rw_alerts_max;		/* places for alerts that fire */
 
 /* Ask for the memory at server start; called once from _PG_init. */
 extern void rw_shared_init(void);

@@ -222,7 +222,7 @@ replwatch_status(PG_FUNCTION_ARGS)
 		rw_row_text(&row, link->upstream ? "upstream" : "downstream");
 		rw_row_text(&row, link->logical ? "logical" : "physical");
 		rw_row_text(&row, rw_link_state_name(link->state));
-		rw_row_text(&row, "unknown");	/* health: nobody judges it yet */
+		rw_row_text(&row, rw_health_name(link->health));
 		rw_row_text(&row, rw_reason_name(link->reason));
 		rw_row_text(&row, link->reason_text);
 		rw_row_count(&row, link->lag_bytes);

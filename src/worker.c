@@ -45,6 +45,9 @@
 /* How often what has changed is written to disk. */
 #define SAVE_INTERVAL		(10 * RW_SECOND)
 
+/* What was told of an alert is not to be told again after a crash. */
+#define URGENT_SAVE_INTERVAL	(1 * RW_SECOND)
+
 /*
  * And if nothing has: a crash would otherwise leave open when the stretch in
  * which nothing was written ended.
@@ -201,6 +204,7 @@ rw_worker_main(Datum arg)
 	RwTime		next_round = RW_NEVER;
 	RwTime		last_save;
 	bool		unsaved = false;
+	bool		urgent = false;
 	uint32		wait_event;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
@@ -239,18 +243,22 @@ rw_worker_main(Datum arg)
 		if (now >= next_round)
 		{
 			bool		moved;
+			bool		alerts_changed;
 
 			MemoryContextReset(context);
-			moved = rw_sample(&facts);
+			moved = rw_sample(&facts, &alerts_changed);
 			unsaved |= moved;
+			urgent |= alerts_changed;
 			next_round = now + pause_ms(moved) * RW_MS;
 
-			if (now - last_save >= (unsaved ? SAVE_INTERVAL : IDLE_SAVE_INTERVAL))
+			if (now - last_save >= (urgent ? URGENT_SAVE_INTERVAL :
+									unsaved ? SAVE_INTERVAL :
+									IDLE_SAVE_INTERVAL))
 			{
 				/* Sampling and keepalives do not wait for the disk. */
 				rw_persist_save(&facts, false);
 				last_save = now;
-				unsaved = false;
+				unsaved = urgent = false;
 			}
 			now = rw_clock_now();
 		}
@@ -263,7 +271,7 @@ rw_worker_main(Datum arg)
 	}
 
 	MemoryContextReset(context);
-	(void) rw_sample(&facts);
+	(void) rw_sample(&facts, &urgent);
 	rw_persist_save(&facts, true);
 
 	/*
