@@ -222,14 +222,19 @@ judge_replica(RwSubject *subject, const RwFacts *facts,
 	judge_lags(subject, facts, &limits);
 }
 
-/* Will it be lost soon?  Its time left counts where there is a limit. */
+/*
+ * Will it be lost soon?  On a busy server every slot would be, if it stayed
+ * where it is; so that counts only once it has used up half of what it may
+ * retain, or has been unused for longer than a restart takes.
+ */
 static RwJudged
-judge_time_left(const RwLink *link, int64 limit)
+judge_time_left(const RwLink *link, int64 limit, bool unused)
 {
 	const RwSlotFacts *slot = link->slot;
 	RwJudged	judged = rw_judge_level(RW_SEVERITY_NONE);
 
-	if (limit <= 0 || !slot->limited)
+	if (limit <= 0 || !slot->limited ||
+		(!unused && link->retained_bytes <= slot->safe_wal_size))
 		return judged;
 	if (link->slot_time_left >= 0)
 	{
@@ -238,7 +243,7 @@ judge_time_left(const RwLink *link, int64 limit)
 		if (link->slot_time_left <= 2 * limit)
 			judged.keep = RW_SEVERITY_WARNING;
 	}
-	else if (slot->safe_wal_size < link->retained_bytes)
+	else if (link->retained_bytes > slot->safe_wal_size)
 		return rw_judge_nothing();	/* a pause in the writing is no rescue */
 	return judged;
 }
@@ -269,7 +274,11 @@ judge_slot(RwSubject *subject, const RwFacts *facts, const RwSlotNote *note)
 	finding->judged = rw_judge_level(RW_SEVERITY_NONE);
 	if (!lost && limit > 0)
 	{
-		finding->judged = judge_time_left(link, limit);
+		finding->judged =
+			judge_time_left(link, limit,
+							note && note->inactive_since != RW_NEVER &&
+							facts->now - note->inactive_since >=
+							limits.of[RW_LIMIT_MISSING_TIMEOUT]);
 		if (slot->wal_status == RW_WAL_UNRESERVED)
 			finding->judged = rw_judge_level(RW_SEVERITY_CRITICAL);
 	}
