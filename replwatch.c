@@ -7,8 +7,8 @@
  * src/.  Calls go from right to left only:
  *
  *	compat, clock, errcodes | lsntime rates chart replicas timeline conninfo
- *	waitheap histogram (pure) |
- *	settings | shared waiters replay | observe | lag | statement token
+ *	waitheap histogram commandline shell (pure) |
+ *	settings | shared waiters replay command | observe | lag | statement token
  *	timelinefile | wait readafter quorum | tend store persist | status past
  *	waitstatus |
  *	sample worker | this file

@@ -51,6 +51,9 @@ ALTER SYSTEM SET replwatch.tend_walsenders = 'perhaps';
 ALTER SYSTEM SET replwatch.wake_on_replay = 'perhaps';
 ALTER SYSTEM SET replwatch.max_waiters = -1;
 ALTER SYSTEM SET replwatch.max_waiters = 2147483648;
+ALTER SYSTEM SET replwatch.alert_command_timeout = 99;
+ALTER SYSTEM SET replwatch.alert_command_timeout = '3601s';
+ALTER SYSTEM SET replwatch.alert_command_timeout = 'long';
 SET replwatch.wait_timeout = -2;
 SET replwatch.wait_timeout = 'soon';
 SET replwatch.report_commit_token = 'perhaps';
@@ -60,6 +63,18 @@ ALTER SYSTEM SET replwatch.sample_interval = 9;
 SELECT :'LAST_ERROR_MESSAGE' LIKE '%9 ms is outside the valid range for parameter "replwatch.sample_interval" (10%10000%)' AS words;
 \set VERBOSITY terse
 ALTER SYSTEM SET replwatch.tend_walsenders = 'perhaps';
+
+-- a command is looked at when it is set
+\set VERBOSITY default
+ALTER SYSTEM SET replwatch.alert_command = 'page %';
+ALTER SYSTEM SET replwatch.alert_command = 'page %s %p';
+ALTER SYSTEM SET replwatch.alert_command = 'page ''%s''';
+ALTER SYSTEM SET replwatch.alert_command = 'page \%s';
+SELECT format('ALTER SYSTEM SET replwatch.alert_command = %L',
+	repeat('x', 8192)) AS too_long \gset
+\set VERBOSITY sqlstate
+:too_long;
+\set VERBOSITY terse
 
 -- =====================================================================
 -- Values within it, ends included
@@ -74,6 +89,9 @@ ALTER SYSTEM SET replwatch.forget_after = 2147483647;
 ALTER SYSTEM SET replwatch.max_replicas = 1;
 ALTER SYSTEM SET replwatch.max_replicas = 1000;
 ALTER SYSTEM SET replwatch.tend_walsenders = off;
+ALTER SYSTEM SET replwatch.alert_command = 'page %a "%s is %t" %v %d 100%%';
+ALTER SYSTEM SET replwatch.alert_command_timeout = 100;
+ALTER SYSTEM SET replwatch.alert_command_timeout = '1h';
 SELECT name, setting FROM pg_file_settings
 WHERE name LIKE 'replwatch.%' ORDER BY name;
 
@@ -82,6 +100,8 @@ ALTER SYSTEM RESET replwatch.known_after;
 ALTER SYSTEM RESET replwatch.forget_after;
 ALTER SYSTEM RESET replwatch.max_replicas;
 ALTER SYSTEM RESET replwatch.tend_walsenders;
+ALTER SYSTEM RESET replwatch.alert_command;
+ALTER SYSTEM RESET replwatch.alert_command_timeout;
 
 -- =====================================================================
 -- The wrong place
@@ -94,11 +114,21 @@ SET replwatch.max_replicas = 50;
 SET replwatch.tend_walsenders = off;
 SET replwatch.wake_on_replay = off;
 SET replwatch.max_waiters = 50;
+SET replwatch.alert_command = 'page';
+SET replwatch.alert_command_timeout = 1000;
 SET replwatch.commit_token = '1:0/1';
 SET replwatch.version = '2.0';
 SELECT set_config('replwatch.sample_interval', '50', false);
 ALTER ROLE CURRENT_USER SET replwatch.sample_interval = 50;
 ALTER ROLE CURRENT_USER SET replwatch.max_replicas = 50;
+
+-- a command may hold what is not for everybody
+CREATE ROLE regress_replwatch_nobody;
+SET ROLE regress_replwatch_nobody;
+\set VERBOSITY sqlstate
+SHOW replwatch.alert_command;
+RESET ROLE;
+DROP ROLE regress_replwatch_nobody;
 
 -- =====================================================================
 -- Names that do not exist

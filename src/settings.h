@@ -44,6 +44,12 @@ extern int	rw_max_waiters;
 /* Is the client told of each commit's token? */
 extern bool rw_report_commit_token;
 
+/* What the shell runs for each change of an alert; empty for nothing. */
+extern char *rw_alert_command;
+
+/* How long one such command may take. */
+extern int	rw_alert_command_timeout_ms;
+
 /*
  * Define the settings; called once from _PG_init.  Those that are fixed at
  * server start exist only where the library is preloaded.
