@@ -44,6 +44,7 @@ $(UNIT_BUILD)/%: unit/test_%.c src/%.c unit/tap.h $(wildcard src/*.h)
 
 # What else a pure file is made of.
 $(UNIT_BUILD)/replicas: src/rates.c
+$(UNIT_BUILD)/commandline: src/shell.c
 
 unit: $(addprefix $(UNIT_BUILD)/,$(UNIT_PURE))
 	$(PROVE) --jobs 4 --exec '' $^

@@ -7,11 +7,11 @@
  * src/.  Calls go from right to left only:
  *
  *	compat, clock, errcodes | lsntime rates chart replicas timeline conninfo
- *	waitheap histogram rules (pure) |
- *	settings limits | shared waiters replay | observe | lag | statement token
- *	timelinefile | wait readafter quorum | tend store persist | judge
- *	alerttext alerts | status past waitstatus alertstatus | sample worker |
- *	this file
+ *	waitheap histogram rules commandline shell (pure) |
+ *	settings limits | shared waiters replay command | observe | lag |
+ *	statement token timelinefile | wait readafter quorum | tend store persist |
+ *	judge alerttext alerts | status past waitstatus alertstatus |
+ *	sample worker runner | this file
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -57,6 +57,9 @@ ALTER SYSTEM SET replwatch.lag_warning = '-1s';
 ALTER SYSTEM SET replwatch.lag_critical = '25d';
 ALTER SYSTEM SET replwatch.lag_bytes_warning = '1 potato';
 ALTER SYSTEM SET replwatch.log_alerts = 'loud';
+ALTER SYSTEM SET replwatch.alert_command_timeout = 99;
+ALTER SYSTEM SET replwatch.alert_command_timeout = '3601s';
+ALTER SYSTEM SET replwatch.alert_command_timeout = 'long';
 SET replwatch.wait_timeout = -2;
 SET replwatch.wait_timeout = 'soon';
 SET replwatch.report_commit_token = 'perhaps';
@@ -78,6 +81,16 @@ ALTER SYSTEM SET replwatch.replica_overrides = 'a: sample_interval=1s';
 ALTER SYSTEM SET replwatch.replica_overrides = ': lag_critical=1s';
 SELECT 'ALTER SYSTEM SET replwatch.replica_overrides = ' || quote_literal(repeat('a', 64) || ': delay=1s') \gexec
 ALTER SYSTEM SET replwatch.expected_replicas = 'a,,b';
+
+-- a command is looked at when it is set
+ALTER SYSTEM SET replwatch.alert_command = 'page %';
+ALTER SYSTEM SET replwatch.alert_command = 'page %s %p';
+ALTER SYSTEM SET replwatch.alert_command = 'page ''%s''';
+ALTER SYSTEM SET replwatch.alert_command = 'page \%s';
+SELECT format('ALTER SYSTEM SET replwatch.alert_command = %L',
+	repeat('x', 8192)) AS too_long \gset
+\set VERBOSITY sqlstate
+:too_long;
 \set VERBOSITY terse
 
 -- =====================================================================
@@ -100,6 +113,9 @@ ALTER SYSTEM SET replwatch.forget_after = 2147483647;
 ALTER SYSTEM SET replwatch.max_replicas = 1;
 ALTER SYSTEM SET replwatch.max_replicas = 1000;
 ALTER SYSTEM SET replwatch.tend_walsenders = off;
+ALTER SYSTEM SET replwatch.alert_command = 'page %a "%s is %t" %v %d 100%%';
+ALTER SYSTEM SET replwatch.alert_command_timeout = 100;
+ALTER SYSTEM SET replwatch.alert_command_timeout = '1h';
 SELECT name, setting FROM pg_file_settings
 WHERE name LIKE 'replwatch.%' ORDER BY name;
 
@@ -108,6 +124,8 @@ ALTER SYSTEM RESET replwatch.known_after;
 ALTER SYSTEM RESET replwatch.forget_after;
 ALTER SYSTEM RESET replwatch.max_replicas;
 ALTER SYSTEM RESET replwatch.tend_walsenders;
+ALTER SYSTEM RESET replwatch.alert_command;
+ALTER SYSTEM RESET replwatch.alert_command_timeout;
 
 -- =====================================================================
 -- The wrong place
@@ -120,11 +138,21 @@ SET replwatch.max_replicas = 50;
 SET replwatch.tend_walsenders = off;
 SET replwatch.wake_on_replay = off;
 SET replwatch.max_waiters = 50;
+SET replwatch.alert_command = 'page';
+SET replwatch.alert_command_timeout = 1000;
 SET replwatch.commit_token = '1:0/1';
 SET replwatch.version = '2.0';
 SELECT set_config('replwatch.sample_interval', '50', false);
 ALTER ROLE CURRENT_USER SET replwatch.sample_interval = 50;
 ALTER ROLE CURRENT_USER SET replwatch.max_replicas = 50;
+
+-- a command may hold what is not for everybody
+CREATE ROLE regress_replwatch_nobody;
+SET ROLE regress_replwatch_nobody;
+\set VERBOSITY sqlstate
+SHOW replwatch.alert_command;
+RESET ROLE;
+DROP ROLE regress_replwatch_nobody;
 
 -- =====================================================================
 -- Names that do not exist

@@ -18,6 +18,7 @@
 
 #include "src/alerts.h"
 #include "src/alerttext.h"
+#include "src/command.h"
 #include "src/judge.h"
 #include "src/lag_reason.h"
 #include "src/settings.h"
@@ -47,7 +48,7 @@ typedef struct AlertItem
 	Entry	   *entry;
 	int			i;				/* of its class's alerts */
 	RwAlertKind alert;
-	RwSeverity	before;
+	RwSeverity	told_before;	/* what was told last */
 	RwChange	change;
 	RwChange	told;
 	bool		muted;
@@ -190,11 +191,12 @@ add_item(Round *round)
 
 /* What becomes of one alert, `change` being how it has changed. */
 static void
-settle(Round *round, Entry *entry, int i, RwSeverity before, RwChange change,
+settle(Round *round, Entry *entry, int i, RwChange change,
 	   const RwSubject *subject)
 {
 	RwClassAlerts alerts = rw_class_alerts[entry->key.class];
 	RwRuleState *state = &entry->states[i];
+	RwSeverity	told_before;
 	RwChange	told;
 	const char *cause = NULL;
 	AlertItem  *item;
@@ -212,6 +214,7 @@ settle(Round *round, Entry *entry, int i, RwSeverity before, RwChange change,
 			rw_alert_follows_from(alerts.first + i, alerts.first + j))
 			cause = rw_alert_name(alerts.first + j);
 	}
+	told_before = state->told;
 	muted = cause != NULL || is_silenced(round, entry->key.name);
 	told = rw_rule_tell(state, muted, round->repeat, round->facts->now);
 
@@ -223,7 +226,7 @@ settle(Round *round, Entry *entry, int i, RwSeverity before, RwChange change,
 	item->entry = entry;
 	item->i = i;
 	item->alert = alerts.first + i;
-	item->before = before;
+	item->told_before = told_before;
 	item->change = change;
 	item->told = told;
 	item->muted = muted;
@@ -256,7 +259,7 @@ step_subject(Round *round, const RwSubject *subject)
 		change = rw_rule_step(state, &judged, round->hold, round->facts->now);
 		if (change == RW_CHANGE_RAISED)
 			entry->marks[i] = finding->mark;
-		settle(round, entry, i, before, change, subject);
+		settle(round, entry, i, change, subject);
 	}
 }
 
@@ -274,7 +277,6 @@ step_absent(Round *round, Entry *entry, bool at_once)
 	for (i = 0; i < rw_class_alerts[entry->key.class].n; i++)
 	{
 		RwRuleState *state = &entry->states[i];
-		RwSeverity	before = state->severity;
 		RwChange	change;
 
 		if (at_once)
@@ -282,7 +284,7 @@ step_absent(Round *round, Entry *entry, bool at_once)
 		else
 			change = rw_rule_step(state, &judged, round->hold,
 								  round->facts->now);
-		settle(round, entry, i, before, change, NULL);
+		settle(round, entry, i, change, NULL);
 		idle &= rw_rule_idle(state);
 	}
 	return idle;
@@ -446,9 +448,8 @@ describe(Round *round, RwLinks *links, const RwSubjects *subjects)
 		const RwAlert *published;
 		size_t		len;
 
-		if (item->state.severity == RW_SEVERITY_NONE)
-			continue;
-		if (item->subject == NULL || !is_on(item))
+		if (item->state.severity == RW_SEVERITY_NONE ||
+			item->subject == NULL || !is_on(item))
 		{
 			/* Nobody but us writes them. */
 			if (item->entry->places[item->i] < 0)
@@ -523,6 +524,36 @@ log_item(const AlertItem *item, RwTime now)
 	}
 }
 
+/* The words that an alert_command gets, by what is told. */
+static const char *const change_names[] = {
+	[RW_CHANGE_NONE] = "",
+	[RW_CHANGE_RAISED] = "raised",
+	[RW_CHANGE_ESCALATED] = "escalated",
+	[RW_CHANGE_EASED] = "eased",
+	[RW_CHANGE_CLEARED] = "cleared",
+	[RW_CHANGE_REPEATED] = "repeated",
+};
+
+static void
+push_item(const AlertItem *item, TimestampTz wall)
+{
+	RwNotice	notice;
+
+	if (item->told == RW_CHANGE_NONE)
+		return;
+	memset(&notice, 0, sizeof(notice));
+	strlcpy(notice.alert, rw_alert_name(item->alert), sizeof(notice.alert));
+	strlcpy(notice.subject, item->entry->key.name, sizeof(notice.subject));
+	strlcpy(notice.severity,
+			rw_severity_name(item->told == RW_CHANGE_CLEARED ?
+							 item->told_before : item->state.severity),
+			sizeof(notice.severity));
+	strlcpy(notice.state, change_names[item->told], sizeof(notice.state));
+	strlcpy(notice.detail, item->text.detail, sizeof(notice.detail));
+	notice.at = wall;
+	rw_command_push(&notice);
+}
+
 bool
 rw_alerts_round(RwFacts *facts, RwLinks *links)
 {
@@ -586,8 +617,12 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 		publish_item(&round.items[i], facts->now);
 	LWLockRelease(rw_shared->state_lock);
 
-	for (i = 0; rw_log_alerts && i < round.nitems; i++)
-		log_item(&round.items[i], facts->now);
+	for (i = 0; i < round.nitems; i++)
+	{
+		if (rw_log_alerts)
+			log_item(&round.items[i], facts->now);
+		push_item(&round.items[i], facts->wall);
+	}
 	return changed || told;
 }
 

@@ -5,7 +5,7 @@
  *
  * Once a round the sampling worker has everything judged, steps each alert's
  * machine (rules.h), publishes those that fire in shared memory, and tells of
- * changes in the server log.  Everybody else reads what is published, or asks
+ * changes in the server log and by alert_command.  Everybody else reads what is published, or asks
  * for something to be done at the next round.
  *
  * Portions Copyright (c) 2026, the replwatch authors

@@ -11,9 +11,11 @@
 
 #include <limits.h>
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "src/commandline.h"
 #include "src/limits.h"
 #include "src/settings.h"
 
@@ -30,6 +32,43 @@ bool		rw_report_commit_token = false;
 int			rw_alert_hold_ms = 5000;
 int			rw_alert_repeat_s = 3600;
 bool		rw_log_alerts = true;
+char	   *rw_alert_command = "";
+int			rw_alert_command_timeout_ms = 30000;
+
+/* Who is told of an error in a command when it is set can still correct it. */
+static bool
+check_alert_command(char **newval, void **extra, GucSource source)
+{
+	char		line[RW_COMMANDLINE_LEN];
+	const char *where;
+
+	switch (rw_commandline_expand(*newval, line, sizeof(line), &where))
+	{
+		case RW_TEMPLATE_FINE:
+			return true;
+		case RW_TEMPLATE_CUT:
+			GUC_check_errdetail("String ends unexpectedly after escape character \"%%\".");
+			break;
+		case RW_TEMPLATE_UNKNOWN:
+			GUC_check_errdetail("String contains unexpected placeholder \"%%%.*s\".",
+								pg_mblen(where + 1), where + 1);
+			break;
+		case RW_TEMPLATE_QUOTED:
+			GUC_check_errdetail("Placeholder \"%.2s\" must not be within single quotes, where the shell expands nothing.",
+								where);
+			GUC_check_errhint("Use double quotes, or none.");
+			break;
+		case RW_TEMPLATE_ESCAPED:
+			GUC_check_errdetail("Placeholder \"%.2s\" must not follow a backslash.",
+								where);
+			break;
+		case RW_TEMPLATE_LONG:
+			GUC_check_errdetail("With its placeholders replaced, it is longer than %d bytes.",
+								RW_COMMANDLINE_LEN - 1);
+			break;
+	}
+	return false;
+}
 
 void
 rw_settings_init(void)
@@ -107,6 +146,22 @@ rw_settings_init(void)
 							 NULL, NULL, NULL);
 
 	rw_limits_init();
+
+	DefineCustomStringVariable("replwatch.alert_command",
+							   "Sets the shell command that is run for each change of an alert.",
+							   "If empty, none is run.  %a, %s, %v, %t and %d stand for alert, subject, severity, state and detail.",
+							   &rw_alert_command,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   check_alert_command, NULL, NULL);
+
+	DefineCustomIntVariable("replwatch.alert_command_timeout",
+							"Sets how long an alert command may take before it is ended.",
+							"What it started in its process group is ended with it.",
+							&rw_alert_command_timeout_ms,
+							30000, 100, 3600000,
+							PGC_SIGHUP, GUC_SUPERUSER_ONLY | GUC_UNIT_MS,
+							NULL, NULL, NULL);
 
 	/* What is fixed at server start can't be defined any later. */
 	if (process_shared_preload_libraries_in_progress)

@@ -53,6 +53,12 @@ extern int	rw_alert_repeat_s;
 /* Do changes of alerts go to the log? */
 extern bool rw_log_alerts;
 
+/* What the shell runs for each change of an alert; empty for nothing. */
+extern char *rw_alert_command;
+
+/* How long one such command may take. */
+extern int	rw_alert_command_timeout_ms;
+
 /*
  * Define the settings; called once from _PG_init.  Those that are fixed at
  * server start exist only where the library is preloaded.

@@ -13,6 +13,7 @@
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 
+#include "src/command.h"
 #include "src/compat.h"
 #include "src/limits.h"
 #include "src/replay.h"
@@ -20,7 +21,7 @@
 #include "src/shared.h"
 #include "src/waiters.h"
 
-#define RW_NUM_LOCKS	3
+#define RW_NUM_LOCKS	4
 
 RwShared   *rw_shared = NULL;
 RwReplica  *rw_replicas = NULL;
@@ -81,6 +82,7 @@ request_memory(void)
 	RequestAddinShmemSpace(MAXALIGN(alerts_size()));
 	RequestAddinShmemSpace(rw_waiters_size());
 	RequestAddinShmemSpace(rw_replay_size());
+	RequestAddinShmemSpace(rw_command_size());
 	RequestNamedLWLockTranche("replwatch", RW_NUM_LOCKS);
 }
 
@@ -107,6 +109,7 @@ startup_memory(void)
 		rw_shared->history_lock = &locks[0].lock;
 		rw_shared->state_lock = &locks[1].lock;
 		rw_shared->waiters_lock = &locks[2].lock;
+		rw_shared->command_lock = &locks[3].lock;
 		pg_atomic_init_u32(&rw_shared->worker_pid, 0);
 		pg_atomic_init_u64(&rw_shared->worker_wanted_at, rw_clock_now());
 		pg_atomic_init_flag(&rw_shared->no_worker_told);
@@ -140,6 +143,7 @@ startup_memory(void)
 
 	rw_waiters_attach();
 	rw_replay_attach();
+	rw_command_attach();
 
 	LWLockRelease(AddinShmemInitLock);
 }

@@ -3,11 +3,12 @@
  * shared.h
  *	  What the sampling worker publishes, in shared memory.
  *
- * The worker writes, everybody else copies.  Three locks guard all of it:
+ * The worker writes, everybody else copies.  Four locks guard all of it:
  *
  *	history_lock	the LSN history, and nothing else
  *	state_lock		everything else here
  *	waiters_lock	who waits for an LSN (waiters.h)
+ *	command_lock	what alert_command is still to be run for (command.h)
  *
  * A lock is held to look up, to copy in or to copy out: never while memory
  * is allocated, a message is written or a function of the server is called
@@ -136,6 +137,7 @@ typedef struct RwShared
 	LWLock	   *history_lock;
 	LWLock	   *state_lock;
 	LWLock	   *waiters_lock;
+	LWLock	   *command_lock;
 
 	/* Without a lock */
 	pg_atomic_uint32 worker_pid;	/* 0: none runs */

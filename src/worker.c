@@ -28,6 +28,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "src/command.h"
 #include "src/compat.h"
 #include "src/persist.h"
 #include "src/sample.h"
@@ -247,6 +248,7 @@ rw_worker_main(Datum arg)
 
 			MemoryContextReset(context);
 			moved = rw_sample(&facts, &alerts_changed);
+			rw_command_tend(now);
 			unsaved |= moved;
 			urgent |= alerts_changed;
 			next_round = now + pause_ms(moved) * RW_MS;
