@@ -249,10 +249,16 @@ rw_shell_signal(const RwShell *shell, int signo)
 {
 	int			save_errno = errno;
 
-	/* A child that has just been forked does not have its group yet. */
+	/*
+	 * A child that has just been forked does not have its group yet.  By the
+	 * time that it is signaled alone it may have one, and a child in it.
+	 */
 	if (shell->group != 0 && kill(-shell->group, signo) != 0 &&
 		shell->running)
+	{
 		(void) kill(shell->group, signo);
+		(void) kill(-shell->group, signo);
+	}
 	errno = save_errno;
 }
 
