@@ -12,7 +12,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Session;
+use Session qw(verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -84,15 +84,6 @@ sub outcome
 		die "$statement: $answer->{message}" if $answer->{message};
 	}
 	return $client->query($last);
-}
-
-# What an answer says of a wait: true, false, or the error.
-sub verdict
-{
-	my ($answer) = @_;
-
-	return "$answer->{state} $answer->{message}" if $answer->{message};
-	return join ' ', map { $_->[0] // 'null' } @{ $answer->{rows} };
 }
 
 # Refused because it can't wait here, and with a hint?

@@ -10,7 +10,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Session;
+use Session qw(verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use File::Spec;
@@ -61,15 +61,6 @@ sub begin_wait
 		  . $client->pid,
 		"a session waits for $target");
 	return;
-}
-
-# true, false or the error.
-sub verdict
-{
-	my ($answer) = @_;
-
-	return "$answer->{state} $answer->{message}" if $answer->{message};
-	return $answer->{rows}[0][0];
 }
 
 # The same of a wait that is sent now.

@@ -10,7 +10,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Session;
+use Session qw(verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -51,15 +51,6 @@ sub begin_waits
 		'SELECT count(*) = ' . @clients . " FROM replwatch_waiters() WHERE pid IN ($pids)",
 		@clients . ' sessions wait');
 	return;
-}
-
-sub verdict
-{
-	my ($answer) = @_;
-
-	return 'closed' if $answer->{closed} && !$answer->{message};
-	return "$answer->{state} $answer->{message}" if $answer->{message};
-	return $answer->{rows}[0][0];
 }
 
 # What replwatch_wait_stats() counts, as a hash.
