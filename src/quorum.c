@@ -269,6 +269,10 @@ replwatch_wait_for_replicas(PG_FUNCTION_ARGS)
 	if (timeout_ms != 0)
 		query = rw_statement_check(fcinfo, FUNCTION_NAME);
 
+	/* Before the first commit there is nothing to wait for. */
+	if (PG_ARGISNULL(0) && target == InvalidXLogRecPtr)
+		count = 0;
+
 	if (query)
 		rw_statement_release(query, FUNCTION_NAME);
 	have = wait_for_replicas(stage, target, count, timeout_ms);

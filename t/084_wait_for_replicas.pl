@@ -113,10 +113,15 @@ sub median_cycle
 
 note '1. without replicas';
 
-is(have(''), 0, 'before the first commit it answers at once');
-$client->query('CREATE TABLE t (i int)');
-is(have("NULL, 0"), 0, 'count 0 answers at once');
+# None of these takes its time, which is too long to be overlooked.
 my $begin = time();
+is(have("timeout => '1 h'"), 0, 'before the first commit it answers at once');
+is(have("NULL, 8, 'flush', '1 h'"), 0, 'whatever it is asked for');
+fails($client, '(SELECT NULL::pg_lsn)', '55000', qr/cannot wait/,
+	'but not where it could not wait later');
+$client->query('CREATE TABLE t (i int)');
+is(have("NULL, 0, 'replay', '1 h'"), 0, 'count 0 answers at once');
+$begin = time();
 is(have("NULL, 1, 'replay', '300 ms'"), 0, 'nobody has it');
 my $took = time() - $begin;
 ok($took >= 0.3 && $took < 2, 'which is said when the time is up')
