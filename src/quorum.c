@@ -37,6 +37,10 @@ PG_FUNCTION_INFO_V1(replwatch_wait_for_replicas);
 XLogRecPtr
 rw_position_at(const RwSenderFacts *sender, RwQueue stage)
 {
+	if (sender->state != WALSNDSTATE_STREAMING ||
+		(!sender->replica && !sender->receiver))
+		return InvalidXLogRecPtr;
+
 	switch (stage)
 	{
 		case RW_QUEUE_REPLICA_WRITE:
@@ -63,14 +67,14 @@ rw_count_replicas(const RwFacts *facts, RwQueue stage, XLogRecPtr target)
 		const RwSenderFacts *sender = &facts->senders[i];
 		XLogRecPtr	position = rw_position_at(sender, stage);
 
-		if (sender->state != WALSNDSTATE_STREAMING ||
-			position == InvalidXLogRecPtr || position < target)
+		if (position == InvalidXLogRecPtr || position < target)
 			continue;
 		/* Two connections of one name may be one replica, twice. */
 		for (j = 0; j < i; j++)
 		{
-			if (facts->senders[j].state == WALSNDSTATE_STREAMING &&
-				rw_position_at(&facts->senders[j], stage) >= target &&
+			XLogRecPtr	other = rw_position_at(&facts->senders[j], stage);
+
+			if (other != InvalidXLogRecPtr && other >= target &&
 				strcmp(facts->senders[j].name, sender->name) == 0)
 				break;
 		}

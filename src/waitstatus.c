@@ -69,8 +69,7 @@ missing_at_replicas(const RwFacts *facts, const RwWaiter *waiter)
 		XLogRecPtr	position = rw_position_at(&facts->senders[i],
 											  waiter->queue);
 
-		if (facts->senders[i].state == WALSNDSTATE_STREAMING &&
-			position != InvalidXLogRecPtr)
+		if (position != InvalidXLogRecPtr)
 			positions[n++] = position;
 	}
 	if (n < waiter->count || waiter->count < 1)

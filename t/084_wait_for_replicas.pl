@@ -212,18 +212,51 @@ foreach my $running (@twins, $recvlogical)
 	$running->finish;
 }
 
-my $backup = Replwatch::start_client(
-	'pg_basebackup', '-D', $primary->basedir . '/slow', '-r', '32k',
-	'-X', 'none', '-c', 'fast', '--no-manifest', '-d',
-	$primary->connstr('postgres') . ' application_name=slow');
+# A table that a subscription still copies has a slot of its own.
+$primary->safe_psql('postgres',
+	"SELECT pg_create_logical_replication_slot('pg_16400_sync_16390_7', 'test_decoding')"
+);
+my $sync = receiver(
+	'tablesync', 'pg_recvlogical', '-S', 'pg_16400_sync_16390_7', '--start',
+	'-f', $primary->basedir . '/sync.txt', '-s', '1', '-F', '1');
 Replwatch::wait_until(
 	$primary,
-	"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'slow' AND state = 'backup'",
-	'a backup runs');
-write_row($client);
-is(have("NULL, 4, 'write', '500 ms'"), 3, 'a base backup does not count');
-$backup->signal('TERM');
-$backup->finish;
+	"SELECT flush_lsn IS NOT NULL FROM pg_stat_replication WHERE application_name = 'tablesync'",
+	'it reports');
+is(have("'0/1', 4, 'flush', '0'"),
+	3, 'the first copy of a table is no subscriber');
+$sync->signal('TERM');
+$sync->finish;
+
+# A backup streams the WAL beside the files, and reports what it has got.
+$primary->safe_psql('postgres',
+	"SELECT pg_create_physical_replication_slot('kept')");
+foreach my $slot ([], ['--no-slot'], [ '-S', 'kept' ])
+{
+	my $what = "@$slot" || 'a temporary slot';
+	my $backup = Replwatch::start_client(
+		'pg_basebackup', '-D', $primary->backup_dir . "/slow@$slot", '-r',
+		'32k', '-X', 'stream', '-c', 'fast', '-s', '1', '--no-manifest', '-d',
+		$primary->connstr('postgres') . ' application_name=slow', @$slot);
+
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 2 AND bool_or(write_lsn IS NOT NULL) FROM pg_stat_replication WHERE application_name = 'slow' AND state IN ('backup', 'streaming')",
+		'a backup runs and streams');
+	is(have("'0/1', 4, 'write', '0'"),
+		3, "a base backup does not count, $what");
+	is(have("'0/1', 4, 'flush', '0'"), 3, "nor for flush, $what");
+
+	# Cut off by the server: killed, it would leave a process behind.
+	$primary->safe_psql('postgres',
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = 'slow'"
+	);
+	$backup->finish;
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 0 FROM pg_stat_replication WHERE application_name = 'slow'",
+		'it is gone');
+}
 $receivewal->signal('TERM');
 $receivewal->finish;
 
