@@ -230,6 +230,20 @@ foreach my $name (qw(lsn token))
 		"wait_for_$name in INSERT");
 }
 
+# Who gets it wrong is told what to do, not something else that is true.
+foreach my $case (
+	[ 'EXECUTE', qr/as a statement of its own/, 'PREPARE p AS SELECT CALL', 'EXECUTE p' ],
+	[ 'a function', qr/as a statement of its own/, 'SELECT pl_NAME(ARGS)' ],
+	[ 'an open cursor', qr/close it/, 'BEGIN', 'DECLARE c CURSOR FOR SELECT generate_series(1, 3)', 'SELECT CALL' ],
+	[ 'a lock', qr/before the transaction reads/, 'BEGIN', 'SELECT i FROM one', 'SELECT CALL' ],
+	[ 'REPEATABLE READ', qr/before the transaction begins/, 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT CALL' ])
+{
+	my ($what, $hint, @templates) = @$case;
+
+	like(outcome($standby, map { statement($_, 'lsn', 'reached', '10 ms') } @templates)->{hint},
+		$hint, "the hint fits $what");
+}
+
 foreach my $case (
 	[ 'a sub-select', '(SELECT max(i)::text::interval FROM one)' ],
 	[ 'a function that reads', "current_setting('deadlock_timeout')::interval" ])
@@ -364,6 +378,46 @@ foreach my $name (qw(lsn token))
 		is(join(' ', @{ $plans->{rows}[0] }),
 			{ auto => 't t', force_generic_plan => 't f', force_custom_plan => 'f t' }->{$mode},
 			"of which the plans were those of $mode");
+	}
+
+	# What drivers make a timeout of.  A custom plan has a constant where a
+	# generic one still has to work it out, which is no reason for refusing.
+	foreach my $timeout (
+		"(\$2::text || ' ms')::interval",
+		"\$2::int * interval '1 ms'",
+		'make_interval(secs => $2::numeric / 1000)',
+		"coalesce(\$2::text::interval, '1 s')",
+		"least(greatest(\$2::int, 1), 5) * interval '1 ms'")
+	{
+		my %seen;
+
+		foreach my $mode (qw(force_generic_plan force_custom_plan))
+		{
+			my $client = Session->new($standby);
+
+			$client->query("SET plan_cache_mode = $mode");
+			$client->bound("SELECT replwatch_wait_for_$name(\$1, $timeout)",
+				"${prefix}FFFFFFFF/FFFFFFFF", '5');
+			$seen{$mode} = verdict($client->sync->answer);
+		}
+		is("$seen{force_generic_plan} $seen{force_custom_plan}",
+			'f f', "wait_for_$name waits for $timeout under each plan");
+	}
+	foreach my $timeout (
+		"\$2::int * current_setting('deadlock_timeout')::interval",
+		'$2::int * (clock_timestamp() - now())',
+		"\$2::int * interval '1 ms' + (CURRENT_TIMESTAMP - CURRENT_TIMESTAMP)")
+	{
+		foreach my $mode (qw(force_generic_plan force_custom_plan))
+		{
+			my $client = Session->new($standby);
+
+			$client->query("SET plan_cache_mode = $mode");
+			$client->bound("SELECT replwatch_wait_for_$name(\$1, $timeout)",
+				"${prefix}0/1", '5');
+			is_refused($client->sync->answer,
+				"wait_for_$name with $timeout, $mode,");
+		}
 	}
 
 	# Types as a driver leaves them: those of the function.
