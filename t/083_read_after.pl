@@ -391,6 +391,16 @@ foreach my $bad (
 	is($error->{state}, '22P02', 'refused: ' . substr($bad, 0, 20));
 	cmp_ok(length $error->{message}, '<', 200, 'which is not shown in full');
 }
+
+# Nor is it cut in the middle of a character, which can't be told to a client.
+$reader->query('SET client_encoding = LATIN1');
+foreach my $bad ("\xe4" x 100, 'x' . "\xe4" x 100)
+{
+	$error = $reader->query("SET replwatch.read_after = '$bad'");
+	is($error->{state}, '22P02', 'refused: letters of two bytes');
+	like($error->{message}, qr/\xe4"$/, 'of which none is torn');
+}
+$reader->query('RESET client_encoding');
 is($reader->value('SHOW replwatch.read_after'),
 	$token, 'the old value is kept');
 is(state_of($reader, 'SET replwatch.read_after = a, b'),
