@@ -275,8 +275,7 @@ rw_waiters_wake(RwQueue queue, XLogRecPtr reached)
 void
 rw_waiters_wake_all(RwQueue queue)
 {
-	if (rw_waiters_lowest(queue) != RW_NOBODY_WAITS)
-		rw_waiters_wake(queue, PG_UINT64_MAX);
+	rw_waiters_wake(queue, PG_UINT64_MAX);
 }
 
 int

@@ -111,7 +111,7 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 		int64		missing;
 		RwRow		row;
 
-		if (here && waiter->key == RW_KEY_WHEN_TOLD)
+		if (here && waiter->key != waiter->target)
 			missing = -1;
 		else if (here)
 			missing = waiter->target > rw_replayed() ?

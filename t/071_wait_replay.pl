@@ -4,6 +4,8 @@
 # What a wait ends with.  Replay that is delayed, paused, cut off, fed by an
 # archive, restarted, promoted: a wait ends when the LSN is replayed and not
 # before, what was written is then seen, and when recovery is over it says so.
+# Who waits looks for itself only once a minute here: a wake-up that does not
+# come shows in the time that it takes.
 
 use strict;
 use warnings;
@@ -20,7 +22,13 @@ use Time::HiRes qw(time);
 my $never = 'FFFFFFFF/FFFFFFFF';
 my @quick = ('wal_retrieve_retry_interval = 100ms');
 
-my $primary = Replwatch::primary('primary', 'wal_keep_size = 64MB');
+# Less than half of what a waiter would sleep that nobody wakes, in seconds.
+my $woken = 25;
+
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_keep_size = 64MB',
+	'replwatch.wait_recheck = 1min');
 $primary->enable_archiving;
 
 # The servers run elsewhere, and the framework's directory may be a relative one.
@@ -290,6 +298,7 @@ note '10. promotion';
 
 	$primary->stop('immediate');
 	$standby->promote;
+	my $promoted = time();
 	is(verdict($reached->answer), 't', 'what is replayed before the end of recovery is there');
 	is(sees($reached, 700), '1', 'and the row is seen');
 	is(verdict($of_old->answer), 't', 'the same by token');
@@ -299,6 +308,7 @@ note '10. promotion';
 	like($answer->{message},
 		qr/^recovery ended before LSN \S+ was replayed$/,
 		'and says so');
+	cmp_ok(time() - $promoted, '<', $woken, 'at once');
 
 	# The token's LSN is one that this server has, of a timeline that it now
 	# is on; whether that had begun when it looked is a matter of luck.

@@ -17,7 +17,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $primary = Replwatch::primary('primary');
+my $primary = Replwatch::primary('primary', 'replwatch.wait_recheck = 1min');
 my $standby = Replwatch::standby($primary, 'replica1');
 my $writer = Session->new($primary);
 my $reader = Session->new($standby);
@@ -417,15 +417,18 @@ foreach my $value ($past_end, "1:$past_end", '2:0/1')
 		'and the message says so');
 }
 
-# Promoted, while one waits for what never comes.
+# Promoted, while one waits for what never comes, and looks for itself only once
+# a minute.
 my $waiter = Session->new($standby);
 $waiter->ask(
 	"SET replwatch.wait_timeout = '1 min'; SET replwatch.read_after = '1:$past_end'"
 );
 is_waiting($waiter);
 $standby->promote;
+$begin = time();
 is($waiter->answer->{state},
 	'RW001', 'a commit that was lost is told of');
+cmp_ok(time() - $begin, '<', 25, 'at once');
 is($waiter->value('SHOW replwatch.read_after'),
 	'', 'and the value is not set');
 is(state_of($reader, "SET replwatch.read_after = '1:$past_end'"),
