@@ -334,4 +334,37 @@ is(answer($on{follower}, '4294967295:0/1', '100 ms'),
 is( $on{follower}->value('SELECT count(*) FROM replwatch_waiters()'),
 	0, 'nobody is left waiting');
 
+
+note '8. what is counted';
+
+# Each wait is, as what it was: also one that a primary answers, and one that is
+# refused at the first look.
+foreach my $case (
+	[ 'promoted', $kept, 'waits 1 immediate 1 timeouts 0 errors 0' ],
+	[ 'follower', $kept, 'waits 1 immediate 1 timeouts 0 errors 0' ],
+	[ 'promoted', $lost, 'waits 1 immediate 0 timeouts 0 errors 1' ],
+	[ 'follower', $lost, 'waits 1 immediate 0 timeouts 0 errors 1' ],
+	[
+		'promoted', '2:FFFFFFFF/FFFFFFFF',
+		'waits 1 immediate 0 timeouts 0 errors 1'
+	],
+	[
+		'follower', '2:FFFFFFFF/FFFFFFFF',
+		'waits 1 immediate 0 timeouts 1 errors 0'
+	],
+	[ 'follower', 'no token', 'waits 0 immediate 0 timeouts 0 errors 0' ])
+{
+	my ($name, $token, $expected) = @$case;
+	my $sql =
+	  'SELECT waits, immediate, timeouts, errors FROM replwatch_wait_stats()';
+	my $before = $on{$name}->query($sql)->{rows}[0];
+	answer($on{$name}, $token, '10 ms');
+	my $after = $on{$name}->query($sql)->{rows}[0];
+	my @counted = map { $after->[$_] - $before->[$_] } 0 .. 3;
+
+	is( "waits $counted[0] immediate $counted[1] timeouts $counted[2] errors $counted[3]",
+		$expected,
+		"$token on $name");
+}
+
 done_testing();
