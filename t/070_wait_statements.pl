@@ -121,6 +121,11 @@ my @waits = (
 	[ 'after a transaction that read a table', 'SELECT i FROM one', 'SELECT CALL' ],
 	[ 'a block in one message', 'BEGIN; SELECT CALL; COMMIT' ],
 	[ 'the first statement of a message', 'SELECT CALL; SELECT FROM one WHERE false' ],
+	[
+		'an open cursor WITH HOLD that needs no snapshot any more',
+		'BEGIN', 'DECLARE c CURSOR WITH HOLD FOR SELECT i FROM one', 'COMMIT',
+		'SELECT CALL'
+	],
 	[ 'after a cursor was closed', 'BEGIN', 'DECLARE c CURSOR FOR SELECT 1', 'CLOSE c', 'SELECT CALL' ],
 	[ 'a server told to use parallel workers', 'SET PARALLEL = on', 'SELECT CALL' ],
 	[ 'jit', 'SET jit_above_cost = 0', 'SELECT CALL' ]);
@@ -282,6 +287,20 @@ foreach my $name (qw(lsn token))
 			"SET default_transaction_isolation = 'repeatable read'",
 			statement('SELECT CALL', $name, 'reached', '10 ms')),
 		"wait_for_$name under default_transaction_isolation");
+	is_refused(
+		outcome(
+			$primary,
+			'SET default_transaction_isolation = serializable',
+			statement('SELECT CALL', $name, 'reached', '10 ms')),
+		"wait_for_$name under default_transaction_isolation serializable");
+
+	# Which the server itself refuses on a standby, whatever is asked.
+	is( outcome(
+			$standby,
+			'SET default_transaction_isolation = serializable',
+			statement('SELECT CALL', $name, 'reached', '10 ms'))->{state},
+		'0A000',
+		"wait_for_$name under it on a standby is an error");
 	is( verdict(
 			outcome(
 				$standby,

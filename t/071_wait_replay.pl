@@ -125,6 +125,21 @@ ok($client->silent, 'received is not replayed');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 is(verdict($client->answer), 't', 'a byte within the next record comes with it');
 
+# Of a commit record every byte but the first stands for all of it.
+foreach my $bytes (1, 8, 20)
+{
+	my $n = 1000 + $bytes;
+	my $writer = Session->new($primary);
+
+	Replwatch::pause_replay($primary, $standby);
+	$writer->query("INSERT INTO told VALUES ($n)");
+	my $within = $writer->value("SELECT replwatch_commit_lsn() - $bytes");
+	begin_wait($client, $standby, $within);
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	is(verdict($client->answer), 't', "$bytes bytes before a commit record's end");
+	is(sees($client, $n), '1', 'and it is seen');
+}
+
 
 note '2. it sees what it waited for';
 
@@ -138,6 +153,20 @@ foreach my $n (10 .. 40)
 	}
 }
 is(sees($client, 40), '1', 'each row is seen after its wait');
+
+# The same at two hops.
+{
+	my $far = Session->new($cascade);
+	my $failed = 0;
+
+	foreach my $n (50 .. 70)
+	{
+		my $lsn = write_row($primary, $n);
+
+		$failed++ if wait_for($far, $lsn, '1 min') ne 't' || !sees($far, $n);
+	}
+	is($failed, 0, 'as it is on the standby of a standby');
+}
 
 
 note '3. an LSN that never comes';
@@ -250,7 +279,38 @@ note '8. a standby that is fed by the archive only';
 $archived->stop;
 
 
-note '9. the standby is restarted while the primary is down';
+note '9. recovery is paused at its target, and then is over';
+
+{
+	my $target = Replwatch::standby($primary, 'target1', start => 0);
+	my $before = write_row($primary, 550);
+	my $point = $primary->safe_psql('postgres', "SELECT pg_create_restore_point('here')");
+	my $after = write_row($primary, 551);
+
+	$target->append_conf('postgresql.conf',
+		"recovery_target_name = 'here'\nrecovery_target_action = 'pause'\n");
+	$target->start;
+	Replwatch::wait_until($target,
+		"SELECT pg_get_wal_replay_pause_state() = 'paused'",
+		'recovery is at its target');
+
+	my ($there, $beyond) = map { Session->new($target) } 1 .. 2;
+	is(wait_for($there, $point, '1 min'), 't', 'the target itself is there');
+	is(sees($there, 550), '1', 'and what was before it');
+	is(wait_for($beyond, $after, '100 ms'), 'f', 'what is beyond it is not');
+	begin_wait($beyond, $target, $after);
+	Replwatch::wait_until($target,
+		"SELECT bool_and(reason ~ 'paused') FROM replwatch_waiters()",
+		'the reason is known');
+	$target->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	like(verdict($beyond->answer), qr/^55000 recovery ended before LSN \S+ was replayed$/,
+		'and will not be');
+	is(sees($beyond, 551), '0', 'nor is the row');
+	$target->stop;
+}
+
+
+note '10. the standby is restarted while the primary is down';
 
 {
 	my $lsn = write_row($primary, 600);
@@ -272,7 +332,7 @@ note '9. the standby is restarted while the primary is down';
 }
 
 
-note '10. promotion';
+note '11. promotion';
 
 {
 	my ($reached, $unreached, $of_new_timeline, $of_old) =
