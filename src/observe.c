@@ -397,6 +397,31 @@ is_table_sync(const char *name)
 				  &end) == 2 && end > 0;
 }
 
+/*
+ * Is this the WAL that pg_basebackup streams beside the files?  It has a
+ * temporary slot, unless it was told to take another or none; and the same
+ * peer is being sent the files.
+ */
+static bool
+is_part_of_backup(const RwFacts *facts, const RwSenderFacts *sender)
+{
+	int			i;
+
+	if (sender->slot >= 0 && facts->slots[sender->slot].temporary)
+		return true;
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		const RwPeer *peer = &facts->senders[i].peer;
+
+		if (facts->senders[i].state == WALSNDSTATE_BACKUP &&
+			strcmp(peer->application_name,
+				   sender->peer.application_name) == 0 &&
+			strcmp(peer->address, sender->peer.address) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Join senders with their slots, name them, and tell replicas from others. */
 static void
 join_senders(RwFacts *facts)
@@ -435,11 +460,15 @@ join_senders(RwFacts *facts)
 		if (sender->state != WALSNDSTATE_CATCHUP &&
 			sender->state != WALSNDSTATE_STREAMING &&
 			sender->state != WALSNDSTATE_STOPPING)
-			sender->replica = false;
+			sender->replica = sender->receiver = false;
 		else if (slot && slot->logical)
 			sender->replica = !slot->temporary && !is_table_sync(slot->name);
 		else
+		{
 			sender->replica = !XLogRecPtrIsInvalid(sender->replay);
+			sender->receiver = !sender->replica &&
+				!is_part_of_backup(facts, sender);
+		}
 	}
 }
 

@@ -57,6 +57,8 @@ typedef struct RwSenderFacts
 	int			slot;			/* index of the slot in use, or -1 */
 	bool		replica;		/* something that replays or applies: neither
 								 * a base backup nor pg_receivewal */
+	bool		receiver;		/* something that keeps the WAL, such as
+								 * pg_receivewal: neither of these */
 	char		name[RW_NAME_LEN];	/* slot's, else application's */
 	int			place;			/* in the table of replicas, or -1 */
 } RwSenderFacts;

@@ -37,6 +37,10 @@ PG_FUNCTION_INFO_V1(replwatch_wait_for_replicas);
 XLogRecPtr
 rw_position_at(const RwSenderFacts *sender, RwQueue stage)
 {
+	if (sender->state != WALSNDSTATE_STREAMING ||
+		(!sender->replica && !sender->receiver))
+		return InvalidXLogRecPtr;
+
 	switch (stage)
 	{
 		case RW_QUEUE_REPLICA_WRITE:
@@ -63,14 +67,14 @@ rw_count_replicas(const RwFacts *facts, RwQueue stage, XLogRecPtr target)
 		const RwSenderFacts *sender = &facts->senders[i];
 		XLogRecPtr	position = rw_position_at(sender, stage);
 
-		if (sender->state != WALSNDSTATE_STREAMING ||
-			position == InvalidXLogRecPtr || position < target)
+		if (position == InvalidXLogRecPtr || position < target)
 			continue;
 		/* Two connections of one name may be one replica, twice. */
 		for (j = 0; j < i; j++)
 		{
-			if (facts->senders[j].state == WALSNDSTATE_STREAMING &&
-				rw_position_at(&facts->senders[j], stage) >= target &&
+			XLogRecPtr	other = rw_position_at(&facts->senders[j], stage);
+
+			if (other != InvalidXLogRecPtr && other >= target &&
 				strcmp(facts->senders[j].name, sender->name) == 0)
 				break;
 		}
@@ -147,96 +151,63 @@ target_argument(FunctionCallInfo fcinfo)
 	return target;
 }
 
-/* Look once, in a context of its own. */
-static int
-look(MemoryContext context, RwQueue stage, XLogRecPtr target)
+/* A wait for replicas. */
+typedef struct ReplicaWait
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
+	RwWait		wait;
+	MemoryContext context;		/* for one look */
+	int			have;
+} ReplicaWait;
+
+static RwWaitResult
+look(RwWait *wait)
+{
+	ReplicaWait *replicas = (ReplicaWait *) wait;
+	MemoryContext old = MemoryContextSwitchTo(replicas->context);
 	RwFacts		facts;
-	int			count;
 
 	rw_observe(&facts, true);
-	count = rw_count_replicas(&facts, stage, target);
+	replicas->have = rw_count_replicas(&facts, wait->waiter.queue,
+									   wait->waiter.target);
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(context);
-	return count;
+	MemoryContextReset(replicas->context);
+
+	wait->waiter.key = wait->waiter.target;
+	wait->woken = rw_tend_walsenders;
+	return replicas->have >= wait->waiter.count ?
+		RW_WAITED : RW_WAIT_TIMED_OUT;
 }
 
-/*
- * Until `count` have it, the deadline, or for ever: returns how many have.
- * The place is taken, and left by the caller.
- */
-static int
-wait_in_place(MemoryContext context, RwQueue stage, XLogRecPtr target,
-			  int count, RwTime deadline)
+static RwTime
+ask(RwWait *wait)
 {
-	bool		nudging = stage == RW_QUEUE_REPLICA_REPLAY &&
-		!RecoveryInProgress();
-	int			looked;
-
-	for (looked = 0;; looked++)
-	{
-		RwTime		next_look = deadline;
-		int			have;
-
-		rw_waiter_stay(target);
-		have = look(context, stage, target);
-		if (have >= count ||
-			(deadline != RW_NEVER && rw_clock_now() >= deadline))
-			return have;
-
-		if (nudging)
-		{
-			RwTime		again = rw_replay_nudge(target, NUDGE_INTERVAL);
-
-			if (again == RW_NEVER)
-				nudging = false;
-			else if (next_look == RW_NEVER || again < next_look)
-				next_look = again;
-		}
-		rw_wait_sleep(next_look, rw_tend_walsenders, looked);
-	}
+	return rw_replay_nudge(wait->waiter.target, NUDGE_INTERVAL);
 }
 
 static int
 wait_for_replicas(RwQueue stage, XLogRecPtr target, int count, int timeout_ms)
 {
-	RwTime		since = rw_clock_now();
-	volatile RwTime deadline = timeout_ms == RW_WAIT_FOR_EVER ? RW_NEVER :
-		since + timeout_ms * RW_MS;
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "replwatch replicas",
-												  ALLOCSET_SMALL_SIZES);
-	volatile int have = look(context, stage, target);
+	ReplicaWait replicas = {
+		.wait = {
+			.waiter = {
+				.kind = RW_WAIT_REPLICAS,
+				.queue = stage,
+				.target = target,
+				.count = count
+			},
+			.timeout_ms = timeout_ms,
+			.look = look
+		},
+		.context = AllocSetContextCreate(CurrentMemoryContext,
+										 "replwatch replicas",
+										 ALLOCSET_SMALL_SIZES)
+	};
 
-	if (have >= count || timeout_ms == 0)
-		rw_waiter_count(have >= count ? RW_WAIT_IMMEDIATE : RW_WAIT_TIMEOUT,
-						since);
-	else
-	{
-		if (!rw_waiter_join(RW_WAIT_REPLICAS, stage, target, count, since,
-							deadline))
-		{
-			rw_waiter_count(RW_WAIT_ERROR, since);
-			rw_wait_raise(RW_WAIT_TOO_MANY, target, false);
-		}
-		PG_TRY();
-		{
-			have = wait_in_place(context, stage, target, count, deadline);
-		}
-		PG_CATCH();
-		{
-			rw_waiter_leave();
-			rw_waiter_count(RW_WAIT_ERROR, since);
-			PG_RE_THROW();
-		}
-		PG_END_TRY();
-		rw_waiter_leave();
-		rw_waiter_count(have >= count ? RW_WAIT_REACHED : RW_WAIT_TIMEOUT,
-						since);
-	}
-	MemoryContextDelete(context);
-	return have;
+	if (stage == RW_QUEUE_REPLICA_REPLAY && !RecoveryInProgress())
+		replicas.wait.ask = ask;
+	rw_wait_raise(rw_wait(&replicas.wait), target, false);
+	MemoryContextDelete(replicas.context);
+	return replicas.have;
 }
 
 /*
@@ -268,6 +239,10 @@ replwatch_wait_for_replicas(PG_FUNCTION_ARGS)
 	target = target_argument(fcinfo);
 	if (timeout_ms != 0)
 		query = rw_statement_check(fcinfo, FUNCTION_NAME);
+
+	/* Before the first commit there is nothing to wait for. */
+	if (PG_ARGISNULL(0) && target == InvalidXLogRecPtr)
+		count = 0;
 
 	if (query)
 		rw_statement_release(query, FUNCTION_NAME);

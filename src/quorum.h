@@ -4,8 +4,8 @@
  *	  Waiting until n replicas have an LSN.
  *
  * Counted are standbys and subscribers that stream, for the stages write and
- * flush also receivers such as pg_receivewal; never base backups; a name
- * counts once.
+ * flush also receivers such as pg_receivewal; neither base backups nor the
+ * first copy of a subscriber's table; a name counts once.
  *
  * Who waits is woken by the walsender that is told of it (tend.h).  A standby
  * with replwatch is asked to tell at once; without that, it reports what it
@@ -23,7 +23,10 @@
 #include "src/observe.h"
 #include "src/waiters.h"
 
-/* The position of a receiver at a stage, or InvalidXLogRecPtr. */
+/*
+ * The position at a stage of what a walsender sends to, InvalidXLogRecPtr if
+ * it does not count there.
+ */
 extern XLogRecPtr rw_position_at(const RwSenderFacts *sender, RwQueue stage);
 
 /* How many replicas have the target at a stage, of those seen. */

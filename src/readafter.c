@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
+#include "mb/pg_wchar.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
@@ -33,6 +34,9 @@
 #include "src/wait.h"
 
 #define READ_AFTER	"replwatch.read_after"
+
+/* At most so many bytes of a value that is none are shown. */
+#define SHOWN_MAX	64
 
 static ProcessUtility_hook_type next_process_utility_hook = NULL;
 static char *read_after = NULL;
@@ -72,8 +76,9 @@ parse(const char *value)
 	if (!rw_lsn_in(value, &token.lsn))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid value for parameter \"%s\": \"%.64s\"",
-						READ_AFTER, value),
+				 errmsg("invalid value for parameter \"%s\": \"%.*s\"",
+						READ_AFTER,
+						pg_mbcliplen(value, strlen(value), SHOWN_MAX), value),
 				 errdetail("It takes a commit token, such as 1:0/59F2870, or an LSN.")));
 	return token;
 }

@@ -85,6 +85,8 @@ redo_and_tell(XLogReaderState *record)
 {
 	core_redo[XLogRecGetRmid(record)] (record);
 
+	/* Pairs with rw_replayed: who reads the position sees what was done. */
+	pg_write_barrier();
 	pg_atomic_write_u64(&replay->replayed, record->EndRecPtr);
 
 	/* Pairs with the barrier of a backend that begins to wait. */
@@ -117,6 +119,8 @@ rw_replayed(void)
 	XLogRecPtr	core = GetXLogReplayRecPtr(NULL);
 	XLogRecPtr	told = pg_atomic_read_u64(&replay->replayed);
 
+	/* Pairs with redo_and_tell. */
+	pg_read_barrier();
 	return Max(core, told);
 }
 

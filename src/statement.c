@@ -22,58 +22,62 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 #include "nodes/primnodes.h"
 #include "storage/lmgr.h"
 #include "tcop/pquery.h"
+#include "utils/lsyscache.h"
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
 
 #include "src/compat.h"
 #include "src/statement.h"
 
-/* Constants, parameters, and casts of them that cost nothing. */
-static bool
-is_plain_argument(Node *node)
-{
-	while (node && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
-	if (node && IsA(node, CoerceViaIO))
-		return is_plain_argument((Node *) ((CoerceViaIO *) node)->arg);
-	if (node && IsA(node, FuncExpr) &&
-		((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
-		list_length(((FuncExpr *) node)->args) >= 1)
-	{
-		ListCell   *lc;
+/* How the server names a portal of its own, as EXECUTE and functions have. */
+#define SERVERS_PORTAL	"<unnamed portal "
 
-		foreach(lc, ((FuncExpr *) node)->args)
-		{
-			if (!is_plain_argument(lfirst(lc)))
-				return false;
-		}
-		return true;
-	}
-	return node && (IsA(node, Const) ||
-					(IsA(node, Param) &&
-					 ((Param *) node)->paramkind == PARAM_EXTERN));
+static bool
+is_mutable(Oid function, void *context)
+{
+	return func_volatile(function) != PROVOLATILE_IMMUTABLE;
+}
+
+/* A cast may depend on settings, as that of text to interval does. */
+static bool
+is_cast(Node *node)
+{
+	return IsA(node, CoerceViaIO) ||
+		(IsA(node, FuncExpr) &&
+		 ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL);
 }
 
 static bool
+calls_mutable(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SQLValueFunction) || IsA(node, NextValueExpr) ||
+		(!is_cast(node) && check_functions_in_node(node, is_mutable, NULL)))
+		return true;
+	return expression_tree_walker(node, calls_mutable, context);
+}
+
+/*
+ * Constants, parameters, casts of them, and what immutable functions make of
+ * these: the planner puts a constant in the place of such an expression if it
+ * knows the parameters and leaves it alone in a generic plan, and a statement
+ * that waits with the one must not be refused with the other.
+ */
+static bool
 has_plain_arguments(Node *expr)
 {
-	ListCell   *lc;
-
-	if (!IsA(expr, FuncExpr))
-		return false;
-	foreach(lc, ((FuncExpr *) expr)->args)
-	{
-		if (!is_plain_argument(lfirst(lc)))
-			return false;
-	}
-	return true;
+	return IsA(expr, FuncExpr) &&
+		!calls_mutable((Node *) ((FuncExpr *) expr)->args, NULL);
 }
 
 /* The one expression of a plan that does nothing else; NULL if it does. */
@@ -117,7 +121,8 @@ bare_query(FunctionCallInfo fcinfo)
 	Node	   *expr;
 
 	if (portal == NULL || portal->strategy != PORTAL_ONE_SELECT ||
-		portal->queryDesc == NULL)
+		portal->queryDesc == NULL ||
+		strncmp(portal->name, SERVERS_PORTAL, strlen(SERVERS_PORTAL)) == 0)
 		return NULL;
 
 	/* Cursors are declared with more options than the protocol's portals. */
@@ -163,8 +168,8 @@ refuse_isolation(const char *what)
 			 errmsg("%s cannot wait in a transaction with isolation level %s",
 					what, XactIsoLevel == XACT_SERIALIZABLE ?
 					"SERIALIZABLE" : "REPEATABLE READ"),
-			 errdetail("The transaction's snapshot would not see what it waits for."),
-			 errhint("Wait before the transaction begins, or use SET replwatch.read_after as its first command.")));
+			 errdetail("Such a transaction keeps its snapshot and does not see what comes later."),
+			 errhint("Wait before the transaction begins, or read in it after SET replwatch.read_after as its first command.")));
 }
 
 static void
@@ -197,7 +202,7 @@ rw_statement_check(FunctionCallInfo fcinfo, const char *function)
 	if (query == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%s cannot wait within a larger statement, a function or a cursor",
+				 errmsg("%s cannot wait within EXECUTE, a larger statement, a function or a cursor",
 						function),
 				 errdetail("The snapshot of that statement could hold back the replay that it waits for."),
 				 errhint("Send SELECT %s(...) as a statement of its own, with constants or parameters as arguments.",

@@ -28,7 +28,8 @@ rw_timeline_load(RwTimeline *timeline, TimeLineID tli)
 {
 	char		path[MAXPGPATH];
 	char	   *contents;
-	ssize_t		len;
+	ssize_t		len = 0;
+	ssize_t		got;
 	bool		ok;
 	int			fd;
 
@@ -40,9 +41,11 @@ rw_timeline_load(RwTimeline *timeline, TimeLineID tli)
 	if (fd < 0)
 		return false;
 	contents = palloc(TIMELINE_FILE_MAX);
-	len = read(fd, contents, TIMELINE_FILE_MAX);
+	/* A part of the file would be another history. */
+	while ((got = read(fd, contents + len, TIMELINE_FILE_MAX - len)) > 0)
+		len += got;
 	CloseTransientFile(fd);
-	ok = len > 0 && len < TIMELINE_FILE_MAX &&
+	ok = got == 0 && len > 0 && len < TIMELINE_FILE_MAX &&
 		rw_timeline_parse(timeline, tli, contents, len);
 	pfree(contents);
 	return ok;

@@ -60,8 +60,12 @@ rw_timeout_argument(const Interval *timeout)
 	return ms >= INT_MAX ? INT_MAX : (int) ms;
 }
 
-void
-rw_wait_sleep(RwTime deadline, bool woken_by_others, int looked)
+/*
+ * Sleep until told, until the deadline (RW_NEVER: none) or until it is time to
+ * look again; serves interrupts.  `looked` is how often has been looked.
+ */
+static void
+wait_asleep(RwTime deadline, bool woken, int looked)
 {
 	static uint32 wait_event = 0;
 	int64		sleep_ms = rw_wait_recheck_ms;
@@ -70,7 +74,7 @@ rw_wait_sleep(RwTime deadline, bool woken_by_others, int looked)
 		wait_event = rw_wait_event("ReplwatchWait");
 
 	/* Often at first, when it is likely that it comes at once. */
-	if (!woken_by_others)
+	if (!woken)
 		sleep_ms = Min(sleep_ms,
 					   Min(LOOK_MIN_MS + looked / 8, LOOK_MAX_MS));
 	if (deadline != RW_NEVER)
@@ -87,52 +91,36 @@ rw_wait_sleep(RwTime deadline, bool woken_by_others, int looked)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/*
- * Is it there?  First how far we are, then what that is worth: only WAL of the
- * token's own timeline counts, and the timeline may just have been switched.
- * *reachable says whether the LSN means anything yet.
- */
-static pg_noinline RwWaitResult
-look(TimeLineID tli, XLogRecPtr target, bool *reachable)
-{
-	bool		in_recovery = RecoveryInProgress();
-	bool		replayed = rw_replayed() >= target;
-
-	*reachable = true;
-	if (tli != 0)
-	{
-		RwToken		token = {tli, target};
-
-		rw_token_check(token, reachable);
-	}
-	if (replayed && *reachable)
-		return RW_WAITED;
-	/* Recovery may have ended since, having replayed it before. */
-	return in_recovery ? RW_WAIT_TIMED_OUT : RW_WAIT_NOT_IN_RECOVERY;
-}
-
 /* The wait proper: the place is taken, and is left by the caller. */
 static RwWaitResult
-wait_in_place(TimeLineID tli, XLogRecPtr target, RwTime deadline)
+wait_in_place(RwWait *wait)
 {
+	RwTime		deadline = wait->waiter.deadline;
+	bool		asking = wait->ask != NULL;
 	int			looked;
 
 	for (looked = 0;; looked++)
 	{
-		RwWaitResult result;
-		bool		reachable;
-
-		result = look(tli, target, &reachable);
-		if (result != RW_WAIT_TIMED_OUT)
-			return result;
-		rw_waiter_stay(reachable ? target : RW_KEY_WHEN_TOLD);
+		RwTime		wake_at = deadline;
+		RwWaitResult result = wait->look(wait);
 
 		/* Once more, now that whoever gets there will see us. */
-		result = look(tli, target, &reachable);
+		if (result == RW_WAIT_TIMED_OUT && rw_waiter_stay(wait->waiter.key))
+			result = wait->look(wait);
 		if (result != RW_WAIT_TIMED_OUT ||
 			(deadline != RW_NEVER && rw_clock_now() >= deadline))
 			return result;
-		rw_wait_sleep(deadline, rw_wake_on_replay && reachable, looked);
+
+		if (asking)
+		{
+			RwTime		again = wait->ask(wait);
+
+			if (again == RW_NEVER)
+				asking = false;
+			else if (wake_at == RW_NEVER || again < wake_at)
+				wake_at = again;
+		}
+		wait_asleep(wake_at, wait->woken, looked);
 	}
 }
 
@@ -152,62 +140,109 @@ end_of(RwWaitResult result)
 	return RW_WAIT_ERROR;
 }
 
-static RwWaitResult
-wait_replayed(RwWaitKind kind, TimeLineID tli, XLogRecPtr lsn,
-			  int timeout_ms)
+RwWaitResult
+rw_wait(RwWait *wait)
 {
 	RwTime		since = rw_clock_now();
-	RwTime		deadline = timeout_ms == RW_WAIT_FOR_EVER ? RW_NEVER :
-		since + timeout_ms * RW_MS;
-	XLogRecPtr	target = rw_before_page_header(lsn);
+	RwWaitEnd	end;
 	RwWaitResult result;
-	bool		reachable;
 
-	result = look(tli, target, &reachable);
-	if (result != RW_WAIT_TIMED_OUT || timeout_ms == 0)
-	{
-		rw_waiter_count(result == RW_WAITED ? RW_WAIT_IMMEDIATE :
-						end_of(result), since);
-		return result;
-	}
-	if (!rw_waiter_join(kind, RW_QUEUE_REPLAY, target, 0, since, deadline))
-	{
-		rw_waiter_count(RW_WAIT_ERROR, since);
-		return RW_WAIT_TOO_MANY;
-	}
+	wait->waiter.since = since;
+	wait->waiter.deadline = wait->timeout_ms == RW_WAIT_FOR_EVER ? RW_NEVER :
+		since + wait->timeout_ms * RW_MS;
 
 	PG_TRY();
 	{
-		result = wait_in_place(tli, target, deadline);
+		result = wait->look(wait);
+		end = result == RW_WAITED ? RW_WAIT_IMMEDIATE : end_of(result);
+		if (result == RW_WAIT_TIMED_OUT && wait->timeout_ms != 0)
+		{
+			result = rw_waiter_join(&wait->waiter) ?
+				wait_in_place(wait) : RW_WAIT_TOO_MANY;
+			end = end_of(result);
+		}
 	}
 	PG_CATCH();
 	{
-		rw_waiter_leave();
-		rw_waiter_count(RW_WAIT_ERROR, since);
+		rw_waiter_done(RW_WAIT_ERROR, since);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	rw_waiter_leave();
-	rw_waiter_count(end_of(result), since);
+	rw_waiter_done(end, since);
 	return result;
+}
+
+/* A wait for this server's own WAL. */
+typedef struct LocalWait
+{
+	RwWait		wait;
+	TimeLineID	tli;			/* the token's, or 0 */
+} LocalWait;
+
+/* Does the LSN mean anything here yet?  Raises what rw_token_check raises. */
+static bool
+is_reachable(const RwWait *wait)
+{
+	RwToken		token = {((const LocalWait *) wait)->tli, wait->waiter.target};
+	bool		reachable = true;
+
+	if (token.tli != 0)
+		rw_token_check(token, &reachable);
+	return reachable;
+}
+
+/*
+ * Is it there?  First how far we are, then what that is worth: only WAL of the
+ * token's own timeline counts, and the timeline may just have been switched.
+ */
+static RwWaitResult
+look_replayed(RwWait *wait)
+{
+	XLogRecPtr	target = wait->waiter.target;
+	bool		in_recovery = RecoveryInProgress();
+	bool		replayed = rw_replayed() >= target;
+	bool		reachable = is_reachable(wait);
+
+	if (replayed && reachable)
+		return RW_WAITED;
+
+	/* Nobody tells when the server follows another timeline. */
+	wait->waiter.key = reachable ? target : RW_KEY_WHEN_TOLD;
+	wait->woken = rw_wake_on_replay && reachable;
+
+	/* Recovery may have ended since, having replayed it before. */
+	return in_recovery ? RW_WAIT_TIMED_OUT : RW_WAIT_NOT_IN_RECOVERY;
+}
+
+/* The same on a primary, which has what it has written. */
+static RwWaitResult
+look_written(RwWait *wait)
+{
+	return is_reachable(wait) && wait->waiter.target <= GetXLogInsertRecPtr() ?
+		RW_WAITED : RW_WAIT_NOT_IN_RECOVERY;
 }
 
 RwWaitResult
 rw_wait_here(RwWaitKind kind, TimeLineID tli, XLogRecPtr target,
 			 int timeout_ms, bool *in_recovery)
 {
-	RwWaitResult result;
-	bool		reachable;
+	LocalWait	local = {
+		.wait = {
+			.waiter = {
+				.kind = kind,
+				.queue = RW_QUEUE_REPLAY,
+				.target = rw_before_page_header(target)
+			},
+			.timeout_ms = timeout_ms,
+			.look = look_written
+		},
+		.tli = tli
+	};
 
 	*in_recovery = RecoveryInProgress();
 	if (*in_recovery)
-		return wait_replayed(kind, tli, target, timeout_ms);
-
-	result = look(tli, target, &reachable);
-	if (result == RW_WAIT_NOT_IN_RECOVERY && reachable &&
-		rw_before_page_header(target) <= GetXLogInsertRecPtr())
-		result = RW_WAITED;
-	return result;
+		local.wait.look = look_replayed;
+	return rw_wait(&local.wait);
 }
 
 int64

@@ -27,6 +27,34 @@ typedef enum RwWaitResult
 } RwWaitResult;
 
 /*
+ * A wait of any kind, as those who know what it is for describe it.
+ */
+typedef struct RwWait
+{
+	RwWaiter	waiter;			/* kind, queue, target and count are given */
+	int			timeout_ms;
+
+	/*
+	 * Is it over?  RW_WAIT_TIMED_OUT if not yet; then waiter.key is the LSN
+	 * to be woken for, and woken says whether there is somebody who does.
+	 */
+	RwWaitResult (*look) (struct RwWait *wait);
+	bool		woken;
+
+	/*
+	 * If not NULL: before it sleeps, ask for what it waits for.  Returns when
+	 * to ask again, RW_NEVER if that is done.
+	 */
+	RwTime		(*ask) (struct RwWait *wait);
+} RwWait;
+
+/*
+ * Wait, at most timeout_ms: not at all if that is 0.  The caller holds neither
+ * snapshot nor lock.  Raises what interrupts, look and ask raise.
+ */
+extern RwWaitResult rw_wait(RwWait *wait);
+
+/*
  * Wait until this server has the target, at most timeout_ms: until a standby
  * has replayed it, while a primary has written it or has not.  If the target
  * is a commit token's, tli is its timeline and has to be the server's or an
@@ -43,12 +71,6 @@ extern RwWaitResult rw_wait_here(RwWaitKind kind, TimeLineID tli,
  * an error 22023, more than 2^31 ms is as much, infinite is for ever.
  */
 extern int	rw_timeout_argument(const Interval *timeout);
-
-/*
- * Sleep until told, until the deadline (RW_NEVER: none) or until it is time to
- * look again; serves interrupts.  `looked` is how often has been looked.
- */
-extern void rw_wait_sleep(RwTime deadline, bool woken_by_others, int looked);
 
 /*
  * Microseconds until replay has taken so many bytes more at its present rate;

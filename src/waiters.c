@@ -111,22 +111,15 @@ publish_lowest(RwQueue queue)
 static void
 leave_at_exit(int code, Datum arg)
 {
-	RwTime		since;
-
-	if (!joined)
-		return;
-	since = places[rw_my_proc_number()].since;
-	rw_waiter_leave();
-	rw_waiter_count(RW_WAIT_ERROR, since);
+	if (joined)
+		rw_waiter_done(RW_WAIT_ERROR, places[rw_my_proc_number()].since);
 }
 
 bool
-rw_waiter_join(RwWaitKind kind, RwQueue queue, XLogRecPtr target, int count,
-			   RwTime since, RwTime deadline)
+rw_waiter_join(const RwWaiter *waiter)
 {
 	static bool exit_registered = false;
 	int			me = rw_my_proc_number();
-	RwWaiter   *place = &places[me];
 
 	Assert(!joined && me >= 0 && me < MaxBackends);
 
@@ -145,16 +138,10 @@ rw_waiter_join(RwWaitKind kind, RwQueue queue, XLogRecPtr target, int count,
 	}
 	joined = true;
 	waiters->nwaiters++;
-	place->pid = MyProcPid;
-	place->kind = kind;
-	place->queue = queue;
-	place->target = target;
-	place->key = target;
-	place->count = count;
-	place->since = since;
-	place->deadline = deadline;
-	rw_heap_add(&waiters->queues[queue], me, target);
-	publish_lowest(queue);
+	places[me] = *waiter;
+	places[me].pid = MyProcPid;
+	rw_heap_add(&waiters->queues[waiter->queue], me, waiter->key);
+	publish_lowest(waiter->queue);
 	LWLockRelease(rw_shared->waiters_lock);
 
 	/*
@@ -171,75 +158,81 @@ rw_waiter_join(RwWaitKind kind, RwQueue queue, XLogRecPtr target, int count,
 	return true;
 }
 
-void
+bool
 rw_waiter_stay(XLogRecPtr key)
 {
 	int			me = rw_my_proc_number();
 	RwWaiter   *place = &places[me];
+	RwWaitHeap *queue = &waiters->queues[place->queue];
 
 	Assert(joined);
 
+	/*
+	 * Others can take us out of the queue and never put us in.  If they do
+	 * while we look here without the lock, they will set our latch.
+	 */
+	if (place->key == key && *(volatile int32 *) &queue->places[me] >= 0)
+		return false;
+
 	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
-	if (waiters->queues[place->queue].places[me] < 0 || place->key != key)
-	{
-		place->key = key;
-		rw_heap_add(&waiters->queues[place->queue], me, key);
-		publish_lowest(place->queue);
-	}
+	place->key = key;
+	rw_heap_add(queue, me, key);
+	publish_lowest(place->queue);
 	LWLockRelease(rw_shared->waiters_lock);
 
 	/* Pairs with the barrier of those who make progress. */
 	pg_memory_barrier();
+	return true;
 }
 
-void
-rw_waiter_leave(void)
+/* The lock is held. */
+static void
+count(RwWaitEnd end, int64 duration)
 {
-	int			me;
+	RwWaitStats *stats = &waiters->stats;
 
-	if (!joined)
-		return;
-	me = rw_my_proc_number();
-
-	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
-	rw_heap_remove(&waiters->queues[places[me].queue], me);
-	publish_lowest(places[me].queue);
-	places[me].pid = 0;
-	waiters->nwaiters--;
-	LWLockRelease(rw_shared->waiters_lock);
-	joined = false;
-	VirtualXactLockTableInsert(own_vxid);
+	stats->waits++;
+	switch (end)
+	{
+		case RW_WAIT_IMMEDIATE:
+			stats->immediate++;
+			return;
+		case RW_WAIT_REACHED:
+			break;
+		case RW_WAIT_TIMEOUT:
+			stats->timeouts++;
+			break;
+		case RW_WAIT_ERROR:
+			stats->errors++;
+			break;
+	}
+	stats->total_time += duration;
+	stats->max_time = Max(stats->max_time, (uint64) duration);
+	rw_histogram_add(&stats->times, duration);
 }
 
 void
-rw_waiter_count(RwWaitEnd end, RwTime since)
+rw_waiter_done(RwWaitEnd end, RwTime since)
 {
 	int64		duration = Max(rw_clock_now() - since, 0);
 
 	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
-	waiters->stats.waits++;
-	switch (end)
+	if (joined)
 	{
-		case RW_WAIT_IMMEDIATE:
-			waiters->stats.immediate++;
-			break;
-		case RW_WAIT_REACHED:
-			break;
-		case RW_WAIT_TIMEOUT:
-			waiters->stats.timeouts++;
-			break;
-		case RW_WAIT_ERROR:
-			waiters->stats.errors++;
-			break;
+		int			me = rw_my_proc_number();
+		RwQueue		queue = places[me].queue;
+
+		rw_heap_remove(&waiters->queues[queue], me);
+		publish_lowest(queue);
+		places[me].pid = 0;
+		waiters->nwaiters--;
 	}
-	if (end != RW_WAIT_IMMEDIATE)
-	{
-		waiters->stats.total_time += duration;
-		waiters->stats.max_time = Max(waiters->stats.max_time,
-									  (uint64) duration);
-		rw_histogram_add(&waiters->stats.times, duration);
-	}
+	count(end, duration);
 	LWLockRelease(rw_shared->waiters_lock);
+
+	if (joined)
+		VirtualXactLockTableInsert(own_vxid);
+	joined = false;
 }
 
 XLogRecPtr
@@ -275,8 +268,7 @@ rw_waiters_wake(RwQueue queue, XLogRecPtr reached)
 void
 rw_waiters_wake_all(RwQueue queue)
 {
-	if (rw_waiters_lowest(queue) != RW_NOBODY_WAITS)
-		rw_waiters_wake(queue, PG_UINT64_MAX);
+	rw_waiters_wake(queue, PG_UINT64_MAX);
 }
 
 int

@@ -83,28 +83,28 @@ extern Size rw_waiters_size(void);
 extern void rw_waiters_attach(void);
 
 /*
- * Take this backend's place and join the queue.  False if max_waiters are
- * there already.  From here to rw_waiter_leave nothing may return but by an
- * error that is caught; leaving the backend leaves the place.  In between the
- * transaction counts as ended for those who wait for its end, so it may hold
- * neither snapshot nor lock.
+ * Take this backend's place, as described but for the pid, and join the queue.
+ * False if max_waiters are there already.  From here to rw_waiter_done nothing
+ * may return but by an error that is caught; leaving the backend leaves the
+ * place.  In between the transaction counts as ended for those who wait for
+ * its end, so it may hold neither snapshot nor lock.
  */
-extern bool rw_waiter_join(RwWaitKind kind, RwQueue queue, XLogRecPtr target,
-						   int count, RwTime since, RwTime deadline);
+extern bool rw_waiter_join(const RwWaiter *waiter);
 
 /*
  * Stay in the queue, to be woken for the LSN `key`: the target, or
- * RW_KEY_WHEN_TOLD to be woken only with all.
+ * RW_KEY_WHEN_TOLD to be woken only with all.  False if this backend has been
+ * there for this LSN all the time; otherwise the LSN may have come in between.
  */
-extern void rw_waiter_stay(XLogRecPtr key);
+extern bool rw_waiter_stay(XLogRecPtr key);
 
 #define RW_KEY_WHEN_TOLD	(PG_UINT64_MAX - 1)
 
-/* Leave place and queue; does nothing if this backend has none. */
-extern void rw_waiter_leave(void);
-
-/* Note how a wait that began at `since` ended. */
-extern void rw_waiter_count(RwWaitEnd end, RwTime since);
+/*
+ * Leave place and queue, if this backend has them, and note how its wait,
+ * which began at `since`, ended.
+ */
+extern void rw_waiter_done(RwWaitEnd end, RwTime since);
 
 /* The lowest LSN that somebody in this queue waits for. */
 extern XLogRecPtr rw_waiters_lowest(RwQueue queue);

@@ -69,8 +69,7 @@ missing_at_replicas(const RwFacts *facts, const RwWaiter *waiter)
 		XLogRecPtr	position = rw_position_at(&facts->senders[i],
 											  waiter->queue);
 
-		if (facts->senders[i].state == WALSNDSTATE_STREAMING &&
-			position != InvalidXLogRecPtr)
+		if (position != InvalidXLogRecPtr)
 			positions[n++] = position;
 	}
 	if (n < waiter->count || waiter->count < 1)
@@ -112,7 +111,7 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 		int64		missing;
 		RwRow		row;
 
-		if (here && waiter->key == RW_KEY_WHEN_TOLD)
+		if (here && waiter->key != waiter->target)
 			missing = -1;
 		else if (here)
 			missing = waiter->target > rw_replayed() ?

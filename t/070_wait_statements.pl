@@ -12,7 +12,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Session;
+use Session qw(verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -86,15 +86,6 @@ sub outcome
 	return $client->query($last);
 }
 
-# What an answer says of a wait: true, false, or the error.
-sub verdict
-{
-	my ($answer) = @_;
-
-	return "$answer->{state} $answer->{message}" if $answer->{message};
-	return join ' ', map { $_->[0] // 'null' } @{ $answer->{rows} };
-}
-
 # Refused because it can't wait here, and with a hint?
 sub is_refused
 {
@@ -130,6 +121,11 @@ my @waits = (
 	[ 'after a transaction that read a table', 'SELECT i FROM one', 'SELECT CALL' ],
 	[ 'a block in one message', 'BEGIN; SELECT CALL; COMMIT' ],
 	[ 'the first statement of a message', 'SELECT CALL; SELECT FROM one WHERE false' ],
+	[
+		'an open cursor WITH HOLD that needs no snapshot any more',
+		'BEGIN', 'DECLARE c CURSOR WITH HOLD FOR SELECT i FROM one', 'COMMIT',
+		'SELECT CALL'
+	],
 	[ 'after a cursor was closed', 'BEGIN', 'DECLARE c CURSOR FOR SELECT 1', 'CLOSE c', 'SELECT CALL' ],
 	[ 'a server told to use parallel workers', 'SET PARALLEL = on', 'SELECT CALL' ],
 	[ 'jit', 'SET jit_above_cost = 0', 'SELECT CALL' ]);
@@ -239,6 +235,20 @@ foreach my $name (qw(lsn token))
 		"wait_for_$name in INSERT");
 }
 
+# Who gets it wrong is told what to do, not something else that is true.
+foreach my $case (
+	[ 'EXECUTE', qr/as a statement of its own/, 'PREPARE p AS SELECT CALL', 'EXECUTE p' ],
+	[ 'a function', qr/as a statement of its own/, 'SELECT pl_NAME(ARGS)' ],
+	[ 'an open cursor', qr/close it/, 'BEGIN', 'DECLARE c CURSOR FOR SELECT generate_series(1, 3)', 'SELECT CALL' ],
+	[ 'a lock', qr/before the transaction reads/, 'BEGIN', 'SELECT i FROM one', 'SELECT CALL' ],
+	[ 'REPEATABLE READ', qr/before the transaction begins/, 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT CALL' ])
+{
+	my ($what, $hint, @templates) = @$case;
+
+	like(outcome($standby, map { statement($_, 'lsn', 'reached', '10 ms') } @templates)->{hint},
+		$hint, "the hint fits $what");
+}
+
 foreach my $case (
 	[ 'a sub-select', '(SELECT max(i)::text::interval FROM one)' ],
 	[ 'a function that reads', "current_setting('deadlock_timeout')::interval" ])
@@ -277,6 +287,20 @@ foreach my $name (qw(lsn token))
 			"SET default_transaction_isolation = 'repeatable read'",
 			statement('SELECT CALL', $name, 'reached', '10 ms')),
 		"wait_for_$name under default_transaction_isolation");
+	is_refused(
+		outcome(
+			$primary,
+			'SET default_transaction_isolation = serializable',
+			statement('SELECT CALL', $name, 'reached', '10 ms')),
+		"wait_for_$name under default_transaction_isolation serializable");
+
+	# Which the server itself refuses on a standby, whatever is asked.
+	is( outcome(
+			$standby,
+			'SET default_transaction_isolation = serializable',
+			statement('SELECT CALL', $name, 'reached', '10 ms'))->{state},
+		'0A000',
+		"wait_for_$name under it on a standby is an error");
 	is( verdict(
 			outcome(
 				$standby,
@@ -373,6 +397,46 @@ foreach my $name (qw(lsn token))
 		is(join(' ', @{ $plans->{rows}[0] }),
 			{ auto => 't t', force_generic_plan => 't f', force_custom_plan => 'f t' }->{$mode},
 			"of which the plans were those of $mode");
+	}
+
+	# What drivers make a timeout of.  A custom plan has a constant where a
+	# generic one still has to work it out, which is no reason for refusing.
+	foreach my $timeout (
+		"(\$2::text || ' ms')::interval",
+		"\$2::int * interval '1 ms'",
+		'make_interval(secs => $2::numeric / 1000)',
+		"coalesce(\$2::text::interval, '1 s')",
+		"least(greatest(\$2::int, 1), 5) * interval '1 ms'")
+	{
+		my %seen;
+
+		foreach my $mode (qw(force_generic_plan force_custom_plan))
+		{
+			my $client = Session->new($standby);
+
+			$client->query("SET plan_cache_mode = $mode");
+			$client->bound("SELECT replwatch_wait_for_$name(\$1, $timeout)",
+				"${prefix}FFFFFFFF/FFFFFFFF", '5');
+			$seen{$mode} = verdict($client->sync->answer);
+		}
+		is("$seen{force_generic_plan} $seen{force_custom_plan}",
+			'f f', "wait_for_$name waits for $timeout under each plan");
+	}
+	foreach my $timeout (
+		"\$2::int * current_setting('deadlock_timeout')::interval",
+		'$2::int * (clock_timestamp() - now())',
+		"\$2::int * interval '1 ms' + (CURRENT_TIMESTAMP - CURRENT_TIMESTAMP)")
+	{
+		foreach my $mode (qw(force_generic_plan force_custom_plan))
+		{
+			my $client = Session->new($standby);
+
+			$client->query("SET plan_cache_mode = $mode");
+			$client->bound("SELECT replwatch_wait_for_$name(\$1, $timeout)",
+				"${prefix}0/1", '5');
+			is_refused($client->sync->answer,
+				"wait_for_$name with $timeout, $mode,");
+		}
 	}
 
 	# Types as a driver leaves them: those of the function.

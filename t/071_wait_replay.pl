@@ -4,13 +4,15 @@
 # What a wait ends with.  Replay that is delayed, paused, cut off, fed by an
 # archive, restarted, promoted: a wait ends when the LSN is replayed and not
 # before, what was written is then seen, and when recovery is over it says so.
+# Who waits looks for itself only once a minute here: a wake-up that does not
+# come shows in the time that it takes.
 
 use strict;
 use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Session;
+use Session qw(verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use File::Spec;
@@ -20,7 +22,13 @@ use Time::HiRes qw(time);
 my $never = 'FFFFFFFF/FFFFFFFF';
 my @quick = ('wal_retrieve_retry_interval = 100ms');
 
-my $primary = Replwatch::primary('primary', 'wal_keep_size = 64MB');
+# Less than half of what a waiter would sleep that nobody wakes, in seconds.
+my $woken = 25;
+
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_keep_size = 64MB',
+	'replwatch.wait_recheck = 1min');
 $primary->enable_archiving;
 
 # The servers run elsewhere, and the framework's directory may be a relative one.
@@ -61,15 +69,6 @@ sub begin_wait
 		  . $client->pid,
 		"a session waits for $target");
 	return;
-}
-
-# true, false or the error.
-sub verdict
-{
-	my ($answer) = @_;
-
-	return "$answer->{state} $answer->{message}" if $answer->{message};
-	return $answer->{rows}[0][0];
 }
 
 # The same of a wait that is sent now.
@@ -126,6 +125,21 @@ ok($client->silent, 'received is not replayed');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 is(verdict($client->answer), 't', 'a byte within the next record comes with it');
 
+# Of a commit record every byte but the first stands for all of it.
+foreach my $bytes (1, 8, 20)
+{
+	my $n = 1000 + $bytes;
+	my $writer = Session->new($primary);
+
+	Replwatch::pause_replay($primary, $standby);
+	$writer->query("INSERT INTO told VALUES ($n)");
+	my $within = $writer->value("SELECT replwatch_commit_lsn() - $bytes");
+	begin_wait($client, $standby, $within);
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	is(verdict($client->answer), 't', "$bytes bytes before a commit record's end");
+	is(sees($client, $n), '1', 'and it is seen');
+}
+
 
 note '2. it sees what it waited for';
 
@@ -139,6 +153,20 @@ foreach my $n (10 .. 40)
 	}
 }
 is(sees($client, 40), '1', 'each row is seen after its wait');
+
+# The same at two hops.
+{
+	my $far = Session->new($cascade);
+	my $failed = 0;
+
+	foreach my $n (50 .. 70)
+	{
+		my $lsn = write_row($primary, $n);
+
+		$failed++ if wait_for($far, $lsn, '1 min') ne 't' || !sees($far, $n);
+	}
+	is($failed, 0, 'as it is on the standby of a standby');
+}
 
 
 note '3. an LSN that never comes';
@@ -251,7 +279,38 @@ note '8. a standby that is fed by the archive only';
 $archived->stop;
 
 
-note '9. the standby is restarted while the primary is down';
+note '9. recovery is paused at its target, and then is over';
+
+{
+	my $target = Replwatch::standby($primary, 'target1', start => 0);
+	my $before = write_row($primary, 550);
+	my $point = $primary->safe_psql('postgres', "SELECT pg_create_restore_point('here')");
+	my $after = write_row($primary, 551);
+
+	$target->append_conf('postgresql.conf',
+		"recovery_target_name = 'here'\nrecovery_target_action = 'pause'\n");
+	$target->start;
+	Replwatch::wait_until($target,
+		"SELECT pg_get_wal_replay_pause_state() = 'paused'",
+		'recovery is at its target');
+
+	my ($there, $beyond) = map { Session->new($target) } 1 .. 2;
+	is(wait_for($there, $point, '1 min'), 't', 'the target itself is there');
+	is(sees($there, 550), '1', 'and what was before it');
+	is(wait_for($beyond, $after, '100 ms'), 'f', 'what is beyond it is not');
+	begin_wait($beyond, $target, $after);
+	Replwatch::wait_until($target,
+		"SELECT bool_and(reason ~ 'paused') FROM replwatch_waiters()",
+		'the reason is known');
+	$target->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	like(verdict($beyond->answer), qr/^55000 recovery ended before LSN \S+ was replayed$/,
+		'and will not be');
+	is(sees($beyond, 551), '0', 'nor is the row');
+	$target->stop;
+}
+
+
+note '10. the standby is restarted while the primary is down';
 
 {
 	my $lsn = write_row($primary, 600);
@@ -273,7 +332,7 @@ note '9. the standby is restarted while the primary is down';
 }
 
 
-note '10. promotion';
+note '11. promotion';
 
 {
 	my ($reached, $unreached, $of_new_timeline, $of_old) =
@@ -299,6 +358,7 @@ note '10. promotion';
 
 	$primary->stop('immediate');
 	$standby->promote;
+	my $promoted = time();
 	is(verdict($reached->answer), 't', 'what is replayed before the end of recovery is there');
 	is(sees($reached, 700), '1', 'and the row is seen');
 	is(verdict($of_old->answer), 't', 'the same by token');
@@ -308,6 +368,7 @@ note '10. promotion';
 	like($answer->{message},
 		qr/^recovery ended before LSN \S+ was replayed$/,
 		'and says so');
+	cmp_ok(time() - $promoted, '<', $woken, 'at once');
 
 	# The token's LSN is one that this server has, of a timeline that it now
 	# is on; whether that had begun when it looked is a matter of luck.

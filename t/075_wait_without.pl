@@ -12,7 +12,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Session;
+use Session qw(verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -26,14 +26,6 @@ my $looking = Replwatch::standby($primary, 'looking1',
 my $without = Replwatch::standby($primary, 'without1',
 	conf => ["shared_preload_libraries = ''"]);
 my $writer = Session->new($primary);
-
-sub verdict
-{
-	my ($answer) = @_;
-
-	return "$answer->{state} $answer->{message}" if $answer->{message};
-	return $answer->{rows}[0][0];
-}
 
 sub value
 {

@@ -12,7 +12,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Wire;
+use Session;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -20,8 +20,8 @@ use Test::More;
 
 my $primary = Replwatch::primary('primary', 'max_prepared_transactions = 5');
 my $standby = Replwatch::standby($primary, 'replica1');
-my $client = Wire->new($primary);
-my $reader = Wire->new($standby);
+my $client = Session->new($primary);
+my $reader = Session->new($standby);
 
 # The ends of the commit records between two LSNs, by pg_waldump: where the
 # record after each begins, or the page, if that is the first in a page.
@@ -92,9 +92,9 @@ sub commits
 	}
 	else
 	{
-		my $answer = $client->simple($do);
-		is($answer->{error}, undef, "$what: no error")
-		  or diag(explain($answer->{error}));
+		my $answer = $client->query($do);
+		is($answer->{state}, undef, "$what: no error")
+		  or diag(explain($answer));
 	}
 
 	my $token = $client->value('SELECT replwatch_commit_token()');
@@ -124,7 +124,7 @@ sub leaves_alone
 	my ($what, @commands) = @_;
 	my $before = $client->value('SELECT replwatch_commit_token()');
 
-	$client->simple($_) foreach @commands;
+	$client->query($_) foreach @commands;
 	is($client->value('SELECT replwatch_commit_token()'),
 		$before, "$what leaves the token alone");
 	return;
@@ -137,7 +137,7 @@ is($client->value('SELECT replwatch_commit_token()'), undef, 'no token yet');
 is($client->value('SELECT replwatch_commit_lsn()'), undef, 'no LSN yet');
 is($client->value('SHOW replwatch.commit_token'),
 	'', 'nor does the setting show one');
-$client->simple('BEGIN; SELECT pg_current_xact_id(); ROLLBACK');
+$client->query('BEGIN; SELECT pg_current_xact_id(); ROLLBACK');
 is($client->value('SELECT replwatch_commit_token()'),
 	undef, 'a rollback is no commit');
 
@@ -162,24 +162,18 @@ commits(
 commits(
 	'a pipeline of one transaction',
 	sub {
-		$client->send(
-			Wire::bound('INSERT INTO t VALUES ($1::int)', 7),
-			Wire::bound('INSERT INTO t VALUES ($1::int)', 8),
-			Wire::bound('SELECT 1'),
-			Wire::sync());
-		$client->until_ready;
+		$client->bound('INSERT INTO t VALUES ($1::int)', 7)
+		  ->bound('INSERT INTO t VALUES ($1::int)', 8)->bound('SELECT 1')
+		  ->sync->answer;
 	},
 	'SELECT count(*) = 8 FROM t');
 commits(
 	'a pipeline of two transactions',
 	sub {
-		$client->send(
-			Wire::bound('INSERT INTO t VALUES ($1::int)', 9),
-			Wire::sync(),
-			Wire::bound('INSERT INTO t VALUES ($1::int)', 10),
-			Wire::sync());
-		$client->until_ready;
-		$client->until_ready;
+		$client->bound('INSERT INTO t VALUES ($1::int)', 9)->sync;
+		$client->bound('INSERT INTO t VALUES ($1::int)', 10)->sync;
+		$client->answer;
+		$client->answer;
 	},
 	'SELECT count(*) = 10 FROM t');
 commits(
@@ -201,21 +195,20 @@ commits(
 commits(
 	'COMMIT PREPARED',
 	sub {
-		$client->simple(
+		$client->query(
 			"BEGIN; INSERT INTO t VALUES (15); PREPARE TRANSACTION 'p1'");
-		$client->simple("COMMIT PREPARED 'p1'");
+		$client->query("COMMIT PREPARED 'p1'");
 	},
 	'SELECT count(*) = 15 FROM t');
 commits(
 	'COMMIT PREPARED in the extended protocol',
 	sub {
-		$client->simple(
+		$client->query(
 			"BEGIN; INSERT INTO t VALUES (16); PREPARE TRANSACTION 'p2'");
-		$client->send(Wire::bound("COMMIT PREPARED 'p2'"), Wire::sync());
-		$client->until_ready;
+		$client->bound("COMMIT PREPARED 'p2'")->sync->answer;
 	},
 	'SELECT count(*) = 16 FROM t');
-$client->simple(
+$client->query(
 	"CREATE PROCEDURE commits() LANGUAGE plpgsql AS \$\$ BEGIN INSERT INTO t VALUES (17); COMMIT; INSERT INTO t VALUES (18); COMMIT; PERFORM 1; END \$\$"
 );
 commits('a procedure that commits', 'CALL commits()',
@@ -227,7 +220,7 @@ commits(
 commits(
 	'COPY',
 	sub {
-		is($client->simple('COPY t FROM STDIN', "21\tx\n22\ty\n")->{error},
+		is($client->query('COPY t FROM STDIN', "21\tx\n22\ty\n")->{state},
 			undef, 'COPY succeeds');
 	},
 	'SELECT count(*) = 22 FROM t');
@@ -254,7 +247,7 @@ commits('a row lock', 'SELECT * FROM t WHERE i = 1 FOR UPDATE',
 # Transactions on temporary tables alone write a commit record that nobody
 # flushes; when it is flushed, the wait for it comes to an end.
 my $from = $client->value('SELECT replwatch_commit_lsn()');
-$client->simple('INSERT INTO tt VALUES (1)');
+$client->query('INSERT INTO tt VALUES (1)');
 isnt($client->value('SELECT replwatch_commit_lsn()'),
 	$from, 'a row of a temporary table is a commit too');
 is( $reader->value(
@@ -303,7 +296,7 @@ foreach my $wait (
 {
 	my $token = $client->value('SELECT replwatch_commit_token()');
 
-	is($client->simple("SELECT $wait")->{error}, undef, "$wait succeeds");
+	is($client->query("SELECT $wait")->{state}, undef, "$wait succeeds");
 	is($client->value('SELECT replwatch_commit_token()'),
 		$token, "$wait leaves the token alone");
 }
@@ -318,7 +311,7 @@ $primary->safe_psql('postgres',
 $primary->safe_psql('postgres', 'UPDATE pruned SET f = f WHERE i < 3');
 my $token = $client->value('SELECT replwatch_commit_token()');
 $before = $client->value('SELECT pg_current_wal_insert_lsn()');
-$client->simple('SELECT count(*) FROM pruned');
+$client->query('SELECT count(*) FROM pruned');
 isnt($client->value('SELECT pg_current_wal_insert_lsn()'),
 	$before, 'a SELECT cleans up a page');
 is($client->value('SELECT replwatch_commit_token()'),
@@ -336,15 +329,15 @@ foreach my $name ('commit_token', 'version')
 		"SELECT set_config('replwatch.$name', '1:0/1', false)",
 		"ALTER SYSTEM SET replwatch.$name = '1:0/1'")
 	{
-		is($client->simple($command)->{error}{C},
+		is($client->query($command)->{state},
 			'55P02', "refused: $command");
 	}
 }
 
 # The first one drops the temporary table, and that is a commit.
-$client->simple('DISCARD ALL');
+$client->query('DISCARD ALL');
 $token = $client->value('SELECT replwatch_commit_token()');
-is($client->simple('DISCARD ALL')->{error}, undef, 'DISCARD ALL succeeds');
+is($client->query('DISCARD ALL')->{state}, undef, 'DISCARD ALL succeeds');
 is($client->value('SELECT replwatch_commit_token()'),
 	$token, 'and leaves the token alone');
 like($client->value('SHOW replwatch.version'),
@@ -356,7 +349,7 @@ is($client->value('SELECT version FROM replwatch_node()'),
 
 note '5. it is the session\'s own';
 
-is(Wire->new($primary)->value('SELECT replwatch_commit_token()'),
+is(Session->new($primary)->value('SELECT replwatch_commit_token()'),
 	undef, 'another session has none');
 is($reader->value('SELECT replwatch_commit_token()'),
 	undef, 'a session on a standby has none');

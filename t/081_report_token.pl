@@ -12,7 +12,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Wire;
+use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -23,7 +23,7 @@ my $primary = Replwatch::primary(
 	'primary',
 	'max_prepared_transactions = 5',
 	'max_connections = 30');
-my $client = Wire->new($primary, 'replwatch.report_commit_token' => 'on');
+my $client = Session->new($primary, 'replwatch.report_commit_token' => 'on');
 
 # The tokens that an answer reported, in order.
 sub tokens
@@ -34,15 +34,15 @@ sub tokens
 }
 
 # This answer told of a commit once, just before ReadyForQuery, and the value
-# is the session's token.  With $messages, the answer has these.
+# is the session's token.  With $types, the answer's messages are these.
 sub reports
 {
-	my ($what, $answer, $messages) = @_;
+	my ($what, $answer, $types) = @_;
 	my @tokens = tokens($answer);
 
-	is($answer->{messages}, $messages, "$what: the messages")
-	  if defined $messages;
-	like($answer->{messages}, qr/SZ$/,
+	is($answer->{types}, $types, "$what: the messages")
+	  if defined $types;
+	like($answer->{types}, qr/SZ$/,
 		"$what: it is told just before ReadyForQuery");
 	is(scalar @tokens, 1, "$what: it is told once");
 	is($tokens[0],
@@ -74,53 +74,47 @@ is($client->parameter($setting), undef,
 
 note '2. commits';
 
-$client->simple('CREATE TABLE t (i int)');
-reports('INSERT', $client->simple('INSERT INTO t VALUES (1)'), 'CSZ');
+$client->query('CREATE TABLE t (i int)');
+reports('INSERT', $client->query('INSERT INTO t VALUES (1)'), 'CSZ');
 my $first = $client->parameter($setting);
-reports('another INSERT', $client->simple('INSERT INTO t VALUES (2)'),
+reports('another INSERT', $client->query('INSERT INTO t VALUES (2)'),
 	'CSZ');
 isnt($client->parameter($setting), $first, 'each commit has its own token');
 reports('several commands',
-	$client->simple('INSERT INTO t VALUES (3); SELECT 1'), 'CTDCSZ');
+	$client->query('INSERT INTO t VALUES (3); SELECT 1'), 'CTDCSZ');
 reports(
 	'a block in one query',
-	$client->simple('BEGIN; INSERT INTO t VALUES (4); COMMIT; SELECT 1'),
+	$client->query('BEGIN; INSERT INTO t VALUES (4); COMMIT; SELECT 1'),
 	'CCCTDCSZ');
-is_silent('BEGIN', $client->simple('BEGIN'));
-is_silent('within a block', $client->simple('INSERT INTO t VALUES (5)'));
-reports('COMMIT', $client->simple('COMMIT'), 'CSZ');
+is_silent('BEGIN', $client->query('BEGIN'));
+is_silent('within a block', $client->query('INSERT INTO t VALUES (5)'));
+reports('COMMIT', $client->query('COMMIT'), 'CSZ');
 reports(
 	'COMMIT AND CHAIN',
-	$client->simple('BEGIN; INSERT INTO t VALUES (6); COMMIT AND CHAIN'));
-is_silent('the end of the chain', $client->simple('COMMIT'));
+	$client->query('BEGIN; INSERT INTO t VALUES (6); COMMIT AND CHAIN'));
+is_silent('the end of the chain', $client->query('COMMIT'));
 reports(
 	'an error after a commit',
-	$client->simple('BEGIN; INSERT INTO t VALUES (7); COMMIT; SELECT 1/0'));
-reports('COPY', $client->simple('COPY t FROM STDIN', "8\n9\n"), 'GCSZ');
-$client->simple(
+	$client->query('BEGIN; INSERT INTO t VALUES (7); COMMIT; SELECT 1/0'));
+reports('COPY', $client->query('COPY t FROM STDIN', "8\n9\n"), 'GCSZ');
+$client->query(
 	'CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (10); COMMIT; INSERT INTO t VALUES (11); COMMIT; END $$'
 );
-reports('a procedure that commits', $client->simple('CALL commits()'));
-$client->simple(
+reports('a procedure that commits', $client->query('CALL commits()'));
+$client->query(
 	"BEGIN; INSERT INTO t VALUES (12); PREPARE TRANSACTION 'p1'");
-reports('COMMIT PREPARED', $client->simple("COMMIT PREPARED 'p1'"), 'CSZ');
+reports('COMMIT PREPARED', $client->query("COMMIT PREPARED 'p1'"), 'CSZ');
 
-$client->send(
-	Wire::bound('INSERT INTO t VALUES ($1::int)', 13),
-	Wire::bound('INSERT INTO t VALUES ($1::int)', 14),
-	Wire::sync());
-reports('a pipeline', $client->until_ready, '12C12CSZ');
+$client->bound('INSERT INTO t VALUES ($1::int)', 13)
+  ->bound('INSERT INTO t VALUES ($1::int)', 14)->sync;
+reports('a pipeline', $client->answer, '12C12CSZ');
 
-$client->send(
-	Wire::bound('INSERT INTO t VALUES ($1::int)', 15),
-	Wire::sync(),
-	Wire::bound('SELECT 1'),
-	Wire::sync(),
-	Wire::bound('INSERT INTO t VALUES ($1::int)', 16),
-	Wire::sync());
-my @answers = map { $client->until_ready } 1 .. 3;
-is($answers[0]{messages}, '12CSZ', 'the first Sync of three tells its commit');
-is($answers[1]{messages}, '12DCZ', 'the second, which read, tells nothing');
+$client->bound('INSERT INTO t VALUES ($1::int)', 15)->sync;
+$client->bound('SELECT 1')->sync;
+$client->bound('INSERT INTO t VALUES ($1::int)', 16)->sync;
+my @answers = map { $client->answer } 1 .. 3;
+is($answers[0]{types}, '12CSZ', 'the first Sync of three tells its commit');
+is($answers[1]{types}, '12DCZ', 'the second, which read, tells nothing');
 reports('the third Sync', $answers[2], '12CSZ');
 isnt((tokens($answers[0]))[0],
 	(tokens($answers[2]))[0], 'the tokens of the pipeline differ');
@@ -132,53 +126,53 @@ SKIP:
 	  ? 'debug_parallel_query'
 	  : 'force_parallel_mode';
 
-	$client->simple("SET $force = on");
-	is_silent('a parallel query', $client->simple('SELECT count(*) FROM t'));
+	$client->query("SET $force = on");
+	is_silent('a parallel query', $client->query('SELECT count(*) FROM t'));
 	reports('a parallel CREATE TABLE AS',
-		$client->simple('CREATE TABLE made AS SELECT count(*) FROM t'),
+		$client->query('CREATE TABLE made AS SELECT count(*) FROM t'),
 		'CSZ');
-	$client->simple("RESET $force");
+	$client->query("RESET $force");
 }
 
 
 note '3. no commits';
 
-is_silent('SELECT', $client->simple('SELECT count(*) FROM t'));
+is_silent('SELECT', $client->query('SELECT count(*) FROM t'));
 is_silent('ROLLBACK',
-	$client->simple('BEGIN; INSERT INTO t VALUES (0); ROLLBACK'));
-is_silent('an error', $client->simple('INSERT INTO t SELECT 1/0'));
-is_silent('VACUUM', $client->simple('VACUUM t'));
+	$client->query('BEGIN; INSERT INTO t VALUES (0); ROLLBACK'));
+is_silent('an error', $client->query('INSERT INTO t SELECT 1/0'));
+is_silent('VACUUM', $client->query('VACUUM t'));
 is_silent(
 	'PREPARE TRANSACTION',
-	$client->simple(
+	$client->query(
 		"BEGIN; INSERT INTO t VALUES (0); PREPARE TRANSACTION 'p2'"));
-is_silent('ROLLBACK PREPARED', $client->simple("ROLLBACK PREPARED 'p2'"));
-is_silent('an empty query', $client->simple(''));
+is_silent('ROLLBACK PREPARED', $client->query("ROLLBACK PREPARED 'p2'"));
+is_silent('an empty query', $client->query(''));
 
 
 note '4. on and off';
 
 is_silent('switched off',
-	$client->simple(
+	$client->query(
 		'SET replwatch.report_commit_token = off; INSERT INTO t VALUES (17)'));
-is_silent('off', $client->simple('INSERT INTO t VALUES (18)'));
+is_silent('off', $client->query('INSERT INTO t VALUES (18)'));
 is_silent('switching on tells nothing of what was before',
-	$client->simple('SET replwatch.report_commit_token = on'));
-reports('on again', $client->simple('INSERT INTO t VALUES (19)'), 'CSZ');
-$client->simple('SET replwatch.report_commit_token = off');
+	$client->query('SET replwatch.report_commit_token = on'));
+reports('on again', $client->query('INSERT INTO t VALUES (19)'), 'CSZ');
+$client->query('SET replwatch.report_commit_token = off');
 reports(
 	'SET LOCAL',
-	$client->simple(
+	$client->query(
 		'BEGIN; SET LOCAL replwatch.report_commit_token = on; INSERT INTO t VALUES (20); COMMIT'
 	));
-is_silent('after SET LOCAL', $client->simple('INSERT INTO t VALUES (21)'));
+is_silent('after SET LOCAL', $client->query('INSERT INTO t VALUES (21)'));
 
 my $role = $client->value('SELECT current_user');
-$client->simple(
+$client->query(
 	'CREATE ROLE reporting LOGIN; ALTER ROLE reporting SET replwatch.report_commit_token = on; GRANT INSERT ON t TO reporting'
 );
-my $reporting = Wire->new($primary, user => 'reporting');
-is(scalar tokens($reporting->simple('INSERT INTO t VALUES (22)')),
+my $reporting = Session->new($primary, user => 'reporting');
+is(scalar tokens($reporting->query('INSERT INTO t VALUES (22)')),
 	1, 'ALTER ROLE ... SET switches it on');
 is($client->value('SELECT count(*) FROM t'),
 	22, 'everything was committed that was to be');
@@ -196,17 +190,16 @@ $primary->safe_psql('postgres', 'CREATE TABLE stuck (i serial, f int)');
 my @stuck;
 foreach my $number (0 .. 11)
 {
-	my $stuck = Wire->new($primary, 'replwatch.report_commit_token' => 'on');
+	my $stuck = Session->new($primary, 'replwatch.report_commit_token' => 'on');
 	my $rest = (0, 10, 25, 35)[ $number % 4 ];
 	my $length = 8192 - 27 - 11 - $rest;
 	my $ahead = 1 + 2500 * int($number / 4);
 
-	$stuck->send(
-		Wire::query("SELECT repeat('x', $ahead) AS f"),
-		(   Wire::query("SELECT repeat('x', 8100) AS f"),
-			Wire::query(
-				"INSERT INTO stuck (f) VALUES ($rest) RETURNING repeat('x', $length) AS f"
-			)) x 200);
+	$stuck->ask(
+		"SELECT repeat('x', $ahead) AS f",
+		(   "SELECT repeat('x', 8100) AS f",
+			"INSERT INTO stuck (f) VALUES ($rest) RETURNING repeat('x', $length) AS f"
+		) x 200);
 	push @stuck, $stuck;
 }
 my $pids = join(',', map { $_->pid } @stuck);
@@ -249,11 +242,10 @@ is($primary->safe_psql('postgres', 'SELECT count(*) FROM stuck'),
 	$committed, 'what they committed is there');
 
 # A client that is gone instead.
-my $gone = Wire->new($primary, 'replwatch.report_commit_token' => 'on');
+my $gone = Session->new($primary, 'replwatch.report_commit_token' => 'on');
 my $pid = $gone->pid;
-$gone->send(
-	Wire::query('SELECT pg_sleep(0.3); INSERT INTO stuck (f) VALUES (-1)'));
-$gone->close('abrupt');
+$gone->ask('SELECT pg_sleep(0.3); INSERT INTO stuck (f) VALUES (-1)');
+$gone->vanish;
 Replwatch::wait_until($primary,
 	"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid",
 	'its server process is gone');

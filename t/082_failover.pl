@@ -16,7 +16,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Wire;
+use Session;
 use File::Copy qw(copy move);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -27,7 +27,7 @@ sub answer
 {
 	my ($client, $token, $timeout) = @_;
 
-	return result($client->simple(wait_for($token, $timeout)));
+	return result($client->query(wait_for($token, $timeout)));
 }
 
 # The command that waits.
@@ -44,16 +44,16 @@ sub result
 {
 	my ($answer) = @_;
 
-	return $answer->{error} ? $answer->{error}{C} : $answer->{rows}[0][0];
+	return $answer->{state} // $answer->{rows}[0][0];
 }
 
 # A connection to $node on which a wait for a token is under way.
 sub waiter
 {
 	my ($node, $token) = @_;
-	my $client = Wire->new($node);
+	my $client = Session->new($node);
 
-	$client->send(Wire::query(wait_for($token, '1 min')));
+	$client->ask(wait_for($token, '1 min'));
 	Replwatch::wait_until(
 		$node,
 		"SELECT count(*) = 1 FROM replwatch_waiters() WHERE pid = "
@@ -66,9 +66,9 @@ sub waiter
 sub write_row
 {
 	my ($client, $i) = @_;
-	my $answer = $client->simple("INSERT INTO t VALUES ($i)");
+	my $answer = $client->query("INSERT INTO t VALUES ($i)");
 
-	die $answer->{error}{M} if $answer->{error};
+	die $answer->{message} if $answer->{state};
 	return $client->value('SELECT replwatch_commit_token()');
 }
 
@@ -93,13 +93,13 @@ my $follower = Replwatch::standby($promoted, 'follower');
 my $behind = Replwatch::standby($primary, 'behind');
 my $diverged = Replwatch::standby($primary, 'diverged',
 	conf => ["recovery_target_timeline = 'current'"]);
-my %on = map { $_->name => Wire->new($_) }
+my %on = map { $_->name => Session->new($_) }
   $primary, $promoted, $follower, $behind, $diverged;
 
 
 note '1. before the failover';
 
-$on{primary}->simple('CREATE TABLE t (i int)');
+$on{primary}->query('CREATE TABLE t (i int)');
 my $kept = write_row($on{primary}, 1);
 like($kept, qr/^1:/, 'the token is of timeline 1');
 foreach my $name (sort keys %on)
@@ -152,18 +152,18 @@ my @at_fork = map {
 $primary->stop('immediate');
 $promoted->promote;
 
-is(result($lost_on_promoted->until_ready),
+is(result($lost_on_promoted->answer),
 	'RW001', 'who waits on a promoted standby for a lost commit is told');
-is(result($lost_on_follower->until_ready),
+is(result($lost_on_follower->answer),
 	'RW001', 'so is who waits on the standby that follows it');
-is(result($_->until_ready),
+is(result($_->answer),
 	'RW001', 'so is who waits for what is just past the fork')
   foreach @at_fork;
 
 
 note '3. on the new primary and its standby';
 
-$on{promoted} = Wire->new($promoted);
+$on{promoted} = Session->new($promoted);
 my $new = write_row($on{promoted}, 4);
 like($new, qr/^2:/, 'the token is of timeline 2');
 is(answer($on{follower}, $new), 't', 'its standby gets the commit');
@@ -176,10 +176,10 @@ foreach my $name ('promoted', 'follower')
 		'RW001', "nor is what was lost later on $name");
 	is(answer($on{$name}, $lost, '0'), 'RW001', "nor at a look on $name");
 }
-my $error = $on{promoted}->simple(wait_for($lost))->{error};
-like($error->{M}, qr/^commit .* is not part of this server's history$/,
+my $error = $on{promoted}->query(wait_for($lost));
+like($error->{message}, qr/^commit .* is not part of this server's history$/,
 	'the message says so');
-like($error->{M}, qr/\Q$lost\E/, 'and names the token');
+like($error->{message}, qr/\Q$lost\E/, 'and names the token');
 
 # The end of the old timeline is the last that was kept of it.
 my ($end) = slurp_file($promoted->data_dir . '/pg_wal/00000002.history') =~
@@ -216,10 +216,10 @@ is(answer($on{behind}, $lost, '200 ms'),
 
 my $new_on_behind = waiter($behind, $new);
 set_upstream($behind, $promoted->connstr . ' application_name=behind');
-is(result($new_on_behind->until_ready),
+is(result($new_on_behind->answer),
 	't', 'when it follows, who waits for a new commit has it');
-is(Wire->new($behind)->value('SELECT max(i) FROM t'), 4, 'and can read it');
-is(result($lost_on_behind->until_ready),
+is(Session->new($behind)->value('SELECT max(i) FROM t'), 4, 'and can read it');
+is(result($lost_on_behind->answer),
 	'RW001', 'and who waits for a lost one is told');
 
 
@@ -231,7 +231,7 @@ copy(
 	$diverged->data_dir . '/pg_wal/00000002.history'
 ) or die "could not copy: $!";
 $diverged->promote;
-$on{diverged} = Wire->new($diverged);
+$on{diverged} = Session->new($diverged);
 like(write_row($on{diverged}, 5), qr/^3:/, 'diverged is on timeline 3');
 is(answer($on{diverged}, $new), 'RW001',
 	'a commit of a timeline that is no ancestor is lost there');
@@ -250,9 +250,9 @@ foreach my $node ($promoted, $follower)
 	my $client = $on{$name};
 
 	move($file, "$file.away") or die "could not rename $file: $!";
-	my $answer = $client->simple(wait_for($kept));
+	my $answer = $client->query(wait_for($kept));
 	is(result($answer), '55000', "not verified without the file on $name");
-	like($answer->{error}{M}, qr/^could not verify/, 'the message says so');
+	like($answer->{message}, qr/^could not verify/, 'the message says so');
 	is(answer($client, $lost), '55000', "nor is that it was lost on $name");
 	is(answer($client, $new), 't',
 		"the server's own timeline needs no file on $name");
@@ -286,12 +286,12 @@ foreach my $token (@bad)
 {
 	foreach my $name ('promoted', 'follower')
 	{
-		my $answer = $on{$name}->simple(wait_for($token));
+		my $answer = $on{$name}->query(wait_for($token));
 
 		is(result($answer), '22P02',
 			"no token on $name: " . ($token =~ s/\n/\\n/r));
 		like(
-			$answer->{error}{M},
+			$answer->{message},
 			qr/^invalid input syntax for commit token: "\Q$token\E"$/,
 			'the message shows it');
 	}
@@ -303,17 +303,15 @@ foreach my $long (
 	'1:0/1' . ' ' x 10_000_000,
 	"\x{e2}\x{82}\x{ac}" x 3_000_000)
 {
-	my $answer = $on{follower}->simple(wait_for($long));
+	my $answer = $on{follower}->query(wait_for($long));
 
 	is(result($answer), '22P02', 'nor is anything of 10 MB');
-	cmp_ok(length $answer->{error}{M},
+	cmp_ok(length $answer->{message},
 		'<', 200, 'which is not shown in full');
 
 	# As a parameter, which is not a constant of the plan.
-	$on{follower}->send(
-		Wire::bound('SELECT replwatch_wait_for_token($1)', $long),
-		Wire::sync());
-	is(result($on{follower}->until_ready), '22P02', 'nor as a parameter');
+	$on{follower}->bound('SELECT replwatch_wait_for_token($1)', $long)->sync;
+	is(result($on{follower}->answer), '22P02', 'nor as a parameter');
 }
 foreach my $good (lc $kept, uc $kept, '1:00000000/00000001', '1:0/0')
 {
@@ -322,10 +320,9 @@ foreach my $good (lc $kept, uc $kept, '1:00000000/00000001', '1:0/0')
 is( $on{follower}->value('SELECT replwatch_wait_for_token(NULL)'),
 	't', 'for NULL there is nothing to wait for');
 $error =
-  $on{follower}->simple("SELECT replwatch_wait_for_token('$kept', '-1 s')")
-  ->{error};
-is($error->{C}, '22023', 'a negative timeout is refused');
-like($error->{M}, qr/^timeout must not be negative/, 'the message says so');
+  $on{follower}->query("SELECT replwatch_wait_for_token('$kept', '-1 s')");
+is($error->{state}, '22023', 'a negative timeout is refused');
+like($error->{message}, qr/^timeout must not be negative/, 'the message says so');
 
 # An LSN that never comes, of a timeline that is here.
 is(answer($on{follower}, '2:FFFFFFFF/FFFFFFFF', '100 ms'),
@@ -336,5 +333,38 @@ is(answer($on{follower}, '4294967295:0/1', '100 ms'),
 	'f', 'nor is the largest timeline');
 is( $on{follower}->value('SELECT count(*) FROM replwatch_waiters()'),
 	0, 'nobody is left waiting');
+
+
+note '8. what is counted';
+
+# Each wait is, as what it was: also one that a primary answers, and one that is
+# refused at the first look.
+foreach my $case (
+	[ 'promoted', $kept, 'waits 1 immediate 1 timeouts 0 errors 0' ],
+	[ 'follower', $kept, 'waits 1 immediate 1 timeouts 0 errors 0' ],
+	[ 'promoted', $lost, 'waits 1 immediate 0 timeouts 0 errors 1' ],
+	[ 'follower', $lost, 'waits 1 immediate 0 timeouts 0 errors 1' ],
+	[
+		'promoted', '2:FFFFFFFF/FFFFFFFF',
+		'waits 1 immediate 0 timeouts 0 errors 1'
+	],
+	[
+		'follower', '2:FFFFFFFF/FFFFFFFF',
+		'waits 1 immediate 0 timeouts 1 errors 0'
+	],
+	[ 'follower', 'no token', 'waits 0 immediate 0 timeouts 0 errors 0' ])
+{
+	my ($name, $token, $expected) = @$case;
+	my $sql =
+	  'SELECT waits, immediate, timeouts, errors FROM replwatch_wait_stats()';
+	my $before = $on{$name}->query($sql)->{rows}[0];
+	answer($on{$name}, $token, '10 ms');
+	my $after = $on{$name}->query($sql)->{rows}[0];
+	my @counted = map { $after->[$_] - $before->[$_] } 0 .. 3;
+
+	is( "waits $counted[0] immediate $counted[1] timeouts $counted[2] errors $counted[3]",
+		$expected,
+		"$token on $name");
+}
 
 done_testing();

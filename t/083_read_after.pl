@@ -11,34 +11,34 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Wire;
+use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $primary = Replwatch::primary('primary');
+my $primary = Replwatch::primary('primary', 'replwatch.wait_recheck = 1min');
 my $standby = Replwatch::standby($primary, 'replica1');
-my $writer = Wire->new($primary);
-my $reader = Wire->new($standby);
+my $writer = Session->new($primary);
+my $reader = Session->new($standby);
 
 # The SQLSTATE of a command's error, '' if there is none.
 sub state_of
 {
 	my ($client, $sql) = @_;
-	my $answer = $client->simple($sql);
+	my $answer = $client->query($sql);
 
-	return $answer->{error} ? $answer->{error}{C} : '';
+	return $answer->{state} // '';
 }
 
 # A command is refused with 55000 and a hint.
 sub is_refused
 {
 	my ($client, $sql, $what) = @_;
-	my $error = $client->simple($sql)->{error};
+	my $error = $client->query($sql);
 
-	is($error->{C}, '55000', "$what is refused");
-	isnt($error->{H} // '', '', "$what: a hint says what to do");
+	is($error->{state}, '55000', "$what is refused");
+	isnt($error->{hint} // '', '', "$what: a hint says what to do");
 	return $error;
 }
 
@@ -81,7 +81,7 @@ sub is_waiting
 	return;
 }
 
-$writer->simple('CREATE TABLE t (i int)');
+$writer->query('CREATE TABLE t (i int)');
 Replwatch::wait_replayed($primary, $standby);
 
 
@@ -104,32 +104,27 @@ is( state_of($reader, "BEGIN; SET LOCAL replwatch.read_after = '$token'"),
 is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
 is($reader->value('SHOW replwatch.read_after'),
 	$token, 'the value is remembered');
-$reader->simple('COMMIT');
+$reader->query('COMMIT');
 is($reader->value('SHOW replwatch.read_after'),
 	$lsn, 'and forgotten with the transaction');
 my $error =
-  $reader->simple("SET LOCAL replwatch.read_after = '$token'")->{error};
-is($error->{C}, '25P01', 'SET LOCAL outside a block is an error');
+  $reader->query("SET LOCAL replwatch.read_after = '$token'");
+is($error->{state}, '25P01', 'SET LOCAL outside a block is an error');
 
 $token = write_row();
-my $answer = $reader->simple(
+my $answer = $reader->query(
 	"BEGIN; SET LOCAL replwatch.read_after = '$token'; SELECT max(i) FROM t; COMMIT"
 );
 is($answer->{rows}[0][0], $row, 'all in one query');
 $token = write_row();
-$reader->send(
-	Wire::bound('BEGIN'),
-	Wire::bound("SET LOCAL replwatch.read_after = '$token'"),
-	Wire::bound('SELECT max(i) FROM t'),
-	Wire::bound('COMMIT'),
-	Wire::sync());
-is($reader->until_ready->{rows}[0][0], $row, 'all in one pipeline');
+$reader->bound('BEGIN')
+  ->bound("SET LOCAL replwatch.read_after = '$token'")
+  ->bound('SELECT max(i) FROM t')->bound('COMMIT')->sync;
+is($reader->answer->{rows}[0][0], $row, 'all in one pipeline');
 $token = write_row();
-$reader->send(
-	Wire::bound("SET replwatch.read_after = '$token'"),
-	Wire::bound('SELECT max(i) FROM t'),
-	Wire::sync());
-is($reader->until_ready->{rows}[0][0],
+$reader->bound("SET replwatch.read_after = '$token'")
+  ->bound('SELECT max(i) FROM t')->sync;
+is($reader->answer->{rows}[0][0],
 	$row, 'a pipeline without a block');
 $token = write_row();
 is(state_of($reader, "SET SESSION \"Replwatch.Read_After\" = '$token'"),
@@ -141,8 +136,8 @@ note '2. it waits, and holds nothing while it does';
 
 pause();
 $token = write_row();
-$reader->simple("SET replwatch.wait_timeout = '1 min'");
-$reader->send(Wire::query("SET replwatch.read_after = '$token'"));
+$reader->query("SET replwatch.wait_timeout = '1 min'");
+$reader->ask("SET replwatch.read_after = '$token'");
 is_waiting($reader);
 is( $standby->safe_psql(
 		'postgres',
@@ -151,20 +146,20 @@ is( $standby->safe_psql(
 	't',
 	'no snapshot is held');
 resume();
-is($reader->until_ready->{error}, undef, 'it comes to an end');
+is($reader->answer->{state}, undef, 'it comes to an end');
 is($reader->value('SELECT max(i) FROM t'), $row, 'with the row there');
 
 pause();
 $token = write_row();
-$reader->send(Wire::query("SET replwatch.read_after = '$token'"));
+$reader->ask("SET replwatch.read_after = '$token'");
 is_waiting($reader);
 $standby->safe_psql('postgres',
 	'SELECT pg_cancel_backend(' . $reader->pid . ')');
-is($reader->until_ready->{error}{C}, '57014', 'it can be cancelled');
-$reader->simple("SET statement_timeout = '200 ms'");
+is($reader->answer->{state}, '57014', 'it can be cancelled');
+$reader->query("SET statement_timeout = '200 ms'");
 is(state_of($reader, "SET replwatch.read_after = '$token'"),
 	'57014', 'statement_timeout ends it');
-$reader->simple('RESET statement_timeout');
+$reader->query('RESET statement_timeout');
 is( $standby->safe_psql(
 		'postgres', 'SELECT count(*) FROM replwatch_waiters()'),
 	0,
@@ -173,52 +168,52 @@ is( $standby->safe_psql(
 
 note '3. not in time';
 
-$reader->simple("SET replwatch.wait_timeout = '300 ms'");
+$reader->query("SET replwatch.wait_timeout = '300 ms'");
 my $kept = $reader->value('SHOW replwatch.read_after');
 my $begin = time();
-$error = $reader->simple("SET replwatch.read_after = '$token'")->{error};
+$error = $reader->query("SET replwatch.read_after = '$token'");
 my $took = time() - $begin;
-is($error->{C}, 'RW002', 'a wait that takes too long is an error');
+is($error->{state}, 'RW002', 'a wait that takes too long is an error');
 ok($took >= 0.3 && $took < 2, 'after wait_timeout')
   or diag("took $took");
 like(
-	$error->{M},
+	$error->{message},
 	qr/^LSN [0-9A-F]+\/[0-9A-F]+ has not been replayed within 300 ms$/,
 	'the message says how long');
-like($error->{D}, qr/\b[1-9]\d* bytes\b/, 'the detail says what is missing');
+like($error->{detail}, qr/\b[1-9]\d* bytes\b/, 'the detail says what is missing');
 is($reader->value('SHOW replwatch.read_after'),
 	$kept, 'the old value is kept');
 
-$reader->simple('SET replwatch.wait_timeout = 0');
+$reader->query('SET replwatch.wait_timeout = 0');
 $begin = time();
 is(state_of($reader, "SET replwatch.read_after = '$token'"),
 	'RW002', 'with wait_timeout 0 it only looks');
 cmp_ok(time() - $begin, '<', 0.25, 'which takes no time');
 is(state_of($reader, "SET replwatch.read_after = '$kept'"),
 	'', 'and is content with what is there');
-$reader->simple("BEGIN; SET LOCAL replwatch.wait_timeout = '100 ms'");
+$reader->query("BEGIN; SET LOCAL replwatch.wait_timeout = '100 ms'");
 is(state_of($reader, "SET LOCAL replwatch.read_after = '$token'"),
 	'RW002', 'in a block it is an error, too');
 is(state_of($reader, 'SELECT 1'), '25P02', 'which aborts the block');
-$reader->simple('ROLLBACK');
+$reader->query('ROLLBACK');
 
-$reader->simple('BEGIN; SAVEPOINT a');
+$reader->query('BEGIN; SAVEPOINT a');
 is(state_of($reader, "SET LOCAL replwatch.read_after = '$token'"),
 	'RW002', 'it fails within a savepoint');
 is(state_of($reader, 'ROLLBACK TO a'), '', 'one can go back');
 is($reader->value('SHOW replwatch.read_after'),
 	$kept, 'the old value is kept');
-$reader->simple('SET LOCAL replwatch.wait_timeout = -1');
-$reader->send(Wire::query("SET LOCAL replwatch.read_after = '$token'"));
+$reader->query('SET LOCAL replwatch.wait_timeout = -1');
+$reader->ask("SET LOCAL replwatch.read_after = '$token'");
 is_waiting($reader);
 is( $standby->safe_psql(
 		'postgres', 'SELECT deadline IS NULL FROM replwatch_waiters()'),
 	't',
 	'with wait_timeout -1 there is no deadline');
 resume();
-is($reader->until_ready->{error}, undef, 'and it waits');
+is($reader->answer->{state}, undef, 'and it waits');
 is($reader->value('SELECT max(i) FROM t'), $row, 'until the row is there');
-$reader->simple('COMMIT; RESET replwatch.wait_timeout');
+$reader->query('COMMIT; RESET replwatch.wait_timeout');
 
 
 note '4. REPEATABLE READ';
@@ -236,8 +231,8 @@ $error = is_refused(
 	$reader,
 	"SET LOCAL replwatch.read_after = '$token'",
 	'after the first query of REPEATABLE READ it');
-like($error->{M}, qr/REPEATABLE READ/, 'the message says why');
-$reader->simple('ROLLBACK');
+like($error->{message}, qr/REPEATABLE READ/, 'the message says why');
+$reader->query('ROLLBACK');
 is( state_of(
 		$reader,
 		"SET default_transaction_isolation = 'repeatable read'; SET replwatch.read_after = '$token'"
@@ -253,7 +248,7 @@ is( state_of(
 	'',
 	'twice, within a savepoint, too');
 is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
-$reader->simple('ROLLBACK; RESET default_transaction_isolation');
+$reader->query('ROLLBACK; RESET default_transaction_isolation');
 
 
 note '5. with locks or snapshots held';
@@ -273,7 +268,7 @@ foreach my $case (
 	is(state_of($reader, $sql), '', "$what: nothing is wrong before");
 	is_refused($reader, "SET LOCAL replwatch.read_after = '$token'",
 		"$what it");
-	$reader->simple('ROLLBACK');
+	$reader->query('ROLLBACK');
 }
 
 
@@ -303,7 +298,7 @@ is_refused($writer,
 	'ALTER DATABASE');
 is_refused($writer, "ALTER SYSTEM SET replwatch.read_after = '$token'",
 	'ALTER SYSTEM');
-$writer->simple(
+$writer->query(
 	"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'");
 is_refused($writer,
 	"SET replwatch.read_after = '$token'; ALTER FUNCTION f() SET replwatch.read_after FROM CURRENT",
@@ -312,15 +307,15 @@ foreach my $node ($primary, $standby)
 {
 	my $name = $node->name;
 
-	eval { Wire->new($node, 'replwatch.read_after' => $token) };
+	eval { Session->new($node, 'replwatch.read_after' => $token) };
 	like($@, qr/connection refused: .*read_after/,
 		"in the startup message it is refused on the $name");
 	eval {
-		Wire->new($node, options => "-c replwatch.read_after=$token");
+		Session->new($node, options => "-c replwatch.read_after=$token");
 	};
 	like($@, qr/connection refused: .*read_after/,
 		"in PGOPTIONS it is refused on the $name");
-	is(Wire->new($node)->value('SHOW replwatch.read_after'),
+	is(Session->new($node)->value('SHOW replwatch.read_after'),
 		'', "nothing is left of it on the $name");
 }
 
@@ -330,7 +325,7 @@ $standby->append_conf('postgresql.conf',
 	"replwatch.read_after = '$token'\n");
 $standby->reload;
 $standby->wait_for_log(qr/HINT: .*SET replwatch\.read_after/, $offset);
-is(Wire->new($standby)->value('SHOW replwatch.read_after'),
+is(Session->new($standby)->value('SHOW replwatch.read_after'),
 	'', 'in postgresql.conf it has no effect');
 $standby->adjust_conf('postgresql.conf', 'replwatch.read_after', undef, 1);
 $standby->reload;
@@ -338,7 +333,7 @@ $standby->reload;
 
 note '7. to nothing';
 
-$reader->simple("SET replwatch.read_after = '$token'");
+$reader->query("SET replwatch.read_after = '$token'");
 foreach my $client ($reader, $writer)
 {
 	foreach my $command (
@@ -367,8 +362,8 @@ is( state_of(
 pause();
 my $old = $token;
 $token = write_row();
-$reader->simple("SET replwatch.read_after = '$old'");
-$reader->simple("BEGIN; SET replwatch.read_after = ''; ROLLBACK");
+$reader->query("SET replwatch.read_after = '$old'");
+$reader->query("BEGIN; SET replwatch.read_after = ''; ROLLBACK");
 is($reader->value('SHOW replwatch.read_after'),
 	$old, 'a rollback brings the old value back');
 resume();
@@ -379,11 +374,11 @@ note '8. a parallel query after it';
 my $force =
   $standby->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
 $token = write_row();
-$reader->simple("SET $force = on; SET replwatch.wait_timeout = '1 min'");
+$reader->query("SET $force = on; SET replwatch.wait_timeout = '1 min'");
 is(state_of($reader, "SET replwatch.read_after = '$token'"), '', 'SET');
 is($reader->value('SELECT count(*) FROM t'),
 	$row, 'parallel workers take the setting over');
-$reader->simple("RESET $force");
+$reader->query("RESET $force");
 
 
 note '9. bad values and lost commits';
@@ -392,10 +387,20 @@ foreach my $bad (
 	'garbage', '1', '0:0/1', '1:0/1 ', ' 1:0/1', '1:0/1x',
 	'x' x 10_000_000)
 {
-	$error = $reader->simple("SET replwatch.read_after = '$bad'")->{error};
-	is($error->{C}, '22P02', 'refused: ' . substr($bad, 0, 20));
-	cmp_ok(length $error->{M}, '<', 200, 'which is not shown in full');
+	$error = $reader->query("SET replwatch.read_after = '$bad'");
+	is($error->{state}, '22P02', 'refused: ' . substr($bad, 0, 20));
+	cmp_ok(length $error->{message}, '<', 200, 'which is not shown in full');
 }
+
+# Nor is it cut in the middle of a character, which can't be told to a client.
+$reader->query('SET client_encoding = LATIN1');
+foreach my $bad ("\xe4" x 100, 'x' . "\xe4" x 100)
+{
+	$error = $reader->query("SET replwatch.read_after = '$bad'");
+	is($error->{state}, '22P02', 'refused: letters of two bytes');
+	like($error->{message}, qr/\xe4"$/, 'of which none is torn');
+}
+$reader->query('RESET client_encoding');
 is($reader->value('SHOW replwatch.read_after'),
 	$token, 'the old value is kept');
 is(state_of($reader, 'SET replwatch.read_after = a, b'),
@@ -406,22 +411,24 @@ is(state_of($writer, "SET replwatch.read_after = '$token'"),
 	'', 'on a primary what is written is there');
 foreach my $value ($past_end, "1:$past_end", '2:0/1')
 {
-	$error = $writer->simple("SET replwatch.read_after = '$value'")->{error};
-	is($error->{C}, '55000', "on a primary $value is not");
-	like($error->{M}, qr/^LSN .* has not been written on this server/,
+	$error = $writer->query("SET replwatch.read_after = '$value'");
+	is($error->{state}, '55000', "on a primary $value is not");
+	like($error->{message}, qr/^LSN .* has not been written on this server/,
 		'and the message says so');
 }
 
-# Promoted, while one waits for what never comes.
-my $waiter = Wire->new($standby);
-$waiter->send(
-	Wire::query(
-		"SET replwatch.wait_timeout = '1 min'; SET replwatch.read_after = '1:$past_end'"
-	));
+# Promoted, while one waits for what never comes, and looks for itself only once
+# a minute.
+my $waiter = Session->new($standby);
+$waiter->ask(
+	"SET replwatch.wait_timeout = '1 min'; SET replwatch.read_after = '1:$past_end'"
+);
 is_waiting($waiter);
 $standby->promote;
-is($waiter->until_ready->{error}{C},
+$begin = time();
+is($waiter->answer->{state},
 	'RW001', 'a commit that was lost is told of');
+cmp_ok(time() - $begin, '<', 25, 'at once');
 is($waiter->value('SHOW replwatch.read_after'),
 	'', 'and the value is not set');
 is(state_of($reader, "SET replwatch.read_after = '1:$past_end'"),
@@ -433,7 +440,7 @@ is(state_of($reader, "SET replwatch.read_after = '$token'"),
 $standby->append_conf('postgresql.conf',
 	"replwatch.read_after = '$token'\n");
 $standby->restart;
-is(Wire->new($standby)->value('SHOW replwatch.read_after'),
+is(Session->new($standby)->value('SHOW replwatch.read_after'),
 	'', 'a server starts with the setting in postgresql.conf');
 
 done_testing();

@@ -11,7 +11,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Wire;
+use Session;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -24,7 +24,7 @@ my $primary = Replwatch::primary(
 	'max_wal_senders = 8',
 	'max_replication_slots = 8',
 	'wal_sender_timeout = 1min');
-my $client = Wire->new($primary);
+my $client = Session->new($primary);
 
 # The number that a wait returns; its arguments as text.
 sub have
@@ -39,10 +39,10 @@ sub fails
 {
 	my ($on, $arguments, $state, $like, $what) = @_;
 	my $error =
-	  $on->simple("SELECT replwatch_wait_for_replicas($arguments)")->{error};
+	  $on->query("SELECT replwatch_wait_for_replicas($arguments)");
 
-	is($error->{C}, $state, "$what: refused with $state");
-	like($error->{M} // '', $like, "$what: the message says so");
+	is($error->{state}, $state, "$what: refused with $state");
+	like($error->{message} // '', $like, "$what: the message says so");
 	return;
 }
 
@@ -50,9 +50,9 @@ sub fails
 sub write_row
 {
 	my ($on) = @_;
-	my $error = $on->simple('INSERT INTO t VALUES (1)')->{error};
+	my $answer = $on->query('INSERT INTO t VALUES (1)');
 
-	die $error->{M} if $error;
+	die $answer->{message} if $answer->{state};
 	return;
 }
 
@@ -113,10 +113,15 @@ sub median_cycle
 
 note '1. without replicas';
 
-is(have(''), 0, 'before the first commit it answers at once');
-$client->simple('CREATE TABLE t (i int)');
-is(have("NULL, 0"), 0, 'count 0 answers at once');
+# None of these takes its time, which is too long to be overlooked.
 my $begin = time();
+is(have("timeout => '1 h'"), 0, 'before the first commit it answers at once');
+is(have("NULL, 8, 'flush', '1 h'"), 0, 'whatever it is asked for');
+fails($client, '(SELECT NULL::pg_lsn)', '55000', qr/cannot wait/,
+	'but not where it could not wait later');
+$client->query('CREATE TABLE t (i int)');
+is(have("NULL, 0, 'replay', '1 h'"), 0, 'count 0 answers at once');
+$begin = time();
 is(have("NULL, 1, 'replay', '300 ms'"), 0, 'nobody has it');
 my $took = time() - $begin;
 ok($took >= 0.3 && $took < 2, 'which is said when the time is up')
@@ -146,9 +151,8 @@ is(have("NULL, 2, 'flush'"), 2, 'a paused standby has it at flush');
 is(have("NULL, 2, 'replay', '300 ms'"), 1, 'but not at replay');
 is(have("NULL, 1, 'replay'"), 1, 'one is enough where one is asked for');
 my $lsn = $client->value('SELECT replwatch_commit_lsn()');
-$client->send(
-	Wire::query(
-		"SELECT replwatch_wait_for_replicas('$lsn', 2, 'replay', '1 min')"));
+$client->ask(
+	"SELECT replwatch_wait_for_replicas('$lsn', 2, 'replay', '1 min')");
 Replwatch::wait_until(
 	$primary,
 	"SELECT target = '$lsn' AND count = 2 AND stage = 'replay' AND kind = 'replicas' AND missing_bytes > 0 FROM replwatch_waiters()",
@@ -161,7 +165,7 @@ is( $primary->safe_psql(
 	'no snapshot is held');
 $begin = time();
 resume($standby2);
-is($client->until_ready->{rows}[0][0], 2, 'it is told when replay goes on');
+is($client->answer->{rows}[0][0], 2, 'it is told when replay goes on');
 cmp_ok(time() - $begin, '<', 5, 'and not when the next report is due');
 
 
@@ -208,18 +212,51 @@ foreach my $running (@twins, $recvlogical)
 	$running->finish;
 }
 
-my $backup = Replwatch::start_client(
-	'pg_basebackup', '-D', $primary->basedir . '/slow', '-r', '32k',
-	'-X', 'none', '-c', 'fast', '--no-manifest', '-d',
-	$primary->connstr('postgres') . ' application_name=slow');
+# A table that a subscription still copies has a slot of its own.
+$primary->safe_psql('postgres',
+	"SELECT pg_create_logical_replication_slot('pg_16400_sync_16390_7', 'test_decoding')"
+);
+my $sync = receiver(
+	'tablesync', 'pg_recvlogical', '-S', 'pg_16400_sync_16390_7', '--start',
+	'-f', $primary->basedir . '/sync.txt', '-s', '1', '-F', '1');
 Replwatch::wait_until(
 	$primary,
-	"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'slow' AND state = 'backup'",
-	'a backup runs');
-write_row($client);
-is(have("NULL, 4, 'write', '500 ms'"), 3, 'a base backup does not count');
-$backup->signal('TERM');
-$backup->finish;
+	"SELECT flush_lsn IS NOT NULL FROM pg_stat_replication WHERE application_name = 'tablesync'",
+	'it reports');
+is(have("'0/1', 4, 'flush', '0'"),
+	3, 'the first copy of a table is no subscriber');
+$sync->signal('TERM');
+$sync->finish;
+
+# A backup streams the WAL beside the files, and reports what it has got.
+$primary->safe_psql('postgres',
+	"SELECT pg_create_physical_replication_slot('kept')");
+foreach my $slot ([], ['--no-slot'], [ '-S', 'kept' ])
+{
+	my $what = "@$slot" || 'a temporary slot';
+	my $backup = Replwatch::start_client(
+		'pg_basebackup', '-D', $primary->backup_dir . "/slow@$slot", '-r',
+		'32k', '-X', 'stream', '-c', 'fast', '-s', '1', '--no-manifest', '-d',
+		$primary->connstr('postgres') . ' application_name=slow', @$slot);
+
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 2 AND bool_or(write_lsn IS NOT NULL) FROM pg_stat_replication WHERE application_name = 'slow' AND state IN ('backup', 'streaming')",
+		'a backup runs and streams');
+	is(have("'0/1', 4, 'write', '0'"),
+		3, "a base backup does not count, $what");
+	is(have("'0/1', 4, 'flush', '0'"), 3, "nor for flush, $what");
+
+	# Cut off by the server: killed, it would leave a process behind.
+	$primary->safe_psql('postgres',
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = 'slow'"
+	);
+	$backup->finish;
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 0 FROM pg_stat_replication WHERE application_name = 'slow'",
+		'it is gone');
+}
 $receivewal->signal('TERM');
 $receivewal->finish;
 
@@ -238,27 +275,27 @@ fails($client, "NULL, 1, 'replay', '-1 s'", '22023',
 fails($client, "'FFFFFFFF/FFFFFFFF'", '55000',
 	qr/^LSN .* has not been written on this server/,
 	'a target that is not written');
-$client->simple('BEGIN; INSERT INTO t VALUES (0)');
+$client->query('BEGIN; INSERT INTO t VALUES (0)');
 fails($client, '', '55000', qr/cannot wait/,
 	'a transaction with an ID of its own');
-$client->simple('ROLLBACK');
-$client->simple('BEGIN; SELECT pg_current_xact_id()');
+$client->query('ROLLBACK');
+$client->query('BEGIN; SELECT pg_current_xact_id()');
 fails($client, "NULL, 1, 'replay', '0'", '55000', qr/has not committed/,
 	'the same at a look');
-$client->simple('ROLLBACK');
-is($client->simple('BEGIN')->{error}, undef, 'BEGIN');
+$client->query('ROLLBACK');
+is($client->query('BEGIN')->{state}, undef, 'BEGIN');
 is(have(''), 2, 'in a block that has not written it is allowed');
-$client->simple('COMMIT');
+$client->query('COMMIT');
 fails(
 	$client,
 	"pg_current_wal_flush_lsn(), 1",
 	'55000', qr/cannot wait/,
 	'an argument that is no constant');
-$client->simple('BEGIN; SELECT count(*) FROM t');
+$client->query('BEGIN; SELECT count(*) FROM t');
 fails($client, '', '55000', qr/cannot wait/, 'a transaction with locks');
-$client->simple('ROLLBACK');
+$client->query('ROLLBACK');
 
-my $on_standby = Wire->new($standby1);
+my $on_standby = Session->new($standby1);
 fails($on_standby, '', '22023', qr/target must be given on a standby/,
 	'no target on a standby');
 my $replayed = $on_standby->value('SELECT pg_last_wal_replay_lsn()');
@@ -272,19 +309,14 @@ fails($on_standby, "'FFFFFFFF/FFFFFFFF'", '55000',
 
 # As statements of drivers.
 write_row($client);
-$client->send(
-	Wire::bound(
-		'SELECT replwatch_wait_for_replicas(NULL, $1::int, $2::text)',
-		2, 'replay'),
-	Wire::sync());
-is($client->until_ready->{rows}[0][0], 2, 'with parameters');
+$client->bound('SELECT replwatch_wait_for_replicas(NULL, $1::int, $2::text)',
+	2, 'replay')->sync;
+is($client->answer->{rows}[0][0], 2, 'with parameters');
 $lsn = $client->value('SELECT replwatch_commit_lsn()');
-$client->send(
-	Wire::bound(
-		'SELECT * FROM replwatch_wait_for_replicas($1::text::pg_lsn, count => 2)',
-		$lsn),
-	Wire::sync());
-is($client->until_ready->{rows}[0][0], 2, 'and in FROM');
+$client->bound(
+	'SELECT * FROM replwatch_wait_for_replicas($1::text::pg_lsn, count => 2)',
+	$lsn)->sync;
+is($client->answer->{rows}[0][0], 2, 'and in FROM');
 
 
 note '5. quick under a steady load';
@@ -345,7 +377,7 @@ note '7. without tend_walsenders';
 
 $primary->append_conf('postgresql.conf', 'replwatch.tend_walsenders = off');
 $primary->restart;
-$client = Wire->new($primary);
+$client = Session->new($primary);
 Replwatch::wait_until($primary,
 	"SELECT count(*) = 2 FROM pg_stat_replication WHERE state = 'streaming'",
 	'both standbys stream');
@@ -373,13 +405,12 @@ foreach my $standby ($standby1, $standby2)
 my @waits;
 foreach my $number (1 .. 5)
 {
-	my $waiter = Wire->new($primary);
+	my $waiter = Session->new($primary);
 
 	push @waits, { client => $waiter, begin => time() };
 	write_row($waiter);
-	$waiter->send(
-		Wire::query(
-			"SELECT replwatch_wait_for_replicas(NULL, 2, 'replay', '1 min')"));
+	$waiter->ask(
+		"SELECT replwatch_wait_for_replicas(NULL, 2, 'replay', '1 min')");
 
 	# Not a wait for something: it is the distance of the commits.
 	sleep(0.2);
@@ -388,7 +419,7 @@ sleep(1);
 $primary->safe_psql('postgres', 'INSERT INTO t VALUES (2)');
 foreach my $wait (@waits)
 {
-	is($wait->{client}->until_ready->{rows}[0][0], 2, 'a wait succeeds');
+	is($wait->{client}->answer->{rows}[0][0], 2, 'a wait succeeds');
 	$wait->{took} = time() - $wait->{begin};
 }
 my @took = sort { $a <=> $b } map { $_->{took} } @waits;

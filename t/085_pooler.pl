@@ -10,7 +10,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
-use Wire;
+use Session;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -91,7 +91,7 @@ sub client
 {
 	my ($database) = @_;
 
-	return Wire->new($pooler, database => $database, user => 'app');
+	return Session->new($pooler, database => $database, user => 'app');
 }
 
 for my $try (1 .. 100)
@@ -113,12 +113,12 @@ my %seen;
 foreach my $writer ($first, $second, $first, $second)
 {
 	$row++;
-	my $answer = $writer->simple("INSERT INTO t VALUES ($row)");
-	is($answer->{error}, undef, "row $row is written");
+	my $answer = $writer->query("INSERT INTO t VALUES ($row)");
+	is($answer->{state}, undef, "row $row is written");
 	my $token = $writer->parameter($setting) // '';
 	like($token, qr/^1:/, "row $row: its token came with the commit");
 	ok(!$seen{$token}++, "row $row: it is a new one");
-	is( Wire->new($standby1)->value(
+	is( Session->new($standby1)->value(
 			"SELECT replwatch_wait_for_token('$token')"),
 		't',
 		"row $row: it is waited for");
@@ -129,9 +129,9 @@ foreach my $writer ($first, $second, $first, $second)
 # Server connections are shared: a client is not told of another's commit by
 # a transaction that only read.
 my $token = $first->parameter($setting);
-$second->simple('INSERT INTO t VALUES (0)');
-my $answer = $first->simple('SELECT 1');
-is($answer->{error}, undef, 'a read through the same pool');
+$second->query('INSERT INTO t VALUES (0)');
+my $answer = $first->query('SELECT 1');
+is($answer->{state}, undef, 'a read through the same pool');
 is($first->parameter($setting),
 	$token, "does not tell of another client's commit");
 
@@ -148,11 +148,10 @@ SKIP:
 	my %servers;
 	foreach my $round (1 .. 2)
 	{
-		$_->send(
-			Wire::query(
-				"BEGIN; SELECT current_setting('cluster_name'), pg_sleep(0.1); COMMIT"
-			)) foreach @readers;
-		$servers{ $_->until_ready->{rows}[0][0] }++ foreach @readers;
+		$_->ask(
+			"BEGIN; SELECT current_setting('cluster_name'), pg_sleep(0.1); COMMIT"
+		) foreach @readers;
+		$servers{ $_->answer->{rows}[0][0] }++ foreach @readers;
 	}
 	is(join(' ', sort keys %servers),
 		'replica1 replica2', 'both replicas are read from');
@@ -165,26 +164,25 @@ SKIP:
 		my $other = $readers[ ($cycle + 1) % @readers ];
 
 		$row++;
-		$first->simple("INSERT INTO t VALUES ($row)");
+		$first->query("INSERT INTO t VALUES ($row)");
 		$token = $first->parameter($setting);
 		$told++ if !$seen{$token}++;
 
 		# Two readers at the same time take two server connections.
 		foreach my $client ($reader, $other)
 		{
-			$client->send(
-				Wire::query(
-					"BEGIN; SET LOCAL replwatch.read_after = '$token'; SELECT max(i), current_setting('cluster_name') FROM t; COMMIT"
-				));
+			$client->ask(
+				"BEGIN; SET LOCAL replwatch.read_after = '$token'; SELECT max(i), current_setting('cluster_name') FROM t; COMMIT"
+			);
 		}
 		foreach my $client ($reader, $other)
 		{
-			$answer = $client->until_ready;
-			if ($answer->{error})
+			$answer = $client->answer;
+			if ($answer->{state})
 			{
 				$failed++;
-				diag($answer->{error}{M});
-				$client->simple('ROLLBACK');
+				diag($answer->{message});
+				$client->query('ROLLBACK');
 				next;
 			}
 			$stale++ if $answer->{rows}[0][0] < $row;
@@ -201,15 +199,15 @@ SKIP:
 
 	# One block, command by command.
 	$row++;
-	$first->simple("INSERT INTO t VALUES ($row)");
+	$first->query("INSERT INTO t VALUES ($row)");
 	$token = $first->parameter($setting);
 	foreach my $reader (@readers)
 	{
-		$reader->simple('BEGIN ISOLATION LEVEL REPEATABLE READ');
-		$reader->simple("SET LOCAL replwatch.read_after = '$token'");
+		$reader->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+		$reader->query("SET LOCAL replwatch.read_after = '$token'");
 		is($reader->value('SELECT max(i) FROM t'),
 			$row, 'a block of several commands reads the row');
-		$reader->simple('COMMIT');
+		$reader->query('COMMIT');
 		is($reader->value('SHOW replwatch.read_after'),
 			'', 'and leaves nothing behind in the server connection');
 	}
@@ -228,21 +226,20 @@ SKIP:
 		"SELECT pg_get_wal_replay_pause_state() = 'paused'",
 		'replay is paused');
 	$row++;
-	$first->simple("INSERT INTO t VALUES ($row)");
+	$first->query("INSERT INTO t VALUES ($row)");
 	$token = $first->parameter($setting);
 
 	# All at once, on four server connections of both replicas.
 	my @readers = map { client('read') } 1 .. 4;
 	my %count;
-	$_->send(
-		Wire::query(
-			"BEGIN; SET LOCAL replwatch.wait_timeout = '500 ms'; SET LOCAL replwatch.read_after = '$token'; SELECT max(i), pg_sleep(0.3) FROM t; COMMIT"
-		)) foreach @readers;
+	$_->ask(
+		"BEGIN; SET LOCAL replwatch.wait_timeout = '500 ms'; SET LOCAL replwatch.read_after = '$token'; SELECT max(i), pg_sleep(0.3) FROM t; COMMIT"
+	) foreach @readers;
 	foreach my $reader (@readers)
 	{
-		$answer = $reader->until_ready;
+		$answer = $reader->answer;
 		my $result =
-		  $answer->{error} ? $answer->{error}{C} : $answer->{rows}[0][0];
+		  $answer->{state} // $answer->{rows}[0][0];
 		$count{$result}++;
 	}
 	is(join(' ', sort keys %count),

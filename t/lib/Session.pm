@@ -9,26 +9,29 @@ Session - a client that speaks the protocol itself
 =head1 SYNOPSIS
 
   use lib 't/lib';
-  use Session;
+  use Session qw(verdict);
 
-  my $client = Session->new($node);
-  is($client->query('SELECT 1')->{rows}[0][0], '1', 'it answers');
+  my $client = Session->new($node, 'replwatch.report_commit_token' => 'on');
+  is($client->value('SELECT 1'), '1', 'it answers');
 
   $client->ask('SELECT pg_sleep(10)');
   # ... something else in the meantime ...
-  my $answer = $client->answer;
+  is(verdict($client->answer), '57014 canceling statement due to user request',
+      'it was cancelled');
+
+  my $answer = $client->query('INSERT INTO t VALUES (1)');
+  is($answer->{state}, undef, 'no error');
+  is($answer->{types}, 'CSZ', 'the token follows the command');
+  is($client->parameter('replwatch.commit_token'), $token, 'it is this one');
 
   $client->parse('p', 'SELECT $1::text')->bind('', 'p', 'x')->execute('');
-  $answer = $client->sync->answer;
+  $answer = $client->bound('SELECT $1::int', 7)->sync->answer;
 
 =head1 DESCRIPTION
 
 What psql can't do on every major: a query that is sent now and answered
-later, statements and portals by protocol, pipelines, a look at the messages.
-
-An answer is all that came up to a ReadyForQuery: rows (texts, undef for
-NULL), and of an error its state (SQLSTATE), message, detail and hint; or, if
-the server closed the connection first, closed.
+later or never read, many requests on their way at once, statements and
+portals by protocol, pipelines, a look at the messages and at their order.
 
 =cut
 
@@ -37,32 +40,39 @@ package Session;
 use strict;
 use warnings;
 
+use Exporter qw(import);
 use IO::Select;
 use IO::Socket::UNIX;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time);
 
-# Connect to a node as the user who runs the tests.  Further parameters go
-# into the startup packet.  Dies if that is refused.
+our @EXPORT_OK = qw(verdict);
+
+# Connect to a node, or to what listens as { host => directory, port => n }.
+# Further arguments are settings for the startup message; user and database
+# are taken from them if given.  Dies if the server refuses.
 sub new
 {
-	my ($class, $node, %parameters) = @_;
-	my $socket =
-	  IO::Socket::UNIX->new(Peer => $node->host . '/.s.PGSQL.' . $node->port)
-	  or die 'could not connect to ' . $node->name . ": $!";
-	my $self = bless { socket => $socket, out => '', in => '' }, $class;
+	my ($class, $node, %settings) = @_;
+	my ($host, $port) =
+	  ref $node eq 'HASH'
+	  ? @{$node}{qw(host port)}
+	  : ($node->host, $node->port);
+	my $self = bless { out => '', in => '', parameters => {} }, $class;
+	my $startup = pack('N', 3 << 16);
 
-	%parameters = (
-		user => scalar(getpwuid($<)),
-		database => 'postgres',
-		%parameters);
-	my $body = pack('N', 196608)
-	  . join('', map { "$_\0$parameters{$_}\0" } sort keys %parameters) . "\0";
-	$self->{out} = pack('N', 4 + length $body) . $body;
-	$self->_flush;
-	my $answer = $self->answer;
-	die $answer->{message} // 'the server closed the connection'
-	  if $answer->{message} || $answer->{closed};
+	$settings{user}     //= (getpwuid($<))[0];
+	$settings{database} //= 'postgres';
+	$startup .= pack('Z* Z*', $_, $settings{$_}) foreach sort keys %settings;
+	$startup .= "\0";
+
+	$self->{socket} = IO::Socket::UNIX->new(Peer => "$host/.s.PGSQL.$port")
+	  or die "could not connect to $host, port $port: $!";
+	$self->{out} = pack('N', 4 + length $startup) . $startup;
+	my $answer = $self->_flush->answer;
+	die 'connection refused: '
+	  . ($answer->{message} // 'the server closed the connection')
+	  if $answer->{state} || $answer->{closed};
 	return $self;
 }
 
@@ -82,31 +92,44 @@ sub socket
 	return $self->{socket};
 }
 
-# What the server has last told of a setting, by ParameterStatus.
+# What the server has last told of a setting, by ParameterStatus; undef if it
+# never did.
 sub parameter
 {
 	my ($self, $name) = @_;
 
-	return $self->{parameter}{$name};
+	return $self->{parameters}{$name};
 }
 
-# Send a simple query.
+# Send simple queries, each of one or several commands, in one piece.  Each
+# has an answer.
 sub ask
 {
-	my ($self, $sql) = @_;
+	my ($self, @queries) = @_;
 
-	return $self->_message('Q', "$sql\0")->_flush;
+	$self->_message('Q', "$_\0") foreach @queries;
+	return $self->_flush;
 }
 
-# The next answer, waited for as long as is usual or $seconds.
+# The next answer, waited for as long as is usual or $seconds: all that comes
+# up to a ReadyForQuery.  A hash of
+#	types	of the messages, a letter each, in order, but for notices
+#	rows	of all results, each an array of texts, undef for NULL
+#	reported	what was told of settings, in order, as "name=value"
+#	state, message, detail, hint	of the first error, if there is one
+#	closed	true if the connection has ended instead
+# Dies when the time is up.
 sub answer
 {
 	my ($self, $seconds) = @_;
-	my $limit = time() + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
-	my %answer = (rows => []);
+	my $limit =
+	  time() + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
+	my %answer = (types => '', rows => [], reported => []);
 
 	while (my ($type, $body) = $self->_next($limit))
 	{
+		next if $type eq 'N';
+		$answer{types} .= $type;
 		if ($type eq 'Z')
 		{
 			return \%answer;
@@ -115,19 +138,23 @@ sub answer
 		{
 			push @{ $answer{rows} }, _row($body);
 		}
-		elsif ($type eq 'E')
+		elsif ($type eq 'E' && !$answer{state})
 		{
 			my %field =
-			  map { substr($_, 0, 1) => substr($_, 1) } split /\0/, $body;
+			  map { (substr($_, 0, 1), substr($_, 1)) } split /\0/, $body;
 
-			$answer{$_->[0]} = $field{ $_->[1] }
-			  foreach ([ state => 'C' ], [ message => 'M' ],
-				[ detail => 'D' ], [ hint => 'H' ]);
+			@answer{qw(state message detail hint)} = @field{qw(C M D H)};
 		}
 		elsif ($type eq 'S')
 		{
-			my ($name, $value) = split /\0/, $body, 3;
-			$self->{parameter}{$name} = $value // '';
+			my ($name, $value) = unpack('Z* Z*', $body);
+
+			$self->{parameters}{$name} = $value;
+			push @{ $answer{reported} }, "$name=$value";
+		}
+		elsif ($type eq 'R')
+		{
+			die 'only trust is spoken here' if unpack('N', $body) != 0;
 		}
 		elsif ($type eq 'K')
 		{
@@ -138,12 +165,36 @@ sub answer
 	return \%answer;
 }
 
-# Both in one.
+# Execute a simple query and return its answer.  What is to be copied in
+# follows it.
 sub query
 {
-	my ($self, $sql) = @_;
+	my ($self, $sql, $copy) = @_;
 
-	return $self->ask($sql)->answer;
+	$self->_message('Q', "$sql\0");
+	$self->_message('d', $copy)->_message('c', '') if defined $copy;
+	return $self->_flush->answer;
+}
+
+# The one value that a query returns, undef for NULL; dies if there is an error.
+sub value
+{
+	my ($self, $sql) = @_;
+	my $answer = $self->query($sql);
+
+	die "$sql: " . verdict($answer) if $answer->{state} || $answer->{closed};
+	return $answer->{rows}[0][0];
+}
+
+# What an answer comes down to: SQLSTATE and message of its error, or the first
+# value of each of its rows.
+sub verdict
+{
+	my ($answer) = @_;
+
+	return "$answer->{state} $answer->{message}" if $answer->{state};
+	return 'closed' if $answer->{closed};
+	return join(' ', map { $_->[0] // 'null' } @{ $answer->{rows} });
 }
 
 # Has nothing come yet?
@@ -151,10 +202,11 @@ sub silent
 {
 	my ($self) = @_;
 
-	return $self->{in} eq '' && !IO::Select->new($self->{socket})->can_read(0);
+	return $self->{in} eq ''
+	  && !IO::Select->new($self->{socket})->can_read(0);
 }
 
-# Messages of the extended protocol, sent with the next sync.
+# Messages of the extended protocol, sent with the next sync.  Values are texts.
 sub parse
 {
 	my ($self, $name, $sql) = @_;
@@ -183,6 +235,14 @@ sub execute
 	return $self->_message('E', "$portal\0" . pack('N', $rows // 0));
 }
 
+# The three of them for one command, with unnamed statement and portal.
+sub bound
+{
+	my ($self, $sql, @values) = @_;
+
+	return $self->parse('', $sql)->bind('', '', @values)->execute('');
+}
+
 sub sync
 {
 	my ($self) = @_;
@@ -207,6 +267,7 @@ sub _message
 	return $self;
 }
 
+# A server that does not want to hear it may have something to say.
 sub _flush
 {
 	my ($self) = @_;
@@ -243,7 +304,7 @@ sub _next
 		die 'timed out waiting for an answer'
 		  if $left <= 0
 		  || !IO::Select->new($self->{socket})->can_read($left);
-		sysread($self->{socket}, $self->{in}, 16384, length $self->{in})
+		sysread($self->{socket}, $self->{in}, 65536, length $self->{in})
 		  or return;
 	}
 }
