@@ -24,8 +24,7 @@
 #define CRITICAL_FACTOR		5
 
 /* What the worker remembers of the node from one round to the next. */
-static RwTime watching_since = RW_NEVER;
-static RwTime in_role_since = RW_NEVER;
+static RwTime watching_since = RW_NEVER;	/* in the role that it has */
 static bool was_in_recovery;
 static RwTime archiver_failing_since = RW_NEVER;
 
@@ -73,7 +72,7 @@ is_judged(const RwLink *link, const RwFacts *facts)
 static int64
 away(const RwSubject *subject, const RwFacts *facts)
 {
-	RwTime		since = Max(watching_since, in_role_since);
+	RwTime		since = watching_since;
 
 	if (streams(subject->link))
 		return -1;
@@ -243,7 +242,7 @@ judge_time_left(const RwLink *link, int64 limit, bool unused)
 		if (link->slot_time_left <= 2 * limit)
 			judged.keep = RW_SEVERITY_WARNING;
 	}
-	else if (link->retained_bytes > slot->safe_wal_size)
+	else
 		return rw_judge_nothing();	/* a pause in the writing is no rescue */
 	return judged;
 }
@@ -256,11 +255,17 @@ judge_slot(RwSubject *subject, const RwFacts *facts, const RwSlotNote *note)
 	RwLimits	limits;
 	int64		limit;
 	int64		retained;
-	int64		lasts = -1;
+	int64		lasts = -1;		/* neither used nor moved */
+	int64		watched = -1;	/* the same, as far as it was watched */
 	bool		lost = slot->wal_status == RW_WAL_LOST;
 	RwFinding  *finding;
 
 	rw_limits_for(subject->name, &limits);
+	if (note && note->inactive_since != RW_NEVER)
+	{
+		lasts = facts->now - Max(note->inactive_since, note->moved_at);
+		watched = Min(lasts, facts->now - watching_since);
+	}
 
 	finding = start_finding(subject, RW_ALERT_SLOT_LOST, RW_UNIT_SIZE,
 							link->retained_bytes, 0, 0);
@@ -276,9 +281,7 @@ judge_slot(RwSubject *subject, const RwFacts *facts, const RwSlotNote *note)
 	{
 		finding->judged =
 			judge_time_left(link, limit,
-							note && note->inactive_since != RW_NEVER &&
-							facts->now - note->inactive_since >=
-							limits.of[RW_LIMIT_MISSING_TIMEOUT]);
+							watched >= limits.of[RW_LIMIT_MISSING_TIMEOUT]);
 		if (slot->wal_status == RW_WAL_UNRESERVED)
 			finding->judged = rw_judge_level(RW_SEVERITY_CRITICAL);
 	}
@@ -293,14 +296,16 @@ judge_slot(RwSubject *subject, const RwFacts *facts, const RwSlotNote *note)
 						  link->retained_bytes, retained, 0);
 	}
 
-	/* One that pg_basebackup made waits for its standby to start. */
+	/*
+	 * One that pg_basebackup made waits for its standby to start, and after a
+	 * restart or promotion of this server replicas have to find it again.
+	 */
 	limit = limits.of[RW_LIMIT_SLOT_INACTIVE_TIMEOUT];
-	if (!lost && note && note->inactive_since != RW_NEVER &&
-		!note->for_backup && link->retained_bytes > 0)
-		lasts = facts->now - Max(note->inactive_since, note->moved_at);
+	if (lost || lasts < 0 || note->for_backup || link->retained_bytes <= 0)
+		lasts = watched = -1;
 	finding = start_finding(subject, RW_ALERT_SLOT_INACTIVE, RW_UNIT_TIME,
 							lasts, limit, 0);
-	finding->judged = rw_judge_lasting(lasts, limit, 0);
+	finding->judged = rw_judge_lasting(watched, limit, 0);
 	finding->judged.keep = finding->judged.raise;
 	if (lasts >= 0 && limit > 0)
 		finding->mark = slot->restart_lsn + slot->confirmed_flush;
@@ -525,10 +530,8 @@ rw_judge(const RwFacts *facts, const RwLinks *links, RwSubjects *subjects)
 	int			nexpected;
 	int			i;
 
-	if (watching_since == RW_NEVER)
-		watching_since = in_role_since = facts->now;
-	else if (was_in_recovery != facts->in_recovery)
-		in_role_since = facts->now;
+	if (watching_since == RW_NEVER || was_in_recovery != facts->in_recovery)
+		watching_since = facts->now;
 	was_in_recovery = facts->in_recovery;
 
 	memset(subjects, 0, sizeof(RwSubjects));
