@@ -109,27 +109,32 @@ judge_missing(RwSubject *subject, const RwFacts *facts,
 		finding->judged.raise = RW_SEVERITY_NONE;
 }
 
+/*
+ * What a connection was alerted for is not over when it ends: whether the
+ * replica is well is told by the next one, or by replica_missing.
+ */
 static void
 judge_silent(RwSubject *subject, const RwFacts *facts, const RwLimits *limits)
 {
 	const RwLink *link = subject->link;
 	int64		limit = limits->of[RW_LIMIT_SILENT_TIMEOUT];
-	int64		age = -1;
+	int64		age = streams(link) ? rw_reply_age(link, facts) : -1;
 	RwFinding  *finding;
 
 	if (limit > 0)
 		limit = Max(limit, wal_sender_timeout * RW_MS / 2 + 5 * RW_SECOND);
 
-	/* Without a timeout core never asks an idle receiver for a reply. */
-	if (streams(link) && (wal_sender_timeout > 0 || link->lag_bytes > 0))
-		age = rw_reply_age(link, facts);
 	finding = start_finding(subject, RW_ALERT_REPLICA_SILENT, RW_UNIT_TIME,
 							age, limit, 0);
-	if (streams(link) && age < 0)
+	if (limit == 0)
+		return;
+
+	/* Without a timeout core never asks an idle receiver for a reply. */
+	if (age < 0 ||
+		(age > limit && wal_sender_timeout == 0 && link->lag_bytes == 0))
 		finding->judged = rw_judge_nothing();
 	else
-		finding->judged = rw_judge_level(limit > 0 && age > limit ?
-										 RW_SEVERITY_WARNING :
+		finding->judged = rw_judge_level(age > limit ? RW_SEVERITY_WARNING :
 										 RW_SEVERITY_NONE);
 }
 
@@ -144,17 +149,17 @@ judge_stalled(RwSubject *subject, const RwFacts *facts,
 										RW_UNIT_TIME, -1, limit,
 										limit * CRITICAL_FACTOR);
 
-	if (streams(link) && !link->logical && link->lag_bytes > 0)
+	if (limit == 0 || (link && link->logical))
+		return;
+	if (!streams(link) || rw_reply_age(link, facts) < 0)
 	{
-		int64		age = rw_reply_age(link, facts);
-
-		/* Whoever says nothing may be replaying. */
-		if (age < 0 || age > finding_of(subject, RW_ALERT_REPLICA_SILENT)->limits[RW_SEVERITY_WARNING])
-		{
-			finding->judged = rw_judge_nothing();
-			return;
-		}
-		lasts = facts->now - link->replica->replay_moved_at;
+		finding->judged = rw_judge_nothing();
+		return;
+	}
+	if (link->lag_bytes > 0)
+	{
+		/* Up to its last reply: whoever says nothing may be replaying. */
+		lasts = Max(link->last_seen - link->replica->replay_moved_at, 0);
 		if (link->lag >= 0)
 			lasts = Min(lasts, link->lag - subject->delay);
 	}
@@ -163,7 +168,7 @@ judge_stalled(RwSubject *subject, const RwFacts *facts,
 									   limit * CRITICAL_FACTOR);
 	/* What is behind the next moment has moved all the same. */
 	finding->judged.keep = finding->judged.raise;
-	if (lasts >= 0 && limit > 0)
+	if (lasts >= 0)
 		finding->mark = link->position;
 }
 
@@ -466,6 +471,30 @@ find_replica(const RwSubjects *subjects, const char *name)
 	return NULL;
 }
 
+/*
+ * The connection that a replica is on.  As long as its old one is not noticed
+ * to be dead it has two, and the old one is the one that is known.
+ */
+static const RwLink *
+latest_connection(const RwLinks *links, const RwLink *link)
+{
+	const RwLink *latest = link;
+	int			i;
+
+	if (link->sender == NULL || link->replica->alone_since != RW_NEVER)
+		return link;
+	for (i = 0; i < links->nlinks; i++)
+	{
+		const RwLink *other = &links->links[i];
+
+		if (other->sender && other->replica &&
+			other->last_seen > latest->last_seen &&
+			strcmp(other->name, link->name) == 0)
+			latest = other;
+	}
+	return latest;
+}
+
 static void
 add_replicas(RwSubjects *subjects, const RwFacts *facts, const RwLinks *links)
 {
@@ -491,7 +520,9 @@ add_replicas(RwSubjects *subjects, const RwFacts *facts, const RwLinks *links)
 				subject->link = link;
 			continue;
 		}
-		add_subject(subjects, RW_SUBJECT_REPLICA, link->name, link);
+		add_subject(subjects, RW_SUBJECT_REPLICA, link->name,
+					link->replica->shared ? link :
+					latest_connection(links, link));
 	}
 
 	/* Only a primary can say that nobody else has it. */
