@@ -23,6 +23,9 @@
 /* After so many times its limit, what lasts is critical. */
 #define CRITICAL_FACTOR		5
 
+/* Whose figures are older than this may have got further. */
+#define REPLY_AGE_BEGUN		(1 * RW_SECOND)
+
 /* What the worker remembers of the node from one round to the next. */
 static RwTime watching_since = RW_NEVER;	/* in the role that it has */
 static bool was_in_recovery;
@@ -128,6 +131,7 @@ judge_silent(RwSubject *subject, const RwFacts *facts, const RwLimits *limits)
 							age, limit, 0);
 	if (limit == 0)
 		return;
+	finding->begun = age > REPLY_AGE_BEGUN;
 
 	/* Without a timeout core never asks an idle receiver for a reply. */
 	if (age < 0 ||
@@ -170,6 +174,7 @@ judge_stalled(RwSubject *subject, const RwFacts *facts,
 	finding->judged.keep = finding->judged.raise;
 	if (lasts >= 0)
 		finding->mark = link->position;
+	finding->begun = lasts > 0;
 }
 
 static void
@@ -334,6 +339,7 @@ judge_standby(RwSubject *subject, const RwFacts *facts,
 	finding = start_finding(subject, RW_ALERT_UPSTREAM_DOWN, RW_UNIT_TIME,
 							value, limit, limit * CRITICAL_FACTOR);
 	finding->judged = rw_judge_lasting(value, limit, limit * CRITICAL_FACTOR);
+	finding->begun = limit > 0 && value >= 0;
 
 	limit = limits.of[RW_LIMIT_STALL_TIMEOUT];
 	value = -1;
@@ -346,6 +352,7 @@ judge_standby(RwSubject *subject, const RwFacts *facts,
 	finding = start_finding(subject, RW_ALERT_REPLAY_PAUSED, RW_UNIT_TIME,
 							value, limit, 0);
 	finding->judged = rw_judge_lasting(value, limit, 0);
+	finding->begun = limit > 0 && value >= 0;
 
 	subject->delay = facts->recovery.apply_delay_ms * RW_MS;
 	value = link->lag < 0 || !upstream->settled ? -1 :
