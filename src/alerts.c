@@ -26,6 +26,9 @@
 /* How often the words about a firing alert are brought up to date. */
 #define REFRESH_INTERVAL	(1 * RW_SECOND)
 
+/* For how long a cause that is over is given as one at most. */
+#define AFTERMATH_MAX		(10 * RW_MINUTE)
+
 typedef struct EntryKey
 {
 	RwSubjectClass class;
@@ -53,6 +56,7 @@ typedef struct AlertItem
 	RwChange	told;
 	bool		muted;
 	const char *cause;			/* the alert that mutes it, or NULL */
+	const char *how;			/* what that does */
 	const RwSubject *subject;	/* NULL if that is gone */
 	RwRuleState state;			/* a copy: the entry may be gone, too */
 	RwAlertText text;
@@ -189,6 +193,43 @@ add_item(Round *round)
 	return &round->items[round->nitems++];
 }
 
+/*
+ * The alert that keeps this one quiet, or NULL; *how says in which way.  A
+ * cause that has just begun keeps a warning quiet until it is due itself, and
+ * what it leaves behind has as long to go away as it lasted.
+ */
+static const char *
+find_cause(const Round *round, const Entry *entry, int i,
+		   const RwSubject *subject, const char **how)
+{
+	RwAlertKind first = rw_class_alerts[entry->key.class].first;
+	const RwRuleState *state = &entry->states[i];
+	int			j;
+
+	for (j = 0; j < i; j++)
+	{
+		const RwRuleState *cause = &entry->states[j];
+
+		if (!rw_alert_follows_from(first + i, first + j))
+			continue;
+		if (cause->severity != RW_SEVERITY_NONE)
+			*how = "fires";
+		else if (state->severity <= state->told)
+			continue;
+		else if (subject && subject->findings[j].begun &&
+				 state->severity == RW_SEVERITY_WARNING)
+			*how = "may be about to fire";
+		else if (cause->changed_at != RW_NEVER &&
+				 round->facts->now - cause->changed_at <
+				 Min(cause->changed_at - cause->raised_at, AFTERMATH_MAX))
+			*how = "has just been cleared";
+		else
+			continue;
+		return rw_alert_name(first + j);
+	}
+	return NULL;
+}
+
 /* What becomes of one alert, `change` being how it has changed. */
 static void
 settle(Round *round, Entry *entry, int i, RwChange change,
@@ -198,22 +239,17 @@ settle(Round *round, Entry *entry, int i, RwChange change,
 	RwRuleState *state = &entry->states[i];
 	RwSeverity	told_before;
 	RwChange	told;
-	const char *cause = NULL;
+	const char *how = NULL;
+	const char *cause;
 	AlertItem  *item;
 	bool		muted;
-	int			j;
 
 	/* Nothing is there to be muted or told in most rounds. */
 	if (state->severity == RW_SEVERITY_NONE &&
 		state->told == RW_SEVERITY_NONE && change == RW_CHANGE_NONE)
 		return;
 
-	for (j = 0; j < i && cause == NULL; j++)
-	{
-		if (entry->states[j].severity != RW_SEVERITY_NONE &&
-			rw_alert_follows_from(alerts.first + i, alerts.first + j))
-			cause = rw_alert_name(alerts.first + j);
-	}
+	cause = find_cause(round, entry, i, subject, &how);
 	told_before = state->told;
 	muted = cause != NULL || is_silenced(round, entry->key.name);
 	told = rw_rule_tell(state, muted, round->repeat, round->facts->now);
@@ -231,6 +267,7 @@ settle(Round *round, Entry *entry, int i, RwChange change,
 	item->told = told;
 	item->muted = muted;
 	item->cause = cause;
+	item->how = how;
 	item->subject = subject;
 	item->state = *state;
 	if (state->severity != RW_SEVERITY_NONE)
@@ -468,7 +505,8 @@ describe(Round *round, RwLinks *links, const RwSubjects *subjects)
 		{
 			len = strlen(item->text.detail);
 			snprintf(item->text.detail + len, RW_ALERT_DETAIL_LEN - len,
-					 " It is not told of while %s fires.", item->cause);
+					 " It is not told of while %s %s.", item->cause,
+					 item->how);
 		}
 	}
 }

@@ -324,7 +324,12 @@ describe_node(const RwSubject *subject, RwAlertKind alert,
 			add_hint("See the server log for what \"archive_command\" or \"archive_library\" says.");
 			break;
 		case RW_ALERT_UPSTREAM_DOWN:
-			add_detail("This standby has not streamed for %s.", text->value);
+			if (link->state == RW_STATE_STREAMING)
+				add_detail("The connection is open, but nothing has come from the upstream server for %s.",
+						   text->value);
+			else
+				add_detail("This standby has not streamed for %s.",
+						   text->value);
 			if (link->lag >= 0)
 				add_detail("What is read here is stale by %s%s.",
 						   bound_text(link), rw_clock_text(size, link->lag));

@@ -23,9 +23,11 @@
 /* After so many times its limit, what lasts is critical. */
 #define CRITICAL_FACTOR		5
 
+/* Whose figures are older than this may have got further. */
+#define REPLY_AGE_BEGUN		(1 * RW_SECOND)
+
 /* What the worker remembers of the node from one round to the next. */
-static RwTime watching_since = RW_NEVER;
-static RwTime in_role_since = RW_NEVER;
+static RwTime watching_since = RW_NEVER;	/* in the role that it has */
 static bool was_in_recovery;
 static RwTime archiver_failing_since = RW_NEVER;
 
@@ -73,7 +75,7 @@ is_judged(const RwLink *link, const RwFacts *facts)
 static int64
 away(const RwSubject *subject, const RwFacts *facts)
 {
-	RwTime		since = Max(watching_since, in_role_since);
+	RwTime		since = watching_since;
 
 	if (streams(subject->link))
 		return -1;
@@ -110,27 +112,33 @@ judge_missing(RwSubject *subject, const RwFacts *facts,
 		finding->judged.raise = RW_SEVERITY_NONE;
 }
 
+/*
+ * What a connection was alerted for is not over when it ends: whether the
+ * replica is well is told by the next one, or by replica_missing.
+ */
 static void
 judge_silent(RwSubject *subject, const RwFacts *facts, const RwLimits *limits)
 {
 	const RwLink *link = subject->link;
 	int64		limit = limits->of[RW_LIMIT_SILENT_TIMEOUT];
-	int64		age = -1;
+	int64		age = streams(link) ? rw_reply_age(link, facts) : -1;
 	RwFinding  *finding;
 
 	if (limit > 0)
 		limit = Max(limit, wal_sender_timeout * RW_MS / 2 + 5 * RW_SECOND);
 
-	/* Without a timeout core never asks an idle receiver for a reply. */
-	if (streams(link) && (wal_sender_timeout > 0 || link->lag_bytes > 0))
-		age = rw_reply_age(link, facts);
 	finding = start_finding(subject, RW_ALERT_REPLICA_SILENT, RW_UNIT_TIME,
 							age, limit, 0);
-	if (streams(link) && age < 0)
+	if (limit == 0)
+		return;
+	finding->begun = age > REPLY_AGE_BEGUN;
+
+	/* Without a timeout core never asks an idle receiver for a reply. */
+	if (age < 0 ||
+		(age > limit && wal_sender_timeout == 0 && link->lag_bytes == 0))
 		finding->judged = rw_judge_nothing();
 	else
-		finding->judged = rw_judge_level(limit > 0 && age > limit ?
-										 RW_SEVERITY_WARNING :
+		finding->judged = rw_judge_level(age > limit ? RW_SEVERITY_WARNING :
 										 RW_SEVERITY_NONE);
 }
 
@@ -145,17 +153,17 @@ judge_stalled(RwSubject *subject, const RwFacts *facts,
 										RW_UNIT_TIME, -1, limit,
 										limit * CRITICAL_FACTOR);
 
-	if (streams(link) && !link->logical && link->lag_bytes > 0)
+	if (limit == 0 || (link && link->logical))
+		return;
+	if (!streams(link) || rw_reply_age(link, facts) < 0)
 	{
-		int64		age = rw_reply_age(link, facts);
-
-		/* Whoever says nothing may be replaying. */
-		if (age < 0 || age > finding_of(subject, RW_ALERT_REPLICA_SILENT)->limits[RW_SEVERITY_WARNING])
-		{
-			finding->judged = rw_judge_nothing();
-			return;
-		}
-		lasts = facts->now - link->replica->replay_moved_at;
+		finding->judged = rw_judge_nothing();
+		return;
+	}
+	if (link->lag_bytes > 0)
+	{
+		/* Up to its last reply: whoever says nothing may be replaying. */
+		lasts = Max(link->last_seen - link->replica->replay_moved_at, 0);
 		if (link->lag >= 0)
 			lasts = Min(lasts, link->lag - subject->delay);
 	}
@@ -164,8 +172,9 @@ judge_stalled(RwSubject *subject, const RwFacts *facts,
 									   limit * CRITICAL_FACTOR);
 	/* What is behind the next moment has moved all the same. */
 	finding->judged.keep = finding->judged.raise;
-	if (lasts >= 0 && limit > 0)
+	if (lasts >= 0)
 		finding->mark = link->position;
+	finding->begun = lasts > 0;
 }
 
 static void
@@ -243,7 +252,7 @@ judge_time_left(const RwLink *link, int64 limit, bool unused)
 		if (link->slot_time_left <= 2 * limit)
 			judged.keep = RW_SEVERITY_WARNING;
 	}
-	else if (link->retained_bytes > slot->safe_wal_size)
+	else
 		return rw_judge_nothing();	/* a pause in the writing is no rescue */
 	return judged;
 }
@@ -256,11 +265,17 @@ judge_slot(RwSubject *subject, const RwFacts *facts, const RwSlotNote *note)
 	RwLimits	limits;
 	int64		limit;
 	int64		retained;
-	int64		lasts = -1;
+	int64		lasts = -1;		/* neither used nor moved */
+	int64		watched = -1;	/* the same, as far as it was watched */
 	bool		lost = slot->wal_status == RW_WAL_LOST;
 	RwFinding  *finding;
 
 	rw_limits_for(subject->name, &limits);
+	if (note && note->inactive_since != RW_NEVER)
+	{
+		lasts = facts->now - Max(note->inactive_since, note->moved_at);
+		watched = Min(lasts, facts->now - watching_since);
+	}
 
 	finding = start_finding(subject, RW_ALERT_SLOT_LOST, RW_UNIT_SIZE,
 							link->retained_bytes, 0, 0);
@@ -276,9 +291,7 @@ judge_slot(RwSubject *subject, const RwFacts *facts, const RwSlotNote *note)
 	{
 		finding->judged =
 			judge_time_left(link, limit,
-							note && note->inactive_since != RW_NEVER &&
-							facts->now - note->inactive_since >=
-							limits.of[RW_LIMIT_MISSING_TIMEOUT]);
+							watched >= limits.of[RW_LIMIT_MISSING_TIMEOUT]);
 		if (slot->wal_status == RW_WAL_UNRESERVED)
 			finding->judged = rw_judge_level(RW_SEVERITY_CRITICAL);
 	}
@@ -293,14 +306,16 @@ judge_slot(RwSubject *subject, const RwFacts *facts, const RwSlotNote *note)
 						  link->retained_bytes, retained, 0);
 	}
 
-	/* One that pg_basebackup made waits for its standby to start. */
+	/*
+	 * One that pg_basebackup made waits for its standby to start, and after a
+	 * restart or promotion of this server replicas have to find it again.
+	 */
 	limit = limits.of[RW_LIMIT_SLOT_INACTIVE_TIMEOUT];
-	if (!lost && note && note->inactive_since != RW_NEVER &&
-		!note->for_backup && link->retained_bytes > 0)
-		lasts = facts->now - Max(note->inactive_since, note->moved_at);
+	if (lost || lasts < 0 || note->for_backup || link->retained_bytes <= 0)
+		lasts = watched = -1;
 	finding = start_finding(subject, RW_ALERT_SLOT_INACTIVE, RW_UNIT_TIME,
 							lasts, limit, 0);
-	finding->judged = rw_judge_lasting(lasts, limit, 0);
+	finding->judged = rw_judge_lasting(watched, limit, 0);
 	finding->judged.keep = finding->judged.raise;
 	if (lasts >= 0 && limit > 0)
 		finding->mark = slot->restart_lsn + slot->confirmed_flush;
@@ -324,6 +339,7 @@ judge_standby(RwSubject *subject, const RwFacts *facts,
 	finding = start_finding(subject, RW_ALERT_UPSTREAM_DOWN, RW_UNIT_TIME,
 							value, limit, limit * CRITICAL_FACTOR);
 	finding->judged = rw_judge_lasting(value, limit, limit * CRITICAL_FACTOR);
+	finding->begun = limit > 0 && value >= 0;
 
 	limit = limits.of[RW_LIMIT_STALL_TIMEOUT];
 	value = -1;
@@ -336,6 +352,7 @@ judge_standby(RwSubject *subject, const RwFacts *facts,
 	finding = start_finding(subject, RW_ALERT_REPLAY_PAUSED, RW_UNIT_TIME,
 							value, limit, 0);
 	finding->judged = rw_judge_lasting(value, limit, 0);
+	finding->begun = limit > 0 && value >= 0;
 
 	subject->delay = facts->recovery.apply_delay_ms * RW_MS;
 	value = link->lag < 0 || !upstream->settled ? -1 :
@@ -461,6 +478,30 @@ find_replica(const RwSubjects *subjects, const char *name)
 	return NULL;
 }
 
+/*
+ * The connection that a replica is on.  As long as its old one is not noticed
+ * to be dead it has two, and the old one is the one that is known.
+ */
+static const RwLink *
+latest_connection(const RwLinks *links, const RwLink *link)
+{
+	const RwLink *latest = link;
+	int			i;
+
+	if (link->sender == NULL || link->replica->alone_since != RW_NEVER)
+		return link;
+	for (i = 0; i < links->nlinks; i++)
+	{
+		const RwLink *other = &links->links[i];
+
+		if (other->sender && other->replica &&
+			other->last_seen > latest->last_seen &&
+			strcmp(other->name, link->name) == 0)
+			latest = other;
+	}
+	return latest;
+}
+
 static void
 add_replicas(RwSubjects *subjects, const RwFacts *facts, const RwLinks *links)
 {
@@ -486,7 +527,9 @@ add_replicas(RwSubjects *subjects, const RwFacts *facts, const RwLinks *links)
 				subject->link = link;
 			continue;
 		}
-		add_subject(subjects, RW_SUBJECT_REPLICA, link->name, link);
+		add_subject(subjects, RW_SUBJECT_REPLICA, link->name,
+					link->replica->shared ? link :
+					latest_connection(links, link));
 	}
 
 	/* Only a primary can say that nobody else has it. */
@@ -525,10 +568,8 @@ rw_judge(const RwFacts *facts, const RwLinks *links, RwSubjects *subjects)
 	int			nexpected;
 	int			i;
 
-	if (watching_since == RW_NEVER)
-		watching_since = in_role_since = facts->now;
-	else if (was_in_recovery != facts->in_recovery)
-		in_role_since = facts->now;
+	if (watching_since == RW_NEVER || was_in_recovery != facts->in_recovery)
+		watching_since = facts->now;
 	was_in_recovery = facts->in_recovery;
 
 	memset(subjects, 0, sizeof(RwSubjects));

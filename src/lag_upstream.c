@@ -87,11 +87,10 @@ rw_upstream_fill(RwLink *link, const RwFacts *facts,
 		link->last_seen = rw_last_message(facts, published);
 }
 
-/* How old the last message may be before its absence means something. */
-static int64
-allowed_silence(const RwPublished *published)
+int64
+rw_allowed_silence(const RwUpstream *upstream)
 {
-	if (published->upstream.tended)
+	if (upstream->tended)
 		return TENDED_SILENCE;
 	/* A receiver that hears nothing asks after half its timeout. */
 	if (wal_receiver_timeout > 0)
@@ -138,7 +137,7 @@ rw_upstream_measure(RwLink *link, const RwFacts *facts,
 		return;
 
 	if (link->state == RW_STATE_STREAMING && link->last_seen != RW_NEVER &&
-		facts->now - link->last_seen < allowed_silence(published))
+		facts->now - link->last_seen < rw_allowed_silence(&published->upstream))
 		return;
 
 	/*

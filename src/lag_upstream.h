@@ -18,6 +18,9 @@ extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);
 extern void rw_upstream_fill(RwLink *link, const RwFacts *facts,
 							 const RwPublished *published);
 
+/* How old the last message may be before its absence means something. */
+extern int64 rw_allowed_silence(const RwUpstream *upstream);
+
 /* What the byte lag alone can't tell: silence is not the absence of WAL. */
 extern void rw_upstream_measure(RwLink *link, const RwFacts *facts,
 								const RwPublished *published);

@@ -61,6 +61,9 @@ rw_alert_follows_from(RwAlertKind alert, RwAlertKind cause)
 {
 	switch (alert)
 	{
+		case RW_ALERT_REPLICA_SILENT:
+		case RW_ALERT_REPLICA_STALLED:
+			return cause == RW_ALERT_REPLICA_MISSING;
 		case RW_ALERT_REPLICA_LAG:
 		case RW_ALERT_REPLICA_LAG_BYTES:
 			return cause == RW_ALERT_REPLICA_MISSING ||

@@ -227,32 +227,38 @@ follow_told(const RwFacts *facts)
 }
 
 /*
- * Follow how the link is.  A standby that has not streamed since it started
- * and still replays its way through the archive is not cut off.
+ * Follow how the link is.  A connection on which nothing comes, though
+ * something should, does not stream.  A standby that has not streamed since it
+ * started and still replays its way through the archive is not cut off.
  */
 static void
 follow_state(const RwFacts *facts)
 {
 	RwUpstream *upstream = &rw_shared->upstream;
+	bool		connected =
+		rw_upstream_state(&facts->receiver) == RW_STATE_STREAMING;
+	RwTime		heard_at;
 
-	if (rw_upstream_state(&facts->receiver) == RW_STATE_STREAMING)
+	if (!connected)
+		upstream->streaming_since = RW_NEVER;
+	else if (upstream->streaming_since == RW_NEVER)
+		upstream->streaming_since = facts->now;
+
+	heard_at = Max(upstream->message_at, upstream->streaming_since);
+	if (connected &&
+		(facts->now - heard_at < rw_allowed_silence(upstream) ||
+		 (wal_receiver_timeout == 0 && !upstream->tended)))
 	{
 		upstream->down_since = RW_NEVER;
-		if (upstream->streaming_since == RW_NEVER)
-			upstream->streaming_since = facts->now;
 		if (facts->now - upstream->streaming_since >=
 			rw_known_after_s * RW_SECOND)
 			upstream->settled = true;
 	}
-	else
-	{
-		upstream->streaming_since = RW_NEVER;
-		if (upstream->down_since == RW_NEVER)
-			upstream->down_since = facts->now;
-		else if (!upstream->streamed)
-			upstream->down_since = Max(upstream->down_since,
-									   upstream->replay_moved_at);
-	}
+	else if (upstream->down_since == RW_NEVER)
+		upstream->down_since = connected ? heard_at : facts->now;
+	else if (!upstream->streamed)
+		upstream->down_since = Max(upstream->down_since,
+								   upstream->replay_moved_at);
 	upstream->streamed |= upstream->streaming_since != RW_NEVER;
 
 	if (facts->recovery.pause_state != RECOVERY_PAUSED)
@@ -285,7 +291,6 @@ follow_upstream(const RwFacts *facts)
 	if (facts->recovery.replay > upstream->replay)
 		upstream->replay_moved_at = facts->now;
 	upstream->replay = facts->recovery.replay;
-	follow_state(facts);
 	rw_rate_add(&upstream->replay_rate, upstream->replay, facts->now);
 
 	if (receiver->pid != upstream->receiver_pid)
@@ -318,6 +323,7 @@ follow_upstream(const RwFacts *facts)
 		upstream->receipt_time = receiver->receipt_time;
 		upstream->latest_end = receiver->latest_end;
 	}
+	follow_state(facts);
 	follow_told(facts);
 }
 

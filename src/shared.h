@@ -76,8 +76,8 @@ typedef struct RwUpstream
 	uint64		replay;			/* as of the last sample */
 	RwRate		replay_rate;
 
-	RwTime		down_since;		/* RW_NEVER while it streams */
-	RwTime		streaming_since;	/* RW_NEVER while it does not */
+	RwTime		down_since;		/* nothing has come; RW_NEVER while it does */
+	RwTime		streaming_since;	/* RW_NEVER while not connected */
 	bool		streamed;		/* since the worker started */
 	bool		settled;		/* has streamed for known_after, once */
 	RwTime		paused_since;	/* RW_NEVER while replay is not paused */
