@@ -111,11 +111,10 @@ rw_rule_step(RwRuleState *state, const RwJudged *judged, RwTime hold,
 
 	for (severity = RW_SEVERITY_WARNING; severity < RW_NUM_SEVERITIES; severity++)
 	{
-		follow(&state->over[severity], judged->raise >= severity, now);
-		follow(&state->under[severity],
-			   judged->keep < severity ||
-			   (severity == RW_SEVERITY_WARNING && judged->no_warning),
-			   now);
+		bool		off = severity == RW_SEVERITY_WARNING && judged->no_warning;
+
+		follow(&state->over[severity], judged->raise >= severity && !off, now);
+		follow(&state->under[severity], judged->keep < severity || off, now);
 	}
 
 	/* Up to the highest that has held, else down past all that have ended. */

@@ -17,7 +17,7 @@
  * `keep` is never below `raise`; what lies between them is the hysteresis.  An
  * alert is raised when `raise` has stood at a severity or above for the hold
  * time without interruption, and eased or cleared when `keep` has been below
- * for as long: so it changes at most once a hold time, however fast the facts
+ * for as long: so it turns at most once a hold time, however fast the facts
  * do.  Facts that are not known neither begin nor interrupt anything.
  *
  * Telling is apart from that.  A muted alert changes silently; once it is no
