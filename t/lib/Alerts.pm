@@ -1,0 +1,275 @@
+# Copyright (c) 2026, the replwatch authors
+
+=pod
+
+=head1 NAME
+
+Alerts - what a server says of its alerts, in the log and by SQL
+
+=head1 SYNOPSIS
+
+  use lib 't/lib';
+  use Alerts;
+  use Replwatch;
+
+  my $row = Alerts::alert_when($primary, 'replica_lag', 'replica1',
+	  'critical', 'the replica is far behind');
+  my ($event) = Alerts::log_events($primary, 'replica_lag', 'replica1');
+  is($event->{change}, 'raised', 'it was raised');
+  is(Alerts::story($primary, 'replica_lag', 'replica1'),
+	  'raised warning, escalated critical', 'and has got worse since');
+  Alerts::agree($primary, 'the log and SQL say the same');
+
+=cut
+
+package Alerts;
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+# Names of the columns of replwatch_alerts(), in order.
+our @columns = qw(alert severity subject state raised_at changed_at cleared_at
+  value threshold detail);
+
+# The log entries about alerts on $node, oldest first: of all, or of the given
+# alert, or of that for one subject.  Each is a hash of
+#	change		raised, escalated, still firing, eased, cleared
+#	alert, subject, severity (undef when cleared)
+#	after		as HH:MM:SS (still firing, cleared)
+#	level		WARNING, LOG
+#	detail, hint	undef if there is none
+sub log_events
+{
+	my ($node, $alert, $subject) = @_;
+	my @events;
+	my $event;
+
+	foreach my $line (split /\n/, slurp_file($node->logfile))
+	{
+		if ($line =~
+			/ (\w+):  replication alert (raised|escalated|still firing|eased|cleared): (\w+)(?: \((\w+)\))? on "(.*)"(?: after ([\d:]+))?$/
+		  )
+		{
+			$event = {
+				level    => $1,
+				change   => $2,
+				alert    => $3,
+				severity => $4,
+				subject  => $5,
+				after    => $6
+			};
+			push @events, $event;
+		}
+		elsif ($event && $line =~ / (DETAIL|HINT):  (.*)$/)
+		{
+			$event->{ lc $1 } = $2;
+		}
+		else
+		{
+			undef $event;
+		}
+	}
+	return grep {
+			 (!defined $alert || $_->{alert} eq $alert)
+		  && (!defined $subject || $_->{subject} eq $subject)
+	} @events;
+}
+
+# The same in few words: 'raised warning, escalated critical, cleared'.
+sub story
+{
+	my ($node, $alert, $subject) = @_;
+
+	return join ', ', map {
+		join ' ', grep { defined } @$_{qw(change severity)}
+	} log_events($node, $alert, $subject);
+}
+
+# Wait until the story of an alert is this, or matches this pattern, for the
+# entry in the log comes a moment after SQL shows the change.
+sub story_is
+{
+	my ($node, $alert, $subject, $expected, $what) = @_;
+	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	my $story;
+
+	while (1)
+	{
+		$story = story($node, $alert, $subject);
+		last if ref $expected ? $story =~ $expected : $story eq $expected;
+		last if time() >= $limit;
+		sleep(0.1);
+	}
+	return ref $expected
+	  ? like($story, $expected, $what)
+	  : is($story, $expected, $what);
+}
+
+# The rows of replwatch_alerts(), in order, as hashes of column to text, undef
+# for NULL; times as seconds since 1970.
+sub alerts
+{
+	my ($node) = @_;
+	my @rows;
+	my $list = join ', ',
+	  map { /_at$/ ? "extract(epoch FROM $_)" : $_ } @columns;
+	my $out = $node->safe_psql(
+		'postgres',
+		"SELECT $list FROM replwatch_alerts()",
+		extra_params => [ '-P', 'null=(null)', '-F', "\t" ]);
+
+	foreach my $line (split /\n/, $out)
+	{
+		my %row;
+		@row{@columns} =
+		  map { $_ eq '(null)' ? undef : $_ } split /\t/, $line, -1;
+		push @rows, \%row;
+	}
+	return @rows;
+}
+
+# The row of an alert for a subject: of the one that fires, else of the last
+# that was cleared; undef if there is none.
+sub alert
+{
+	my ($node, $alert, $subject) = @_;
+
+	return (grep { $_->{alert} eq $alert && $_->{subject} eq $subject }
+		  alerts($node))[0];
+}
+
+# Wait until that row is in $state, and return it; or die saying for what was
+# waited.  $state is firing, silenced or cleared, or the severity with which it
+# fires.
+sub alert_when
+{
+	my ($node, $alert, $subject, $state, $what) = @_;
+	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	my $row;
+
+	while (1)
+	{
+		$row = alert($node, $alert, $subject);
+		return $row
+		  if $row
+		  && ($row->{state} eq $state
+			|| ($row->{state} eq 'firing' && $row->{severity} eq $state));
+		last if time() >= $limit;
+		sleep(0.1);
+	}
+	diag(
+		defined $row
+		? explain($row)
+		: "there is no $alert on $subject, only " . firing($node));
+	die "timed out waiting until $what";
+}
+
+# What fires on $node, in order: 'replica_lag (critical) on replica1, ...'.
+sub firing
+{
+	my ($node) = @_;
+
+	return join ', ', map { "$_->{alert} ($_->{severity}) on $_->{subject}" }
+	  grep { $_->{state} ne 'cleared' } alerts($node);
+}
+
+# Change settings of $node while it runs.
+sub set
+{
+	my ($node, @lines) = @_;
+
+	$node->append_conf('postgresql.conf', join("\n", @lines) . "\n");
+	$node->reload;
+	return;
+}
+
+# Do the whole log of $node and what SQL shows tell the same?  Each alert's
+# entries make sense by themselves; what was told last is what fires, unless
+# that is muted; and each that was cleared was told of, unless muted.  Leaves
+# out subjects that were silenced and are no longer.
+sub agree
+{
+	my ($node, $what, @except) = @_;
+	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	my @wrong;
+
+	# A change may come between the two looks.
+	while (1)
+	{
+		@wrong = differences($node, @except);
+		last if !@wrong || time() >= $limit;
+		sleep(0.2);
+	}
+	return ok(!@wrong, $what) || diag(join "\n", @wrong);
+}
+
+# In what they differ now.
+sub differences
+{
+	my ($node, @except) = @_;
+	my %except = map  { $_ => 1 } @except;
+	my @rows   = grep { !$except{ $_->{subject} } } alerts($node);
+	my @events = grep { !$except{ $_->{subject} } } log_events($node);
+	my (%told, %cleared, @wrong);
+
+	foreach my $event (@events)
+	{
+		my $key    = "$event->{alert} on $event->{subject}";
+		my $before = $told{$key};
+		my $now    = $event->{severity};
+		my $change = $event->{change};
+		my $fits =
+			$change eq 'raised'       ? !$before
+		  : !$before                  ? 0
+		  : $change eq 'escalated'    ? "$before $now" eq 'warning critical'
+		  : $change eq 'eased'        ? "$before $now" eq 'critical warning'
+		  : $change eq 'still firing' ? $before eq $now
+		  :                             1;
+
+		push @wrong,
+		  "log: $key is $change, being " . ($before // 'not raised')
+		  if !$fits;
+		if ($change eq 'cleared')
+		{
+			delete $told{$key};
+			$cleared{$key}++;
+		}
+		else
+		{
+			$told{$key} = $now;
+		}
+	}
+
+	foreach my $row (@rows)
+	{
+		my $key   = "$row->{alert} on $row->{subject}";
+		my $muted = $row->{state} eq 'silenced'
+		  || $row->{detail} =~ /It is not told of while \w+ fires\.$/;
+
+		if ($row->{state} ne 'cleared')
+		{
+			my $told = delete $told{$key} // 'nothing';
+
+			push @wrong, "SQL: $key is $row->{severity}, the log says $told"
+			  if !$muted && $told ne $row->{severity};
+		}
+		elsif ($cleared{$key})
+		{
+			$cleared{$key}--;
+		}
+		elsif (!$muted)
+		{
+			push @wrong, "SQL: $key was cleared, the log does not say so";
+		}
+	}
+	push @wrong, "log: $_ is $told{$_}, and does not fire"
+	  for sort keys %told;
+	return @wrong;
+}
+
+1;
