@@ -105,6 +105,99 @@ SELECT replwatch_forget(repeat('x', 100000));
 SELECT replwatch_forget(E'tab\tquote''backslash\\');
 
 -- =====================================================================
+-- replwatch_wait_for_lsn
+-- =====================================================================
+
+-- this is a primary: what is written is there
+SELECT replwatch_wait_for_lsn(NULL);
+SELECT replwatch_wait_for_lsn('0/0');
+SELECT replwatch_wait_for_lsn('0/1', NULL);
+SELECT replwatch_wait_for_lsn('0/1', '0');
+SELECT replwatch_wait_for_lsn(timeout => '178000000 years', target => '0/1');
+SELECT replwatch_wait_for_lsn('');
+SELECT replwatch_wait_for_lsn('garbage');
+SELECT replwatch_wait_for_lsn('100000000/0');
+SELECT replwatch_wait_for_lsn('0/1 ');
+SELECT replwatch_wait_for_lsn('0/1', 'a while');
+SELECT replwatch_wait_for_lsn('0/1', '-1 microsecond');
+SELECT replwatch_wait_for_lsn(NULL, '-1 day');
+\set VERBOSITY terse
+SELECT replwatch_wait_for_lsn(1);
+SELECT replwatch_wait_for_lsn('0/1', 1);
+SELECT replwatch_wait_for_lsn('FFFFFFFF/FFFFFFFF');
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+\set VERBOSITY default
+
+-- not here
+DO $$ BEGIN PERFORM replwatch_wait_for_lsn('0/1'); END $$;
+SELECT replwatch_wait_for_lsn('0/1'), 1;
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+BEGIN;
+SELECT 1 FROM pg_class LIMIT 1;
+SELECT replwatch_wait_for_lsn('0/1');
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT replwatch_wait_for_lsn('0/1', '0');
+ROLLBACK;
+
+-- =====================================================================
+-- replwatch_wait_for_token
+-- =====================================================================
+
+SELECT replwatch_wait_for_token(NULL);
+SELECT replwatch_wait_for_token('1:0/1');
+SELECT replwatch_wait_for_token('');
+SELECT replwatch_wait_for_token('garbage');
+SELECT replwatch_wait_for_token('0:0/1');
+SELECT replwatch_wait_for_token('1:0/1x');
+SELECT replwatch_wait_for_token('1:0/1 ');
+SELECT replwatch_wait_for_token('4294967296:0/1');
+SELECT replwatch_wait_for_token(repeat('x', 10000000));
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+SELECT replwatch_wait_for_token('1:0/1', '-1 s');
+\set VERBOSITY terse
+SELECT replwatch_wait_for_token('2:FFFFFFFF/FFFFFFFF');
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+\set VERBOSITY default
+
+-- =====================================================================
+-- replwatch_wait_for_replicas
+-- =====================================================================
+
+-- nobody has anything
+SELECT replwatch_wait_for_replicas(NULL, 0);
+SELECT replwatch_wait_for_replicas('0/0', 0);
+SELECT replwatch_wait_for_replicas('0/1', NULL, NULL, '10 ms');
+SELECT replwatch_wait_for_replicas('0/1', -1);
+SELECT replwatch_wait_for_replicas('0/1', 2147483647);
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+SELECT replwatch_wait_for_replicas('0/1', 1, '');
+SELECT replwatch_wait_for_replicas('0/1', 1, 'Replay');
+SELECT replwatch_wait_for_replicas('0/1', 1, repeat('x', 10000000));
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+SELECT replwatch_wait_for_replicas('0/1', 1, 'flush', '-1 s');
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+BEGIN;
+SELECT pg_current_xact_id() IS NOT NULL AS has_id;
+SELECT replwatch_wait_for_replicas();
+ROLLBACK;
+
+-- =====================================================================
+-- replwatch.read_after
+-- =====================================================================
+
+SET replwatch.read_after = '0/1';
+SHOW replwatch.read_after;
+SET replwatch.read_after = 'garbage';
+SET replwatch.read_after = '0:0/1';
+SET LOCAL replwatch.read_after = '0/1';
+SET replwatch.read_after = '0/1', '0/2';
+SET replwatch.read_after = 1;
+SELECT set_config('replwatch.read_after', '0/1', false);
+SHOW replwatch.read_after;
+RESET replwatch.read_after;
+
+-- =====================================================================
 -- Where the functions may stand
 -- =====================================================================
 
