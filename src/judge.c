@@ -149,13 +149,15 @@ judge_stalled(RwSubject *subject, const RwFacts *facts,
 	const RwLink *link = subject->link;
 	int64		limit = limits->of[RW_LIMIT_STALL_TIMEOUT];
 	int64		lasts = -1;
+	int64		age;
 	RwFinding  *finding = start_finding(subject, RW_ALERT_REPLICA_STALLED,
 										RW_UNIT_TIME, -1, limit,
 										limit * CRITICAL_FACTOR);
 
 	if (limit == 0 || (link && link->logical))
 		return;
-	if (!streams(link) || rw_reply_age(link, facts) < 0)
+	age = streams(link) ? rw_reply_age(link, facts) : -1;
+	if (age < 0)
 	{
 		finding->judged = rw_judge_nothing();
 		return;
@@ -165,7 +167,7 @@ judge_stalled(RwSubject *subject, const RwFacts *facts,
 		/* Up to its last reply: whoever says nothing may be replaying. */
 		lasts = Max(link->last_seen - link->replica->replay_moved_at, 0);
 		if (link->lag >= 0)
-			lasts = Min(lasts, link->lag - subject->delay);
+			lasts = Min(lasts, link->lag - age - subject->delay);
 	}
 	finding->value = lasts;
 	finding->judged = rw_judge_lasting(lasts, limit,

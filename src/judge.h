@@ -37,8 +37,8 @@ typedef struct RwFinding
 	int64		value;			/* negative: not known */
 	int64		limits[RW_NUM_SEVERITIES];	/* 0: none */
 	uint64		mark;			/* unless 0: kept while this stays the same */
-	bool		begun;			/* its condition has begun, and will be alerted
-								 * if it goes on */
+	bool		begun;			/* its condition has begun, and will be
+								 * alerted if it goes on */
 } RwFinding;
 
 typedef struct RwSubject

@@ -221,6 +221,10 @@ rw_worker_main(Datum arg)
 		rw_persist_load_history();
 	log_start();
 
+	/* The archiver's figures are wanted, not a copy of every table's, too. */
+	SetConfigOption("stats_fetch_consistency", "none", PGC_USERSET,
+					PGC_S_SESSION);
+
 	wait_event = rw_wait_event("ReplwatchSampler");
 	context = AllocSetContextCreate(TopMemoryContext, "replwatch sample",
 									ALLOCSET_DEFAULT_SIZES);

@@ -104,6 +104,11 @@ test_causes(void)
 	   "a standby without upstream server falls behind");
 	ok(rw_alert_follows_from(RW_ALERT_SELF_LAG, RW_ALERT_REPLAY_PAUSED),
 	   "and a paused one");
+	ok(rw_alert_follows_from(RW_ALERT_REPLICA_SILENT,
+							 RW_ALERT_REPLICA_MISSING) &&
+	   rw_alert_follows_from(RW_ALERT_REPLICA_STALLED,
+							 RW_ALERT_REPLICA_MISSING),
+	   "what the connection had goes on while nobody is connected");
 
 	for (int class = 0; class <= RW_SUBJECT_NODE; class++)
 	{
@@ -122,7 +127,7 @@ test_causes(void)
 			}
 		}
 	}
-	is_int(muted, 8, "nothing else follows from anything");
+	is_int(muted, 10, "nothing else follows from anything");
 	is_int(late, 0, "causes come first");
 	is_int(across, 0, "causes and effects have one subject");
 }

@@ -249,7 +249,7 @@ sub differences
 	{
 		my $key   = "$row->{alert} on $row->{subject}";
 		my $muted = $row->{state} eq 'silenced'
-		  || $row->{detail} =~ /It is not told of while \w+ fires\.$/;
+		  || $row->{detail} =~ /It is not told of while \w+ (fires|may be about to fire|has just been cleared)\.$/;
 
 		if ($row->{state} ne 'cleared')
 		{
