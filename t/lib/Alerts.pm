@@ -86,7 +86,9 @@ sub story
 	my ($node, $alert, $subject) = @_;
 
 	return join ', ', map {
-		join ' ', grep { defined } @$_{qw(change severity)}
+		join ' ',
+		  grep { defined }
+		  @$_{qw(change severity)}
 	} log_events($node, $alert, $subject);
 }
 
@@ -178,12 +180,17 @@ sub firing
 	  grep { $_->{state} ne 'cleared' } alerts($node);
 }
 
-# Change settings of $node while it runs.
+# Change settings of $node while it runs, by lines for postgresql.conf; dies if
+# they are wrong.
 sub set
 {
 	my ($node, @lines) = @_;
 
 	$node->append_conf('postgresql.conf', join("\n", @lines) . "\n");
+	my $errors = $node->safe_psql('postgres',
+		'SELECT sourceline, name, error FROM pg_file_settings WHERE error IS NOT NULL'
+	);
+	die "bad settings: $errors" if $errors ne '';
 	$node->reload;
 	return;
 }
