@@ -21,15 +21,15 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $hold      = 0.5;
+my $hold = 0.5;
 my %overrides = (
-	tardy   => 'lag_warning=1s, lag_critical=5s, stall_timeout=0',
+	tardy => 'lag_warning=1s, lag_critical=5s, stall_timeout=0',
 	delayed => 'lag_warning=5s, delay=8s, stall_timeout=0',
-	big     => 'lag_warning=3s, lag_critical=0, stall_timeout=0, '
+	big => 'lag_warning=3s, lag_critical=0, stall_timeout=0, '
 	  . 'lag_bytes_warning=1MB, lag_bytes_critical=3MB',
 	big_only => 'lag_warning=1h, stall_timeout=0, '
 	  . 'lag_bytes_warning=1MB, lag_bytes_critical=3MB',
-	newcomer   => 'lag_warning=1s, lag_bytes_warning=1MB',
+	newcomer => 'lag_warning=1s, lag_bytes_warning=1MB',
 	receivewal => 'lag_warning=1s, missing_timeout=1ms');
 
 sub overrides
@@ -188,7 +188,7 @@ is( "$event->{change} $event->{severity} $event->{level}",
 	'escalated critical WARNING',
 	'and then as escalated');
 like($event->{detail}, qr/above 00:00:05\. /, 'above the other limit');
-like($event->{hint},   qr/replwatch_status/,  'with what to do');
+like($event->{hint}, qr/replwatch_status/, 'with what to do');
 
 note '4. what lags on purpose';
 
@@ -197,8 +197,8 @@ $row = Replwatch::row_when($primary, 'delayed', 'downstream',
 is($row->{health}, 'ok', 'a delayed replica may lag');
 $row = Replwatch::status($standby{delayed}, 'delayed', 'upstream');
 cmp_ok($row->{lag}, '>', 5 + $hold, 'it knows of its lag itself');
-is($row->{health},               'ok', 'and takes its delay into account');
-is(Alerts::firing($standby{$_}), '',   "$_ has nothing to say of itself")
+is($row->{health}, 'ok', 'and takes its delay into account');
+is(Alerts::firing($standby{$_}), '', "$_ has nothing to say of itself")
   for qw(tardy delayed);
 
 note '5. it gets better';
@@ -239,7 +239,7 @@ Alerts::set($primary, overrides());
 Alerts::alert_when($primary, 'replica_lag_bytes', 'big', 'warning',
 	'a higher limit counts');
 $overrides{big_only} =~ s/bytes_(\w+)=.MB/bytes_$1=0/g;
-$overrides{big}      =~ s/lag_warning=3s/lag_warning=0/;
+$overrides{big} =~ s/lag_warning=3s/lag_warning=0/;
 Alerts::set($primary, overrides());
 Alerts::alert_when($primary, 'replica_lag_bytes', 'big_only', 'cleared',
 	'an alert that is switched off is cleared');
@@ -264,7 +264,7 @@ Alerts::alert_when($primary, 'replica_lag_bytes', 'big_only', 'critical',
 note '7. a newcomer catches up';
 
 # What the base backups left is 64 MB and more, which takes three seconds.
-my $line     = Relay->new($primary, speed => 20 * 1024 * 1024);
+my $line = Relay->new($primary, speed => 20 * 1024 * 1024);
 my $newcomer = PostgreSQL::Test::Cluster->new('newcomer');
 my $behind_since;
 $newcomer->init_from_backup($primary, 'backup_steady', has_streaming => 1);
