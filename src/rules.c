@@ -177,6 +177,10 @@ rw_rule_tell(RwRuleState *state, bool muted, RwTime repeat, RwTime now)
 		return RW_CHANGE_REPEATED;
 	}
 
+	/* It was muted while it lasted. */
+	if (told == RW_SEVERITY_NONE && state->under[state->severity] != RW_NEVER)
+		return RW_CHANGE_NONE;
+
 	state->told = state->severity;
 	state->told_at = now;
 	if (told == RW_SEVERITY_NONE)

@@ -23,7 +23,9 @@
  * Telling is apart from that.  A muted alert changes silently; once it is no
  * longer muted, what was told last and what is true now are compared and the
  * difference is told.  Told changes therefore make sense by themselves:
- * raised and cleared alternate, and whatever was raised will be cleared.
+ * raised and cleared alternate, and whatever was raised will be cleared.  What
+ * only has to hold until it is cleared is not raised any more: an effect need
+ * not be told of because its cause ended a moment before it.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

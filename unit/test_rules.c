@@ -495,6 +495,34 @@ test_telling(void)
 	memset(&state, 0, sizeof(state));
 	rw_rule_step(&state, &warning, 0, START);
 	rw_rule_tell(&state, true, REPEAT, START);
+	rw_rule_step(&state, &none, HOLD, START + 1);
+	is_int(rw_rule_tell(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
+		   "what is about to be cleared is not raised any more");
+	is_int(rw_rule_step(&state, &none, HOLD, START + 1 + HOLD),
+		   RW_CHANGE_CLEARED, "and cleared");
+	is_int(rw_rule_tell(&state, false, REPEAT, START + 1 + HOLD),
+		   RW_CHANGE_NONE, "without a word");
+
+	rw_rule_step(&state, &warning, 0, START);
+	rw_rule_tell(&state, true, REPEAT, START);
+	rw_rule_step(&state, &none, HOLD, START + 1);
+	rw_rule_step(&state, &warning, HOLD, START + 2);
+	is_int(rw_rule_tell(&state, false, REPEAT, START + 2), RW_CHANGE_RAISED,
+		   "unless it goes on after all");
+
+	memset(&state, 0, sizeof(state));
+	rw_rule_step(&state, &critical, 0, START);
+	rw_rule_step(&state, &warning, HOLD, START + 1);
+	is_int(rw_rule_tell(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
+		   "what is about to be eased");
+	rw_rule_step(&state, &warning, HOLD, START + 1 + HOLD);
+	is_int(rw_rule_tell(&state, false, REPEAT, START + 1 + HOLD),
+		   RW_CHANGE_RAISED, "is raised");
+	is_int(state.told, RW_SEVERITY_WARNING, "as what it then is");
+
+	memset(&state, 0, sizeof(state));
+	rw_rule_step(&state, &warning, 0, START);
+	rw_rule_tell(&state, true, REPEAT, START);
 	rw_rule_step(&state, &none, 0, START + 1);
 	ok(rw_rule_idle(&state), "what came and went muted is forgotten");
 	is_int(rw_rule_tell(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
@@ -933,7 +961,10 @@ live(uint64 *random, Tally *tally)
 			told = state.severity;
 			told_at = now;
 		}
-		tally->left_untold += !muted && told != state.severity;
+		tally->left_untold += !muted && told != state.severity &&
+			!(told == RW_SEVERITY_NONE && model.nlooks > 0 &&
+			  is_below(&model.looks[(model.nlooks - 1) % LOOKS].judged,
+					   state.severity));
 		tally->left_untold += !muted && repeat > 0 &&
 			told != RW_SEVERITY_NONE && now - told_at >= repeat;
 		tally->idle += rw_rule_idle(&state) &&

@@ -56,12 +56,12 @@ sub log_events
 		  )
 		{
 			$event = {
-				level    => $1,
-				change   => $2,
-				alert    => $3,
+				level => $1,
+				change => $2,
+				alert => $3,
 				severity => $4,
-				subject  => $5,
-				after    => $6
+				subject => $5,
+				after => $6
 			};
 			push @events, $event;
 		}
@@ -86,7 +86,9 @@ sub story
 	my ($node, $alert, $subject) = @_;
 
 	return join ', ', map {
-		join ' ', grep { defined } @$_{qw(change severity)}
+		join ' ',
+		  grep { defined }
+		  @$_{qw(change severity)}
 	} log_events($node, $alert, $subject);
 }
 
@@ -178,12 +180,17 @@ sub firing
 	  grep { $_->{state} ne 'cleared' } alerts($node);
 }
 
-# Change settings of $node while it runs.
+# Change settings of $node while it runs, by lines for postgresql.conf; dies if
+# they are wrong.
 sub set
 {
 	my ($node, @lines) = @_;
 
 	$node->append_conf('postgresql.conf', join("\n", @lines) . "\n");
+	my $errors = $node->safe_psql('postgres',
+		'SELECT sourceline, name, error FROM pg_file_settings WHERE error IS NOT NULL'
+	);
+	die "bad settings: $errors" if $errors ne '';
 	$node->reload;
 	return;
 }
@@ -212,16 +219,16 @@ sub agree
 sub differences
 {
 	my ($node, @except) = @_;
-	my %except = map  { $_ => 1 } @except;
-	my @rows   = grep { !$except{ $_->{subject} } } alerts($node);
+	my %except = map { $_ => 1 } @except;
+	my @rows = grep { !$except{ $_->{subject} } } alerts($node);
 	my @events = grep { !$except{ $_->{subject} } } log_events($node);
 	my (%told, %cleared, @wrong);
 
 	foreach my $event (@events)
 	{
-		my $key    = "$event->{alert} on $event->{subject}";
+		my $key = "$event->{alert} on $event->{subject}";
 		my $before = $told{$key};
-		my $now    = $event->{severity};
+		my $now = $event->{severity};
 		my $change = $event->{change};
 		my $fits =
 			$change eq 'raised'       ? !$before
@@ -247,7 +254,7 @@ sub differences
 
 	foreach my $row (@rows)
 	{
-		my $key   = "$row->{alert} on $row->{subject}";
+		my $key = "$row->{alert} on $row->{subject}";
 		my $muted = $row->{state} eq 'silenced'
 		  || $row->{detail} =~ /It is not told of while \w+ (fires|may be about to fire|has just been cleared)\.$/;
 
