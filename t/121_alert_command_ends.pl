@@ -1,0 +1,412 @@
+# Copyright (c) 2026, the replwatch authors
+
+# A command that does not end, or leaves children behind, holds up nothing but
+# the commands after it, and that not for long: it is ended with all that it
+# has started when its time is over, when the setting is emptied, and when the
+# server stops, in whatever way.  Nothing is left of it: no process, no
+# zombie, no descriptor.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Command;
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $primary = Command::primary(
+	'primary',
+	'restart_after_crash = on',
+	"replwatch.alert_command_timeout = '10min'");
+my $dir = $primary->{command_dir};
+my ($offset, $runner, $descriptors, $pid, $child);
+my $turn = 0;
+
+# Notes its pid, and runs until a file is there.
+my $hang =
+  "echo \$\$ > $dir/pid\nwhile ! test -e $dir/go; do sleep 0.05; done";
+
+# The same, with a child, and deaf to SIGTERM.
+my $deaf =
+  "trap '' TERM\nsleep 1000 & echo \$! > $dir/child\n$hang\nsleep 1000";
+
+sub set_timeout
+{
+	my ($timeout) = @_;
+
+	$primary->append_conf('postgresql.conf',
+		"replwatch.alert_command_timeout = '$timeout'\n");
+	$primary->reload;
+	return;
+}
+
+sub alerts_fire
+{
+	my ($count) = @_;
+
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = $count FROM replwatch_alerts() WHERE state = 'firing'",
+		"$count alerts fire");
+	return;
+}
+
+# How many descriptors a process has, but for the one it may be sleeping on.
+sub descriptors
+{
+	my ($pid) = @_;
+
+	return
+	  scalar grep { (readlink($_) // '') !~ /eventpoll/ }
+	  glob "/proc/$pid/fd/*";
+}
+
+# Of what the runner has run, nothing is left.
+sub nothing_left
+{
+	my ($what) = @_;
+
+	is_deeply([ Command::children($runner) ],
+		[], "$what: no process is left, dead or alive");
+	is(descriptors($runner), $descriptors, "$what: no descriptor is left");
+	return;
+}
+
+Command::start($primary);
+$runner = Command::runner($primary);
+Command::expect($primary, 'first');
+Command::calls_when($primary, 1);
+Command::expect($primary);
+Command::calls_when($primary, 2);
+Command::until_true('the command has ended',
+	sub { !Command::children($runner) });
+$descriptors = descriptors($runner);
+
+note '1. One that hangs';
+
+Command::does($primary, $hang);
+Command::forget_calls($primary);
+Command::expect($primary, 'a');
+$pid    = Command::line_in($primary, 'pid');
+$offset = -s $primary->logfile;
+Command::expect($primary, 'a', 'b');
+$primary->wait_for_log(
+	qr/replication alert raised: replica_missing .* on "b"/, $offset);
+Replwatch::wait_sampled($primary) foreach 1 .. 5;
+ok(Command::runs($pid), 'sampling and alerts go on meanwhile');
+is(Command::calls($primary), 1, 'the next command waits');
+
+append_to_file("$dir/go", '');
+is((Command::calls_when($primary, 2))[1]->{subject},
+	'b', 'then it is its turn');
+Command::expect($primary);
+Command::calls_when($primary, 4);
+Command::until_true('the commands have ended',
+	sub { !Command::children($runner) });
+nothing_left('after it');
+unlink "$dir/go";
+unlink "$dir/pid";
+
+note '2. When its time is over';
+
+Command::does($primary, $deaf);
+Command::expect($primary, 'a');
+$pid    = Command::line_in($primary, 'pid');
+$child  = Command::line_in($primary, 'child');
+$offset = -s $primary->logfile;
+set_timeout('1s');
+$primary->wait_for_log(
+	qr/WARNING:  alert command was ended after 1000 ms\n.*DETAIL:  The alert command, run for alert replica_missing \(raised\) on "a", was: /,
+	$offset);
+ok( !Command::runs($pid) && !Command::runs($child),
+	'it is ended with its child, though it does not listen');
+nothing_left('by force');
+
+set_timeout('10min');
+Command::does($primary,
+	"(trap 'echo asked > $dir/asked; exit' TERM; echo ready > $dir/ready; while :; do sleep 0.05; done) &\necho \$! > $dir/child; echo \$\$ > $dir/pid"
+);
+$offset = -s $primary->logfile;
+Command::expect($primary);
+$pid   = Command::line_in($primary, 'pid');
+$child = Command::line_in($primary, 'child');
+Command::line_in($primary, 'ready');
+Command::until_true('the shell has ended', sub { !Command::runs($pid) });
+ok(Command::runs($child), 'what it put into the background belongs to it');
+set_timeout('1s');
+$primary->wait_for_log(qr/WARNING:  alert command was ended after 1000 ms/,
+	$offset);
+is(Command::line_in($primary, 'asked'),
+	'asked', 'and is asked to end when the time is over');
+nothing_left('in the background');
+
+set_timeout('10min');
+Command::does($primary,
+	"(sleep 0.3; echo done > $dir/done) &\necho \$\$ > $dir/pid");
+$offset = -s $primary->logfile;
+Command::expect($primary, 'a');
+is(Command::line_in($primary, 'done'),
+	'done', 'what is done within the time is let do it');
+Command::until_true('it has ended', sub { !Command::children($runner) });
+unlike(
+	slurp_file($primary->logfile, $offset),
+	qr/alert command/,
+	'and not complained about');
+nothing_left('done in the background');
+
+SKIP:
+{
+	skip 'setsid is not there', 5
+	  if system('command -v setsid >/dev/null') != 0;
+
+	Command::does($primary,
+		"setsid sh -c 'echo \$\$; while ! test -e $dir/go; do sleep 0.05; done; kill -KILL \$\$' > $dir/child &"
+	);
+	Command::forget_calls($primary);
+	Command::expect($primary);
+	$child = Command::line_in($primary, 'child');
+	Command::does($primary, '');
+	Command::expect($primary, 'a');
+	is((Command::calls_when($primary, 2))[1]->{state},
+		'raised', 'what has left its session holds up nobody');
+	ok(Command::runs($child), 'and goes on');
+	append_to_file("$dir/go", '');
+	Command::until_true('it has gone', sub { !Command::children($runner) });
+	nothing_left('a process that had left');
+	is(Command::runner($primary),
+		$runner, 'all the time there was one runner');
+	unlink "$dir/go";
+}
+
+note '3. More than can wait';
+
+Command::expect($primary);
+alerts_fire(0);
+Command::does($primary, $hang);
+Command::stop($primary);
+Command::forget_calls($primary);
+Command::start($primary);
+$offset = -s $primary->logfile;
+my @names = map { "q$_" } 1 .. 64;
+Command::expect($primary, @names);
+Command::calls_when($primary, 1);
+alerts_fire(64);
+Command::expect($primary);
+alerts_fire(0);
+Command::expect($primary, @names);
+alerts_fire(64);
+
+# One runs, 128 wait, 63 are too many.
+append_to_file("$dir/go", '');
+$primary->wait_for_log(qr/LOG:  alert command was not run for 63 changes\n/,
+	$offset);
+Command::calls_when($primary, 129);
+like(
+	slurp_file($primary->logfile, $offset),
+	qr/WARNING:  alert command is not run for some changes\n.*DETAIL:  128 changes wait for it to be run already; those that come now are dropped\.\n.*HINT:  Look at how long "replwatch\.alert_command" takes\.\n/,
+	'it is said that some are dropped, later how many');
+my $log = slurp_file($primary->logfile, $offset);
+is(() = $log =~ /WARNING:  alert command/g, 1, 'once each');
+my @told = $log =~ /replication alert (\w+: \w+)(?: \(\w+\))? on/g;
+is_deeply(
+	[ map { "$_->{state}: $_->{alert}" } Command::calls($primary) ],
+	[ @told[ 0 .. 128 ] ],
+	'those that came first are run, in order');
+Command::expect($primary);
+is(scalar(Command::calls_when($primary, 193)),
+	193, 'afterwards all are run again');
+unlink "$dir/go";
+unlink "$dir/pid";
+
+note '4. Another command, and none';
+
+Command::expect($primary, 'a');
+$pid = Command::line_in($primary, 'pid');
+Command::set_command($primary, "echo %s >> $dir/other");
+Command::expect($primary, 'a', 'b');
+alerts_fire(2);
+ok(Command::runs($pid), 'the one that runs is not disturbed by another');
+append_to_file("$dir/go", '');
+is(Command::line_in($primary, 'other'), 'b', 'the next is the new one');
+unlink "$dir/go";
+
+Command::stop($primary);
+Command::start($primary);
+Command::expect($primary, 'a');
+$pid = Command::line_in($primary, 'pid');
+Command::expect($primary);
+alerts_fire(0);
+$offset = -s $primary->logfile;
+Command::forget_calls($primary);
+Command::stop($primary);
+ok(!Command::runs($pid), 'none: the one that runs is ended');
+like(
+	slurp_file($primary->logfile, $offset),
+	qr/LOG:  alert command was ended because its runner stops\n.*DETAIL:  The alert command, run for alert replica_missing \(cleared\) on "b"/,
+	'which is said');
+Command::does($primary, '');
+Command::start($primary);
+Command::expect($primary, 'c');
+is((Command::calls_when($primary, 1))[0]->{subject},
+	'c', 'and what waited is forgotten');
+
+note '5. The runner is terminated';
+
+Command::does($primary, $hang);
+Command::forget_calls($primary);
+Command::expect($primary);
+$pid = Command::line_in($primary, 'pid');
+Command::expect($primary, 'd');
+alerts_fire(1);
+$runner = Command::runner($primary);
+kill 'TERM', $runner;
+isnt(Command::line_in($primary, 'pid'),
+	$pid, 'another comes, and goes on with what waited');
+ok(!Command::runs($pid), 'the command that ran is ended');
+isnt(Command::runner($primary), $runner, 'that is another runner');
+
+note '6. The server stops';
+
+# All processes that a command started, and the runner, while one hangs.
+sub processes
+{
+	my $runner = Command::runner($primary);
+	my $pid    = Command::line_in($primary, 'pid');
+	my $child  = Command::line_in($primary, 'child');
+
+	return ($runner, $pid, $child);
+}
+
+sub all_go
+{
+	my ($what, @processes) = @_;
+
+	Command::until_true(
+		"$what: all go",
+		sub {
+			!grep { Command::runs($_) } @processes;
+		});
+	ok(1, "$what: nothing is left");
+	return;
+}
+
+# One that hangs, from the start of the server on.
+sub start_and_hang
+{
+	$primary->start;
+	Command::until_true('the runner has come',
+		sub { defined Command::runner($primary) });
+	Command::expect($primary, 'x' . ++$turn);
+	return processes();
+}
+
+my @processes;
+
+Command::does($primary,
+	"sleep 1000 & echo \$! > $dir/child\n$hang\nsleep 1000");
+kill 'TERM', Command::runner($primary);
+Command::expect($primary, 'w');
+@processes = processes();
+$primary->stop('fast');
+is((grep { Command::runs($_) } @processes), 0, 'fast: nothing is left');
+
+# What the last server heard of the first is not told to the next.
+Command::forget_calls($primary);
+@processes = start_and_hang();
+$primary->stop('smart');
+is((grep { Command::runs($_) } @processes), 0, 'smart: nothing is left');
+
+Command::does($primary, $deaf);
+@processes = start_and_hang();
+$primary->stop('immediate');
+all_go('immediate', @processes);
+
+@processes = start_and_hang();
+my $postmaster = $primary->{_pid};
+my @servers    = Command::children($postmaster);
+$primary->kill9;
+all_go('kill -9 of the postmaster', @processes);
+Command::until_true(
+	'the other processes have gone',
+	sub {
+		!grep { kill 0, $_ } $postmaster, @servers;
+	});
+
+@processes = start_and_hang();
+kill 'KILL', $processes[0];
+Command::until_true('the shell has gone',
+	sub { !Command::runs($processes[1]) });
+ok(1, 'kill -9 of the runner: the shell goes with it');
+kill 'KILL', $processes[2];
+Command::until_true(
+	'another runner has come',
+	sub {
+		defined Command::runner($primary)
+		  && Command::runner($primary) != $processes[0];
+	});
+Command::does($primary, '');
+Command::forget_calls($primary);
+$primary->poll_query_until('postgres', 'SELECT true')
+  or die 'the server has not come back';
+Command::expect($primary, 'again');
+Command::until_true(
+	'it is told',
+	sub {
+		grep { $_->{subject} eq 'again' } Command::calls($primary);
+	});
+ok(1, 'after the restart commands are run again');
+
+note '7. No room for a runner';
+
+my $has_prewarm = -e $primary->config_data('--pkglibdir') . '/pg_prewarm.so';
+
+Command::stop($primary);
+$primary->append_conf(
+	'postgresql.conf',
+	join "\n",
+	'max_logical_replication_workers = 0',
+	$has_prewarm
+	? ( "shared_preload_libraries = 'pg_prewarm, replwatch'",
+		'max_worker_processes = 2')
+	: 'max_worker_processes = 1',
+	'');
+$primary->restart;
+$offset = -s $primary->logfile;
+Command::set_command($primary, Command::command($primary));
+$primary->wait_for_log(
+	qr/WARNING:  could not start the replwatch command runner: no free background worker slot\n.*DETAIL:  "replwatch\.alert_command" is not run until one can be started\.\n.*HINT:  Consider increasing "max_worker_processes"\.\n/,
+	$offset);
+
+# It is tried again each second.
+my $begin = $primary->safe_psql('postgres', 'SELECT now()');
+Replwatch::wait_until(
+	$primary,
+	"SELECT last_sample > '$begin'::timestamptz + interval '3 s' FROM replwatch_node()",
+	'it has been tried again');
+is( () =
+	  slurp_file($primary->logfile, $offset) =~
+	  /could not start the replwatch command runner/g,
+	1,
+	'it is said once');
+
+SKIP:
+{
+	skip 'pg_prewarm is not installed', 1 if !$has_prewarm;
+
+	Command::forget_calls($primary);
+	Command::expect($primary, 'kept');
+	alerts_fire(1);
+	my ($leader) = grep { Command::title($_) =~ /autoprewarm leader/ }
+	  Command::children($primary->{_pid});
+	kill 'TERM', $leader // die 'nobody has the slot';
+	Command::until_true(
+		'it is told',
+		sub {
+			grep { $_->{subject} eq 'kept' } Command::calls($primary);
+		});
+	ok(1, 'when there is room, what has waited is run');
+}
+
+done_testing();

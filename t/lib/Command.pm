@@ -1,0 +1,273 @@
+# Copyright (c) 2026, the replwatch authors
+
+=pod
+
+=head1 NAME
+
+Command - a primary with an alert_command, and what the command was told
+
+=head1 SYNOPSIS
+
+  use lib 't/lib';
+  use Command;
+
+  my $primary = Command::primary('primary');
+  Command::start($primary);
+  Command::does($primary, 'exit 3');
+  Command::expect($primary, 'replica1');    # one that is not there
+  my ($call) = Command::calls_when($primary, 1);
+  is($call->{subject}, 'replica1', 'it was told of it');
+
+=head1 DESCRIPTION
+
+The command itself never changes, so that no test has to wait until a reload
+has reached all processes: it is a script, each time anew looked up, that
+notes with what it was called and then does what the test wants.
+
+Alerts are had by expecting replicas that do not exist.
+
+=cut
+
+package Command;
+
+use strict;
+use warnings;
+
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Time::HiRes qw(time sleep);
+
+# What a call is told, by argument and in the environment.
+our @values = qw(alert subject severity state detail);
+
+# A started primary whose alerts need a second.  Further arguments are lines
+# for postgresql.conf.
+sub primary
+{
+	my ($name, @conf) = @_;
+	my $dir  = PostgreSQL::Test::Utils::tempdir;
+	my $node = Replwatch::primary(
+		$name,
+		"replwatch.missing_timeout = '1s'",
+		"replwatch.alert_hold = '100ms'", @conf);
+
+	$node->{command_dir} = $dir;
+	does($node, '');
+	return $node;
+}
+
+# The name of a file for the commands of $node.
+sub file
+{
+	my ($node, $name) = @_;
+
+	return "$node->{command_dir}/$name";
+}
+
+# The command that notes its calls.
+sub command
+{
+	my ($node) = @_;
+
+	return 'exec sh ' . file($node, 'script') . ' %a "%s" %v x"%t" %d';
+}
+
+# Change the setting.  Not by ALTER SYSTEM, which takes no line ends.
+sub set_command
+{
+	my ($node, $command) = @_;
+
+	$command =~ s/\\/\\\\/g;
+	$command =~ s/'/''/g;
+	$command =~ s/\n/\\n/g;
+	$node->append_conf('postgresql.conf',
+		"replwatch.alert_command = '$command'\n");
+	$node->reload;
+	return;
+}
+
+# Set the command, by default the one that notes its calls, and wait until a
+# runner has come.  Nobody may be running one before.
+sub start
+{
+	my ($node, $command) = @_;
+
+	$command //= command($node);
+	die 'there is a runner already' if defined runner($node);
+	set_command($node, $command);
+	until_true('the runner has come', sub { defined runner($node) });
+	return;
+}
+
+# Set no command, and wait until the runner has gone.
+sub stop
+{
+	my ($node) = @_;
+
+	set_command($node, '');
+	until_true('the runner has gone', sub { !defined runner($node) });
+	return;
+}
+
+# From its next call on the command does this, lines of shell, after it has
+# noted the call.
+sub does
+{
+	my ($node, $lines) = @_;
+	my $calls       = file($node, 'calls');
+	my $environment = join ' ',
+	  map { '"$REPLWATCH_' . uc($_) . '"' } @values, 'time';
+
+	open my $script, '>', file($node, 'script.new')
+	  or die "could not write a script: $!";
+	print $script "printf '%s\\0' \"\$@\" $environment >> $calls\n$lines\n";
+	close $script;
+
+	# A shell may be reading the old one.
+	rename file($node, 'script.new'), file($node, 'script')
+	  or die "could not rename a script: $!";
+	return;
+}
+
+# Expect replicas of these names, instead of others: each that is new is
+# missing, for each that no longer is an alert is cleared.
+sub expect
+{
+	my ($node, @names) = @_;
+	my $list = join ', ', @names;
+
+	$node->safe_psql('postgres',
+		"ALTER SYSTEM SET replwatch.expected_replicas = \$\$$list\$\$");
+	$node->reload;
+	return;
+}
+
+# With what the command was called since forget_calls, oldest first: hashes of
+# @values and time.  Dies where arguments and environment are not the same.
+sub calls
+{
+	my ($node)  = @_;
+	my $file    = file($node, 'calls');
+	my $written = -e $file ? slurp_file($file) : '';
+	my @fields  = split /\0/, $written, -1;
+	my @calls;
+
+	# The last one is what follows the last \0.
+	while (@fields > 1)
+	{
+		my @arguments = splice @fields, 0, scalar @values;
+		my %call;
+
+		@call{ @values, 'time' } = splice @fields, 0, @values + 1;
+
+		# It was written while we read.
+		last if !defined $call{time};
+
+		$arguments[3] =~ s/^x// or die 'the words were split otherwise';
+		foreach my $i (0 .. $#values)
+		{
+			die "argument and environment differ in $values[$i]:"
+			  . " $arguments[$i], $call{$values[$i]}"
+			  if $arguments[$i] ne $call{ $values[$i] };
+		}
+		push @calls, \%call;
+	}
+	return @calls;
+}
+
+# The same, once there are $count.
+sub calls_when
+{
+	my ($node, $count) = @_;
+
+	until_true(
+		"the command is called $count times",
+		sub { calls($node) >= $count });
+	return calls($node);
+}
+
+sub forget_calls
+{
+	my ($node) = @_;
+
+	unlink file($node, 'calls');
+	return;
+}
+
+# The process that runs the commands of $node, undef if there is none.
+sub runner
+{
+	my ($node) = @_;
+	my ($postmaster) =
+	  slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+
+	return (grep { title($_) =~ /replwatch command runner/ }
+		  children($postmaster))[0];
+}
+
+# The processes whose parent is $parent; those that have ended and were not
+# waited for too.
+sub children
+{
+	my ($parent) = @_;
+	my @children;
+
+	foreach my $file (glob '/proc/[0-9]*/stat')
+	{
+		# It may be gone by now.
+		open my $stat, '<', $file or next;
+		my ($pid, $ppid) = (<$stat> // '') =~ /^(\d+) \(.*\) \S (\d+) /s
+		  or next;
+
+		push @children, $pid if $ppid == $parent;
+	}
+	return @children;
+}
+
+# The title of a process; empty if it has gone.
+sub title
+{
+	my ($pid) = @_;
+
+	open my $file, '<', "/proc/$pid/cmdline" or return '';
+	return <$file> // '';
+}
+
+# Does a process run?  One that has ended and was not waited for does not.
+sub runs
+{
+	my ($pid) = @_;
+
+	open my $stat, '<', "/proc/$pid/stat" or return 0;
+	return (<$stat> // '') =~ /^\d+ \(.*\) [^ZX] /s ? 1 : 0;
+}
+
+# Wait for a sub to return true, or die saying for what was waited.
+sub until_true
+{
+	my ($what, $is_true) = @_;
+	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+
+	while (!$is_true->())
+	{
+		die "timed out waiting until $what" if time() >= $limit;
+		sleep(0.05);
+	}
+	return;
+}
+
+# What a command writes to one of its files, a line, once it has.
+sub line_in
+{
+	my ($node, $name) = @_;
+	my $file = file($node, $name);
+
+	until_true("something is in $name",
+		sub { -s $file && slurp_file($file) =~ /\n\z/ });
+	my ($line) = slurp_file($file) =~ /(.*)\n\z/;
+	unlink $file;
+	return $line;
+}
+
+1;
