@@ -1,0 +1,183 @@
+/*-------------------------------------------------------------------------
+ *
+ * health.c
+ *	  What health checks need to know of this server.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "utils/pidfile.h"
+
+#include "src/health.h"
+#include "src/replay.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/timelinefile.h"
+
+/* A sample older than this, and than three intervals, counts for nothing. */
+#define SAMPLE_AGE_MAX		(3 * RW_SECOND)
+
+/* Core has the name in one of its own files only. */
+#define LOCK_FILE			"postmaster.pid"
+
+/* How often to try for a copy that was not written to meanwhile. */
+#define READ_TRIES			1000
+
+void
+rw_health_publish(const RwFacts *facts, const RwLinks *links)
+{
+	RwHealthPage *page = &rw_shared->health_page;
+	RwHealth	health;
+	uint32		change;
+	int			i;
+
+	memset(&health, 0, sizeof(health));
+	health.sampled_at = facts->now;
+	for (i = 0; facts->in_recovery && i < facts->nsenders; i++)
+		health.cascade |= facts->senders[i].replica;
+	if (links->nlinks > 0 && links->links[0].upstream)
+	{
+		const RwLink *link = &links->links[0];
+
+		health.cut_off = rw_upstream_is_cut_off(link, facts,
+												links->published);
+		health.lag_known = link->lag >= 0;
+		health.at_least = link->bound == RW_BOUND_AT_LEAST;
+		health.at_most = link->bound == RW_BOUND_AT_MOST;
+		if (link->lag > 0)
+			health.stale_since = facts->now - link->lag;
+		health.missing_bytes = link->lag_bytes;
+	}
+
+	/* An odd number of changes: one is going on. */
+	change = pg_atomic_read_u32(&page->changes);
+	pg_atomic_write_u32(&page->changes, change | 1);
+	pg_write_barrier();
+	page->health = health;
+	pg_write_barrier();
+	pg_atomic_write_u32(&page->changes, (change | 1) + 1);
+}
+
+/* A copy of what was published last; that is nothing if it can't be had. */
+static RwHealth
+read_page(void)
+{
+	RwHealthPage *page = &rw_shared->health_page;
+	RwHealth	health;
+	int			i;
+
+	for (i = 0; i < READ_TRIES; i++)
+	{
+		uint32		before = pg_atomic_read_u32(&page->changes);
+		uint32		after;
+
+		pg_read_barrier();
+		health = page->health;
+		pg_read_barrier();
+		after = pg_atomic_read_u32(&page->changes);
+		if (before == after && (before & 1) == 0)
+			return health;
+	}
+	memset(&health, 0, sizeof(health));
+	return health;
+}
+
+/*
+ * Does the server take connections?  The postmaster says so in its lock file
+ * only, to pg_ctl; there it also says that it is about to stop, in smart mode
+ * for as long as there are sessions.  After a crash it leaves the file as it
+ * is, but recovery tells then.
+ */
+static bool
+is_accepting(bool in_recovery)
+{
+	char		contents[MAXPGPATH * 2 + 512];
+	const char *line = contents;
+	ssize_t		len;
+	int			fd;
+	int			i;
+
+	if (in_recovery && !HotStandbyActive())
+		return false;
+
+	fd = open(LOCK_FILE, O_RDONLY | PG_BINARY, 0);
+	if (fd < 0)
+		return false;
+	len = read(fd, contents, sizeof(contents) - 1);
+	close(fd);
+	if (len <= 0)
+		return false;
+	contents[len] = '\0';
+
+	for (i = 1; i < LOCK_FILE_LINE_PM_STATUS; i++)
+	{
+		line = strchr(line, '\n');
+		if (line == NULL)
+			return false;
+		line++;
+	}
+	return strncmp(line, PM_STATUS_READY, strlen(PM_STATUS_READY)) == 0;
+}
+
+/* The history of a timeline, kept for as long as it is asked for. */
+static const RwTimeline *
+history_of(TimeLineID tli)
+{
+	static RwTimeline timeline;
+	static TimeLineID loaded = 0;
+
+	if (loaded != tli)
+		loaded = rw_timeline_load(&timeline, tli) ? tli : 0;
+	return loaded == tli ? &timeline : NULL;
+}
+
+void
+rw_health_collect(RwNodeFacts *facts, const RwRequest *request)
+{
+	const RwLimits *limits = &request->limits;
+
+	memset(facts, 0, sizeof(RwNodeFacts));
+	facts->health = read_page();
+	facts->now = rw_clock_now();
+	facts->sample_age_max = Max(SAMPLE_AGE_MAX,
+								3 * rw_sample_interval_ms * RW_MS);
+
+	facts->in_recovery = RecoveryInProgress();
+	if (facts->in_recovery)
+		facts->crash_recovery = GetRecoveryState() == RECOVERY_STATE_CRASH;
+	if (request->subject == RW_ASK_REPLICA ||
+		request->subject == RW_ASK_READ_ONLY ||
+		request->subject == RW_ASK_READINESS)
+		facts->accepting = is_accepting(facts->in_recovery);
+
+	if (!limits->has_lsn && !limits->has_token)
+		return;
+
+	/*
+	 * First how far we are, then what that is worth: the timeline may just
+	 * have been switched.
+	 */
+	if (facts->in_recovery)
+	{
+		TimeLineID	tli;
+
+		facts->position = rw_replayed();
+		(void) GetCurrentReplayRecPtr(&tli);
+		facts->tli = tli;
+	}
+	else
+	{
+		facts->position = GetXLogInsertRecPtr();
+		facts->tli = GetWALInsertionTimeLine();
+	}
+	if (limits->has_token && limits->token_tli < facts->tli)
+		facts->timeline = history_of(facts->tli);
+}
