@@ -39,7 +39,7 @@ static SockAddr addresses[RW_LISTEN_MAX];
 static bool wanted[RW_LISTEN_MAX];
 
 static void
-numeric(char *host, const struct addrinfo *address)
+numeric_host(char *host, const struct addrinfo *address)
 {
 	const struct sockaddr_storage *storage =
 		(const struct sockaddr_storage *) address->ai_addr;
@@ -140,7 +140,7 @@ listen_on(const struct addrinfo *address)
 	wanted[rw_listen_count] = true;
 	rw_listen_count++;
 
-	numeric(host, address);
+	numeric_host(host, address);
 	ereport(LOG,
 			(errmsg("replwatch listens on address \"%s\", port %d",
 					host, rw_port)));
@@ -197,7 +197,7 @@ listen_on_name(const char *name, bool warn)
 		complete = false;
 		if (!warn)
 			continue;
-		numeric(host, address);
+		numeric_host(host, address);
 		errno = problem;
 		ereport(WARNING,
 				(errcode_for_socket_access(),

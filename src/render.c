@@ -20,10 +20,11 @@
 void
 rw_text_begin(RwText *text, char *data, size_t size)
 {
-	text->data = data;
-	text->size = size;
-	text->len = 0;
-	text->full = false;
+	text	  ->data = data;
+	text	  ->size = size;
+	text	  ->len = 0;
+	text	  ->full = false;
+
 	data[0] = '\0';
 }
 
@@ -32,11 +33,11 @@ put(RwText *text, char c)
 {
 	if (text->len + 1 < text->size)
 	{
-		text->data[text->len++] = c;
-		text->data[text->len] = '\0';
+		text	  ->data[text->len++] = c;
+		text	  ->data[text->len] = '\0';
 	}
 	else
-		text->full = true;
+		text	  ->full = true;
 }
 
 void

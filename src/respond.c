@@ -71,7 +71,7 @@ respond_with_page(const RwRequest *request, RwResponse *response)
 	if (page == NULL)
 	{
 		rw_answer_refusal(&response->out, 503, request->method,
-						  "too many pages are being read");
+						  "there is no room for this page now");
 		return;
 	}
 	rw_answer_head(&response->out, 200, page->type, page->text.len);

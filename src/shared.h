@@ -155,8 +155,8 @@ typedef struct RwShared
 	pg_atomic_uint64 worker_wanted_at;	/* RwTime: since when none runs */
 	pg_atomic_flag no_worker_told;	/* that none can be started is logged */
 	pg_atomic_uint32 port_pid;	/* the port's process; 0: none runs */
-	pg_atomic_uint64 port_wanted_at;	/* RwTime: since when none runs, or one
-										 * was asked for */
+	pg_atomic_uint64 port_wanted_at;	/* RwTime: since when none runs, or
+										 * one was asked for */
 	pg_atomic_flag no_port_told;	/* as above, of the port */
 	RwHealthPage health_page;
 

@@ -30,7 +30,7 @@
 static bool
 refuse(RwVerdict *verdict, const char *why)
 {
-	RwText		text;
+	RwText text;
 
 	rw_text_begin(&text, verdict->why, RW_WHY_LEN);
 	rw_text_add(&text, why);
@@ -61,7 +61,7 @@ static bool
 is_fresh(const RwNodeFacts *facts, RwVerdict *verdict)
 {
 	RwTime		at = facts->health.sampled_at;
-	RwText		text;
+	RwText text;
 
 	if (at == RW_NEVER)
 		return refuse(verdict, "no sample yet");
@@ -85,7 +85,7 @@ within_time(const RwLimits *limits, const RwNodeFacts *facts,
 			RwVerdict *verdict)
 {
 	const RwHealth *health = &facts->health;
-	RwText		text;
+	RwText text;
 
 	/* Nobody tells, and the client has said that this is no reason. */
 	if (health->cut_off && limits->serve_cut_off &&
@@ -111,7 +111,7 @@ within_bytes(const RwLimits *limits, const RwNodeFacts *facts,
 			 RwVerdict *verdict)
 {
 	int64		missing = facts->health.missing_bytes;
-	RwText		text;
+	RwText text;
 
 	if (missing < 0)
 		return refuse(verdict, "lag in bytes is not known");
@@ -127,7 +127,7 @@ within_bytes(const RwLimits *limits, const RwNodeFacts *facts,
 static bool
 has_reached(uint64 lsn, const RwNodeFacts *facts, RwVerdict *verdict)
 {
-	RwText		text;
+	RwText text;
 
 	if (facts->position >= lsn)
 		return true;
@@ -360,7 +360,7 @@ rw_judge_agent(const RwRequest *request, const RwNodeFacts *facts,
 {
 	RwLimits	limits = request->limits;
 	RwVerdict	verdict;
-	RwText		text;
+	RwText text;
 	double		share;
 	bool		sure;
 	int			weight;

@@ -51,8 +51,8 @@ typedef struct RwNodeFacts
 	bool		accepting;		/* takes connections of ordinary users */
 	uint64		position;		/* replayed, on a primary written */
 	uint32		tli;			/* of that position */
-	const RwTimeline *timeline; /* its history; NULL if it can't be read.
-								 * Only looked at for a token of an older one */
+	const RwTimeline *timeline; /* its history; NULL if it can't be read. Only
+								 * looked at for a token of an older one */
 	int64		sample_age_max; /* microseconds */
 	RwHealth	health;
 } RwNodeFacts;
