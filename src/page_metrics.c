@@ -120,7 +120,7 @@ add_upstream(RwMetrics *out)
 	if (facts->receiver.host[0] != '\0')
 	{
 		rw_metrics_head(out, "replwatch_upstream_info", "gauge",
-			 "The server that this standby receives WAL from.");
+						"The server that this standby receives WAL from.");
 		rw_text_add(out->text, "replwatch_upstream_info{host=");
 		rw_text_quoted(out->text, facts->receiver.host);
 		rw_text_add(out->text, ",port=");
@@ -236,7 +236,13 @@ add_waits(RwMetrics *out)
 void
 rw_render_metrics(RwText *text, const RwLook *look, bool openmetrics)
 {
-	RwMetrics			out = {text, look, openmetrics, NULL};
+	RwMetrics	out;
+
+	out.text = text;
+
+	out.look = look;
+	out.openmetrics = openmetrics;
+	out.family = NULL;
 
 	add_node(&out);
 	rw_metrics_links(&out);
