@@ -27,8 +27,8 @@ typedef struct RwLook
 } RwLook;
 
 /* Render the pages, each from one look. */
-extern void rw_render_status(RwText *text, const RwLook *look);
-extern void rw_render_metrics(RwText *text, const RwLook *look,
+extern void rw_render_status(RwText *out, const RwLook *look);
+extern void rw_render_metrics(RwText *out, const RwLook *look,
 							  bool openmetrics);
 
 #endif							/* RW_LOOK_H */

@@ -31,31 +31,31 @@ rw_metrics_head(RwMetrics *out, const char *family, const char *type, const char
 	/* In OpenMetrics the suffix belongs to a counter's sample. */
 	if (counter && !out->openmetrics)
 	{
-		rw_text_adds(out->text, "# HELP ", family, "_total ", help, "\n",
+		rw_text_adds(out->page, "# HELP ", family, "_total ", help, "\n",
 					 "# TYPE ", family, "_total counter\n", NULL);
 		return;
 	}
-	rw_text_adds(out->text, "# HELP ", family, " ", help, "\n",
+	rw_text_adds(out->page, "# HELP ", family, " ", help, "\n",
 				 "# TYPE ", family, " ", type, "\n", NULL);
 }
 
 void
 rw_metrics_value(RwMetrics *out, int64 value, RwUnit unit)
 {
-	rw_text_add(out->text, " ");
+	rw_text_add(out->page, " ");
 	switch (unit)
 	{
 		case RW_UNIT_WHOLE:
-			rw_text_int(out->text, value);
+			rw_text_int(out->page, value);
 			break;
 		case RW_UNIT_MICROSECONDS:
-			rw_text_decimal(out->text, value, 6);
+			rw_text_decimal(out->page, value, 6);
 			break;
 		case RW_UNIT_MOMENT:
-			rw_text_decimal(out->text, value + UNIX_EPOCH, 6);
+			rw_text_decimal(out->page, value + UNIX_EPOCH, 6);
 			break;
 	}
-	rw_text_add(out->text, "\n");
+	rw_text_add(out->page, "\n");
 }
 
 /*
@@ -67,7 +67,7 @@ node_value(RwMetrics *out, const char *family, const char *help, int64 value,
 		   RwUnit unit)
 {
 	rw_metrics_head(out, family, "gauge", help);
-	rw_text_add(out->text, family);
+	rw_text_add(out->page, family);
 	rw_metrics_value(out, value, unit);
 }
 
@@ -95,9 +95,9 @@ node_word(RwMetrics *out, const char *family, const char *help, const char *labe
 	if (word == NULL || word[0] == '\0')
 		return;
 	rw_metrics_head(out, family, "gauge", help);
-	rw_text_adds(out->text, family, "{", label, "=", NULL);
-	rw_text_quoted(out->text, word);
-	rw_text_add(out->text, "}");
+	rw_text_adds(out->page, family, "{", label, "=", NULL);
+	rw_text_quoted(out->page, word);
+	rw_text_add(out->page, "}");
 	rw_metrics_value(out, 1, RW_UNIT_WHOLE);
 }
 
@@ -105,7 +105,7 @@ static void
 node_counter(RwMetrics *out, const char *family, const char *help, uint64 value)
 {
 	rw_metrics_head(out, family, "counter", help);
-	rw_text_adds(out->text, family, "_total", NULL);
+	rw_text_adds(out->page, family, "_total", NULL);
 	rw_metrics_value(out, (int64) value, RW_UNIT_WHOLE);
 }
 
@@ -121,11 +121,11 @@ add_upstream(RwMetrics *out)
 	{
 		rw_metrics_head(out, "replwatch_upstream_info", "gauge",
 						"The server that this standby receives WAL from.");
-		rw_text_add(out->text, "replwatch_upstream_info{host=");
-		rw_text_quoted(out->text, facts->receiver.host);
-		rw_text_add(out->text, ",port=");
-		rw_text_quoted(out->text, port);
-		rw_text_add(out->text, "}");
+		rw_text_add(out->page, "replwatch_upstream_info{host=");
+		rw_text_quoted(out->page, facts->receiver.host);
+		rw_text_add(out->page, ",port=");
+		rw_text_quoted(out->page, port);
+		rw_text_add(out->page, "}");
 		rw_metrics_value(out, 1, RW_UNIT_WHOLE);
 	}
 	node_word(out, "replwatch_receiver_state",
@@ -218,27 +218,27 @@ add_waits(RwMetrics *out)
 	{
 		int64		value = rw_wait_percentile(waits, fractions[i]);
 
-		rw_text_adds(out->text, family, "{quantile=\"", labels[i],
+		rw_text_adds(out->page, family, "{quantile=\"", labels[i],
 					 "\"}", NULL);
 		if (value < 0)
-			rw_text_add(out->text, " NaN\n");
+			rw_text_add(out->page, " NaN\n");
 		else
 			rw_metrics_value(out, value, RW_UNIT_MICROSECONDS);
 	}
-	rw_text_adds(out->text, family, "_sum", NULL);
+	rw_text_adds(out->page, family, "_sum", NULL);
 	rw_metrics_value(out, (int64) waits->total_time, RW_UNIT_MICROSECONDS);
-	rw_text_adds(out->text, family, "_count", NULL);
+	rw_text_adds(out->page, family, "_count", NULL);
 	rw_metrics_value(out, (int64) (waits->waits - waits->immediate), RW_UNIT_WHOLE);
 	node_value(out, "replwatch_wait_duration_max_seconds",
 			   "The longest of them.", (int64) waits->max_time, RW_UNIT_MICROSECONDS);
 }
 
 void
-rw_render_metrics(RwText *text, const RwLook *look, bool openmetrics)
+rw_render_metrics(RwText *page, const RwLook *look, bool openmetrics)
 {
 	RwMetrics	out;
 
-	out.text = text;
+	out.page = page;
 
 	out.look = look;
 	out.openmetrics = openmetrics;
@@ -248,5 +248,5 @@ rw_render_metrics(RwText *text, const RwLook *look, bool openmetrics)
 	rw_metrics_links(&out);
 	add_waits(&out);
 	if (openmetrics)
-		rw_text_add(text, "# EOF\n");
+		rw_text_add(page, "# EOF\n");
 }

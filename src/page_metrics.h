@@ -14,7 +14,7 @@
 
 typedef struct RwMetrics
 {
-	RwText	   *text;
+	RwText	   *page;
 	const RwLook *look;
 	bool		openmetrics;
 	const char *family;			/* of links or slots, whose head was written

@@ -63,17 +63,17 @@ link_sample(RwMetrics *out, const RwLink *link, const char *family,
 		rw_metrics_head(out, family, "gauge", help);
 	out->family = family;
 
-	rw_text_adds(out->text, family, "{link=\"",
+	rw_text_adds(out->page, family, "{link=\"",
 				 link->upstream ? "upstream" : "downstream",
 				 "\",kind=\"", link->logical ? "logical" : "physical",
 				 "\",name=", NULL);
-	rw_text_quoted(out->text, link->name);
+	rw_text_quoted(out->page, link->name);
 	if (label)
 	{
-		rw_text_adds(out->text, ",", label, "=", NULL);
-		rw_text_quoted(out->text, word);
+		rw_text_adds(out->page, ",", label, "=", NULL);
+		rw_text_quoted(out->page, word);
 	}
-	rw_text_add(out->text, "}");
+	rw_text_add(out->page, "}");
 	rw_metrics_value(out, value, unit);
 }
 
@@ -300,16 +300,16 @@ slot_sample(RwMetrics *out, const RwLink *link, const char *family,
 		rw_metrics_head(out, family, "gauge", help);
 	out->family = family;
 
-	rw_text_adds(out->text, family, "{slot=", NULL);
-	rw_text_quoted(out->text, link->slot->name);
-	rw_text_adds(out->text, ",kind=\"",
+	rw_text_adds(out->page, family, "{slot=", NULL);
+	rw_text_quoted(out->page, link->slot->name);
+	rw_text_adds(out->page, ",kind=\"",
 				 link->slot->logical ? "logical" : "physical", "\"", NULL);
 	if (label)
 	{
-		rw_text_adds(out->text, ",", label, "=", NULL);
-		rw_text_quoted(out->text, word);
+		rw_text_adds(out->page, ",", label, "=", NULL);
+		rw_text_quoted(out->page, word);
 	}
-	rw_text_add(out->text, "}");
+	rw_text_add(out->page, "}");
 	rw_metrics_value(out, value, unit);
 }
 

@@ -23,27 +23,27 @@ typedef struct RwText
 } RwText;
 
 /* Begin an empty text; size is at least 1. */
-extern void rw_text_begin(RwText *text, char *data, size_t size);
+extern void rw_text_begin(RwText *out, char *data, size_t size);
 
-extern void rw_text_add(RwText *text, const char *string);
-extern void rw_text_int(RwText *text, int64 value);
+extern void rw_text_add(RwText *out, const char *string);
+extern void rw_text_int(RwText *out, int64 value);
 
 /* Several strings; the last argument is NULL. */
-extern void rw_text_adds(RwText *text,...);
+extern void rw_text_adds(RwText *out,...);
 
 /* A value of which thousandths, millionths, ... are counted: 1500, 3 is 1.500 */
-extern void rw_text_decimal(RwText *text, int64 value, int decimals);
+extern void rw_text_decimal(RwText *out, int64 value, int decimals);
 
 /* A duration in microseconds as people read it: 0.3 s, 42 s */
-extern void rw_text_duration(RwText *text, int64 duration);
+extern void rw_text_duration(RwText *out, int64 duration);
 
 /* An LSN as the server writes it: 0/3000060 */
-extern void rw_text_lsn(RwText *text, uint64 lsn);
+extern void rw_text_lsn(RwText *out, uint64 lsn);
 
 /*
  * A string in double quotes, as JSON and a label's value in Prometheus' formats
  * have it; what is not printable ASCII becomes '?'.
  */
-extern void rw_text_quoted(RwText *text, const char *string);
+extern void rw_text_quoted(RwText *out, const char *string);
 
 #endif							/* RW_RENDER_H */

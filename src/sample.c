@@ -12,8 +12,8 @@
 #include "replication/slot.h"
 #include "replication/walreceiver.h"
 
-#include "src/compat.h"
 #include "src/alerts.h"
+#include "src/compat.h"
 #include "src/health.h"
 #include "src/lag.h"
 #include "src/lag_upstream.h"

@@ -30,10 +30,10 @@
 static bool
 refuse(RwVerdict *verdict, const char *why)
 {
-	RwText text;
+	RwText out;
 
-	rw_text_begin(&text, verdict->why, RW_WHY_LEN);
-	rw_text_add(&text, why);
+	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
+	rw_text_add(&out, why);
 	return false;
 }
 
@@ -61,16 +61,16 @@ static bool
 is_fresh(const RwNodeFacts *facts, RwVerdict *verdict)
 {
 	RwTime		at = facts->health.sampled_at;
-	RwText text;
+	RwText out;
 
 	if (at == RW_NEVER)
 		return refuse(verdict, "no sample yet");
 	if (facts->now - at <= facts->sample_age_max)
 		return true;
-	rw_text_begin(&text, verdict->why, RW_WHY_LEN);
-	rw_text_add(&text, "no sample for ");
-	rw_text_int(&text, (facts->now - at) / RW_SECOND);
-	rw_text_add(&text, " s");
+	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
+	rw_text_add(&out, "no sample for ");
+	rw_text_int(&out, (facts->now - at) / RW_SECOND);
+	rw_text_add(&out, " s");
 	return false;
 }
 
@@ -85,7 +85,7 @@ within_time(const RwLimits *limits, const RwNodeFacts *facts,
 			RwVerdict *verdict)
 {
 	const RwHealth *health = &facts->health;
-	RwText text;
+	RwText out;
 
 	/* Nobody tells, and the client has said that this is no reason. */
 	if (health->cut_off && limits->serve_cut_off &&
@@ -96,13 +96,13 @@ within_time(const RwLimits *limits, const RwNodeFacts *facts,
 	if (lag_now(facts) <= limits->time)
 		return true;
 
-	rw_text_begin(&text, verdict->why, RW_WHY_LEN);
-	rw_text_add(&text, "lag is ");
+	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
+	rw_text_add(&out, "lag is ");
 	if (health->at_most || health->at_least)
-		rw_text_adds(&text, bound_name(health), " ", NULL);
-	rw_text_duration(&text, lag_now(facts));
-	rw_text_add(&text, ", more than ");
-	rw_text_duration(&text, limits->time);
+		rw_text_adds(&out, bound_name(health), " ", NULL);
+	rw_text_duration(&out, lag_now(facts));
+	rw_text_add(&out, ", more than ");
+	rw_text_duration(&out, limits->time);
 	return false;
 }
 
@@ -111,32 +111,32 @@ within_bytes(const RwLimits *limits, const RwNodeFacts *facts,
 			 RwVerdict *verdict)
 {
 	int64		missing = facts->health.missing_bytes;
-	RwText text;
+	RwText out;
 
 	if (missing < 0)
 		return refuse(verdict, "lag in bytes is not known");
 	if (missing <= limits->bytes)
 		return true;
-	rw_text_begin(&text, verdict->why, RW_WHY_LEN);
-	rw_text_int(&text, missing);
-	rw_text_add(&text, " bytes are missing, more than ");
-	rw_text_int(&text, limits->bytes);
+	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
+	rw_text_int(&out, missing);
+	rw_text_add(&out, " bytes are missing, more than ");
+	rw_text_int(&out, limits->bytes);
 	return false;
 }
 
 static bool
 has_reached(uint64 lsn, const RwNodeFacts *facts, RwVerdict *verdict)
 {
-	RwText text;
+	RwText out;
 
 	if (facts->position >= lsn)
 		return true;
-	rw_text_begin(&text, verdict->why, RW_WHY_LEN);
-	rw_text_add(&text, facts->in_recovery ? "replayed up to LSN " :
+	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
+	rw_text_add(&out, facts->in_recovery ? "replayed up to LSN " :
 				"written up to LSN ");
-	rw_text_lsn(&text, facts->position);
-	rw_text_add(&text, ", not ");
-	rw_text_lsn(&text, lsn);
+	rw_text_lsn(&out, facts->position);
+	rw_text_add(&out, ", not ");
+	rw_text_lsn(&out, lsn);
 	return false;
 }
 
@@ -330,7 +330,7 @@ weigh(double share)
 		return WEIGHT_FULL;
 	return Max(WEIGHT_LEAST,
 			   (int) (WEIGHT_FULL - (WEIGHT_FULL - WEIGHT_LEAST) *
-					  (share - SHARE_FULL) / (1 - SHARE_FULL)));
+					  (share - SHARE_FULL) / (1 - SHARE_FULL) + 0.5));
 }
 
 /* Is a standby to be drained, now or still? */
@@ -360,23 +360,23 @@ rw_judge_agent(const RwRequest *request, const RwNodeFacts *facts,
 {
 	RwLimits	limits = request->limits;
 	RwVerdict	verdict;
-	RwText text;
+	RwText out;
 	double		share;
 	bool		sure;
 	int			weight;
 
-	rw_text_begin(&text, line, RW_AGENT_LINE_LEN);
+	rw_text_begin(&out, line, RW_AGENT_LINE_LEN);
 
 	verdict.why[0] = '\0';
 	if (request->subject == RW_ASK_PRIMARY ?
 		!judge(request, facts, &verdict) : !is_fit_standby(facts, &verdict))
 	{
-		rw_text_adds(&text, "down#", verdict.why, "\n", NULL);
+		rw_text_adds(&out, "down#", verdict.why, "\n", NULL);
 		return;
 	}
 	if (request->subject == RW_ASK_PRIMARY)
 	{
-		rw_text_add(&text, "up ready 100%\n");
+		rw_text_add(&out, "up ready 100%\n");
 		return;
 	}
 
@@ -391,7 +391,7 @@ rw_judge_agent(const RwRequest *request, const RwNodeFacts *facts,
 	{
 		if (limits.floor == 0)
 		{
-			rw_text_add(&text, "drain\n");
+			rw_text_add(&out, "drain\n");
 			return;
 		}
 		weight = limits.floor;
@@ -399,7 +399,7 @@ rw_judge_agent(const RwRequest *request, const RwNodeFacts *facts,
 	else
 		weight = Max(sure ? weigh(share) : WEIGHT_LEAST, limits.floor);
 
-	rw_text_add(&text, "up ready ");
-	rw_text_int(&text, weight);
-	rw_text_add(&text, "%\n");
+	rw_text_add(&out, "up ready ");
+	rw_text_int(&out, weight);
+	rw_text_add(&out, "%\n");
 }
