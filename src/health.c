@@ -25,14 +25,32 @@
 /* A sample older than this, and than three intervals, counts for nothing. */
 #define SAMPLE_AGE_MAX		(3 * RW_SECOND)
 
+/* Replay that has not moved for this long stands still. */
+#define STANDSTILL			(1 * RW_SECOND)
+
 /* Core has the name in one of its own files only. */
 #define LOCK_FILE			"postmaster.pid"
 
 /* How often to try for a copy that was not written to meanwhile. */
 #define READ_TRIES			1000
 
+/*
+ * When a primary dies, the WAL that it has sent may end in the middle of a
+ * record: its standbys are not behind for that, and have to go on.  Replay that
+ * stands still, though nothing holds it, has nothing that it could replay.
+ */
+static bool
+has_run_dry(RwFacts *facts, const RwUpstream *upstream)
+{
+	if (facts->recovery.replay != upstream->replay ||
+		facts->now - upstream->replay_moved_at < STANDSTILL)
+		return false;
+	rw_observe_hold(facts);
+	return facts->recovery.hold == RW_HOLD_NONE;
+}
+
 void
-rw_health_publish(const RwFacts *facts, const RwLinks *links)
+rw_health_publish(RwFacts *facts, const RwLinks *links)
 {
 	RwHealthPage *page = &rw_shared->health_page;
 	RwHealth	health;
@@ -55,6 +73,10 @@ rw_health_publish(const RwFacts *facts, const RwLinks *links)
 		if (link->lag > 0)
 			health.stale_since = facts->now - link->lag;
 		health.missing_bytes = link->lag_bytes;
+		health.run_dry = health.cut_off && link->lag_bytes > 0 &&
+			has_run_dry(facts, &links->published->upstream);
+		if (health.run_dry)
+			health.at_most = true;
 	}
 
 	/* An odd number of changes: one is going on. */

@@ -17,8 +17,11 @@
 #include "src/lag.h"
 #include "src/verdict.h"
 
-/* Publish what the sample says; called by the worker alone. */
-extern void rw_health_publish(const RwFacts *facts, const RwLinks *links);
+/*
+ * Publish what the sample says; called by the worker alone.  May look closer at
+ * what holds replay back, and fills in that part of *facts.
+ */
+extern void rw_health_publish(RwFacts *facts, const RwLinks *links);
 
 /*
  * Collect what a request is judged by.  Needs no memory but, where a token is

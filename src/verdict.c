@@ -50,6 +50,13 @@ lag_now(const RwNodeFacts *facts)
 		0 : Max(facts->now - health->stale_since, 0);
 }
 
+/* Is something missing that could have been replayed? */
+static bool
+is_behind(const RwHealth *health)
+{
+	return health->missing_bytes != 0 && !health->run_dry;
+}
+
 static const char *
 bound_name(const RwHealth *health)
 {
@@ -88,8 +95,7 @@ within_time(const RwLimits *limits, const RwNodeFacts *facts,
 	RwText out;
 
 	/* Nobody tells, and the client has said that this is no reason. */
-	if (health->cut_off && limits->serve_cut_off &&
-		health->missing_bytes == 0)
+	if (health->cut_off && limits->serve_cut_off && !is_behind(health))
 		return true;
 	if (!health->lag_known)
 		return refuse(verdict, "lag is not known");
@@ -316,9 +322,9 @@ share_used(const RwLimits *limits, const RwNodeFacts *facts, bool *sure)
 	 * Something is missing, and has been for longer than anybody knows: that
 	 * is beyond any limit.
 	 */
-	if (limits->has_time && health->missing_bytes != 0 && !health->lag_known)
+	if (limits->has_time && is_behind(health) && !health->lag_known)
 		share = 2;
-	else if (limits->has_time && (*sure || health->missing_bytes != 0))
+	else if (limits->has_time && (*sure || is_behind(health)))
 		share = Max(share, share_of(lag_now(facts), limits->time));
 	return share;
 }

@@ -40,6 +40,9 @@ typedef struct RwHealth
 								 * lacks nothing */
 	int64		missing_bytes;	/* that are known to be missing; -1 if not
 								 * even that is known */
+	bool		run_dry;		/* cut off, and all that is complete has been
+								 * replayed: what is missing is the rest of a
+								 * record that has come in part */
 } RwHealth;
 
 /* What a request is judged by. */

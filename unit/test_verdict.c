@@ -466,6 +466,23 @@ test_agent(void)
 	facts.health.missing_bytes = 1;
 	agent_says(0, "drain\n", "in time, too");
 
+	section("cut off in the middle of a record");
+	be_cut_off(RW_HOUR);
+	facts.health.at_most = false;
+	facts.health.missing_bytes = 4096;
+	facts.health.run_dry = true;
+	ask_agent(RW_ASK_REPLICA);
+	agent_says(0, "up ready 10%\n", "it is served, least");
+	limit_bytes(MB);
+	agent_says(0, "up ready 10%\n", "with a limit in bytes");
+	limit_bytes(4095);
+	agent_says(0, "drain\n", "which is to be kept");
+	ask(RW_ASK_REPLICA);
+	limit_time(5 * RW_SECOND);
+	says("lag is 3600 s, more than 5.0 s", "a limit in time is strict");
+	request.limits.serve_cut_off = true;
+	says("", "unless it is lifted");
+
 	section("agent: not known");
 	be_standby();
 	ask_agent(RW_ASK_REPLICA);
