@@ -113,7 +113,7 @@ rw_answer_check(RwText *out, const RwRequest *request,
 	rw_text_begin(&body, buffer, sizeof(buffer));
 	rw_text_adds(&body, "{\"ok\":", verdict->yes ? "true" : "false",
 				 ",\"check\":", NULL);
-	rw_text_quoted(&body, rw_subject_name(request->subject));
+	rw_text_quoted(&body, rw_topic_name(request->topic));
 	rw_text_add(&body, ",\"role\":");
 	if (verdict->role)
 		rw_text_quoted(&body, verdict->role);

@@ -52,48 +52,48 @@ has_run_dry(RwFacts *facts, const RwUpstream *upstream)
 void
 rw_health_publish(RwFacts *facts, const RwLinks *links)
 {
-	RwHealthPage *page = &rw_shared->health_page;
-	RwHealth	health;
+	RwStandingPage *page = &rw_shared->standing_page;
+	RwStanding	standing;
 	uint32		change;
 	int			i;
 
-	memset(&health, 0, sizeof(health));
-	health.sampled_at = facts->now;
+	memset(&standing, 0, sizeof(standing));
+	standing.sampled_at = facts->now;
 	for (i = 0; facts->in_recovery && i < facts->nsenders; i++)
-		health.cascade |= facts->senders[i].replica;
+		standing.cascade |= facts->senders[i].replica;
 	if (links->nlinks > 0 && links->links[0].upstream)
 	{
 		const RwLink *link = &links->links[0];
 
-		health.cut_off = rw_upstream_is_cut_off(link, facts,
-												links->published);
-		health.lag_known = link->lag >= 0;
-		health.at_least = link->bound == RW_BOUND_AT_LEAST;
-		health.at_most = link->bound == RW_BOUND_AT_MOST;
+		standing.cut_off = rw_upstream_is_cut_off(link, facts,
+												  links->published);
+		standing.lag_known = link->lag >= 0;
+		standing.at_least = link->bound == RW_BOUND_AT_LEAST;
+		standing.at_most = link->bound == RW_BOUND_AT_MOST;
 		if (link->lag > 0)
-			health.stale_since = facts->now - link->lag;
-		health.missing_bytes = link->lag_bytes;
-		health.run_dry = health.cut_off && link->lag_bytes > 0 &&
+			standing.stale_since = facts->now - link->lag;
+		standing.missing_bytes = link->lag_bytes;
+		standing.run_dry = standing.cut_off && link->lag_bytes > 0 &&
 			has_run_dry(facts, &links->published->upstream);
-		if (health.run_dry)
-			health.at_most = true;
+		if (standing.run_dry)
+			standing.at_most = true;
 	}
 
 	/* An odd number of changes: one is going on. */
 	change = pg_atomic_read_u32(&page->changes);
 	pg_atomic_write_u32(&page->changes, change | 1);
 	pg_write_barrier();
-	page->health = health;
+	page->standing = standing;
 	pg_write_barrier();
 	pg_atomic_write_u32(&page->changes, (change | 1) + 1);
 }
 
 /* A copy of what was published last; that is nothing if it can't be had. */
-static RwHealth
+static RwStanding
 read_page(void)
 {
-	RwHealthPage *page = &rw_shared->health_page;
-	RwHealth	health;
+	RwStandingPage *page = &rw_shared->standing_page;
+	RwStanding	standing;
 	int			i;
 
 	for (i = 0; i < READ_TRIES; i++)
@@ -102,14 +102,14 @@ read_page(void)
 		uint32		after;
 
 		pg_read_barrier();
-		health = page->health;
+		standing = page->standing;
 		pg_read_barrier();
 		after = pg_atomic_read_u32(&page->changes);
 		if (before == after && (before & 1) == 0)
-			return health;
+			return standing;
 	}
-	memset(&health, 0, sizeof(health));
-	return health;
+	memset(&standing, 0, sizeof(standing));
+	return standing;
 }
 
 /*
@@ -162,12 +162,12 @@ history_of(TimeLineID tli)
 }
 
 void
-rw_health_collect(RwNodeFacts *facts, const RwRequest *request)
+rw_health_collect(RwCheckFacts *facts, const RwRequest *request)
 {
-	const RwLimits *limits = &request->limits;
+	const RwAskLimits *limits = &request->limits;
 
-	memset(facts, 0, sizeof(RwNodeFacts));
-	facts->health = read_page();
+	memset(facts, 0, sizeof(RwCheckFacts));
+	facts->standing = read_page();
 	facts->now = rw_clock_now();
 	facts->sample_age_max = Max(SAMPLE_AGE_MAX,
 								3 * rw_sample_interval_ms * RW_MS);
@@ -175,9 +175,9 @@ rw_health_collect(RwNodeFacts *facts, const RwRequest *request)
 	facts->in_recovery = RecoveryInProgress();
 	if (facts->in_recovery)
 		facts->crash_recovery = GetRecoveryState() == RECOVERY_STATE_CRASH;
-	if (request->subject == RW_ASK_REPLICA ||
-		request->subject == RW_ASK_READ_ONLY ||
-		request->subject == RW_ASK_READINESS)
+	if (request->topic == RW_ASK_REPLICA ||
+		request->topic == RW_ASK_READ_ONLY ||
+		request->topic == RW_ASK_READINESS)
 		facts->accepting = is_accepting(facts->in_recovery);
 
 	if (!limits->has_lsn && !limits->has_token)

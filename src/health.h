@@ -29,6 +29,6 @@ extern void rw_health_publish(RwFacts *facts, const RwLinks *links);
  * for the while and from the current memory context; the file is read again
  * only after this server has changed its timeline.
  */
-extern void rw_health_collect(RwNodeFacts *facts, const RwRequest *request);
+extern void rw_health_collect(RwCheckFacts *facts, const RwRequest *request);
 
 #endif							/* RW_HEALTH_H */

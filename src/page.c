@@ -78,7 +78,7 @@ rw_page_make(const RwRequest *request)
 	rw_text_begin(&page->text, buffers[page - pages], page_size);
 	seen = palloc(sizeof(RwLook));
 	look_around(seen);
-	if (request->subject == RW_ASK_STATUS)
+	if (request->topic == RW_ASK_STATUS)
 	{
 		page->type = "application/json";
 		rw_render_status(&page->text, seen);

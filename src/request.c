@@ -249,7 +249,7 @@ static const Unit units[] = {
 
 /* lag=10MB and lag=5s are two limits; one of each kind may be given. */
 static bool
-read_lag(Piece value, RwLimits *limits)
+read_lag(Piece value, RwAskLimits *limits)
 {
 	uint64		whole;
 	uint64		fraction = 0;
@@ -299,7 +299,7 @@ read_lag(Piece value, RwLimits *limits)
 static bool
 read_parameter(RwRequest *request, Piece name, Piece value)
 {
-	RwLimits   *limits = &request->limits;
+	RwAskLimits *limits = &request->limits;
 	uint64		number;
 
 	if (piece_is(name, "lag"))
@@ -375,9 +375,9 @@ decode(Piece *piece, char *buffer)
 static bool
 read_query(RwRequest *request, Piece query)
 {
-	bool		takes_limits = request->subject == RW_ASK_REPLICA ||
-		request->subject == RW_ASK_READ_ONLY ||
-		request->subject == RW_ASK_READINESS;
+	bool		takes_limits = request->topic == RW_ASK_REPLICA ||
+		request->topic == RW_ASK_READ_ONLY ||
+		request->topic == RW_ASK_READINESS;
 
 	while (query.at < query.end)
 	{
@@ -408,9 +408,9 @@ read_agent_line(RwRequest *request, Piece line)
 	Piece		word = take_until(&line, ' ');
 
 	if (piece_is(word, "primary"))
-		request->subject = RW_ASK_PRIMARY;
+		request->topic = RW_ASK_PRIMARY;
 	else if (piece_is(word, "replica"))
-		request->subject = RW_ASK_REPLICA;
+		request->topic = RW_ASK_REPLICA;
 	else
 		return refuse(request, 400, "neither primary nor replica");
 
@@ -421,7 +421,7 @@ read_agent_line(RwRequest *request, Piece line)
 		word = take_until(&line, ' ');
 		if (word.at == word.end)
 			continue;
-		if (request->subject != RW_ASK_REPLICA)
+		if (request->topic != RW_ASK_REPLICA)
 			return refuse(request, 400, "no parameters are known here");
 		name = take_until(&word, '=');
 		if (!read_parameter(request, name, word))
@@ -437,7 +437,7 @@ read_agent_line(RwRequest *request, Piece line)
 static const struct
 {
 	const char *path;
-	RwSubject	subject;
+	RwTopic		topic;
 }			paths[] = {
 	{"/", RW_ASK_PRIMARY},
 	{"/primary", RW_ASK_PRIMARY},
@@ -461,7 +461,7 @@ read_target(RwRequest *request, Piece target)
 	{
 		if (piece_is(path, paths[i].path))
 		{
-			request->subject = paths[i].subject;
+			request->topic = paths[i].topic;
 			return read_query(request, target);
 		}
 	}
@@ -576,9 +576,9 @@ rw_request_parse(const char *data, size_t len, RwRequest *request)
 }
 
 const char *
-rw_subject_name(RwSubject subject)
+rw_topic_name(RwTopic topic)
 {
-	switch (subject)
+	switch (topic)
 	{
 		case RW_ASK_PRIMARY:
 			return "primary";

@@ -29,7 +29,7 @@
 /* No request is longer. */
 #define RW_REQUEST_MAX	8192
 
-typedef enum RwSubject
+typedef enum RwTopic
 {
 	RW_ASK_PRIMARY,				/* / /primary /read-write, agent: primary */
 	RW_ASK_REPLICA,				/* /replica, agent: replica */
@@ -39,7 +39,7 @@ typedef enum RwSubject
 	RW_ASK_HEALTH,
 	RW_ASK_METRICS,
 	RW_ASK_STATUS
-} RwSubject;
+} RwTopic;
 
 typedef enum RwMethod
 {
@@ -48,8 +48,8 @@ typedef enum RwMethod
 	RW_METHOD_OPTIONS			/* what HAProxy asks with, unless told */
 } RwMethod;
 
-/* What the client asks for beyond its subject. */
-typedef struct RwLimits
+/* What the client asks for beyond its topic. */
+typedef struct RwAskLimits
 {
 	bool		has_bytes;
 	bool		has_time;
@@ -62,7 +62,7 @@ typedef struct RwLimits
 	uint32		token_tli;
 	uint64		token_lsn;
 	int			floor;			/* agent: least weight in percent, 0: none */
-} RwLimits;
+} RwAskLimits;
 
 typedef struct RwRequest
 {
@@ -70,8 +70,8 @@ typedef struct RwRequest
 	const char *problem;		/* why it is refused; a constant */
 	bool		agent;
 	RwMethod	method;
-	RwSubject	subject;
-	RwLimits	limits;
+	RwTopic		topic;
+	RwAskLimits limits;
 	bool		openmetrics;	/* the client prefers that format */
 	bool		has_body;		/* more follows, which nobody wants */
 } RwRequest;
@@ -88,7 +88,7 @@ extern size_t rw_request_length(const char *data, size_t len, size_t seen);
 extern void rw_request_parse(const char *data, size_t len,
 							 RwRequest *request);
 
-/* The word for a subject in answers: "replica". */
-extern const char *rw_subject_name(RwSubject subject);
+/* The word for a topic in answers: "replica". */
+extern const char *rw_topic_name(RwTopic topic);
 
 #endif							/* RW_REQUEST_H */

@@ -44,7 +44,7 @@ refuse_agent(const char *reason, RwResponse *response)
 static void
 respond_to_agent(const RwRequest *request, RwResponse *response)
 {
-	RwNodeFacts facts;
+	RwCheckFacts facts;
 	char		line[RW_AGENT_LINE_LEN];
 
 	if (request->refusal != 0)
@@ -58,8 +58,8 @@ respond_to_agent(const RwRequest *request, RwResponse *response)
 		return;
 	}
 	rw_health_collect(&facts, request);
-	rw_judge_agent(request, &facts, &agent_memory, rw_route_lag_ms * RW_MS,
-				   rw_route_hold_ms * RW_MS, line);
+	rw_verdict_agent(request, &facts, &agent_memory, rw_route_lag_ms * RW_MS,
+					 rw_route_hold_ms * RW_MS, line);
 	rw_text_add(&response->out, line);
 }
 
@@ -85,7 +85,7 @@ void
 rw_respond(const char *data, size_t length, RwRequest *request,
 		   RwResponse *response)
 {
-	RwNodeFacts facts;
+	RwCheckFacts facts;
 	RwVerdict	verdict;
 	bool		is_page;
 
@@ -103,8 +103,8 @@ rw_respond(const char *data, size_t length, RwRequest *request,
 		return;
 	}
 
-	is_page = request->subject == RW_ASK_METRICS ||
-		request->subject == RW_ASK_STATUS;
+	is_page = request->topic == RW_ASK_METRICS ||
+		request->topic == RW_ASK_STATUS;
 	if (rw_port_serves == (is_page ? RW_SERVES_HEALTH : RW_SERVES_METRICS))
 	{
 		rw_answer_refusal(&response->out, 404, request->method,
@@ -120,6 +120,6 @@ rw_respond(const char *data, size_t length, RwRequest *request,
 	request->limits.lsn = rw_before_page_header(request->limits.lsn);
 	request->limits.token_lsn = rw_before_page_header(request->limits.token_lsn);
 	rw_health_collect(&facts, request);
-	rw_judge(request, &facts, &verdict);
+	rw_verdict(request, &facts, &verdict);
 	rw_answer_check(&response->out, request, &verdict);
 }

@@ -36,7 +36,7 @@
 #include "src/rates.h"
 #include "src/replicas.h"
 #include "src/rules.h"
-#include "src/verdict.h"
+#include "src/standing.h"
 
 #define RW_ALERT_VALUE_LEN	32
 #define RW_ALERT_DETAIL_LEN	384
@@ -137,11 +137,11 @@ typedef struct RwAlerts
  * What the worker says to health checks, which wait for nothing.  Odd while it
  * is being written.
  */
-typedef struct RwHealthPage
+typedef struct RwStandingPage
 {
 	pg_atomic_uint32 changes;
-	RwHealth	health;
-} RwHealthPage;
+	RwStanding	standing;
+} RwStandingPage;
 
 typedef struct RwShared
 {
@@ -158,7 +158,7 @@ typedef struct RwShared
 	pg_atomic_uint64 port_wanted_at;	/* RwTime: since when none runs, or
 										 * one was asked for */
 	pg_atomic_flag no_port_told;	/* as above, of the port */
-	RwHealthPage health_page;
+	RwStandingPage standing_page;
 
 	/* Under state_lock */
 	RwTime		last_sample;	/* RW_NEVER until the first */

@@ -30,7 +30,7 @@
 static bool
 refuse(RwVerdict *verdict, const char *why)
 {
-	RwText out;
+	RwText		out;
 
 	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
 	rw_text_add(&out, why);
@@ -42,33 +42,33 @@ refuse(RwVerdict *verdict, const char *why)
  * growing until another sample says otherwise.
  */
 static int64
-lag_now(const RwNodeFacts *facts)
+lag_now(const RwCheckFacts *facts)
 {
-	const RwHealth *health = &facts->health;
+	const RwStanding *standing = &facts->standing;
 
-	return health->stale_since == RW_NEVER ?
-		0 : Max(facts->now - health->stale_since, 0);
+	return standing->stale_since == RW_NEVER ?
+		0 : Max(facts->now - standing->stale_since, 0);
 }
 
 /* Is something missing that could have been replayed? */
 static bool
-is_behind(const RwHealth *health)
+is_behind(const RwStanding *standing)
 {
-	return health->missing_bytes != 0 && !health->run_dry;
+	return standing->missing_bytes != 0 && !standing->run_dry;
 }
 
 static const char *
-bound_name(const RwHealth *health)
+bound_name(const RwStanding *standing)
 {
-	return health->at_most ? "at most" :
-		health->at_least ? "at least" : "exact";
+	return standing->at_most ? "at most" :
+		standing->at_least ? "at least" : "exact";
 }
 
 static bool
-is_fresh(const RwNodeFacts *facts, RwVerdict *verdict)
+is_fresh(const RwCheckFacts *facts, RwVerdict *verdict)
 {
-	RwTime		at = facts->health.sampled_at;
-	RwText out;
+	RwTime		at = facts->standing.sampled_at;
+	RwText		out;
 
 	if (at == RW_NEVER)
 		return refuse(verdict, "no sample yet");
@@ -82,30 +82,30 @@ is_fresh(const RwNodeFacts *facts, RwVerdict *verdict)
 }
 
 static bool
-is_accepting(const RwNodeFacts *facts, RwVerdict *verdict)
+is_accepting(const RwCheckFacts *facts, RwVerdict *verdict)
 {
 	return facts->accepting || refuse(verdict, "not accepting connections");
 }
 
 static bool
-within_time(const RwLimits *limits, const RwNodeFacts *facts,
+within_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 			RwVerdict *verdict)
 {
-	const RwHealth *health = &facts->health;
-	RwText out;
+	const RwStanding *standing = &facts->standing;
+	RwText		out;
 
 	/* Nobody tells, and the client has said that this is no reason. */
-	if (health->cut_off && limits->serve_cut_off && !is_behind(health))
+	if (standing->cut_off && limits->serve_cut_off && !is_behind(standing))
 		return true;
-	if (!health->lag_known)
+	if (!standing->lag_known)
 		return refuse(verdict, "lag is not known");
 	if (lag_now(facts) <= limits->time)
 		return true;
 
 	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
 	rw_text_add(&out, "lag is ");
-	if (health->at_most || health->at_least)
-		rw_text_adds(&out, bound_name(health), " ", NULL);
+	if (standing->at_most || standing->at_least)
+		rw_text_adds(&out, bound_name(standing), " ", NULL);
 	rw_text_duration(&out, lag_now(facts));
 	rw_text_add(&out, ", more than ");
 	rw_text_duration(&out, limits->time);
@@ -113,11 +113,11 @@ within_time(const RwLimits *limits, const RwNodeFacts *facts,
 }
 
 static bool
-within_bytes(const RwLimits *limits, const RwNodeFacts *facts,
+within_bytes(const RwAskLimits *limits, const RwCheckFacts *facts,
 			 RwVerdict *verdict)
 {
-	int64		missing = facts->health.missing_bytes;
-	RwText out;
+	int64		missing = facts->standing.missing_bytes;
+	RwText		out;
 
 	if (missing < 0)
 		return refuse(verdict, "lag in bytes is not known");
@@ -131,9 +131,9 @@ within_bytes(const RwLimits *limits, const RwNodeFacts *facts,
 }
 
 static bool
-has_reached(uint64 lsn, const RwNodeFacts *facts, RwVerdict *verdict)
+has_reached(uint64 lsn, const RwCheckFacts *facts, RwVerdict *verdict)
 {
-	RwText out;
+	RwText		out;
 
 	if (facts->position >= lsn)
 		return true;
@@ -148,7 +148,7 @@ has_reached(uint64 lsn, const RwNodeFacts *facts, RwVerdict *verdict)
 
 /* A token's LSN means something on the way that led here only. */
 static bool
-has_commit(const RwLimits *limits, const RwNodeFacts *facts,
+has_commit(const RwAskLimits *limits, const RwCheckFacts *facts,
 		   RwVerdict *verdict)
 {
 	uint64		end;
@@ -168,7 +168,7 @@ has_commit(const RwLimits *limits, const RwNodeFacts *facts,
 
 /* The limits that were asked for; on a primary nothing is late. */
 static bool
-is_within(const RwLimits *limits, const RwNodeFacts *facts,
+is_within(const RwAskLimits *limits, const RwCheckFacts *facts,
 		  RwVerdict *verdict)
 {
 	if (facts->in_recovery && (limits->has_time || limits->has_bytes))
@@ -187,7 +187,7 @@ is_within(const RwLimits *limits, const RwNodeFacts *facts,
 
 /* Whatever it is asked for, it has to be able to serve. */
 static bool
-is_fit_standby(const RwNodeFacts *facts, RwVerdict *verdict)
+is_fit_standby(const RwCheckFacts *facts, RwVerdict *verdict)
 {
 	if (!facts->in_recovery)
 		return refuse(verdict, "this server is a primary");
@@ -195,11 +195,11 @@ is_fit_standby(const RwNodeFacts *facts, RwVerdict *verdict)
 }
 
 static bool
-judge(const RwRequest *request, const RwNodeFacts *facts, RwVerdict *verdict)
+judge(const RwRequest *request, const RwCheckFacts *facts, RwVerdict *verdict)
 {
-	const RwLimits *limits = &request->limits;
+	const RwAskLimits *limits = &request->limits;
 
-	switch (request->subject)
+	switch (request->topic)
 	{
 		case RW_ASK_PRIMARY:
 			return !facts->in_recovery ||
@@ -226,31 +226,31 @@ judge(const RwRequest *request, const RwNodeFacts *facts, RwVerdict *verdict)
 }
 
 static const char *
-role_name(const RwNodeFacts *facts)
+role_name(const RwCheckFacts *facts)
 {
 	if (!facts->in_recovery)
 		return "primary";
 	if (facts->crash_recovery)
 		return NULL;
-	return facts->health.cascade ? "cascade" : "standby";
+	return facts->standing.cascade ? "cascade" : "standby";
 }
 
 void
-rw_judge(const RwRequest *request, const RwNodeFacts *facts,
-		 RwVerdict *verdict)
+rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
+		   RwVerdict *verdict)
 {
-	const RwHealth *health = &facts->health;
+	const RwStanding *standing = &facts->standing;
 
 	memset(verdict, 0, sizeof(RwVerdict));
 	verdict->role = role_name(facts);
 	if (facts->in_recovery && is_fresh(facts, verdict))
 	{
 		verdict->shows_lag = true;
-		verdict->cut_off = health->cut_off;
-		verdict->lag_known = health->lag_known;
+		verdict->cut_off = standing->cut_off;
+		verdict->lag_known = standing->lag_known;
 		verdict->lag = lag_now(facts);
-		verdict->lag_bound = bound_name(health);
-		verdict->missing_bytes = health->missing_bytes;
+		verdict->lag_bound = bound_name(standing);
+		verdict->missing_bytes = standing->missing_bytes;
 	}
 	verdict->why[0] = '\0';
 	verdict->yes = judge(request, facts, verdict);
@@ -261,7 +261,7 @@ rw_judge(const RwRequest *request, const RwNodeFacts *facts,
  */
 
 static RwAgentState *
-remember(RwAgentMemory *memory, const RwLimits *limits, RwTime now)
+remember(RwAgentMemory *memory, const RwAskLimits *limits, RwTime now)
 {
 	RwAgentState *state = &memory->states[0];
 	int			i;
@@ -306,25 +306,25 @@ share_of(int64 value, int64 limit)
  * What is not known to be missing is not counted; *sure is false then.
  */
 static double
-share_used(const RwLimits *limits, const RwNodeFacts *facts, bool *sure)
+share_used(const RwAskLimits *limits, const RwCheckFacts *facts, bool *sure)
 {
-	const RwHealth *health = &facts->health;
+	const RwStanding *standing = &facts->standing;
 	double		share = 0;
 
-	*sure = !health->cut_off && health->lag_known;
+	*sure = !standing->cut_off && standing->lag_known;
 
-	if (limits->has_bytes && health->missing_bytes < 0)
+	if (limits->has_bytes && standing->missing_bytes < 0)
 		*sure = false;
 	else if (limits->has_bytes)
-		share = share_of(health->missing_bytes, limits->bytes);
+		share = share_of(standing->missing_bytes, limits->bytes);
 
 	/*
 	 * Something is missing, and has been for longer than anybody knows: that
 	 * is beyond any limit.
 	 */
-	if (limits->has_time && is_behind(health) && !health->lag_known)
+	if (limits->has_time && is_behind(standing) && !standing->lag_known)
 		share = 2;
-	else if (limits->has_time && (*sure || is_behind(health)))
+	else if (limits->has_time && (*sure || is_behind(standing)))
 		share = Max(share, share_of(lag_now(facts), limits->time));
 	return share;
 }
@@ -361,12 +361,12 @@ is_drained(RwAgentState *state, double share, RwTime now, int64 hold)
 }
 
 void
-rw_judge_agent(const RwRequest *request, const RwNodeFacts *facts,
-			   RwAgentMemory *memory, int64 lag, int64 hold, char *line)
+rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
+				 RwAgentMemory *memory, int64 lag, int64 hold, char *line)
 {
-	RwLimits	limits = request->limits;
+	RwAskLimits limits = request->limits;
 	RwVerdict	verdict;
-	RwText out;
+	RwText		out;
 	double		share;
 	bool		sure;
 	int			weight;
@@ -374,13 +374,13 @@ rw_judge_agent(const RwRequest *request, const RwNodeFacts *facts,
 	rw_text_begin(&out, line, RW_AGENT_LINE_LEN);
 
 	verdict.why[0] = '\0';
-	if (request->subject == RW_ASK_PRIMARY ?
+	if (request->topic == RW_ASK_PRIMARY ?
 		!judge(request, facts, &verdict) : !is_fit_standby(facts, &verdict))
 	{
 		rw_text_adds(&out, "down#", verdict.why, "\n", NULL);
 		return;
 	}
-	if (request->subject == RW_ASK_PRIMARY)
+	if (request->topic == RW_ASK_PRIMARY)
 	{
 		rw_text_add(&out, "up ready 100%\n");
 		return;

@@ -23,30 +23,12 @@
 #ifndef RW_VERDICT_H
 #define RW_VERDICT_H
 
-#include "src/clock.h"
 #include "src/request.h"
+#include "src/standing.h"
 #include "src/timeline.h"
 
-/* A standby's link to its upstream server, as of the last sample. */
-typedef struct RwHealth
-{
-	RwTime		sampled_at;		/* RW_NEVER: no sample yet */
-	bool		cascade;		/* it has replicas of its own */
-	bool		cut_off;		/* nobody tells whether there is more WAL */
-	bool		lag_known;
-	bool		at_least;		/* what is known of the lag: a bound of it */
-	bool		at_most;
-	RwTime		stale_since;	/* its lag is counted from here; RW_NEVER: it
-								 * lacks nothing */
-	int64		missing_bytes;	/* that are known to be missing; -1 if not
-								 * even that is known */
-	bool		run_dry;		/* cut off, and all that is complete has been
-								 * replayed: what is missing is the rest of a
-								 * record that has come in part */
-} RwHealth;
-
 /* What a request is judged by. */
-typedef struct RwNodeFacts
+typedef struct RwCheckFacts
 {
 	RwTime		now;
 	bool		in_recovery;
@@ -57,8 +39,8 @@ typedef struct RwNodeFacts
 	const RwTimeline *timeline; /* its history; NULL if it can't be read. Only
 								 * looked at for a token of an older one */
 	int64		sample_age_max; /* microseconds */
-	RwHealth	health;
-} RwNodeFacts;
+	RwStanding	standing;
+} RwCheckFacts;
 
 #define RW_WHY_LEN		160
 
@@ -77,8 +59,8 @@ typedef struct RwVerdict
 } RwVerdict;
 
 /* Answer a health check that was understood. */
-extern void rw_judge(const RwRequest *request, const RwNodeFacts *facts,
-					 RwVerdict *verdict);
+extern void rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
+					   RwVerdict *verdict);
 
 /*
  * The agent check.  A standby that was too late is not sent reads again as
@@ -112,8 +94,8 @@ typedef struct RwAgentMemory
  * `lag` (microseconds) is one in time.  `hold` is how long it has to be below
  * half the limit to come back.
  */
-extern void rw_judge_agent(const RwRequest *request, const RwNodeFacts *facts,
-						   RwAgentMemory *memory, int64 lag, int64 hold,
-						   char *line);
+extern void rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
+							 RwAgentMemory *memory, int64 lag, int64 hold,
+							 char *line);
 
 #endif							/* RW_VERDICT_H */

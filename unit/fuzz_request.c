@@ -39,7 +39,7 @@ answer(const RwRequest *request)
 {
 	static RwAgentMemory memory;
 	static RwTimeline timeline;
-	RwNodeFacts facts;
+	RwCheckFacts facts;
 	RwVerdict	verdict;
 	RwText		out;
 	char		buffer[RW_ANSWER_MAX];
@@ -52,29 +52,29 @@ answer(const RwRequest *request)
 	facts.position = 0x3000000;
 	facts.tli = 2;
 	facts.sample_age_max = 3 * RW_SECOND;
-	facts.health.sampled_at = facts.now;
-	facts.health.missing_bytes = 4096;
-	facts.health.stale_since = facts.now - RW_SECOND;
+	facts.standing.sampled_at = facts.now;
+	facts.standing.missing_bytes = 4096;
+	facts.standing.stale_since = facts.now - RW_SECOND;
 	MUST(rw_timeline_parse(&timeline, 2, "1\t0/2000000\n", 12));
 	facts.timeline = &timeline;
 
 	for (i = 0; i < 4; i++)
 	{
 		facts.in_recovery = (i & 1) != 0;
-		facts.health.cut_off = facts.health.at_most = (i & 2) != 0;
-		facts.health.lag_known = !facts.health.cut_off;
+		facts.standing.cut_off = facts.standing.at_most = (i & 2) != 0;
+		facts.standing.lag_known = !facts.standing.cut_off;
 
 		if (request->agent)
 		{
-			rw_judge_agent(request, &facts, &memory, 10 * RW_SECOND,
-						   5 * RW_SECOND, line);
+			rw_verdict_agent(request, &facts, &memory, 10 * RW_SECOND,
+							 5 * RW_SECOND, line);
 			MUST(strncmp(line, "up ready ", 9) == 0 ||
 				 strncmp(line, "down#", 5) == 0 ||
 				 strcmp(line, "drain\n") == 0);
 			MUST(strchr(line, '\n') == line + strlen(line) - 1);
 			continue;
 		}
-		rw_judge(request, &facts, &verdict);
+		rw_verdict(request, &facts, &verdict);
 		MUST(verdict.yes == (verdict.why[0] == '\0'));
 		rw_text_begin(&out, buffer, sizeof(buffer));
 		rw_answer_check(&out, request, &verdict);

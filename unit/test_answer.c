@@ -53,13 +53,13 @@ test_checks(void)
 {
 	section("health checks");
 
-	request.subject = RW_ASK_PRIMARY;
+	request.topic = RW_ASK_PRIMARY;
 	verdict.yes = true;
 	verdict.role = "primary";
 	check_is("HTTP/1.1 200 OK\r\n",
 			 "{\"ok\":true,\"check\":\"primary\",\"role\":\"primary\"}\n");
 
-	request.subject = RW_ASK_REPLICA;
+	request.topic = RW_ASK_REPLICA;
 	verdict.yes = false;
 	strcpy(verdict.why, "no \"reason\"");
 	verdict.role = NULL;
@@ -157,7 +157,7 @@ test_room(void)
 	memset(&verdict, 0, sizeof(verdict));
 	memset(verdict.why, '"', RW_WHY_LEN - 1);
 	request.method = RW_METHOD_GET;
-	request.subject = RW_ASK_READ_ONLY;
+	request.topic = RW_ASK_READ_ONLY;
 	verdict.role = "standby";
 	verdict.shows_lag = verdict.lag_known = verdict.cut_off = true;
 	verdict.lag = PG_INT64_MAX;

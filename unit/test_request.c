@@ -57,10 +57,10 @@ get(const char *target)
 }
 
 static void
-asks(const char *target, RwSubject subject)
+asks(const char *target, RwTopic topic)
 {
 	get(target);
-	ok(request.refusal == 0 && !request.agent && request.subject == subject,
+	ok(request.refusal == 0 && !request.agent && request.topic == topic,
 	   target);
 }
 
@@ -120,7 +120,7 @@ test_length(void)
 }
 
 static void
-test_subjects(void)
+test_topics(void)
 {
 	section("pages");
 
@@ -143,7 +143,7 @@ test_subjects(void)
 	refused_target("/%72eplica", 404);
 	refused_target("/replica#x", 404);
 
-	is_text(rw_subject_name(RW_ASK_READ_ONLY), "read-only", "its name");
+	is_text(rw_topic_name(RW_ASK_READ_ONLY), "read-only", "its name");
 }
 
 static void
@@ -230,7 +230,7 @@ test_headers(void)
 static void
 test_lag(void)
 {
-	const RwLimits *limits = &request.limits;
+	const RwAskLimits *limits = &request.limits;
 
 	section("lag=");
 
@@ -306,7 +306,7 @@ test_lag(void)
 static void
 test_parameters(void)
 {
-	const RwLimits *limits = &request.limits;
+	const RwAskLimits *limits = &request.limits;
 
 	section("other parameters");
 
@@ -352,17 +352,17 @@ test_parameters(void)
 }
 
 static void
-agent_asks(const char *line, RwSubject subject, const char *what)
+agent_asks(const char *line, RwTopic topic, const char *what)
 {
 	parse(line);
-	ok(request.agent && request.refusal == 0 && request.subject == subject,
+	ok(request.agent && request.refusal == 0 && request.topic == topic,
 	   what);
 }
 
 static void
 test_agent(void)
 {
-	const RwLimits *limits = &request.limits;
+	const RwAskLimits *limits = &request.limits;
 
 	section("agent's lines");
 
@@ -399,7 +399,7 @@ int
 main(void)
 {
 	test_length();
-	test_subjects();
+	test_topics();
 	test_methods();
 	test_malformed();
 	test_headers();

@@ -15,7 +15,7 @@
 #define MB		(INT64CONST(1) << 20)
 #define NOW		(100 * RW_DAY)
 
-static RwNodeFacts facts;
+static RwCheckFacts facts;
 static RwRequest request;
 static RwVerdict verdict;
 static RwAgentMemory memory;
@@ -32,8 +32,8 @@ be_standby(void)
 	facts.position = 1000;
 	facts.tli = 3;
 	facts.sample_age_max = 3 * RW_SECOND;
-	facts.health.sampled_at = NOW - 100 * RW_MS;
-	facts.health.lag_known = true;
+	facts.standing.sampled_at = NOW - 100 * RW_MS;
+	facts.standing.lag_known = true;
 }
 
 /* One that lacks so many bytes, the first of them for so long. */
@@ -41,8 +41,8 @@ static void
 be_behind(int64 lag, int64 bytes)
 {
 	be_standby();
-	facts.health.stale_since = NOW - lag;
-	facts.health.missing_bytes = bytes;
+	facts.standing.stale_since = NOW - lag;
+	facts.standing.missing_bytes = bytes;
 }
 
 /* One that lacks nothing that it knows of, and knows of nothing for so long. */
@@ -50,9 +50,9 @@ static void
 be_cut_off(int64 silence)
 {
 	be_standby();
-	facts.health.cut_off = true;
-	facts.health.at_most = true;
-	facts.health.stale_since = NOW - silence;
+	facts.standing.cut_off = true;
+	facts.standing.at_most = true;
+	facts.standing.stale_since = NOW - silence;
 }
 
 static void
@@ -64,14 +64,14 @@ be_primary(void)
 	facts.position = 1000;
 	facts.tli = 3;
 	facts.sample_age_max = 3 * RW_SECOND;
-	facts.health.sampled_at = NOW - 100 * RW_MS;
+	facts.standing.sampled_at = NOW - 100 * RW_MS;
 }
 
 static void
-ask(RwSubject subject)
+ask(RwTopic topic)
 {
 	memset(&request, 0, sizeof(request));
-	request.subject = subject;
+	request.topic = topic;
 }
 
 static void
@@ -92,15 +92,15 @@ limit_bytes(int64 bytes)
 static void
 says(const char *why, const char *what)
 {
-	rw_judge(&request, &facts, &verdict);
+	rw_verdict(&request, &facts, &verdict);
 	is_text(verdict.why, why, what);
 	ok(verdict.yes == (why[0] == '\0'), "and accordingly");
 }
 
 static void
-subject_says(RwSubject subject, const char *why, const char *what)
+topic_says(RwTopic topic, const char *why, const char *what)
 {
-	ask(subject);
+	ask(topic);
 	says(why, what);
 }
 
@@ -109,55 +109,55 @@ test_roles(void)
 {
 	section("a primary");
 	be_primary();
-	subject_says(RW_ASK_PRIMARY, "", "primary");
-	subject_says(RW_ASK_REPLICA, "this server is a primary", "replica");
-	subject_says(RW_ASK_READ_ONLY, "", "read-only");
-	subject_says(RW_ASK_LIVENESS, "", "liveness");
-	subject_says(RW_ASK_READINESS, "", "readiness");
-	subject_says(RW_ASK_HEALTH, "", "health");
+	topic_says(RW_ASK_PRIMARY, "", "primary");
+	topic_says(RW_ASK_REPLICA, "this server is a primary", "replica");
+	topic_says(RW_ASK_READ_ONLY, "", "read-only");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
+	topic_says(RW_ASK_READINESS, "", "readiness");
+	topic_says(RW_ASK_HEALTH, "", "health");
 	is_text(verdict.role, "primary", "its role");
 	ok(!verdict.shows_lag, "it has no lag");
 
 	section("a primary that is about to stop");
 	facts.accepting = false;
-	subject_says(RW_ASK_PRIMARY, "", "primary");
-	subject_says(RW_ASK_READ_ONLY, "not accepting connections", "read-only");
-	subject_says(RW_ASK_READINESS, "not accepting connections", "readiness");
-	subject_says(RW_ASK_LIVENESS, "", "liveness");
+	topic_says(RW_ASK_PRIMARY, "", "primary");
+	topic_says(RW_ASK_READ_ONLY, "not accepting connections", "read-only");
+	topic_says(RW_ASK_READINESS, "not accepting connections", "readiness");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
 
 	section("a standby");
 	be_standby();
-	subject_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
-	subject_says(RW_ASK_REPLICA, "", "replica");
-	subject_says(RW_ASK_READ_ONLY, "", "read-only");
-	subject_says(RW_ASK_LIVENESS, "", "liveness");
-	subject_says(RW_ASK_READINESS, "", "readiness");
-	subject_says(RW_ASK_HEALTH, "", "health");
+	topic_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
+	topic_says(RW_ASK_REPLICA, "", "replica");
+	topic_says(RW_ASK_READ_ONLY, "", "read-only");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
+	topic_says(RW_ASK_READINESS, "", "readiness");
+	topic_says(RW_ASK_HEALTH, "", "health");
 	is_text(verdict.role, "standby", "its role");
 	ok(verdict.shows_lag && verdict.lag_known && verdict.lag == 0,
 	   "it has a lag of 0");
 	is_text(verdict.lag_bound, "exact", "exactly");
-	facts.health.cascade = true;
-	subject_says(RW_ASK_REPLICA, "", "replica, with replicas of its own");
+	facts.standing.cascade = true;
+	topic_says(RW_ASK_REPLICA, "", "replica, with replicas of its own");
 	is_text(verdict.role, "cascade", "its role");
 
 	section("a standby that takes no connections");
 	be_standby();
 	facts.accepting = false;
-	subject_says(RW_ASK_REPLICA, "not accepting connections", "replica");
-	subject_says(RW_ASK_READ_ONLY, "not accepting connections", "read-only");
-	subject_says(RW_ASK_READINESS, "not accepting connections", "readiness");
-	subject_says(RW_ASK_LIVENESS, "", "liveness");
+	topic_says(RW_ASK_REPLICA, "not accepting connections", "replica");
+	topic_says(RW_ASK_READ_ONLY, "not accepting connections", "read-only");
+	topic_says(RW_ASK_READINESS, "not accepting connections", "readiness");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
 
 	section("crash recovery");
 	facts.crash_recovery = true;
-	subject_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
+	topic_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
 	ok(verdict.role == NULL, "it has no role yet");
 
 	section("pages");
 	be_primary();
-	subject_says(RW_ASK_METRICS, "this is no health check",
-				 "are no health checks");
+	topic_says(RW_ASK_METRICS, "this is no health check",
+			   "are no health checks");
 }
 
 static void
@@ -165,31 +165,31 @@ test_samples(void)
 {
 	section("an old sample");
 	be_standby();
-	facts.health.sampled_at = NOW - 3 * RW_SECOND;
-	subject_says(RW_ASK_REPLICA, "", "3 s are not too old");
-	facts.health.sampled_at--;
-	subject_says(RW_ASK_REPLICA, "no sample for 3 s", "replica");
+	facts.standing.sampled_at = NOW - 3 * RW_SECOND;
+	topic_says(RW_ASK_REPLICA, "", "3 s are not too old");
+	facts.standing.sampled_at--;
+	topic_says(RW_ASK_REPLICA, "no sample for 3 s", "replica");
 	ok(!verdict.shows_lag, "its lag is not shown");
-	facts.health.sampled_at = NOW - 65 * RW_SECOND;
-	subject_says(RW_ASK_READ_ONLY, "no sample for 65 s", "read-only");
-	subject_says(RW_ASK_HEALTH, "no sample for 65 s", "health");
-	subject_says(RW_ASK_READINESS, "", "readiness");
+	facts.standing.sampled_at = NOW - 65 * RW_SECOND;
+	topic_says(RW_ASK_READ_ONLY, "no sample for 65 s", "read-only");
+	topic_says(RW_ASK_HEALTH, "no sample for 65 s", "health");
+	topic_says(RW_ASK_READINESS, "", "readiness");
 	limit_time(RW_HOUR);
 	says("no sample for 65 s", "readiness within a limit");
-	subject_says(RW_ASK_LIVENESS, "", "liveness");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
 	facts.sample_age_max = RW_HOUR;
-	subject_says(RW_ASK_REPLICA, "", "fresh is what the interval allows");
+	topic_says(RW_ASK_REPLICA, "", "fresh is what the interval allows");
 
 	section("none");
 	be_standby();
-	facts.health.sampled_at = RW_NEVER;
-	subject_says(RW_ASK_REPLICA, "no sample yet", "replica");
-	subject_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
+	facts.standing.sampled_at = RW_NEVER;
+	topic_says(RW_ASK_REPLICA, "no sample yet", "replica");
+	topic_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
 	be_primary();
-	facts.health.sampled_at = RW_NEVER;
-	subject_says(RW_ASK_PRIMARY, "", "a primary's role needs none");
-	subject_says(RW_ASK_READ_ONLY, "", "nor does its read-only");
-	subject_says(RW_ASK_HEALTH, "no sample yet", "its health does");
+	facts.standing.sampled_at = RW_NEVER;
+	topic_says(RW_ASK_PRIMARY, "", "a primary's role needs none");
+	topic_says(RW_ASK_READ_ONLY, "", "nor does its read-only");
+	topic_says(RW_ASK_HEALTH, "no sample yet", "its health does");
 }
 
 static void
@@ -209,13 +209,13 @@ test_limits(void)
 	ask(RW_ASK_READINESS);
 	limit_time(1);
 	says("lag is 5.0 s, more than 0.0 s", "readiness");
-	facts.health.at_least = true;
+	facts.standing.at_least = true;
 	says("lag is at least 5.0 s, more than 0.0 s", "a lower bound");
-	facts.health.sampled_at += RW_SECOND;
+	facts.standing.sampled_at += RW_SECOND;
 	facts.now += RW_SECOND;
 	says("lag is at least 6.0 s, more than 0.0 s",
 		 "it grows until a sample says otherwise");
-	facts.health.lag_known = false;
+	facts.standing.lag_known = false;
 	says("lag is not known", "not known is no");
 
 	section("a limit in bytes");
@@ -225,10 +225,10 @@ test_limits(void)
 	says("", "just within");
 	limit_bytes(10 * MB - 1);
 	says("10485760 bytes are missing, more than 10485759", "just beyond");
-	facts.health.lag_known = false;
+	facts.standing.lag_known = false;
 	limit_bytes(10 * MB);
 	says("", "time need not be known");
-	facts.health.missing_bytes = -1;
+	facts.standing.missing_bytes = -1;
 	says("lag in bytes is not known", "not known is no");
 
 	section("both");
@@ -268,7 +268,7 @@ test_cut_off(void)
 	limit_time(5 * RW_SECOND);
 	request.limits.serve_cut_off = true;
 	says("", "cut_off=serve lifts it");
-	facts.health.lag_known = false;
+	facts.standing.lag_known = false;
 	says("", "where nothing is known, too");
 	request.limits.serve_cut_off = false;
 	says("lag is not known", "but else that is no");
@@ -278,8 +278,8 @@ test_cut_off(void)
 
 	section("cut off, and behind");
 	be_cut_off(42 * RW_SECOND);
-	facts.health.at_most = false;
-	facts.health.missing_bytes = MB;
+	facts.standing.at_most = false;
+	facts.standing.missing_bytes = MB;
 	ask(RW_ASK_REPLICA);
 	says("", "is no reason by itself");
 	limit_time(5 * RW_SECOND);
@@ -305,7 +305,7 @@ test_positions(void)
 	request.limits.lsn = 1001;
 	says("replayed up to LSN 0/3E8, not 0/3E9", "not yet");
 	be_primary();
-	request.subject = RW_ASK_READ_ONLY;
+	request.topic = RW_ASK_READ_ONLY;
 	says("written up to LSN 0/3E8, not 0/3E9", "not written");
 	request.limits.lsn = 1000;
 	says("", "written");
@@ -344,11 +344,11 @@ static void
 agent_says(int64 later, const char *answer, const char *what)
 {
 	facts.now += later;
-	facts.health.sampled_at += later;
-	if (facts.health.stale_since != RW_NEVER)
-		facts.health.stale_since += later;
-	rw_judge_agent(&request, &facts, &memory, 10 * RW_SECOND, 5 * RW_SECOND,
-				   line);
+	facts.standing.sampled_at += later;
+	if (facts.standing.stale_since != RW_NEVER)
+		facts.standing.stale_since += later;
+	rw_verdict_agent(&request, &facts, &memory, 10 * RW_SECOND, 5 * RW_SECOND,
+					 line);
 	is_text(line, answer, what);
 }
 
@@ -356,16 +356,16 @@ agent_says(int64 later, const char *answer, const char *what)
 static void
 set_lag(int tenths)
 {
-	facts.health.stale_since = tenths == 0 ? RW_NEVER :
+	facts.standing.stale_since = tenths == 0 ? RW_NEVER :
 		facts.now - tenths * (RW_SECOND / 10);
-	facts.health.missing_bytes = tenths == 0 ? 0 : MB;
+	facts.standing.missing_bytes = tenths == 0 ? 0 : MB;
 }
 
 static void
-ask_agent(RwSubject subject)
+ask_agent(RwTopic topic)
 {
 	memset(&memory, 0, sizeof(memory));
-	ask(subject);
+	ask(topic);
 	request.agent = true;
 }
 
@@ -386,7 +386,7 @@ test_agent(void)
 	facts.accepting = false;
 	agent_says(0, "down#not accepting connections\n", "that takes no connections");
 	be_standby();
-	facts.health.sampled_at = NOW - 10 * RW_SECOND;
+	facts.standing.sampled_at = NOW - 10 * RW_SECOND;
 	agent_says(0, "down#no sample for 10 s\n", "that has no fresh sample");
 
 	section("agent: weights");
@@ -459,18 +459,18 @@ test_agent(void)
 	agent_says(0, "up ready 10%\n", "is served, least");
 	limit_bytes(MB);
 	agent_says(0, "up ready 10%\n", "with a limit in bytes");
-	facts.health.missing_bytes = 2 * MB;
+	facts.standing.missing_bytes = 2 * MB;
 	agent_says(0, "drain\n", "but for what is known to be missing");
 	be_cut_off(RW_HOUR);
 	ask_agent(RW_ASK_REPLICA);
-	facts.health.missing_bytes = 1;
+	facts.standing.missing_bytes = 1;
 	agent_says(0, "drain\n", "in time, too");
 
 	section("cut off in the middle of a record");
 	be_cut_off(RW_HOUR);
-	facts.health.at_most = false;
-	facts.health.missing_bytes = 4096;
-	facts.health.run_dry = true;
+	facts.standing.at_most = false;
+	facts.standing.missing_bytes = 4096;
+	facts.standing.run_dry = true;
 	ask_agent(RW_ASK_REPLICA);
 	agent_says(0, "up ready 10%\n", "it is served, least");
 	limit_bytes(MB);
@@ -486,9 +486,9 @@ test_agent(void)
 	section("agent: not known");
 	be_standby();
 	ask_agent(RW_ASK_REPLICA);
-	facts.health.lag_known = false;
+	facts.standing.lag_known = false;
 	agent_says(0, "up ready 10%\n", "whether anything is missing");
-	facts.health.missing_bytes = 1;
+	facts.standing.missing_bytes = 1;
 	agent_says(0, "drain\n", "since when something is");
 
 	section("agent: a limit of nothing");
@@ -496,9 +496,9 @@ test_agent(void)
 	ask_agent(RW_ASK_REPLICA);
 	limit_bytes(0);
 	agent_says(0, "up ready 100%\n", "nothing is missing");
-	facts.health.missing_bytes = 1;
+	facts.standing.missing_bytes = 1;
 	agent_says(0, "drain\n", "something is");
-	facts.health.missing_bytes = 0;
+	facts.standing.missing_bytes = 0;
 	agent_says(0, "drain\n", "held");
 	agent_says(5 * RW_SECOND, "up ready 100%\n", "back");
 }
