@@ -11,7 +11,7 @@
  *	(pure) |
  *	settings limits | shared waiters replay command | observe | lag |
  *	statement token timelinefile | wait readafter quorum | tend store persist |
- *	judge alerttext alerts | words status past waitstatus alertstatus |
+ *	judge alerttext alerts | alertlist words status past waitstatus alertstatus |
  *	health page respond listen clients port | sample worker runner | this file
  *
  * Portions Copyright (c) 2026, the replwatch authors

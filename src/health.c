@@ -22,9 +22,6 @@
 #include "src/shared.h"
 #include "src/timelinefile.h"
 
-/* A sample older than this, and than three intervals, counts for nothing. */
-#define SAMPLE_AGE_MAX		(3 * RW_SECOND)
-
 /* Replay that has not moved for this long stands still. */
 #define STANDSTILL			(1 * RW_SECOND)
 
@@ -169,8 +166,7 @@ rw_health_collect(RwCheckFacts *facts, const RwRequest *request)
 	memset(facts, 0, sizeof(RwCheckFacts));
 	facts->standing = read_page();
 	facts->now = rw_clock_now();
-	facts->sample_age_max = Max(SAMPLE_AGE_MAX,
-								3 * rw_sample_interval_ms * RW_MS);
+	facts->sample_age_max = rw_sample_lifetime();
 
 	facts->in_recovery = RecoveryInProgress();
 	if (facts->in_recovery)

@@ -10,6 +10,7 @@
 #ifndef RW_LOOK_H
 #define RW_LOOK_H
 
+#include "src/alertlist.h"
 #include "src/lag.h"
 #include "src/render.h"
 #include "src/waiters.h"
@@ -24,6 +25,8 @@ typedef struct RwLook
 	int			worker_pid;		/* 0: none runs */
 	int			waiters;
 	RwWaitStats waits;
+	int			nalerts;
+	RwAlertView *alerts;
 } RwLook;
 
 /* Render the pages, each from one look. */

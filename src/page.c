@@ -19,10 +19,11 @@
 
 /*
  * Room for a page: for what there is once, and for each link that there can
- * be.  A link takes some 5 kB, with the longest names twice as much.
+ * be, with its alerts.  A link takes some 5 kB, and much more with the longest
+ * names.
  */
-#define PAGE_BASE		(64 * 1024)
-#define PAGE_LINK		(12 * 1024)
+#define PAGE_BASE		(256 * 1024)
+#define PAGE_LINK		(16 * 1024)
 #define PAGE_MAX		(64 * 1024 * 1024)
 
 static RwPage pages[RW_PAGES_MAX];
@@ -58,6 +59,8 @@ look_around(RwLook *look)
 	look->worker = rw_worker_state(look->facts.now, &look->worker_pid);
 	look->waiters = rw_waiters_number();
 	rw_wait_stats_copy(&look->waits);
+	look->alerts = rw_alert_list(look->facts.now, look->facts.wall,
+								 &look->nalerts);
 }
 
 RwPage *

@@ -40,18 +40,18 @@ rw_metrics_head(RwMetrics *out, const char *family, const char *type, const char
 }
 
 void
-rw_metrics_value(RwMetrics *out, int64 value, RwUnit unit)
+rw_metrics_value(RwMetrics *out, int64 value, RwSampleUnit unit)
 {
 	rw_text_add(out->page, " ");
 	switch (unit)
 	{
-		case RW_UNIT_WHOLE:
+		case RW_SAMPLE_WHOLE:
 			rw_text_int(out->page, value);
 			break;
-		case RW_UNIT_MICROSECONDS:
+		case RW_SAMPLE_MICROSECONDS:
 			rw_text_decimal(out->page, value, 6);
 			break;
-		case RW_UNIT_MOMENT:
+		case RW_SAMPLE_MOMENT:
 			rw_text_decimal(out->page, value + UNIX_EPOCH, 6);
 			break;
 	}
@@ -64,7 +64,7 @@ rw_metrics_value(RwMetrics *out, int64 value, RwUnit unit)
 
 static void
 node_value(RwMetrics *out, const char *family, const char *help, int64 value,
-		   RwUnit unit)
+		   RwSampleUnit unit)
 {
 	rw_metrics_head(out, family, "gauge", help);
 	rw_text_add(out->page, family);
@@ -74,7 +74,7 @@ node_value(RwMetrics *out, const char *family, const char *help, int64 value,
 /* Negative is not known. */
 static void
 node_count(RwMetrics *out, const char *family, const char *help, int64 value,
-		   RwUnit unit)
+		   RwSampleUnit unit)
 {
 	if (value >= 0)
 		node_value(out, family, help, value, unit);
@@ -85,7 +85,7 @@ node_time(RwMetrics *out, const char *family, const char *help, RwTime at)
 {
 	if (at != RW_NEVER)
 		node_value(out, family, help, rw_wall_time(&out->look->facts, at),
-				   RW_UNIT_MOMENT);
+				   RW_SAMPLE_MOMENT);
 }
 
 static void
@@ -98,7 +98,7 @@ node_word(RwMetrics *out, const char *family, const char *help, const char *labe
 	rw_text_adds(out->page, family, "{", label, "=", NULL);
 	rw_text_quoted(out->page, word);
 	rw_text_add(out->page, "}");
-	rw_metrics_value(out, 1, RW_UNIT_WHOLE);
+	rw_metrics_value(out, 1, RW_SAMPLE_WHOLE);
 }
 
 static void
@@ -106,7 +106,7 @@ node_counter(RwMetrics *out, const char *family, const char *help, uint64 value)
 {
 	rw_metrics_head(out, family, "counter", help);
 	rw_text_adds(out->page, family, "_total", NULL);
-	rw_metrics_value(out, (int64) value, RW_UNIT_WHOLE);
+	rw_metrics_value(out, (int64) value, RW_SAMPLE_WHOLE);
 }
 
 static void
@@ -126,7 +126,7 @@ add_upstream(RwMetrics *out)
 		rw_text_add(out->page, ",port=");
 		rw_text_quoted(out->page, port);
 		rw_text_add(out->page, "}");
-		rw_metrics_value(out, 1, RW_UNIT_WHOLE);
+		rw_metrics_value(out, 1, RW_SAMPLE_WHOLE);
 	}
 	node_word(out, "replwatch_receiver_state",
 			  "What the WAL receiver does; no sample if none runs.",
@@ -136,10 +136,10 @@ add_upstream(RwMetrics *out)
 			  rw_last_message(facts, out->look->links.published));
 	node_value(out, "replwatch_replay_delay_seconds",
 			   "What recovery_min_apply_delay is set to.",
-			   facts->recovery.apply_delay_ms * RW_MS, RW_UNIT_MICROSECONDS);
+			   facts->recovery.apply_delay_ms * RW_MS, RW_SAMPLE_MICROSECONDS);
 	node_value(out, "replwatch_replay_blockers",
 			   "Processes that are known to hold replay up.",
-			   facts->recovery.nblockers, RW_UNIT_WHOLE);
+			   facts->recovery.nblockers, RW_SAMPLE_WHOLE);
 }
 
 static void
@@ -161,13 +161,13 @@ add_node(RwMetrics *out)
 			  "What this server is: primary, standby, or cascade, a standby with replicas.",
 			  "role", rw_role_name(facts));
 	node_value(out, "replwatch_timeline", "The timeline of the newest WAL.",
-			   facts->tli, RW_UNIT_WHOLE);
+			   facts->tli, RW_SAMPLE_WHOLE);
 	node_value(out, "replwatch_horizon_bytes",
 			   "The position of the newest WAL that this server can send.",
-			   (int64) facts->horizon, RW_UNIT_WHOLE);
+			   (int64) facts->horizon, RW_SAMPLE_WHOLE);
 	node_count(out, "replwatch_wal_bytes_per_second",
 			   "How fast WAL grew in the last minute.",
-			   (int64) published->wal_rate, RW_UNIT_WHOLE);
+			   (int64) published->wal_rate, RW_SAMPLE_WHOLE);
 	if (facts->in_recovery)
 		add_upstream(out);
 	node_word(out, "replwatch_replay_state",
@@ -175,13 +175,13 @@ add_node(RwMetrics *out)
 			  "state", rw_replay_state_name(facts));
 	node_value(out, "replwatch_sync_standbys_wanted",
 			   "Synchronous standbys that commits need.",
-			   look->sync.wanted, RW_UNIT_WHOLE);
+			   look->sync.wanted, RW_SAMPLE_WHOLE);
 	node_value(out, "replwatch_sync_standbys_connected",
 			   "Synchronous standbys that are connected.",
-			   look->sync.connected, RW_UNIT_WHOLE);
+			   look->sync.connected, RW_SAMPLE_WHOLE);
 	node_value(out, "replwatch_commits_waiting",
 			   "Commits that wait for synchronous standbys.",
-			   look->sync.waiting, RW_UNIT_WHOLE);
+			   look->sync.waiting, RW_SAMPLE_WHOLE);
 	node_word(out, "replwatch_sampler_state",
 			  "What the sampling worker does: starting, running, not running.",
 			  "state", rw_worker_state_name(look->worker));
@@ -202,7 +202,7 @@ add_waits(RwMetrics *out)
 
 	node_value(out, "replwatch_waiters",
 			   "Sessions that wait for an LSN, or for replicas.",
-			   out->look->waiters, RW_UNIT_WHOLE);
+			   out->look->waiters, RW_SAMPLE_WHOLE);
 	node_counter(out, "replwatch_waits",
 				 "Waits for an LSN or for replicas that are over.",
 				 waits->waits);
@@ -223,14 +223,57 @@ add_waits(RwMetrics *out)
 		if (value < 0)
 			rw_text_add(out->page, " NaN\n");
 		else
-			rw_metrics_value(out, value, RW_UNIT_MICROSECONDS);
+			rw_metrics_value(out, value, RW_SAMPLE_MICROSECONDS);
 	}
 	rw_text_adds(out->page, family, "_sum", NULL);
-	rw_metrics_value(out, (int64) waits->total_time, RW_UNIT_MICROSECONDS);
+	rw_metrics_value(out, (int64) waits->total_time, RW_SAMPLE_MICROSECONDS);
 	rw_text_adds(out->page, family, "_count", NULL);
-	rw_metrics_value(out, (int64) (waits->waits - waits->immediate), RW_UNIT_WHOLE);
+	rw_metrics_value(out, (int64) (waits->waits - waits->immediate), RW_SAMPLE_WHOLE);
 	node_value(out, "replwatch_wait_duration_max_seconds",
-			   "The longest of them.", (int64) waits->max_time, RW_UNIT_MICROSECONDS);
+			   "The longest of them.", (int64) waits->max_time, RW_SAMPLE_MICROSECONDS);
+}
+
+static void
+add_alerts(RwMetrics *out)
+{
+	const RwLook *look = out->look;
+	int			firing[RW_NUM_SEVERITIES] = {0};
+	int			nfiring = 0;
+	int			i;
+
+	/* Those that fire come first. */
+	while (nfiring < look->nalerts &&
+		   look->alerts[nfiring].cleared_at == RW_NEVER)
+		firing[look->alerts[nfiring++].alert.severity]++;
+
+	rw_metrics_head(out, "replwatch_alerts_firing", "gauge",
+					"Alerts that fire now, silenced ones among them.");
+	for (i = RW_SEVERITY_WARNING; i <= RW_SEVERITY_CRITICAL; i++)
+	{
+		rw_text_adds(out->page, "replwatch_alerts_firing{severity=\"",
+					 rw_severity_name(i), "\"}", NULL);
+		rw_metrics_value(out, firing[i], RW_SAMPLE_WHOLE);
+	}
+
+	if (nfiring > 0)
+		rw_metrics_head(out, "replwatch_alert_raised_timestamp_seconds",
+						"gauge", "An alert that fires, and since when.");
+	for (i = 0; i < nfiring; i++)
+	{
+		const RwAlertView *view = &look->alerts[i];
+
+		rw_text_adds(out->page,
+					 "replwatch_alert_raised_timestamp_seconds{alert=\"",
+					 rw_alert_name(view->alert.alert), "\",severity=\"",
+					 rw_severity_name(view->alert.severity), "\",state=\"",
+					 view->state, "\",subject=", NULL);
+		rw_text_quoted(out->page, view->alert.subject);
+		rw_text_add(out->page, "}");
+		rw_metrics_value(out,
+						 rw_wall_time(&look->facts,
+									  view->alert.rule.raised_at),
+						 RW_SAMPLE_MOMENT);
+	}
 }
 
 void
@@ -246,6 +289,7 @@ rw_render_metrics(RwText *page, const RwLook *look, bool openmetrics)
 
 	add_node(&out);
 	rw_metrics_links(&out);
+	add_alerts(&out);
 	add_waits(&out);
 	if (openmetrics)
 		rw_text_add(page, "# EOF\n");

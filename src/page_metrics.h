@@ -22,19 +22,19 @@ typedef struct RwMetrics
 } RwMetrics;
 
 /* How a value is written. */
-typedef enum RwUnit
+typedef enum RwSampleUnit
 {
-	RW_UNIT_WHOLE,				/* bytes, numbers */
-	RW_UNIT_MICROSECONDS,		/* as seconds */
-	RW_UNIT_MOMENT				/* TimestampTz, as seconds since 1970 */
-} RwUnit;
+	RW_SAMPLE_WHOLE,			/* bytes, numbers */
+	RW_SAMPLE_MICROSECONDS,		/* as seconds */
+	RW_SAMPLE_MOMENT			/* TimestampTz, as seconds since 1970 */
+} RwSampleUnit;
 
 /* What comes before a family's samples. */
 extern void rw_metrics_head(RwMetrics *out, const char *family,
 							const char *type, const char *help);
 
 /* What comes after a sample's name and labels. */
-extern void rw_metrics_value(RwMetrics *out, int64 value, RwUnit unit);
+extern void rw_metrics_value(RwMetrics *out, int64 value, RwSampleUnit unit);
 
 /* The families of links and slots. */
 extern void rw_metrics_links(RwMetrics *out);

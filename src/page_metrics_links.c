@@ -57,7 +57,7 @@ stands_for_all(const RwLinks *links, int i)
 static void
 link_sample(RwMetrics *out, const RwLink *link, const char *family,
 			const char *help, const char *label, const char *word,
-			int64 value, RwUnit unit)
+			int64 value, RwSampleUnit unit)
 {
 	if (out->family != family)
 		rw_metrics_head(out, family, "gauge", help);
@@ -97,7 +97,7 @@ link_words(RwMetrics *out, const char *family, const char *help, const char *lab
 		const char *word = word_of(link);
 
 		if (word)
-			link_sample(out, link, family, help, label, word, 1, RW_UNIT_WHOLE);
+			link_sample(out, link, family, help, label, word, 1, RW_SAMPLE_WHOLE);
 	}
 }
 
@@ -106,7 +106,7 @@ typedef int64 (*LinkCount) (const RwLink *link, const RwLook *look);
 /* Numbers: a negative one is not known. */
 static void
 link_counts(RwMetrics *out, const char *family, const char *help,
-			LinkCount count_of, RwUnit unit)
+			LinkCount count_of, RwSampleUnit unit)
 {
 	const RwLink *link;
 	int			i;
@@ -124,6 +124,12 @@ static const char *
 state_of(const RwLink *link)
 {
 	return rw_link_state_name(link->state);
+}
+
+static const char *
+health_of(const RwLink *link)
+{
+	return rw_health_name(link->health);
 }
 
 static const char *
@@ -218,16 +224,16 @@ add_stages(RwMetrics *out)
 
 		if (link->sent != InvalidXLogRecPtr)
 			link_sample(out, link, family, help, "stage", "sent",
-						(int64) link->sent, RW_UNIT_WHOLE);
+						(int64) link->sent, RW_SAMPLE_WHOLE);
 		if (link->write != InvalidXLogRecPtr)
 			link_sample(out, link, family, help, "stage", "write",
-						(int64) link->write, RW_UNIT_WHOLE);
+						(int64) link->write, RW_SAMPLE_WHOLE);
 		if (link->flush != InvalidXLogRecPtr)
 			link_sample(out, link, family, help, "stage", "flush",
-						(int64) link->flush, RW_UNIT_WHOLE);
+						(int64) link->flush, RW_SAMPLE_WHOLE);
 		if (link->replay != InvalidXLogRecPtr)
 			link_sample(out, link, family, help, "stage", "replay",
-						(int64) link->replay, RW_UNIT_WHOLE);
+						(int64) link->replay, RW_SAMPLE_WHOLE);
 	}
 
 	FOR_EACH_LINK(out, link, i)
@@ -238,13 +244,13 @@ add_stages(RwMetrics *out)
 
 		if (sender && sender->write_lag >= 0)
 			link_sample(out, link, family, help, "stage", "write",
-						sender->write_lag, RW_UNIT_MICROSECONDS);
+						sender->write_lag, RW_SAMPLE_MICROSECONDS);
 		if (sender && sender->flush_lag >= 0)
 			link_sample(out, link, family, help, "stage", "flush",
-						sender->flush_lag, RW_UNIT_MICROSECONDS);
+						sender->flush_lag, RW_SAMPLE_MICROSECONDS);
 		if (sender && sender->replay_lag >= 0)
 			link_sample(out, link, family, help, "stage", "replay",
-						sender->replay_lag, RW_UNIT_MICROSECONDS);
+						sender->replay_lag, RW_SAMPLE_MICROSECONDS);
 	}
 }
 
@@ -253,38 +259,41 @@ add_links(RwMetrics *out)
 {
 	link_words(out, "replwatch_link_state", "What the link does.", "state",
 			   state_of);
+	link_words(out, "replwatch_link_health",
+			   "The worst alert that fires on it: ok, warning, critical; unknown if it is not judged.",
+			   "health", health_of);
 	link_words(out, "replwatch_link_reason",
 			   "Why the replica is behind; no sample if it is not.",
 			   "reason_code", reason_of);
 	link_counts(out, "replwatch_link_lag_seconds",
 				"How stale a read on the replica can be; no sample if that is not known.",
-				lag_of, RW_UNIT_MICROSECONDS);
+				lag_of, RW_SAMPLE_MICROSECONDS);
 	link_words(out, "replwatch_link_lag_bound",
 			   "What that is: exact, at least, or at most.", "bound",
 			   bound_of);
 	link_counts(out, "replwatch_link_lag_bytes",
 				"WAL that the replica has not replayed.", lag_bytes_of,
-				RW_UNIT_WHOLE);
+				RW_SAMPLE_WHOLE);
 	link_counts(out, "replwatch_link_catchup_seconds",
 				"Time until it has caught up at the last minute's rates.",
-				catchup_of, RW_UNIT_MICROSECONDS);
+				catchup_of, RW_SAMPLE_MICROSECONDS);
 	link_counts(out, "replwatch_link_connections",
-				"Connections under this name.", connections_of, RW_UNIT_WHOLE);
+				"Connections under this name.", connections_of, RW_SAMPLE_WHOLE);
 	link_counts(out, "replwatch_link_last_seen_timestamp_seconds",
 				"When it last replied, or was last connected.", last_seen_of,
-				RW_UNIT_MOMENT);
+				RW_SAMPLE_MOMENT);
 	link_counts(out, "replwatch_link_reply_timestamp_seconds",
 				"When it last replied, by its own clock.", reply_time_of,
-				RW_UNIT_MOMENT);
+				RW_SAMPLE_MOMENT);
 	link_counts(out, "replwatch_link_start_timestamp_seconds",
-				"When it connected.", start_of, RW_UNIT_MOMENT);
+				"When it connected.", start_of, RW_SAMPLE_MOMENT);
 	add_stages(out);
 	link_words(out, "replwatch_link_sync_state",
 			   "Whether it is synchronous: async, potential, sync, quorum.",
 			   "sync_state", sync_state_of);
 	link_counts(out, "replwatch_link_sync_priority",
 				"Its place among synchronous standbys; 0 if it is none.",
-				sync_priority_of, RW_UNIT_WHOLE);
+				sync_priority_of, RW_SAMPLE_WHOLE);
 }
 
 /*
@@ -294,7 +303,7 @@ add_links(RwMetrics *out)
 static void
 slot_sample(RwMetrics *out, const RwLink *link, const char *family,
 			const char *help, const char *label, const char *word,
-			int64 value, RwUnit unit)
+			int64 value, RwSampleUnit unit)
 {
 	if (out->family != family)
 		rw_metrics_head(out, family, "gauge", help);
@@ -330,13 +339,13 @@ slot_words(RwMetrics *out, const char *family, const char *help, const char *lab
 		const char *word = word_of(link);
 
 		if (word)
-			slot_sample(out, link, family, help, label, word, 1, RW_UNIT_WHOLE);
+			slot_sample(out, link, family, help, label, word, 1, RW_SAMPLE_WHOLE);
 	}
 }
 
 static void
 slot_counts(RwMetrics *out, const char *family, const char *help,
-			LinkCount count_of, RwUnit unit)
+			LinkCount count_of, RwSampleUnit unit)
 {
 	const RwLink *link;
 	int			i;
@@ -419,38 +428,38 @@ add_slots(RwMetrics *out)
 	int			i;
 
 	slot_counts(out, "replwatch_slot_active", "Whether it is used.",
-				active_of, RW_UNIT_WHOLE);
+				active_of, RW_SAMPLE_WHOLE);
 	slot_words(out, "replwatch_slot_wal_status",
 			   "Whether its WAL is kept: reserved, extended, unreserved, lost.",
 			   "wal_status", wal_status_of);
 	slot_counts(out, "replwatch_slot_retained_bytes",
 				"WAL that it keeps; of a lost one, the last known.",
-				retained_of, RW_UNIT_WHOLE);
+				retained_of, RW_SAMPLE_WHOLE);
 	/* How much may be written until it is lost can be overdrawn. */
 	FOR_EACH_SLOT(out, link, i)
 	{
 		if (link->slot->limited)
 			slot_sample(out, link, "replwatch_slot_safe_wal_bytes",
 						"WAL that can be written until it is over its limit.",
-						NULL, NULL, link->slot->safe_wal_size, RW_UNIT_WHOLE);
+						NULL, NULL, link->slot->safe_wal_size, RW_SAMPLE_WHOLE);
 	}
 	slot_counts(out, "replwatch_slot_time_left_seconds",
 				"When that will be at the last minute's rate.",
-				time_left_of, RW_UNIT_MICROSECONDS);
+				time_left_of, RW_SAMPLE_MICROSECONDS);
 	slot_counts(out, "replwatch_slot_xmin_age_transactions",
 				"By how many transactions it holds vacuum back.",
-				xmin_age_of, RW_UNIT_WHOLE);
+				xmin_age_of, RW_SAMPLE_WHOLE);
 	slot_counts(out, "replwatch_slot_inactive_since_timestamp_seconds",
-				"Since when it is unused.", inactive_since_of, RW_UNIT_MOMENT);
+				"Since when it is unused.", inactive_since_of, RW_SAMPLE_MOMENT);
 	slot_counts(out, "replwatch_slot_restart_position_bytes",
 				"The oldest WAL that it needs, as a position.", restart_of,
-				RW_UNIT_WHOLE);
+				RW_SAMPLE_WHOLE);
 	slot_counts(out, "replwatch_slot_confirmed_flush_position_bytes",
 				"What its subscriber has confirmed, as a position.",
-				confirmed_of, RW_UNIT_WHOLE);
+				confirmed_of, RW_SAMPLE_WHOLE);
 	slot_counts(out, "replwatch_slot_synced",
 				"Whether it is kept in step with the primary's.", synced_of,
-				RW_UNIT_WHOLE);
+				RW_SAMPLE_WHOLE);
 	slot_words(out, "replwatch_slot_invalidation",
 			   "Why it was invalidated; no sample if it was not.", "reason",
 			   invalidation_of);

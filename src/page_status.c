@@ -3,8 +3,8 @@
  * page_status.c
  *	  /status: what SQL shows, as JSON.
  *
- * Members have the names of the columns of replwatch_status() and
- * replwatch_node().  Durations are numbers of seconds, times are ISO 8601 in
+ * Members have the names of the columns of replwatch_status(),
+ * replwatch_node() and replwatch_alerts().  Durations are numbers of seconds, times are ISO 8601 in
  * UTC.  Users, clients' addresses and xmins are left out, for whoever reaches
  * the port may read this; names of databases too, which only a database knows.
  *
@@ -155,6 +155,7 @@ add_link(RwText *out, const RwLink *link, const RwFacts *facts)
 	add_string(out, "link", link->upstream ? "upstream" : "downstream");
 	add_string(out, "kind", link->logical ? "logical" : "physical");
 	add_string(out, "state", rw_link_state_name(link->state));
+	add_string(out, "health", rw_health_name(link->health));
 	add_string(out, "reason_code", rw_reason_name(link->reason));
 	add_string(out, "reason", link->reason_text);
 	add_count(out, "lag_bytes", link->lag_bytes);
@@ -232,6 +233,25 @@ add_node(RwText *out, const RwLook *look)
 	rw_text_add(out, "}");
 }
 
+static void
+add_alert(RwText *out, const RwAlertView *view, const RwFacts *facts)
+{
+	const RwAlert *alert = &view->alert;
+
+	rw_text_add(out, "{");
+	add_string(out, "alert", rw_alert_name(alert->alert));
+	add_string(out, "severity", rw_severity_name(alert->severity));
+	add_string(out, "subject", alert->subject);
+	add_string(out, "state", view->state);
+	add_time(out, "raised_at", rw_wall_time(facts, alert->rule.raised_at));
+	add_time(out, "changed_at", rw_wall_time(facts, alert->rule.changed_at));
+	add_time(out, "cleared_at", rw_wall_time(facts, view->cleared_at));
+	add_string(out, "value", alert->value);
+	add_string(out, "threshold", alert->threshold);
+	add_string(out, "detail", alert->detail);
+	rw_text_add(out, "}");
+}
+
 void
 rw_render_status(RwText *out, const RwLook *look)
 {
@@ -244,6 +264,12 @@ rw_render_status(RwText *out, const RwLook *look)
 	{
 		rw_text_add(out, i == 0 ? "\n" : ",\n");
 		add_link(out, &look->links.links[i], &look->facts);
+	}
+	rw_text_add(out, "],\n\"alerts\":[");
+	for (i = 0; i < look->nalerts; i++)
+	{
+		rw_text_add(out, i == 0 ? "\n" : ",\n");
+		add_alert(out, &look->alerts[i], &look->facts);
 	}
 	rw_text_add(out, "]}\n");
 }
