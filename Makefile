@@ -2,6 +2,7 @@
 #
 #   make && make install       for the server that pg_config belongs to
 #   make unit                  the pure files alone, under sanitizers
+#   make fuzz FUZZ_SECONDS=60  the parser of the port under random input
 #   make installcheck          pg_regress on an instance of its own, then TAP
 #
 # scripts/test does all of it on a machine that has nothing yet.
@@ -45,8 +46,24 @@ $(UNIT_BUILD)/%: unit/test_%.c src/%.c unit/tap.h $(wildcard src/*.h)
 # What else a pure file is made of.
 $(UNIT_BUILD)/replicas: src/rates.c
 $(UNIT_BUILD)/commandline: src/shell.c
+$(UNIT_BUILD)/verdict: src/render.c src/timeline.c
+$(UNIT_BUILD)/answer: src/render.c src/request.c
+
+# The parser of the port under random input, for as long as one likes; what is
+# found on the way is kept in the build directory, a crash beside it.
+FUZZ_SECONDS = 60
+FUZZ_BUILD = unit/build/fuzz
+FUZZ_PURE = src/request.c src/verdict.c src/answer.c src/render.c src/timeline.c
+
+$(FUZZ_BUILD)/request: unit/fuzz_request.c $(FUZZ_PURE) $(wildcard src/*.h)
+	@$(MKDIR_P) $(FUZZ_BUILD)/found
+	clang $(UNIT_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.c,$^)
+
+fuzz: $(FUZZ_BUILD)/request
+	ASAN_OPTIONS=quarantine_size_mb=16 $< -max_total_time=$(FUZZ_SECONDS) -max_len=9000 -print_final_stats=1 \
+		-artifact_prefix=$(FUZZ_BUILD)/ $(FUZZ_BUILD)/found unit/corpus/request
 
 unit: $(addprefix $(UNIT_BUILD)/,$(UNIT_PURE))
 	$(PROVE) --jobs 4 --exec '' $^
 
-.PHONY: unit
+.PHONY: unit fuzz

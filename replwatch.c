@@ -7,11 +7,12 @@
  * src/.  Calls go from right to left only:
  *
  *	compat, clock, errcodes | lsntime rates chart replicas timeline conninfo
- *	waitheap histogram rules commandline shell (pure) |
+ *	waitheap histogram rules commandline shell render request verdict answer
+ *	(pure) |
  *	settings limits | shared waiters replay command | observe | lag |
  *	statement token timelinefile | wait readafter quorum | tend store persist |
- *	judge alerttext alerts | status past waitstatus alertstatus |
- *	sample worker runner | this file
+ *	judge alerttext alerts | alertlist words status past waitstatus alertstatus |
+ *	health page respond listen clients port | sample worker runner | this file
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -60,6 +60,14 @@ ALTER SYSTEM SET replwatch.log_alerts = 'loud';
 ALTER SYSTEM SET replwatch.alert_command_timeout = 99;
 ALTER SYSTEM SET replwatch.alert_command_timeout = '3601s';
 ALTER SYSTEM SET replwatch.alert_command_timeout = 'long';
+ALTER SYSTEM SET replwatch.port = -1;
+ALTER SYSTEM SET replwatch.port = 65536;
+ALTER SYSTEM SET replwatch.port = 'http';
+ALTER SYSTEM SET replwatch.port_serves = 'everything';
+ALTER SYSTEM SET replwatch.route_lag = 0;
+ALTER SYSTEM SET replwatch.route_lag = '10 MB';
+ALTER SYSTEM SET replwatch.route_hold = -1;
+ALTER SYSTEM SET replwatch.route_hold = '61min';
 SET replwatch.wait_timeout = -2;
 SET replwatch.wait_timeout = 'soon';
 SET replwatch.report_commit_token = 'perhaps';
@@ -116,6 +124,15 @@ ALTER SYSTEM SET replwatch.tend_walsenders = off;
 ALTER SYSTEM SET replwatch.alert_command = 'page %a "%s is %t" %v %d 100%%';
 ALTER SYSTEM SET replwatch.alert_command_timeout = 100;
 ALTER SYSTEM SET replwatch.alert_command_timeout = '1h';
+ALTER SYSTEM SET replwatch.port = 65535;
+ALTER SYSTEM SET replwatch.listen_addresses = '*';
+ALTER SYSTEM SET replwatch.listen_addresses = 'localhost, 192.0.2.1, ::1';
+ALTER SYSTEM SET replwatch.port_serves = metrics;
+ALTER SYSTEM SET replwatch.port_serves = 'all';
+ALTER SYSTEM SET replwatch.route_lag = '1ms';
+ALTER SYSTEM SET replwatch.route_lag = '24d';
+ALTER SYSTEM SET replwatch.route_hold = 0;
+ALTER SYSTEM SET replwatch.route_hold = '1h';
 SELECT name, setting FROM pg_file_settings
 WHERE name LIKE 'replwatch.%' ORDER BY name;
 
@@ -126,6 +143,11 @@ ALTER SYSTEM RESET replwatch.max_replicas;
 ALTER SYSTEM RESET replwatch.tend_walsenders;
 ALTER SYSTEM RESET replwatch.alert_command;
 ALTER SYSTEM RESET replwatch.alert_command_timeout;
+ALTER SYSTEM RESET replwatch.port;
+ALTER SYSTEM RESET replwatch.listen_addresses;
+ALTER SYSTEM RESET replwatch.port_serves;
+ALTER SYSTEM RESET replwatch.route_lag;
+ALTER SYSTEM RESET replwatch.route_hold;
 
 -- =====================================================================
 -- The wrong place
@@ -140,6 +162,11 @@ SET replwatch.wake_on_replay = off;
 SET replwatch.max_waiters = 50;
 SET replwatch.alert_command = 'page';
 SET replwatch.alert_command_timeout = 1000;
+SET replwatch.port = 8009;
+SET replwatch.listen_addresses = '*';
+SET replwatch.port_serves = 'all';
+SET replwatch.route_lag = '1s';
+SET replwatch.route_hold = '1s';
 SET replwatch.commit_token = '1:0/1';
 SET replwatch.version = '2.0';
 SELECT set_config('replwatch.sample_interval', '50', false);

@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "src/alertlist.h"
 #include "src/alerts.h"
 #include "src/compat.h"
 #include "src/limits.h"
@@ -25,30 +26,6 @@ PG_FUNCTION_INFO_V1(replwatch_alerts);
 PG_FUNCTION_INFO_V1(replwatch_silence);
 
 /*
- * Those that fire, the worst and then the oldest first, and then the latest
- * that were cleared.
- */
-static int
-compare_alerts(const void *a, const void *b)
-{
-	const RwAlert *left = a;
-	const RwAlert *right = b;
-	bool		left_fires = left->cleared_at == RW_NEVER;
-	bool		right_fires = right->cleared_at == RW_NEVER;
-
-	if (left_fires != right_fires)
-		return left_fires ? -1 : 1;
-	if (!left_fires)
-		return left->cleared_at > right->cleared_at ? -1 :
-			left->cleared_at < right->cleared_at ? 1 : 0;
-	if (left->severity != right->severity)
-		return (int) right->severity - (int) left->severity;
-	if (left->rule.raised_at != right->rule.raised_at)
-		return left->rule.raised_at < right->rule.raised_at ? -1 : 1;
-	return strcmp(left->subject, right->subject);
-}
-
-/*
  * A row an alert that fires or was cleared lately: see the COMMENT on the
  * function.
  */
@@ -58,7 +35,7 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	RwTime		now = rw_clock_now();
 	TimestampTz wall = GetCurrentTimestamp();
-	RwAlert    *alerts;
+	RwAlertView *views;
 	RwRow		row;
 	int			n;
 	int			i;
@@ -67,29 +44,21 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	rw_row_check(rsinfo->setDesc);
 
-	alerts = rw_alerts_copy(&n);
-	qsort(alerts, n, sizeof(RwAlert), compare_alerts);
+	views = rw_alert_list(now, wall, &n);
 	for (i = 0; i < n; i++)
 	{
-		const RwAlert *alert = &alerts[i];
-		bool		fires = alert->cleared_at == RW_NEVER && !alert->forgotten;
-		RwTime		cleared_at = fires ? RW_NEVER :
-			alert->forgotten ? now : alert->cleared_at;
-		bool		silenced;
-
-		LWLockAcquire(rw_shared->state_lock, LW_SHARED);
-		silenced = rw_is_silenced(alert->subject, wall);
-		LWLockRelease(rw_shared->state_lock);
+		const RwAlertView *view = &views[i];
+		const RwAlert *alert = &view->alert;
 
 		rw_row_begin(&row);
 		rw_row_text(&row, rw_alert_name(alert->alert));
 		rw_row_text(&row, rw_severity_name(alert->severity));
 		rw_row_text(&row, alert->subject);
-		rw_row_text(&row, !fires ? "cleared" :
-					silenced ? "silenced" : "firing");
+		rw_row_text(&row, view->state);
 		rw_row_time(&row, wall - (now - alert->rule.raised_at));
 		rw_row_time(&row, wall - (now - alert->rule.changed_at));
-		rw_row_time(&row, fires ? 0 : wall - (now - cleared_at));
+		rw_row_time(&row, view->cleared_at == RW_NEVER ? 0 :
+					wall - (now - view->cleared_at));
 		rw_row_text(&row, alert->value);
 		rw_row_text(&row, alert->threshold);
 		rw_row_text(&row, alert->detail);

@@ -18,10 +18,12 @@
 #include "replication/slot.h"
 #include "replication/walreceiver.h"
 #include "replication/walsender.h"
+#include "storage/latch.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/backend_status.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM < 160000
@@ -334,6 +336,17 @@ rw_holds_lock(void)
 	return found;
 }
 #endif
+
+/* A set of so many things to wait for at most, good until it is freed. */
+static inline WaitEventSet *
+rw_create_wait_event_set(int nevents)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, nevents);
+#else
+	return CreateWaitEventSet(TopMemoryContext, nevents);
+#endif
+}
 
 /* The name under which a process of ours sleeps, from 17 on. */
 static inline uint32

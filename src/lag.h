@@ -150,6 +150,13 @@ extern RwTime rw_last_message(const RwFacts *facts,
 extern bool rw_message_is_real(const RwReceiverFacts *receiver,
 							   const RwUpstream *upstream);
 
+/*
+ * Does nobody tell a standby any more whether there is WAL beyond what it has?
+ * `link` is the one upstream.
+ */
+extern bool rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
+								   const RwPublished *published);
+
 /* The words that users see. */
 extern const char *rw_link_state_name(RwLinkState state);
 extern const char *rw_reason_name(RwReason reason); /* NULL for none */

@@ -99,6 +99,22 @@ rw_allowed_silence(const RwUpstream *upstream)
 	return RW_SECOND;
 }
 
+bool
+rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
+					   const RwPublished *published)
+{
+	/* Who is fed from the archive alone has nobody who could tell. */
+	if (link->state != RW_STATE_STREAMING)
+		return facts->receiver.has_conninfo ||
+			!facts->receiver.has_restore_command;
+	if (link->last_seen == RW_NEVER)
+		return true;
+	/* Where silence is normal it says nothing at all. */
+	if (wal_receiver_timeout == 0 && !published->upstream.tended)
+		return false;
+	return facts->now - link->last_seen >= rw_allowed_silence(published);
+}
+
 /* Is there WAL that the upstream server told of long enough ago? */
 static bool
 is_incomplete(const RwFacts *facts, const RwPublished *published)

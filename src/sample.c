@@ -12,8 +12,9 @@
 #include "replication/slot.h"
 #include "replication/walreceiver.h"
 
-#include "src/compat.h"
 #include "src/alerts.h"
+#include "src/compat.h"
+#include "src/health.h"
 #include "src/lag.h"
 #include "src/lag_upstream.h"
 #include "src/limits.h"
@@ -529,6 +530,7 @@ rw_sample(RwFacts *facts, bool *alerts_changed)
 	if (new_course)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);
 	rw_links(facts, &links, false);
+	rw_health_publish(facts, &links);
 	chart(facts, &links);
 	*alerts_changed = rw_alerts_round(facts, &links);
 	each_second(facts);

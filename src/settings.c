@@ -70,6 +70,19 @@ check_alert_command(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+int			rw_port = 0;
+char	   *rw_listen_addresses = NULL;
+int			rw_port_serves = RW_SERVES_HEALTH;
+int			rw_route_lag_ms = 10000;
+int			rw_route_hold_ms = 5000;
+
+static const struct config_enum_entry serves_options[] = {
+	{"health", RW_SERVES_HEALTH, false},
+	{"metrics", RW_SERVES_METRICS, false},
+	{"all", RW_SERVES_ALL, false},
+	{NULL, 0, false}
+};
+
 void
 rw_settings_init(void)
 {
@@ -161,6 +174,46 @@ rw_settings_init(void)
 							&rw_alert_command_timeout_ms,
 							30000, 100, 3600000,
 							PGC_SIGHUP, GUC_SUPERUSER_ONLY | GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("replwatch.port",
+							"Sets the TCP port on which health checks and metrics are answered.",
+							"If set to zero, there is none.",
+							&rw_port,
+							0, 0, 65535,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomStringVariable("replwatch.listen_addresses",
+							   "Sets the host names or IP addresses on which health checks and metrics are answered.",
+							   "Separated by commas; * means all addresses.",
+							   &rw_listen_addresses,
+							   "localhost",
+							   PGC_SIGHUP, GUC_LIST_INPUT,
+							   NULL, NULL, NULL);
+
+	DefineCustomEnumVariable("replwatch.port_serves",
+							 "Sets what is answered on the port.",
+							 "Health checks tell the role and the lag; metrics and status tell of every replica and slot.",
+							 &rw_port_serves,
+							 RW_SERVES_HEALTH, serves_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomIntVariable("replwatch.route_lag",
+							"Sets the time lag up to which HAProxy is told to send reads to this standby.",
+							"It is for agent checks that give no limit of their own.",
+							&rw_route_lag_ms,
+							10000, 1, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("replwatch.route_hold",
+							"Sets how long a drained standby has to be below half the limit to get reads again.",
+							"It is for agent checks.",
+							&rw_route_hold_ms,
+							5000, 0, 3600000,
+							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 
 	/* What is fixed at server start can't be defined any later. */

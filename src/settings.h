@@ -59,6 +59,26 @@ extern char *rw_alert_command;
 /* How long one such command may take. */
 extern int	rw_alert_command_timeout_ms;
 
+/* Where health checks and metrics are answered; port 0 means nowhere. */
+extern int	rw_port;
+extern char *rw_listen_addresses;
+
+/* What is answered there. */
+typedef enum RwServes
+{
+	RW_SERVES_HEALTH,			/* health checks and agent checks */
+	RW_SERVES_METRICS,			/* /metrics and /status */
+	RW_SERVES_ALL
+} RwServes;
+
+extern int	rw_port_serves;
+
+/* The limit of an agent check that has none. */
+extern int	rw_route_lag_ms;
+
+/* How long a drained standby has to be below half its limit to come back. */
+extern int	rw_route_hold_ms;
+
 /*
  * Define the settings; called once from _PG_init.  Those that are fixed at
  * server start exist only where the library is preloaded.

@@ -36,6 +36,7 @@
 #include "src/rates.h"
 #include "src/replicas.h"
 #include "src/rules.h"
+#include "src/standing.h"
 
 #define RW_ALERT_VALUE_LEN	32
 #define RW_ALERT_DETAIL_LEN	384
@@ -132,6 +133,16 @@ typedef struct RwAlerts
 	RwAlert		firing[FLEXIBLE_ARRAY_MEMBER];	/* [rw_alerts_max] */
 } RwAlerts;
 
+/*
+ * What the worker says to health checks, which wait for nothing.  Odd while it
+ * is being written.
+ */
+typedef struct RwStandingPage
+{
+	pg_atomic_uint32 changes;
+	RwStanding	standing;
+} RwStandingPage;
+
 typedef struct RwShared
 {
 	LWLock	   *history_lock;
@@ -143,6 +154,11 @@ typedef struct RwShared
 	pg_atomic_uint32 worker_pid;	/* 0: none runs */
 	pg_atomic_uint64 worker_wanted_at;	/* RwTime: since when none runs */
 	pg_atomic_flag no_worker_told;	/* that none can be started is logged */
+	pg_atomic_uint32 port_pid;	/* the port's process; 0: none runs */
+	pg_atomic_uint64 port_wanted_at;	/* RwTime: since when none runs, or
+										 * one was asked for */
+	pg_atomic_flag no_port_told;	/* as above, of the port */
+	RwStandingPage standing_page;
 
 	/* Under state_lock */
 	RwTime		last_sample;	/* RW_NEVER until the first */

@@ -18,7 +18,6 @@
 #include "commands/dbcommands.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "replication/walreceiver.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -30,29 +29,11 @@
 #include "src/settings.h"
 #include "src/sqlrow.h"
 #include "src/waiters.h"
+#include "src/words.h"
 #include "src/worker.h"
 
 PG_FUNCTION_INFO_V1(replwatch_status);
 PG_FUNCTION_INFO_V1(replwatch_node);
-
-static const char *
-wal_status_name(const RwSlotFacts *slot)
-{
-	switch (slot->wal_status)
-	{
-		case RW_WAL_UNKNOWN:
-			return NULL;
-		case RW_WAL_RESERVED:
-			return "reserved";
-		case RW_WAL_EXTENDED:
-			return "extended";
-		case RW_WAL_UNRESERVED:
-			return "unreserved";
-		case RW_WAL_LOST:
-			return "lost";
-	}
-	return NULL;
-}
 
 static void
 add_peer(RwRow *row, const RwPeer *peer)
@@ -159,7 +140,7 @@ add_slot_columns(RwRow *row, const RwLink *link)
 		rw_row_null(row);
 	rw_row_lsn(row, slot->restart_lsn);
 	rw_row_lsn(row, slot->confirmed_flush);
-	rw_row_text(row, wal_status_name(slot));
+	rw_row_text(row, rw_wal_status_name(slot));
 	if (slot->limited)
 		rw_row_datum(row, Int64GetDatum(slot->safe_wal_size));
 	else
@@ -239,52 +220,6 @@ replwatch_status(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-static const char *
-role_name(const RwFacts *facts)
-{
-	int			i;
-
-	if (!facts->in_recovery)
-		return "primary";
-	for (i = 0; i < facts->nsenders; i++)
-	{
-		if (facts->senders[i].replica)
-			return "cascade";
-	}
-	return "standby";
-}
-
-static const char *
-replay_state_name(const RwFacts *facts)
-{
-	if (!facts->in_recovery)
-		return "not in recovery";
-	switch (facts->recovery.pause_state)
-	{
-		case RECOVERY_NOT_PAUSED:
-			return "replaying";
-		case RECOVERY_PAUSE_REQUESTED:
-			return "pause requested";
-		case RECOVERY_PAUSED:
-			return "paused";
-	}
-	return NULL;
-}
-
-static const char *
-receiver_state_name(const RwReceiverFacts *receiver)
-{
-	if (receiver->pid == 0)
-		return NULL;
-	if (receiver->state == WALRCV_STREAMING)
-		return "streaming";
-	if (receiver->state == WALRCV_WAITING)
-		return "waiting";
-	if (rw_receiver_is_connecting(receiver->state))
-		return "connecting";
-	return "stopping";
-}
-
 static void
 add_receiver(RwRow *row, const RwFacts *facts, const RwPublished *published,
 			 bool privileged)
@@ -304,7 +239,7 @@ add_receiver(RwRow *row, const RwFacts *facts, const RwPublished *published,
 		rw_row_int(row, receiver->port);
 	else
 		rw_row_null(row);
-	rw_row_text(row, receiver_state_name(receiver));
+	rw_row_text(row, rw_receiver_state_name(receiver));
 	rw_row_time(row, published ?
 				rw_wall_time(facts, rw_last_message(facts, published)) : 0);
 }
@@ -316,7 +251,7 @@ add_recovery(RwRow *row, RwFacts *facts)
 	Datum		pids[RW_MAX_BLOCKERS];
 	int			i;
 
-	rw_row_text(row, replay_state_name(facts));
+	rw_row_text(row, rw_replay_state_name(facts));
 	if (!facts->in_recovery)
 	{
 		rw_row_null(row);
@@ -342,17 +277,12 @@ add_recovery(RwRow *row, RwFacts *facts)
 static void
 add_worker(RwRow *row, const RwFacts *facts, const RwPublished *published)
 {
-	static const char *const states[] = {
-		[RW_WORKER_STARTING] = "starting",
-		[RW_WORKER_RUNNING] = "running",
-		[RW_WORKER_DOWN] = "not running",
-	};
 	int			pid = 0;
 	RwWorkerState state = RW_WORKER_DOWN;
 
 	if (published)
 		state = rw_worker_state(facts->now, &pid);
-	rw_row_text(row, states[state]);
+	rw_row_text(row, rw_worker_state_name(state));
 	if (pid != 0)
 		rw_row_int(row, pid);
 	else
@@ -388,7 +318,7 @@ replwatch_node(PG_FUNCTION_ARGS)
 		rw_worker_ensure();
 
 	rw_row_begin(&row);
-	rw_row_text(&row, role_name(&facts));
+	rw_row_text(&row, rw_role_name(&facts));
 	rw_row_datum(&row, Int64GetDatum((int64) GetSystemIdentifier()));
 	rw_row_int(&row, (int32) facts.tli);
 	rw_row_lsn(&row, facts.horizon);

@@ -305,3 +305,11 @@ rw_wait_stats_copy(RwWaitStats *copy)
 	*copy = waiters->stats;
 	LWLockRelease(rw_shared->waiters_lock);
 }
+
+int64
+rw_wait_percentile(const RwWaitStats *stats, double fraction)
+{
+	/* A bucket's end may be above all that it holds. */
+	return Min(rw_histogram_percentile(&stats->times, fraction),
+			   (int64) stats->max_time);
+}

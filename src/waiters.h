@@ -123,4 +123,10 @@ extern int	rw_waiters_number(void);
 
 extern void rw_wait_stats_copy(RwWaitStats *copy);
 
+/*
+ * How long a part of those that had to wait did at most, `fraction` from 0 to
+ * 1; -1 if none had to.
+ */
+extern int64 rw_wait_percentile(const RwWaitStats *stats, double fraction);
+
 #endif							/* RW_WAITERS_H */

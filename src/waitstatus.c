@@ -145,14 +145,6 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* A bucket's end may be above all that it holds. */
-static int64
-percentile(const RwWaitStats *stats, double fraction)
-{
-	return Min(rw_histogram_percentile(&stats->times, fraction),
-			   (int64) stats->max_time);
-}
-
 /*
  * A row of figures since server start: see the COMMENT on the function.
  */
@@ -176,9 +168,9 @@ replwatch_wait_stats(PG_FUNCTION_ARGS)
 	rw_row_count(&row, stats.errors);
 	rw_row_duration(&row, stats.total_time);
 	rw_row_duration(&row, stats.max_time);
-	rw_row_duration(&row, percentile(&stats, 0.50));
-	rw_row_duration(&row, percentile(&stats, 0.95));
-	rw_row_duration(&row, percentile(&stats, 0.99));
+	rw_row_duration(&row, rw_wait_percentile(&stats, 0.50));
+	rw_row_duration(&row, rw_wait_percentile(&stats, 0.95));
+	rw_row_duration(&row, rw_wait_percentile(&stats, 0.99));
 
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  row.values, row.nulls)));

@@ -31,6 +31,7 @@
 #include "src/command.h"
 #include "src/compat.h"
 #include "src/persist.h"
+#include "src/port.h"
 #include "src/sample.h"
 #include "src/settings.h"
 #include "src/shared.h"
@@ -240,6 +241,7 @@ rw_worker_main(Datum arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			rw_port_ensure(rw_clock_now());
 			/* The interval may be another one now. */
 			next_round = RW_NEVER;
 		}
@@ -253,6 +255,7 @@ rw_worker_main(Datum arg)
 			MemoryContextReset(context);
 			moved = rw_sample(&facts, &alerts_changed);
 			rw_command_tend(now);
+			rw_port_ensure(now);
 			unsaved |= moved;
 			urgent |= alerts_changed;
 			next_round = now + pause_ms(moved) * RW_MS;

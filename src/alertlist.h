@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * alertlist.h
+ *	  The alerts as they are shown, by SQL and on the port's pages.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_ALERTLIST_H
+#define RW_ALERTLIST_H
+
+#include "src/shared.h"
+
+typedef struct RwAlertView
+{
+	RwAlert		alert;
+	const char *state;			/* firing, silenced, cleared */
+	RwTime		cleared_at;		/* RW_NEVER while it fires */
+} RwAlertView;
+
+/*
+ * All of them: those that fire, the worst and then the oldest first, then the
+ * latest that were cleared; how many in *n.  Allocates.
+ */
+extern RwAlertView *rw_alert_list(RwTime now, TimestampTz wall, int *n);
+
+#endif							/* RW_ALERTLIST_H */

@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * listen.h
+ *	  The sockets on which the port listens.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_LISTEN_H
+#define RW_LISTEN_H
+
+/* More addresses than that are not listened on. */
+#define RW_LISTEN_MAX	16
+
+/* What is listened on now. */
+extern pgsocket rw_listen_sockets[RW_LISTEN_MAX];
+extern int	rw_listen_count;
+
+/*
+ * Listen on replwatch.listen_addresses and replwatch.port, and no longer on
+ * what is not among them; sockets that fit already stay.  False if something
+ * is missing that may come right by itself: an address that another program
+ * has, a name that can't be resolved.  Why is a WARNING if `warn`.  Looking up
+ * names may take as long as the system's resolver does.  Allocates in the
+ * current memory context.
+ */
+extern bool rw_listen(bool warn);
+
+#endif							/* RW_LISTEN_H */

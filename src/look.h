@@ -1,0 +1,37 @@
+/*-------------------------------------------------------------------------
+ *
+ * look.h
+ *	  One look at everything, for pages that show everything.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_LOOK_H
+#define RW_LOOK_H
+
+#include "src/alertlist.h"
+#include "src/lag.h"
+#include "src/render.h"
+#include "src/waiters.h"
+#include "src/worker.h"
+
+typedef struct RwLook
+{
+	RwFacts		facts;
+	RwLinks		links;
+	RwSyncFacts sync;
+	RwWorkerState worker;
+	int			worker_pid;		/* 0: none runs */
+	int			waiters;
+	RwWaitStats waits;
+	int			nalerts;
+	RwAlertView *alerts;
+} RwLook;
+
+/* Render the pages, each from one look. */
+extern void rw_render_status(RwText *out, const RwLook *look);
+extern void rw_render_metrics(RwText *out, const RwLook *look,
+							  bool openmetrics);
+
+#endif							/* RW_LOOK_H */

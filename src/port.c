@@ -1,0 +1,263 @@
+/*-------------------------------------------------------------------------
+ *
+ * port.c
+ *	  The port: a process that answers health checks, agent checks and scrapes.
+ *
+ * Whatever comes from the network is bounded before it is looked at
+ * (clients.c, request.c); a fault here would restart the whole server.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "src/clients.h"
+#include "src/compat.h"
+#include "src/listen.h"
+#include "src/page.h"
+#include "src/port.h"
+#include "src/settings.h"
+#include "src/shared.h"
+
+#define PORT_NAME			"replwatch port"
+
+/* The postmaster starts one that failed again after a second. */
+#define PORT_RESTART_S		1
+
+/* How long none may run before another one is asked for. */
+#define PORT_PATIENCE		(5 * RW_SECOND)
+
+/* An address that can't be had is tried for again, less and less often. */
+#define BIND_PAUSE_MIN		(1 * RW_SECOND)
+#define BIND_PAUSE_MAX		(1 * RW_MINUTE)
+
+/* Latch, postmaster, listening sockets, clients */
+#define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX)
+
+/* Newcomers that are taken in one go. */
+#define ACCEPT_MAX			16
+
+static void
+ask_for_port(void)
+{
+	BackgroundWorker worker;
+	BackgroundWorkerHandle *handle;
+
+	memset(&worker, 0, sizeof(BackgroundWorker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
+	worker.bgw_restart_time = PORT_RESTART_S;
+	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name),
+			 "replwatch");
+	snprintf(worker.bgw_function_name, BGW_MAXLEN, "rw_port_main");
+	snprintf(worker.bgw_name, BGW_MAXLEN, PORT_NAME);
+	snprintf(worker.bgw_type, BGW_MAXLEN, PORT_NAME);
+
+	if (RegisterDynamicBackgroundWorker(&worker, &handle))
+		pfree(handle);
+	else if (pg_atomic_test_set_flag(&rw_shared->no_port_told))
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not start the replwatch port: no free background worker slot"),
+				 errdetail("Nothing listens on port %d until one can be started.",
+						   rw_port),
+				 errhint("Consider increasing \"max_worker_processes\".")));
+}
+
+void
+rw_port_ensure(RwTime now)
+{
+	RwTime		wanted_at;
+
+	if (rw_port == 0 || pg_atomic_read_u32(&rw_shared->port_pid) != 0)
+		return;
+	wanted_at = (RwTime) pg_atomic_read_u64(&rw_shared->port_wanted_at);
+	if (wanted_at != RW_NEVER && now - wanted_at < PORT_PATIENCE)
+		return;
+	pg_atomic_write_u64(&rw_shared->port_wanted_at, now);
+	ask_for_port();
+}
+
+static void
+release_place(int code, Datum arg)
+{
+	/* Who ends because the port is no longer wanted is not started again. */
+	pg_atomic_write_u64(&rw_shared->port_wanted_at,
+						code == 0 ? RW_NEVER : rw_clock_now());
+	pg_atomic_write_u32(&rw_shared->port_pid, 0);
+}
+
+/* Become the port; false if there is another. */
+static bool
+claim_place(void)
+{
+	uint32		expected = 0;
+
+	if (!pg_atomic_compare_exchange_u32(&rw_shared->port_pid, &expected,
+										(uint32) MyProcPid))
+		return false;
+	before_shmem_exit(release_place, (Datum) 0);
+	pg_atomic_clear_flag(&rw_shared->no_port_told);
+	return true;
+}
+
+/* What the loop waits for; made anew when that changes. */
+static WaitEventSet *
+make_set(bool with_listeners)
+{
+	WaitEventSet *set = rw_create_wait_event_set(EVENTS_MAX);
+	int			i;
+
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	for (i = 0; with_listeners && i < rw_listen_count; i++)
+		AddWaitEventToSet(set, WL_SOCKET_READABLE, rw_listen_sockets[i], NULL,
+						  NULL);
+	for (i = 0; i < RW_CLIENTS_MAX; i++)
+	{
+		RwClient   *client;
+		pgsocket	sock;
+		uint32		events;
+
+		if (rw_client_wait(i, &client, &sock, &events))
+			AddWaitEventToSet(set, events, sock, NULL, client);
+	}
+	return set;
+}
+
+static void
+accept_newcomers(RwTime now)
+{
+	int			i;
+	int			n;
+
+	for (i = 0; i < rw_listen_count; i++)
+	{
+		for (n = 0; n < ACCEPT_MAX; n++)
+		{
+			if (!rw_clients_accept(rw_listen_sockets[i], now))
+				break;
+		}
+	}
+}
+
+/* The earlier of two moments, of which either may be none. */
+static RwTime
+earlier(RwTime a, RwTime b)
+{
+	if (a == RW_NEVER || b == RW_NEVER)
+		return a == RW_NEVER ? b : a;
+	return Min(a, b);
+}
+
+void
+rw_port_main(Datum arg)
+{
+	WaitEventSet *set = NULL;
+	WaitEvent	events[EVENTS_MAX];
+	MemoryContext context;
+	RwTime		bind_at;		/* RW_NEVER: all that is wanted is bound */
+	RwTime		bind_pause = RW_NEVER;
+	bool		set_listens = false;
+	uint32		wait_event;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+
+	/* A second one has nothing to do, and is not to be started again. */
+	if (!claim_place())
+		proc_exit(0);
+
+	wait_event = rw_wait_event("ReplwatchPort");
+	rw_clients_init();
+	context = AllocSetContextCreate(TopMemoryContext, "replwatch port",
+									ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	bind_at = rw_clock_now();
+
+	while (!ShutdownRequestPending)
+	{
+		RwTime		now;
+		RwTime		next;
+		RwTime		room_at = RW_NEVER;
+		bool		listens;
+		int			nevents;
+		int			i;
+
+		CHECK_FOR_INTERRUPTS();
+		now = rw_clock_now();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+			bind_at = now;
+			bind_pause = RW_NEVER;
+		}
+		/* Started while it was wanted, it may not be any more. */
+		if (rw_port == 0)
+			proc_exit(0);
+		if (rw_port_serves != RW_SERVES_HEALTH)
+			rw_pages_init();
+
+		if (bind_at != RW_NEVER && now >= bind_at)
+		{
+			/* It is said once, not each time. */
+			if (rw_listen(bind_pause == RW_NEVER))
+				bind_at = bind_pause = RW_NEVER;
+			else
+			{
+				bind_pause = bind_pause == RW_NEVER ? BIND_PAUSE_MIN :
+					Min(2 * bind_pause, BIND_PAUSE_MAX);
+				now = rw_clock_now();
+				bind_at = now + bind_pause;
+			}
+			if (set)
+				FreeWaitEventSet(set);
+			set = NULL;
+		}
+
+		next = earlier(rw_clients_expire(now), bind_at);
+		listens = rw_clients_have_room(now, &room_at);
+		if (!listens)
+			next = earlier(next, room_at);
+
+		if (rw_clients_changed() || set == NULL || listens != set_listens)
+		{
+			if (set)
+				FreeWaitEventSet(set);
+			set = make_set(listens);
+			set_listens = listens;
+		}
+		MemoryContextReset(context);
+
+		/* Rounded up, so that nobody wakes just before it. */
+		nevents = WaitEventSetWait(set, next == RW_NEVER ? -1 :
+								   (long) (Max(next - now, 0) + RW_MS - 1) / RW_MS,
+								   events, lengthof(events), wait_event);
+		now = rw_clock_now();
+		for (i = 0; i < nevents; i++)
+		{
+			if (events[i].events & WL_LATCH_SET)
+				ResetLatch(MyLatch);
+			else if (events[i].user_data)
+				rw_client_serve(events[i].user_data, now);
+			else
+				accept_newcomers(now);
+		}
+	}
+
+	/* As the sampling worker: somebody may have terminated just this one. */
+	proc_exit(1);
+}

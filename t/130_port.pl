@@ -1,0 +1,224 @@
+# Copyright (c) 2026, the replwatch authors
+
+# Health checks on the port: every page on a primary, a standby and a standby of
+# that standby, the limits that can be asked for, and what is refused.
+#
+# matrix: every major
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Port;
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $primary = Replwatch::primary('primary', Port::conf());
+my $standby =
+  Replwatch::standby($primary, 'replica1', conf => [ Port::conf() ]);
+my $cascade =
+  Replwatch::standby($standby, 'replica2', conf => [ Port::conf() ]);
+my %port =
+  map { $_->name => Port::of($_) } ($primary, $standby, $cascade);
+my $answer;
+
+# A status for each of the three, asked in one go.
+sub statuses
+{
+	my ($target) = @_;
+
+	return join ' ',
+	  map { Port::status($port{$_}, $target) } qw(primary replica1 replica2);
+}
+
+note '1. Every page on every server';
+
+Port::status_when($port{$_}, '/replica?lag=10MB&lag=1h', 200, "$_ is fit")
+  foreach qw(replica1 replica2);
+is(statuses('/'), '200 503 503', '/ is the primary');
+is(statuses('/primary'), '200 503 503', '/primary');
+is(statuses('/read-write'), '200 503 503', '/read-write');
+is(statuses('/replica'), '503 200 200', '/replica');
+is(statuses('/read-only'), '200 200 200', '/read-only');
+is(statuses('/liveness'), '200 200 200', '/liveness');
+is(statuses('/readiness'), '200 200 200', '/readiness');
+is(statuses('/health'), '200 200 200', '/health');
+is(statuses('/metrics'), '200 200 200', '/metrics');
+is(statuses('/status'), '200 200 200', '/status');
+
+foreach my $name (qw(primary replica1 replica2))
+{
+	my %role = (primary => 'primary', replica1 => 'cascade',
+		replica2 => 'standby');
+
+	Port::answer_when($port{$name}, '/liveness', "$name has its role",
+		sub { ($_[0]->{json}->{role} // '') eq $role{$name} });
+}
+pass('each says what it is');
+
+$answer = Port::ask($port{replica1}, '/replica');
+is_deeply(
+	[ sort keys %{ $answer->{json} } ],
+	[ sort qw(ok check role lag lag_bound lag_bytes cut_off) ],
+	'a standby says how late it is');
+is($answer->{headers}->{'content-type'}, 'application/json', 'in JSON');
+is($answer->{headers}->{connection}, 'close', 'and goes');
+is($answer->{headers}->{'content-length'},
+	length($answer->{body}), 'having told how long that is');
+$answer = Port::ask($port{primary}, '/replica');
+is($answer->{json}->{reason}, 'this server is a primary',
+	'who says no says why');
+
+note '2. Methods, and what is refused';
+
+is(Port::ask($port{primary}, '/', method => 'OPTIONS')->{status},
+	200, "OPTIONS, which is HAProxy's own");
+is(Port::ask($port{replica1}, '/', method => 'OPTIONS')->{status},
+	503, 'and its no');
+$answer = Port::ask($port{primary}, '/', method => 'HEAD');
+is($answer->{status}, 200, 'HEAD');
+is($answer->{body}, '', 'has no body');
+cmp_ok($answer->{headers}->{'content-length'},
+	'>', 0, 'but says how long it would be');
+$answer = Port::ask($port{primary}, '/metrics', method => 'HEAD');
+ok($answer->{status} == 200 && $answer->{body} eq '', 'of a page, too');
+is(Port::ask($port{primary}, '/', method => 'POST')->{status},
+	405, 'POST is refused');
+is(statuses('/nothing'), '404 404 404', 'there is no such page');
+is(statuses('/replica?lagg=5s'),
+	'400 400 400', 'a parameter that is not known is never a yes');
+is(statuses('/replica?lag=fast'), '400 400 400', 'nor is a bad amount');
+is(statuses('/primary?lag=5s'),
+	'400 400 400', 'nor one that means nothing there');
+is(Port::ask($port{primary}, '/replica?x')->{json}->{ok},
+	JSON::PP::false, 'the body says no, too');
+is(Port::parse(Port::raw($port{primary}, "GET /\r\n\r\n"))->{status},
+	400, 'HTTP/0.9');
+
+SKIP:
+{
+	my $curl = 'curl --silent --max-time 60';
+
+	skip 'curl is not installed', 3
+	  if system('curl --version >/dev/null 2>&1') != 0;
+	foreach my $version ('--http1.0', '--http1.1')
+	{
+		is( `$curl $version -o /dev/null -w '%{http_code}' http://127.0.0.1:$port{primary}/primary`,
+			'200',
+			"curl is answered with $version");
+	}
+	like(
+		`$curl http://127.0.0.1:$port{replica1}/primary`,
+		qr/"reason":"this server is in recovery"/,
+		'and told why not');
+}
+
+note '3. The agent check';
+
+is(Port::agent($port{primary}, 'primary'), 'up ready 100%', 'primary');
+like(Port::agent($port{replica1}, 'primary'),
+	qr/^down#.*recovery/, 'primary of a standby');
+is(Port::agent($port{replica1}, 'replica'), 'up ready 100%', 'replica');
+is( Port::agent($port{replica1}, 'replica lag=10MB floor=1'),
+	'up ready 100%',
+	'within a limit of its own');
+like(Port::agent($port{primary}, 'replica'),
+	qr/^down#.*primary/, 'replica of a primary');
+like(Port::agent($port{primary}, 'standby'),
+	qr/^down#/, 'a word that is not known');
+like(Port::agent($port{replica1}, 'replica lag=x'),
+	qr/^down#/, 'a limit that is not understood');
+
+note '4. Limits, with replay paused';
+
+Replwatch::pause_replay($primary, $standby);
+Replwatch::burst($primary, 1000);
+Port::status_when($port{replica1}, '/replica?lag=1kB', 503,
+	'bytes are missing');
+is(statuses('/replica'), '503 200 200', 'without a limit it is a replica');
+is(statuses('/replica?lag=1GB&lag=1h'),
+	'503 200 200', 'as it is within limits');
+$answer = Port::ask($port{replica1}, '/replica?lag=1kB');
+like(
+	$answer->{json}->{reason},
+	qr/^\d+ bytes are missing, more than 1024$/,
+	'what is missing is told');
+cmp_ok($answer->{json}->{lag_bytes}, '>', 100000, 'in a figure, too');
+is(Port::status($port{replica1}, '/read-only?lag=1kB'),
+	503, 'read-only within a limit');
+is(Port::status($port{primary}, '/read-only?lag=0&lag=0s'),
+	200, 'a primary is within every one');
+is(statuses('/readiness'), '200 200 200', 'they are ready');
+is(Port::status($port{replica1}, '/readiness?lag=1kB'),
+	503, 'but not within a limit');
+
+Port::status_when($port{replica1}, '/replica?lag=2s', 503,
+	'the lag is 2 s');
+$answer = Port::ask($port{replica1}, '/replica?lag=2s');
+like(
+	$answer->{json}->{reason},
+	qr/^lag is [\d.]+ s, more than 2.0 s$/,
+	'how late it is is told');
+cmp_ok($answer->{json}->{lag}, '>=', 2, 'in a figure, too');
+is($answer->{json}->{cut_off}, JSON::PP::false, 'it is not cut off');
+is(Port::status($port{replica1}, '/replica?lag=2s&cut_off=serve'),
+	503, 'what is known to be missing is not excused');
+
+note '5. Have you got my write?';
+
+my $token = $primary->safe_psql('postgres',
+	"INSERT INTO burst VALUES ('mine'); SELECT replwatch_commit_token()");
+my ($lsn) = $token =~ /:(.*)/;
+
+# A standby sends on what it has not replayed itself.
+Replwatch::wait_replayed($primary, $cascade);
+is(statuses("/read-only?lsn=$lsn"),
+	'200 503 200', 'who has it says so');
+is(statuses("/read-only?token=$token"), '200 503 200', 'by its token');
+like(
+	Port::ask($port{replica1}, "/replica?token=$token")->{json}->{reason},
+	qr{^replayed up to LSN \S+, not \S+$},
+	'what is missing is told');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+Replwatch::wait_replayed($primary, $_) foreach $standby, $cascade;
+is(statuses("/read-only?lsn=$lsn"), '200 200 200', 'now all have');
+is(statuses("/read-only?token=$token"), '200 200 200', 'by its token');
+is(statuses('/read-only?token=2:0/1'),
+	'503 503 503', 'nobody has what was written on another timeline');
+Port::status_when($port{$_}, '/replica?lag=0', 200, "$_ has caught up")
+  foreach qw(replica1 replica2);
+pass('and nothing is missing');
+
+# An idle primary's insert position may be behind the header of a page that
+# does not exist yet.
+my $ahead = $primary->safe_psql('postgres',
+	'SELECT pg_switch_wal(); SELECT pg_current_wal_insert_lsn()');
+($ahead) = $ahead =~ /(\S+)\z/;
+Replwatch::wait_replayed($primary, $standby);
+is(Port::status($port{replica1}, "/replica?lsn=$ahead"),
+	200, "a page's header is not waited for");
+
+note '6. What is served';
+
+$standby->append_conf('postgresql.conf',
+	"replwatch.port_serves = 'health'\n");
+$standby->reload;
+Port::status_when($port{replica1}, '/metrics', 404, 'there are no metrics');
+is(Port::status($port{replica1}, '/status'), 404, 'health: no status');
+is(Port::status($port{replica1}, '/replica'), 200, 'health: health checks');
+is(Port::agent($port{replica1}, 'replica'), 'up ready 100%', 'and agents');
+$standby->append_conf('postgresql.conf',
+	"replwatch.port_serves = 'metrics'\n");
+$standby->reload;
+Port::status_when($port{replica1}, '/metrics', 200, 'there are metrics');
+is(Port::status($port{replica1}, '/status'), 200, 'metrics: status');
+is(Port::status($port{replica1}, '/replica'), 404, 'metrics: no checks');
+like(Port::agent($port{replica1}, 'replica'), qr/^down#/, 'no agents');
+
+unlike(slurp_file($_->logfile),
+	qr/WARNING:.*replwatch|PANIC/, $_->name . ': nothing to complain about')
+  foreach $primary, $standby, $cascade;
+
+done_testing();

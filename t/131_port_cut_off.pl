@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the replwatch authors
+
+# When the primary dies, reads do not die with it: standbys that are cut off go
+# on to be replicas, say so, and are refused only to those who give a limit in
+# time.  And the agent check under lag: weights, drained, and back.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Port;
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+# For how long the primary is stopped, in seconds.
+my $outage = $ENV{REPLWATCH_SOAK} ? 60 : 7;
+
+my $primary = Replwatch::primary('primary');
+my @conf = Port::conf('replwatch.route_hold = 1s', 'replwatch.route_lag = 4s',
+	'wal_retrieve_retry_interval = 500ms');
+my $standby1 =
+  Replwatch::standby($primary, 'replica1', conf => [@conf]);
+my $standby2 = Replwatch::standby(
+	$primary,
+	'replica2',
+	conf => [
+		Port::conf('replwatch.route_hold = 1s', 'replwatch.route_lag = 4s')
+	]);
+my @port = map { Port::of($_) } $standby1, $standby2;
+my ($answer, $begin);
+
+note '1. The agent check, with replay paused';
+
+Port::agent_when($port[0], 'replica', 'it gets all reads',
+	qr/^up ready 100%$/);
+Replwatch::pause_replay($primary, $standby1);
+Replwatch::burst($primary);
+$answer = Port::answer_when($port[0], '/replica', 'bytes are missing',
+	sub { $_[0]->{json}->{lag_bytes} > 10000 });
+like(
+	Port::agent(
+		$port[0], 'replica lag=' . 2 * $answer->{json}->{lag_bytes}),
+	qr/^up ready (5[5-9]|6[0-5])%$/,
+	'at half the limit the weight is 60 %');
+is( Port::agent_when($port[0], 'replica', 'it is drained', qr/^drain$/),
+	'drain', 'beyond the limit it is drained');
+is(Port::agent($port[0], 'replica lag=4s floor=1'),
+	'up ready 1%', 'or gets least, if that is asked for');
+is(Port::agent($port[0], 'replica lag=1GB'),
+	'up ready 100%', 'a limit in bytes is another question');
+is(Port::agent($port[1], 'replica'), 'up ready 100%',
+	'the other one gets all');
+
+$standby1->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+Replwatch::wait_replayed($primary, $standby1);
+$answer = Port::status_when($port[0], '/replica?lag=1s', 200,
+	'it has caught up');
+$begin = time();
+is(Port::agent($port[0], 'replica'), 'drain', 'it is held at first');
+Port::agent_when($port[0], 'replica', 'it is back', qr/^up ready 100%$/);
+cmp_ok(time() - $begin, '>', 0.9, 'for the time that route_hold says');
+
+note '2. The receiver is stopped';
+
+# A standby that may not connect any more, but for what it has.
+$standby1->append_conf('postgresql.conf', "primary_conninfo = ''\n");
+$standby1->reload;
+$answer = Port::answer_when($port[0], '/replica', 'it is cut off',
+	sub { $_[0]->{json}->{cut_off} });
+is($answer->{status}, 200, 'it is a replica still');
+like($answer->{json}->{staleness}, qr/^at most [\d.]+ s$|^not known$/,
+	'and says how stale it may be');
+is(Port::agent($port[0], 'replica'), 'up ready 10%', 'the agent gives least');
+is(Port::status($port[1], '/replica?lag=1min'), 200, 'the other one is not');
+Replwatch::connect_to($standby1, $primary, 'replica1');
+$standby1->reload;
+Port::agent_when($port[0], 'replica', 'it is connected again',
+	qr/^up ready 100%$/);
+
+note '3. The primary is gone';
+
+# What it has sent ends in the middle of a record: a commit that is not waited
+# for is first written up to where its last page begins.
+$primary->safe_psql('postgres',
+	"ALTER SYSTEM SET wal_writer_delay = '10s'");
+$primary->reload;
+for my $try (1 .. 10)
+{
+	$primary->safe_psql('postgres', <<'EOF');
+SET synchronous_commit = off;
+SELECT pg_logical_emit_message(true, 'half', repeat('x', 50000));
+EOF
+	last if half_a_record();
+}
+ok(half_a_record(), 'a record has arrived in part');
+$primary->stop('immediate');
+$begin = time();
+foreach my $i (0, 1)
+{
+	my $name = 'replica' . ($i + 1);
+
+	$answer = Port::status_when($port[$i], '/replica?lag=5s', 503,
+		"$name may be 5 s behind");
+	cmp_ok(time() - $begin, '>', 2, "$name: not at once");
+	like($answer->{json}->{reason}, qr/^lag is at most [\d.]+ s, more than/,
+		"$name: it says why");
+}
+sleep(0.5) while time() < $begin + $outage;
+foreach my $i (0, 1)
+{
+	my $name = 'replica' . ($i + 1);
+
+	$answer = Port::ask($port[$i], '/replica');
+	is($answer->{status}, 200, "$name: without a limit it is a replica");
+	is($answer->{json}->{cut_off}, JSON::PP::true, "$name: and cut off");
+	like($answer->{json}->{staleness}, qr/^at most \d+(\.\d)? s$/,
+		"$name: how stale it may be is told");
+	cmp_ok($answer->{json}->{lag},
+		'>=', $outage - 3, "$name: which is the length of the silence");
+	is(Port::status($port[$i], '/replica?lag=5s'),
+		503, "$name: a limit in time is strict");
+	is(Port::status($port[$i], '/replica?lag=5s&cut_off=serve'),
+		200, "$name: unless it is lifted");
+	is(Port::status($port[$i], '/replica?lag=1MB'),
+		200, "$name: in bytes, next to nothing is known to be missing");
+	is(Port::status($port[$i], '/replica?lag=0'),
+		503, "$name: but not nothing");
+	is(Port::status($port[$i], '/read-only'), 200, "$name: read-only");
+	is(Port::status($port[$i], '/readiness'), 200, "$name: readiness");
+	is(Port::status($port[$i], '/primary'), 503, "$name: it is no primary");
+	is(Port::agent($port[$i], 'replica'), 'up ready 10%', "$name: the agent");
+	is(Port::agent($port[$i], 'replica lag=1MB'),
+		'up ready 10%', "$name: with a limit in bytes");
+}
+
+note '4. One is promoted';
+
+$standby2->promote;
+is($standby2->safe_psql('postgres', 'SELECT pg_is_in_recovery()'),
+	'f', 'it is the primary');
+is(Port::status($port[1], '/primary'), 200, 'the first answer says so');
+is(Port::status($port[1], '/replica'), 503, 'and that it is no replica');
+is(Port::status($port[1], '/read-only?lag=1s'), 200, 'nor late');
+like(Port::agent($port[1], 'replica'), qr/^down#/, 'the agent takes it out');
+is(Port::agent($port[1], 'primary'), 'up ready 100%', 'and puts it in');
+
+done_testing();
+
+# Have both received more than they can replay?  Looks for five seconds.
+sub half_a_record
+{
+	my $limit = time() + 5;
+
+	while (time() < $limit)
+	{
+		return 1
+		  if 2 == grep {
+			$_->safe_psql('postgres',
+				'SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()')
+			  eq 't'
+		  } $standby1, $standby2;
+		sleep(0.1);
+	}
+	return 0;
+}

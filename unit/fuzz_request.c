@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * fuzz_request.c
+ *	  Throws bytes at the parser of the port, and answers what it makes of them.
+ *
+ * Built with clang's libFuzzer and sanitizers; "make fuzz" runs it, on what is
+ * in unit/corpus/request and on what it finds from there.  An input is what
+ * one client sends; it comes in pieces, as sizes that its last byte chooses.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include <stdlib.h>
+
+#include "src/answer.h"
+#include "src/request.h"
+#include "src/verdict.h"
+
+#undef printf
+#undef fprintf
+
+#define MUST(condition) \
+	do { \
+		if (!(condition)) \
+		{ \
+			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
+			abort(); \
+		} \
+	} while (0)
+
+extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
+
+/* Who answers knows something, which the limits are judged by. */
+static void
+answer(const RwRequest *request)
+{
+	static RwAgentMemory memory;
+	static RwTimeline timeline;
+	RwCheckFacts facts;
+	RwVerdict	verdict;
+	RwText		out;
+	char		buffer[RW_ANSWER_MAX];
+	char		line[RW_AGENT_LINE_LEN];
+	int			i;
+
+	memset(&facts, 0, sizeof(facts));
+	facts.now = 100 * RW_DAY;
+	facts.accepting = true;
+	facts.position = 0x3000000;
+	facts.tli = 2;
+	facts.sample_age_max = 3 * RW_SECOND;
+	facts.standing.sampled_at = facts.now;
+	facts.standing.missing_bytes = 4096;
+	facts.standing.stale_since = facts.now - RW_SECOND;
+	MUST(rw_timeline_parse(&timeline, 2, "1\t0/2000000\n", 12));
+	facts.timeline = &timeline;
+
+	for (i = 0; i < 4; i++)
+	{
+		facts.in_recovery = (i & 1) != 0;
+		facts.standing.cut_off = facts.standing.at_most = (i & 2) != 0;
+		facts.standing.lag_known = !facts.standing.cut_off;
+
+		if (request->agent)
+		{
+			rw_verdict_agent(request, &facts, &memory, 10 * RW_SECOND,
+							 5 * RW_SECOND, line);
+			MUST(strncmp(line, "up ready ", 9) == 0 ||
+				 strncmp(line, "down#", 5) == 0 ||
+				 strcmp(line, "drain\n") == 0);
+			MUST(strchr(line, '\n') == line + strlen(line) - 1);
+			continue;
+		}
+		rw_verdict(request, &facts, &verdict);
+		MUST(verdict.yes == (verdict.why[0] == '\0'));
+		rw_text_begin(&out, buffer, sizeof(buffer));
+		rw_answer_check(&out, request, &verdict);
+		MUST(!out.full);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
+{
+	size_t		step = size > 0 ? data[size - 1] % 16 + 1 : 1;
+	size_t		length = 0;
+	size_t		seen = 0;
+	size_t		len;
+	RwRequest	request;
+	char	   *copy;
+
+	size = Min(size, RW_REQUEST_MAX);
+	for (len = Min(step, size); length == 0; len = Min(len + step, size))
+	{
+		/* In memory of just that size: to read beyond it is an error. */
+		copy = malloc(len);
+		memcpy(copy, data, len);
+		length = rw_request_length(copy, len, seen);
+		free(copy);
+		seen = len;
+		if (len == size)
+			break;
+	}
+	MUST(length <= seen);
+
+	/* What is not whole is refused unread; parsing it must do no harm. */
+	copy = malloc(seen);
+	memcpy(copy, data, seen);
+	MUST(length == 0 || rw_request_length(copy, seen, 0) <= seen);
+	free(copy);
+	len = length > 0 ? length : seen;
+	copy = malloc(len);
+	memcpy(copy, data, len);
+	rw_request_parse(copy, len, &request);
+	free(copy);
+
+	MUST((request.refusal != 0) == (request.problem != NULL));
+	MUST(request.refusal == 0 || request.refusal == 400 ||
+		 request.refusal == 404 || request.refusal == 405);
+	if (request.refusal == 0)
+	{
+		MUST(!request.limits.has_bytes || request.limits.bytes >= 0);
+		MUST(!request.limits.has_time || request.limits.time >= 0);
+		MUST(request.limits.floor >= 0 && request.limits.floor <= 100);
+		answer(&request);
+	}
+	return 0;
+}
