@@ -90,7 +90,10 @@ seen_replicas(const RwFacts *facts, int *nseen)
 	return seen;
 }
 
-/* A replica without its slot is forgotten like one that never had any. */
+/*
+ * A standby without its slot is forgotten like one that never had any: some
+ * drop the slot of one that is only away.
+ */
 static void
 notice_dropped_slots(const RwFacts *facts)
 {
@@ -108,7 +111,13 @@ notice_dropped_slots(const RwFacts *facts)
 			if (strcmp(facts->slots[j].name, replica->name) == 0)
 				break;
 		}
-		if (j == facts->nslots)
+		if (j < facts->nslots)
+			continue;
+		/* A subscriber is given up by that: DROP SUBSCRIPTION does it. */
+		if (replica->logical && !replica->expected)
+			(void) rw_replicas_forget(rw_replicas, rw_max_replicas,
+									  replica->name);
+		else
 			rw_replicas_slot_dropped(rw_replicas, rw_max_replicas,
 									 replica->name);
 	}

@@ -161,4 +161,14 @@ is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM burst'),
 $consumer->signal('INT');
 $consumer->finish;
 
+note '5. the subscription is dropped';
+
+$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION sub');
+Replwatch::wait_until(
+	$primary,
+	"SELECT NOT EXISTS (SELECT FROM replwatch_status() WHERE name = 'sub_slot')",
+	'the subscriber is forgotten');
+isnt(Replwatch::status($primary, 'consumer'),
+	undef, 'the one that has only gone is not');
+
 done_testing();
