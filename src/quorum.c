@@ -34,8 +34,9 @@
 
 PG_FUNCTION_INFO_V1(replwatch_wait_for_replicas);
 
-XLogRecPtr
-rw_position_at(const RwSenderFacts *sender, RwQueue stage)
+/* Where one connection is at a stage; InvalidXLogRecPtr if it does not count. */
+static XLogRecPtr
+position_at(const RwSenderFacts *sender, RwQueue stage)
 {
 	if (sender->state != WALSNDSTATE_STREAMING ||
 		(!sender->replica && !sender->receiver))
@@ -55,33 +56,46 @@ rw_position_at(const RwSenderFacts *sender, RwQueue stage)
 	return InvalidXLogRecPtr;
 }
 
-int
-rw_count_replicas(const RwFacts *facts, RwQueue stage, XLogRecPtr target)
+/*
+ * Two connections of one name may be one replica, twice: of those only the
+ * furthest counts.
+ */
+static bool
+is_overtaken(const RwFacts *facts, int i, RwQueue stage)
 {
-	int			count = 0;
-	int			i;
+	XLogRecPtr	position = position_at(&facts->senders[i], stage);
 	int			j;
+
+	for (j = 0; j < facts->nsenders; j++)
+	{
+		XLogRecPtr	other = position_at(&facts->senders[j], stage);
+
+		if ((other > position || (other == position && j < i)) &&
+			strcmp(facts->senders[j].name, facts->senders[i].name) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+rw_replica_positions(const RwFacts *facts, RwQueue stage, XLogRecPtr target,
+					 XLogRecPtr *positions)
+{
+	int			n = 0;
+	int			i;
 
 	for (i = 0; i < facts->nsenders; i++)
 	{
-		const RwSenderFacts *sender = &facts->senders[i];
-		XLogRecPtr	position = rw_position_at(sender, stage);
+		XLogRecPtr	position = position_at(&facts->senders[i], stage);
 
-		if (position == InvalidXLogRecPtr || position < target)
+		if (position == InvalidXLogRecPtr || position < target ||
+			is_overtaken(facts, i, stage))
 			continue;
-		/* Two connections of one name may be one replica, twice. */
-		for (j = 0; j < i; j++)
-		{
-			XLogRecPtr	other = rw_position_at(&facts->senders[j], stage);
-
-			if (other != InvalidXLogRecPtr && other >= target &&
-				strcmp(facts->senders[j].name, sender->name) == 0)
-				break;
-		}
-		if (j == i)
-			count++;
+		if (positions)
+			positions[n] = position;
+		n++;
 	}
-	return count;
+	return n;
 }
 
 static RwQueue
@@ -167,8 +181,8 @@ look(RwWait *wait)
 	RwFacts		facts;
 
 	rw_observe(&facts, true);
-	replicas->have = rw_count_replicas(&facts, wait->waiter.queue,
-									   wait->waiter.target);
+	replicas->have = rw_replica_positions(&facts, wait->waiter.queue,
+										  wait->waiter.target, NULL);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(replicas->context);
 

@@ -24,13 +24,10 @@
 #include "src/waiters.h"
 
 /*
- * The position at a stage of what a walsender sends to, InvalidXLogRecPtr if
- * it does not count there.
+ * How many replicas have the target at a stage, of those seen.  If not NULL,
+ * positions gets the position of each; it has room for all senders.
  */
-extern XLogRecPtr rw_position_at(const RwSenderFacts *sender, RwQueue stage);
-
-/* How many replicas have the target at a stage, of those seen. */
-extern int	rw_count_replicas(const RwFacts *facts, RwQueue stage,
-							  XLogRecPtr target);
+extern int	rw_replica_positions(const RwFacts *facts, RwQueue stage,
+								 XLogRecPtr target, XLogRecPtr *positions);
 
 #endif							/* RW_QUORUM_H */

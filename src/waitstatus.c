@@ -61,17 +61,9 @@ static int64
 missing_at_replicas(const RwFacts *facts, const RwWaiter *waiter)
 {
 	XLogRecPtr *positions = palloc(Max(facts->nsenders, 1) * sizeof(XLogRecPtr));
-	int			n = 0;
-	int			i;
+	int			n = rw_replica_positions(facts, waiter->queue,
+										 InvalidXLogRecPtr, positions);
 
-	for (i = 0; i < facts->nsenders; i++)
-	{
-		XLogRecPtr	position = rw_position_at(&facts->senders[i],
-											  waiter->queue);
-
-		if (position != InvalidXLogRecPtr)
-			positions[n++] = position;
-	}
 	if (n < waiter->count || waiter->count < 1)
 		return -1;
 	qsort(positions, n, sizeof(XLogRecPtr), compare_lsns_descending);

@@ -206,6 +206,17 @@ Replwatch::wait_until(
 write_row($client);
 is(have("NULL, 5, 'flush'"), 5, 'a name counts');
 is(have("NULL, 6, 'flush', '2 s'"), 5, 'but only once');
+$client->ask("SELECT replwatch_wait_for_replicas(NULL, 6, 'flush', '1 h')");
+Replwatch::wait_until($primary, 'SELECT count(*) = 1 FROM replwatch_waiters()',
+	'it waits');
+is( $primary->safe_psql(
+		'postgres',
+		'SELECT missing_bytes IS NULL, reason FROM replwatch_waiters()'),
+	't|fewer replicas are connected than are waited for',
+	'and so says who looks for the reason');
+$primary->safe_psql('postgres',
+	'SELECT pg_cancel_backend(pid) FROM replwatch_waiters()');
+is($client->answer->{state}, '57014', 'it is cancelled');
 foreach my $running (@twins, $recvlogical)
 {
 	$running->signal('TERM');
