@@ -6,7 +6,7 @@
  * This file only starts the rooms; each explains itself in its header under
  * src/.  Calls go from right to left only:
  *
- *	compat, clock, errcodes | lsntime rates chart replicas timeline conninfo
+ *	compat, clock, errcodes, arguments | lsntime rates chart replicas timeline conninfo
  *	waitheap histogram rules commandline shell render request verdict answer
  *	(pure) |
  *	settings limits | shared waiters replay command | observe | lag |

@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "src/alerts.h"
+#include "src/arguments.h"
 #include "src/lag.h"
 #include "src/settings.h"
 #include "src/shared.h"
@@ -144,22 +145,6 @@ put_chart(ReturnSetInfo *rsinfo, const NamedChart *named, RwTime since,
 	}
 }
 
-/* An argument as microseconds; 22023 if it is negative. */
-static int64
-since_argument(const Interval *since)
-{
-	double		microseconds = since->time +
-		(double) USECS_PER_DAY * (since->day +
-								  (double) DAYS_PER_MONTH * since->month);
-
-	if (microseconds < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("since must not be negative")));
-	/* Charts are a day deep. */
-	return (int64) Min(microseconds, 2.0 * RW_DAY);
-}
-
 /* May the caller see what core shows of a walsender's connection? */
 static bool
 may_see_replicas(void)
@@ -179,7 +164,7 @@ replwatch_history(PG_FUNCTION_ARGS)
 	char	   *name = PG_ARGISNULL(0) ? NULL :
 		text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int64		since = PG_ARGISNULL(1) ? RW_HOUR :
-		since_argument(PG_GETARG_INTERVAL_P(1));
+		rw_duration_argument(PG_GETARG_INTERVAL_P(1), "since");
 	RwTime		now = rw_clock_now();
 	TimestampTz wall = GetCurrentTimestamp();
 	NamedChart *copy;
@@ -192,6 +177,9 @@ replwatch_history(PG_FUNCTION_ARGS)
 	if (!may_see_replicas())
 		return (Datum) 0;
 	copy = palloc(sizeof(NamedChart));
+
+	/* Charts are a day deep, and have no room for much older times. */
+	since = Min(since, 2 * RW_DAY);
 
 	/* Place -1 is the upstream link's. */
 	for (place = -1; place < rw_max_replicas; place++)

@@ -19,6 +19,7 @@
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 
+#include "src/arguments.h"
 #include "src/compat.h"
 #include "src/replay.h"
 #include "src/settings.h"
@@ -40,24 +41,18 @@ PG_FUNCTION_INFO_V1(replwatch_wait_for_token);
 int
 rw_timeout_argument(const Interval *timeout)
 {
-	double		ms;
+	int64		microseconds;
 
 	if (timeout == NULL)
 		return rw_wait_timeout_ms;
 	if (rw_interval_is_infinite(timeout))
 		return RW_WAIT_FOR_EVER;
 
-	ms = timeout->time / 1000.0 +
-		(timeout->day + (double) DAYS_PER_MONTH * timeout->month) *
-		(USECS_PER_DAY / 1000.0);
-	if (ms < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("timeout must not be negative")));
+	microseconds = rw_duration_argument(timeout, "timeout");
 	/* What is less than a millisecond is still not just a look. */
-	if (ms > 0 && ms < 1)
+	if (microseconds > 0 && microseconds < RW_MS)
 		return 1;
-	return ms >= INT_MAX ? INT_MAX : (int) ms;
+	return (int) Min(microseconds / RW_MS, INT_MAX);
 }
 
 /*
