@@ -6,9 +6,9 @@
  * This file only starts the rooms; each explains itself in its header under
  * src/.  Calls go from right to left only:
  *
- *	compat, clock, errcodes, arguments | lsntime rates chart replicas timeline conninfo
- *	waitheap histogram rules commandline shell render request verdict answer
- *	(pure) |
+ *	compat, clock, digit, errcodes, arguments | lsntime rates chart replicas
+ *	timeline conninfo waitheap histogram rules commandline shell render request
+ *	verdict answer (pure) |
  *	settings limits | shared waiters replay command | observe | lag |
  *	statement token timelinefile | wait readafter quorum | tend store persist |
  *	judge alerttext alerts | alertlist words status past waitstatus alertstatus |

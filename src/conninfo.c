@@ -18,6 +18,7 @@
 #endif
 
 #include "src/conninfo.h"
+#include "src/digit.h"
 
 /* Where a value is collected, or dropped if it belongs to another keyword. */
 typedef struct Sink
@@ -50,18 +51,6 @@ begin(Sink *sink, const char *key, size_t keylen, const char *keyword)
 		sink->len = 0;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static void
 parse_uri(const char *p, const char *keyword, Sink *sink)
 {
@@ -79,8 +68,8 @@ parse_uri(const char *p, const char *keyword, Sink *sink)
 		{
 			if (*p == '%')
 			{
-				int			high = hex_digit(p[1]);
-				int			low = high < 0 ? -1 : hex_digit(p[2]);
+				int			high = rw_digit(p[1], 16);
+				int			low = high < 0 ? -1 : rw_digit(p[2], 16);
 
 				if (low < 0 || high + low == 0)
 					return;

@@ -21,6 +21,7 @@
 #include "postgres.h"
 #endif
 
+#include "src/digit.h"
 #include "src/timeline.h"
 
 /* The part of a line that is still to be read. */
@@ -31,7 +32,7 @@ typedef struct Line
 } Line;
 
 static bool read_entry(Line *line, RwTimelineEntry *entry);
-static bool read_number(Line *line, uint32 base, uint32 *number);
+static bool read_number(Line *line, int base, uint32 *number);
 static bool skip_blanks(Line *line);
 
 bool
@@ -147,25 +148,17 @@ read_entry(Line *line, RwTimelineEntry *entry)
 
 /* Digits that make a number of 32 bits; at least one. */
 static bool
-read_number(Line *line, uint32 base, uint32 *number)
+read_number(Line *line, int base, uint32 *number)
 {
 	const char *start = line->next;
 	uint64		value = 0;
 
 	for (; line->next < line->end; line->next++)
 	{
-		char		c = *line->next;
-		uint32		digit;
+		int			digit = rw_digit(*line->next, base);
 
-		if (c >= '0' && c <= '9')
-			digit = c - '0';
-		else if (base == 16 && c >= 'A' && c <= 'F')
-			digit = c - 'A' + 10;
-		else if (base == 16 && c >= 'a' && c <= 'f')
-			digit = c - 'a' + 10;
-		else
+		if (digit < 0)
 			break;
-
 		value = value * base + digit;
 		if (value > PG_UINT32_MAX)
 			return false;

@@ -31,6 +31,7 @@
 #include "utils/pg_lsn.h"
 
 #include "src/compat.h"
+#include "src/digit.h"
 #include "src/errcodes.h"
 #include "src/settings.h"
 #include "src/shared.h"
@@ -78,15 +79,9 @@ read_number(const char *p, int base, int digits, uint64 *number)
 	*number = 0;
 	for (n = 0; n < digits; n++, p++)
 	{
-		int			digit;
+		int			digit = rw_digit(*p, base);
 
-		if (*p >= '0' && *p <= '9')
-			digit = *p - '0';
-		else if (base == 16 && *p >= 'A' && *p <= 'F')
-			digit = *p - 'A' + 10;
-		else if (base == 16 && *p >= 'a' && *p <= 'f')
-			digit = *p - 'a' + 10;
-		else
+		if (digit < 0)
 			break;
 		*number = *number * base + digit;
 	}
