@@ -17,8 +17,8 @@ compare_alerts(const void *a, const void *b)
 {
 	const RwAlert *left = a;
 	const RwAlert *right = b;
-	bool		left_fires = left->cleared_at == RW_NEVER;
-	bool		right_fires = right->cleared_at == RW_NEVER;
+	bool		left_fires = left->cleared_at == 0;
+	bool		right_fires = right->cleared_at == 0;
 
 	if (left_fires != right_fires)
 		return left_fires ? -1 : 1;
@@ -33,7 +33,7 @@ compare_alerts(const void *a, const void *b)
 }
 
 RwAlertView *
-rw_alert_list(RwTime now, TimestampTz wall, int *n)
+rw_alert_list(TimestampTz wall, int *n)
 {
 	RwAlert    *alerts = rw_alerts_copy(n);
 	RwAlertView *views = palloc(Max(*n, 1) * sizeof(RwAlertView));
@@ -48,9 +48,9 @@ rw_alert_list(RwTime now, TimestampTz wall, int *n)
 
 		view->alert = alerts[i];
 		/* One that is forgotten is cleared, though the worker is to do it. */
-		view->cleared_at = view->alert.forgotten ? now :
+		view->cleared_at = view->alert.forgotten ? wall :
 			view->alert.cleared_at;
-		if (view->cleared_at != RW_NEVER)
+		if (view->cleared_at != 0)
 			view->state = "cleared";
 		else
 			view->state = rw_is_silenced(view->alert.subject, wall) ?

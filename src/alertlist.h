@@ -16,13 +16,13 @@ typedef struct RwAlertView
 {
 	RwAlert		alert;
 	const char *state;			/* firing, silenced, cleared */
-	RwTime		cleared_at;		/* RW_NEVER while it fires */
+	TimestampTz cleared_at;		/* 0 while it fires */
 } RwAlertView;
 
 /*
  * All of them: those that fire, the worst and then the oldest first, then the
  * latest that were cleared; how many in *n.  Allocates.
  */
-extern RwAlertView *rw_alert_list(RwTime now, TimestampTz wall, int *n);
+extern RwAlertView *rw_alert_list(TimestampTz wall, int *n);
 
 #endif							/* RW_ALERTLIST_H */

@@ -410,7 +410,7 @@ find_place(void)
 
 /* Bring one alert's place up to date; state_lock is held. */
 static void
-publish_item(const AlertItem *item, RwTime now)
+publish_item(const AlertItem *item, RwTime now, TimestampTz wall)
 {
 	Entry	   *entry = item->entry;
 	int			place = entry->places[item->i];
@@ -427,8 +427,12 @@ publish_item(const AlertItem *item, RwTime now)
 		alert->used = true;
 		alert->alert = item->alert;
 		strlcpy(alert->subject, entry->key.name, RW_NAME_LEN);
+		alert->raised_at = wall - (now - item->state.raised_at);
+		alert->changed_at = alert->raised_at;
 	}
 	alert = &rw_alerts->firing[place];
+	if (item->change != RW_CHANGE_NONE)
+		alert->changed_at = wall;
 	alert->rule = item->state;
 	alert->mark = entry->marks[item->i];
 	if (item->text.detail[0] != '\0')
@@ -446,7 +450,7 @@ publish_item(const AlertItem *item, RwTime now)
 
 	/* It goes to the cleared ones, with the severity that it had. */
 	alert->forgotten = false;
-	alert->cleared_at = now;
+	alert->cleared_at = wall;
 	rw_alerts->newest_cleared =
 		(rw_alerts->newest_cleared + 1) % RW_CLEARED_ALERTS;
 	rw_alerts->cleared[rw_alerts->newest_cleared] = *alert;
@@ -652,7 +656,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
 	rw_alerts->judged_at = facts->now;
 	for (i = 0; i < round.nitems; i++)
-		publish_item(&round.items[i], facts->now);
+		publish_item(&round.items[i], facts->now, facts->wall);
 	LWLockRelease(rw_shared->state_lock);
 
 	for (i = 0; i < round.nitems; i++)

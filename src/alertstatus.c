@@ -33,7 +33,6 @@ Datum
 replwatch_alerts(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	RwTime		now = rw_clock_now();
 	TimestampTz wall = GetCurrentTimestamp();
 	RwAlertView *views;
 	RwRow		row;
@@ -44,7 +43,7 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	rw_row_check(rsinfo->setDesc);
 
-	views = rw_alert_list(now, wall, &n);
+	views = rw_alert_list(wall, &n);
 	for (i = 0; i < n; i++)
 	{
 		const RwAlertView *view = &views[i];
@@ -55,10 +54,9 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 		rw_row_text(&row, rw_severity_name(alert->severity));
 		rw_row_text(&row, alert->subject);
 		rw_row_text(&row, view->state);
-		rw_row_time(&row, wall - (now - alert->rule.raised_at));
-		rw_row_time(&row, wall - (now - alert->rule.changed_at));
-		rw_row_time(&row, view->cleared_at == RW_NEVER ? 0 :
-					wall - (now - view->cleared_at));
+		rw_row_time(&row, alert->raised_at);
+		rw_row_time(&row, alert->changed_at);
+		rw_row_time(&row, view->cleared_at);
 		rw_row_text(&row, alert->value);
 		rw_row_text(&row, alert->threshold);
 		rw_row_text(&row, alert->detail);

@@ -152,13 +152,21 @@ describe_lag(const RwSubject *subject, RwAlertKind alert,
 	add_reason(text, link);
 }
 
+/* What resuming does depends on why replay was paused. */
+static void
+advise_resume(RwAlertText *text)
+{
+	add_hint("Run pg_wal_replay_resume().");
+	add_hint("Where the server log says that a recovery target was reached or that a setting is too low, that would promote or stop this server.");
+}
+
 static void
 advise_self(const RwLink *link, const RwFacts *facts, RwAlertText *text)
 {
 	switch (link->reason)
 	{
 		case RW_REASON_PAUSED:
-			add_hint("Run pg_wal_replay_resume().");
+			advise_resume(text);
 			break;
 		case RW_REASON_CONFLICT:
 			if (facts->recovery.nblockers > 0)
@@ -281,8 +289,11 @@ describe_slot(const RwSubject *subject, RwAlertKind alert,
 						   size, text->value);
 			else
 				add_detail("The slot retains %s of WAL.", size);
-			add_hint("Bring its replica back, increase \"max_slot_wal_keep_size\", or run pg_drop_replication_slot(%s).",
-					 name);
+			if (slot->active_pid != 0)
+				add_hint("Look at replwatch_status() for why its replica is behind, or increase \"max_slot_wal_keep_size\".");
+			else
+				add_hint("Bring its replica back, increase \"max_slot_wal_keep_size\", or run pg_drop_replication_slot(%s).",
+						 name);
 			break;
 		default:
 			add_detail("The slot has not been used for %s and retains %s of WAL.",
@@ -338,7 +349,7 @@ describe_node(const RwSubject *subject, RwAlertKind alert,
 		case RW_ALERT_REPLAY_PAUSED:
 			add_detail("Replay is paused, with %s to replay.",
 					   size_text(size, link->lag_bytes));
-			add_hint("Run pg_wal_replay_resume().");
+			advise_resume(text);
 			break;
 		default:
 			describe_lag(subject, alert, severity, text);

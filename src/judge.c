@@ -127,15 +127,17 @@ judge_silent(RwSubject *subject, const RwFacts *facts, const RwLimits *limits)
 	if (limit > 0)
 		limit = Max(limit, wal_sender_timeout * RW_MS / 2 + 5 * RW_SECOND);
 
+	/* Without a timeout core asks for no reply: it is due to new WAL only. */
+	if (wal_sender_timeout == 0 && age >= 0 && link->lag >= 0)
+		age = Min(age, link->lag);
+
 	finding = start_finding(subject, RW_ALERT_REPLICA_SILENT, RW_UNIT_TIME,
 							age, limit, 0);
 	if (limit == 0)
 		return;
 	finding->begun = age > REPLY_AGE_BEGUN;
 
-	/* Without a timeout core never asks an idle receiver for a reply. */
-	if (age < 0 ||
-		(age > limit && wal_sender_timeout == 0 && link->lag_bytes == 0))
+	if (age < 0)
 		finding->judged = rw_judge_nothing();
 	else
 		finding->judged = rw_judge_level(age > limit ? RW_SEVERITY_WARNING :

@@ -59,8 +59,7 @@ look_around(RwLook *look)
 	look->worker = rw_worker_state(look->facts.now, &look->worker_pid);
 	look->waiters = rw_waiters_number();
 	rw_wait_stats_copy(&look->waits);
-	look->alerts = rw_alert_list(look->facts.now, look->facts.wall,
-								 &look->nalerts);
+	look->alerts = rw_alert_list(look->facts.wall, &look->nalerts);
 }
 
 RwPage *

@@ -243,7 +243,7 @@ add_alerts(RwMetrics *out)
 
 	/* Those that fire come first. */
 	while (nfiring < look->nalerts &&
-		   look->alerts[nfiring].cleared_at == RW_NEVER)
+		   look->alerts[nfiring].cleared_at == 0)
 		firing[look->alerts[nfiring++].alert.severity]++;
 
 	rw_metrics_head(out, "replwatch_alerts_firing", "gauge",
@@ -269,10 +269,7 @@ add_alerts(RwMetrics *out)
 					 view->state, "\",subject=", NULL);
 		rw_text_quoted(out->page, view->alert.subject);
 		rw_text_add(out->page, "}");
-		rw_metrics_value(out,
-						 rw_wall_time(&look->facts,
-									  view->alert.rule.raised_at),
-						 RW_SAMPLE_MOMENT);
+		rw_metrics_value(out, view->alert.raised_at, RW_SAMPLE_MOMENT);
 	}
 }
 

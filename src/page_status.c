@@ -234,7 +234,7 @@ add_node(RwText *out, const RwLook *look)
 }
 
 static void
-add_alert(RwText *out, const RwAlertView *view, const RwFacts *facts)
+add_alert(RwText *out, const RwAlertView *view)
 {
 	const RwAlert *alert = &view->alert;
 
@@ -243,9 +243,9 @@ add_alert(RwText *out, const RwAlertView *view, const RwFacts *facts)
 	add_string(out, "severity", rw_severity_name(alert->severity));
 	add_string(out, "subject", alert->subject);
 	add_string(out, "state", view->state);
-	add_time(out, "raised_at", rw_wall_time(facts, alert->rule.raised_at));
-	add_time(out, "changed_at", rw_wall_time(facts, alert->rule.changed_at));
-	add_time(out, "cleared_at", rw_wall_time(facts, view->cleared_at));
+	add_time(out, "raised_at", alert->raised_at);
+	add_time(out, "changed_at", alert->changed_at);
+	add_time(out, "cleared_at", view->cleared_at);
 	add_string(out, "value", alert->value);
 	add_string(out, "threshold", alert->threshold);
 	add_string(out, "detail", alert->detail);
@@ -269,7 +269,7 @@ rw_render_status(RwText *out, const RwLook *look)
 	for (i = 0; i < look->nalerts; i++)
 	{
 		rw_text_add(out, i == 0 ? "\n" : ",\n");
-		add_alert(out, &look->alerts[i], &look->facts);
+		add_alert(out, &look->alerts[i]);
 	}
 	rw_text_add(out, "]}\n");
 }

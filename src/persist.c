@@ -304,9 +304,8 @@ restore_alerts(const char *p, const StateHeader *header, int64 delta,
 		alert.rule.raised_at = shift(alert.rule.raised_at, delta);
 		alert.rule.changed_at = shift(alert.rule.changed_at, delta);
 		alert.rule.told_at = shift(alert.rule.told_at, delta);
-		alert.cleared_at = shift(alert.cleared_at, delta);
-		alert.forgotten = alert.cleared_at == RW_NEVER && !same_role;
-		if (alert.cleared_at != RW_NEVER)
+		alert.forgotten = alert.cleared_at == 0 && !same_role;
+		if (alert.cleared_at != 0)
 		{
 			rw_alerts->newest_cleared =
 				(rw_alerts->newest_cleared + 1) % RW_CLEARED_ALERTS;

@@ -108,7 +108,11 @@ typedef struct RwAlert
 	RwSeverity	severity;		/* of a cleared one: its last */
 	RwRuleState rule;
 	uint64		mark;			/* RwFinding's, when it was raised */
-	RwTime		cleared_at;		/* RW_NEVER while it fires */
+
+	/* On the wall clock, as the log has them: the same at each look. */
+	TimestampTz raised_at;
+	TimestampTz changed_at;
+	TimestampTz cleared_at;		/* 0 while it fires */
 	char		value[RW_ALERT_VALUE_LEN];
 	char		threshold[RW_ALERT_VALUE_LEN];
 	char		detail[RW_ALERT_DETAIL_LEN];
