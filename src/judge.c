@@ -121,9 +121,13 @@ judge_silent(RwSubject *subject, const RwFacts *facts, const RwLimits *limits)
 	if (limit > 0)
 		limit = Max(limit, wal_sender_timeout * RW_MS / 2 + 5 * RW_SECOND);
 
-	/* Without a timeout core never asks an idle receiver for a reply. */
-	if (streams(link) && (wal_sender_timeout > 0 || link->lag_bytes > 0))
+	if (streams(link))
+	{
 		age = rw_reply_age(link, facts);
+		/* Core asks for none without a timeout: one is due to new WAL only. */
+		if (wal_sender_timeout == 0 && link->lag >= 0)
+			age = Min(age, link->lag);
+	}
 	finding = start_finding(subject, RW_ALERT_REPLICA_SILENT, RW_UNIT_TIME,
 							age, limit, 0);
 	if (streams(link) && age < 0)
