@@ -1,0 +1,385 @@
+# Copyright (c) 2026, the replwatch authors
+
+# Replicas that are missing, silent, or stand still.  Each is told once, as the
+# cause; that it falls behind for that is shown by SQL, with the cause, but not
+# told.  Left alone are a replica that is soon back, one that is slow but moves,
+# and those that have nothing to say on an idle primary.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Alerts;
+use Relay;
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $hold = 0.5;
+
+# Without wal_sender_timeout a connection is silent after five seconds.
+my %overrides = (
+	never => 'missing_timeout=2s',
+	paused => 'stall_timeout=1s, lag_warning=2s',
+	slow => 'stall_timeout=0',
+	'hung*' => 'silent_timeout=1s, lag_warning=1s');
+
+sub overrides
+{
+	return
+	  "replwatch.replica_overrides = '"
+	  . join('; ', map { "$_: $overrides{$_}" } sort keys %overrides) . "'";
+}
+
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_keep_size = 128MB',
+	'max_wal_senders = 20',
+	'wal_sender_timeout = 0',
+	"replwatch.alert_hold = '${hold}s'",
+	"replwatch.expected_replicas = 'never, gone_expected, paused'",
+	overrides());
+my $line = Relay->new($primary);
+my %standby = map {
+	my $slot = $_ eq 'gone_slot';
+	$_ => Replwatch::standby($primary, $_, slot => $slot)
+} qw(gone gone_slot gone_expected soon_back slow hung);
+$standby{paused} = Replwatch::standby(
+	$primary, 'paused',
+	conf => [
+		"replwatch.alert_hold = '${hold}s'",
+		'replwatch.stall_timeout = 1s',
+		'replwatch.lag_warning = 2s'
+	]);
+
+# One that is reached over a line that can be cut.
+$standby{hung_line} = Replwatch::standby($primary, 'hung_line', start => 0);
+$standby{hung_line}->append_conf('postgresql.conf',
+		"primary_conninfo = '"
+	  . $line->connstr
+	  . " application_name=hung_line'\n");
+$standby{hung_line}->start;
+Replwatch::wait_until(
+	$primary,
+	"SELECT bool_and(health = 'ok' AND state = 'streaming') AND count(*) = 8 FROM replwatch_status() WHERE last_seen IS NOT NULL",
+	'all stream');
+
+# They are known a second later.
+Replwatch::wait_until(
+	$primary,
+	"SELECT count(*) = 8 FROM replwatch_status() WHERE backend_start < now() - interval '2 s'",
+	'all are known');
+
+note '1. three go, one is soon back, one has never been';
+
+$overrides{'gone*'} = 'missing_timeout=2s';
+Alerts::set($primary, overrides());
+my $stopped = time();
+$standby{$_}->stop for qw(gone gone_slot gone_expected);
+$standby{soon_back}->restart;
+
+my $row = Alerts::alert_when($primary, 'replica_missing', 'never', 'critical',
+	'one is missed that has never been');
+my $started = $primary->safe_psql('postgres',
+	'SELECT extract(epoch FROM pg_postmaster_start_time())');
+cmp_ok(
+	$row->{raised_at}, '>=',
+	$started + 2 + $hold,
+	'what the server does not see as it starts is not missed at once');
+is( $row->{detail},
+	'It has not connected to this server. It is listed in "replwatch.expected_replicas".',
+	'and why');
+
+my %last = (
+	gone => 'warning',
+	gone_slot => 'warning',
+	gone_expected => 'critical');
+foreach my $name (sort keys %last)
+{
+	my $hint =
+	  $name eq 'gone_expected'
+	  ? 'Bring it back, or take it off "replwatch.expected_replicas".'
+	  : "Bring it back, or, if it was removed on purpose, run replwatch_forget('$name').";
+
+	$row = Alerts::alert_when($primary, 'replica_missing', $name,
+		$last{$name}, "$name is missed");
+	cmp_ok(
+		$row->{raised_at}, '>=',
+		$stopped + 2 + $hold,
+		"$name: not before its limit and hold time");
+	like(
+		$row->{detail},
+		qr/^It has not been connected for 00:00:0\d\./,
+		"$name: for how long it has been away");
+	is($row->{threshold}, '00:00:02', "$name: the threshold");
+	Alerts::story_is(
+		$primary, 'replica_missing', $name,
+		"raised $last{$name}",
+		"$name: the log has it");
+
+	my ($event) = Alerts::log_events($primary, 'replica_missing', $name);
+	is($event->{level}, 'WARNING', "$name: as a warning");
+	like(
+		$event->{detail},
+		qr/^It has not been connected for 00:00:0\d\./,
+		"$name: with for how long it has been away");
+	like($event->{hint}, qr/^\Q$hint\E/, "$name: and what to do");
+	is(Replwatch::status($primary, $name)->{health},
+		$last{$name}, "$name: replwatch_status() shows it");
+}
+
+note '2. nothing is written';
+
+Replwatch::row_when(
+	$primary, 'hung',
+	'downstream',
+	'an idle replica has not replied for long',
+	sub { $_[0]->{state} eq 'streaming' && reply_age('hung') > 5 + 2 * $hold }
+);
+cmp_ok(Replwatch::status($primary, 'hung')->{lag},
+	'==', 0, 'it has no reason to');
+is(Replwatch::status($primary, 'hung')->{health}, 'ok', 'which is all right');
+
+sub reply_age
+{
+	my ($name) = @_;
+
+	return $primary->safe_psql('postgres',
+		"SELECT extract(epoch FROM clock_timestamp() - reply_time) FROM replwatch_status() WHERE name = '$name'"
+	);
+}
+
+note '3. one stands still, two are silent, one is slow';
+
+Alerts::set($standby{slow}, "recovery_min_apply_delay = '6s'");
+Replwatch::pause_replay($primary, $standby{paused});
+my $receiver = Replwatch::process($standby{hung}, 'walreceiver');
+my $hung = time();
+kill('STOP', $receiver) or die "could not stop a process: $!";
+$line->cut;
+Replwatch::burst($primary);
+
+# From now on something is written all the time.
+$primary->safe_psql('postgres', 'CREATE TABLE stop ()');
+my $writer =
+  Replwatch::start_client('psql', '-XAtq', '-d',
+	$primary->connstr('postgres'),
+	'-c', <<'EOS');
+DO $$
+BEGIN
+	WHILE to_regclass('stop') IS NOT NULL LOOP
+		INSERT INTO burst VALUES ('x');
+		COMMIT;
+		PERFORM pg_sleep(0.05);
+	END LOOP;
+END
+$$
+EOS
+
+my $first = Replwatch::status($primary, 'slow')->{replay_lsn};
+Replwatch::row_when(
+	$primary, 'slow', 'downstream',
+	'one is slow, but moves',
+	sub { $_[0]->{lag} > 5 && $_[0]->{replay_lsn} ne $first });
+$overrides{slow} = 'stall_timeout=4s';
+Alerts::set($primary, overrides());
+my $slow_since = time();
+
+$row = Alerts::alert_when($primary, 'replica_stalled', 'paused', 'critical',
+	'one stands still');
+cmp_ok(
+	$row->{raised_at}, '>=',
+	$hung + 1 + $hold,
+	'replica_stalled is not raised before its limit and hold time');
+cmp_ok(
+	$row->{changed_at}, '>=',
+	$hung + 5 + $hold,
+	'and critical after five times as long');
+like(
+	$row->{detail},
+	qr/^Replay has not advanced for 00:00:\d\d, with \d+ \w+ to replay\.$/,
+	'for how long, and with how much to do');
+is($row->{threshold}, '00:00:05', 'its threshold is that of critical');
+Alerts::story_is(
+	$primary, 'replica_stalled', 'paused',
+	'raised warning, escalated critical',
+	'the log has it');
+
+foreach my $event (Alerts::log_events($primary, 'replica_stalled', 'paused'))
+{
+	is($event->{level}, 'WARNING', "$event->{change} as a warning");
+	like(
+		$event->{detail},
+		qr/^Replay has not advanced for 00:00:\d\d, with \d+ \w+ to replay\.$/,
+		'in the same words');
+	like($event->{hint}, qr/replay may be paused/, 'with what it may be');
+}
+
+foreach my $name (qw(hung hung_line))
+{
+	$row = Alerts::alert_when($primary, 'replica_silent', $name, 'warning',
+		"$name is silent");
+	cmp_ok(
+		$row->{raised_at}, '>=',
+		$hung + 5 + $hold,
+		"$name: not before its limit and hold time");
+	like(
+		$row->{detail},
+		qr/^It is connected but has not replied for 00:00:\d\d\.$/,
+		"$name: the detail says so");
+	is($row->{threshold}, '00:00:05', "$name: its threshold is the lowest");
+	Alerts::story_is(
+		$primary, 'replica_silent', $name,
+		'raised warning',
+		"$name: the log has it");
+	my ($event) = Alerts::log_events($primary, 'replica_silent', $name);
+	is($event->{level}, 'WARNING', "$name: as a warning");
+	like($event->{detail}, qr/has not replied/, "$name: in the same words");
+	like(
+		$event->{hint},
+		qr/^Check the network, and the walreceiver/,
+		"$name: with what it may be");
+	is(Replwatch::status($primary, $name)->{health},
+		'warning', "$name: replwatch_status() shows it");
+}
+
+note '4. one cause, one page';
+
+$overrides{paused} .= ', lag_bytes_warning=1kB';
+Alerts::set($primary, overrides());
+foreach my $alert (qw(replica_lag replica_lag_bytes))
+{
+	$row = Alerts::alert_when($primary, $alert, 'paused', 'warning',
+		"$alert fires, too");
+	like(
+		$row->{detail},
+		qr/ It is not told of while replica_stalled fires\.$/,
+		"$alert has its cause in its detail");
+	is(Alerts::story($primary, $alert, 'paused'), '', "$alert is not told");
+}
+my @told = grep { $_->{subject} eq 'paused' } Alerts::log_events($primary);
+is(scalar(grep { $_->{change} eq 'raised' } @told),
+	1, 'the primary has told of one alert');
+
+$row = Alerts::alert_when($standby{paused}, 'replay_paused', 'paused',
+	'warning', 'the standby knows that it is paused');
+cmp_ok(
+	$row->{raised_at}, '>=',
+	$hung + 1 + $hold,
+	'not before its limit and hold time');
+like(
+	$row->{detail},
+	qr/^Replay is paused, with \d+ \w+ to replay\.$/,
+	'the detail says so');
+$row = Alerts::alert_when($standby{paused}, 'self_lag', 'paused', 'warning',
+	'and that it lags');
+like(
+	$row->{detail},
+	qr/^Time lag is .* Replay is paused; .* It is not told of while replay_paused fires\.$/,
+	'because it is paused');
+@told = Alerts::log_events($standby{paused});
+is( join(', ', map { "$_->{level} $_->{change} $_->{alert}" } @told),
+	'WARNING raised replay_paused',
+	'the standby has told of one alert');
+like($told[0]->{detail}, qr/^Replay is paused, with /, 'what it is');
+like($told[0]->{hint}, qr/^Run pg_wal_replay_resume\(\)\./, 'and what to do');
+is(Replwatch::status($standby{paused}, 'paused', 'upstream')->{health},
+	'warning', 'its replwatch_status() shows it');
+
+note '5. slow is not still';
+
+$row = Replwatch::row_when(
+	$primary, 'slow', 'downstream',
+	'one has been slow for long',
+	sub { time() - $slow_since > 4 + 2 * $hold });
+cmp_ok($row->{lag}, '>', 4, 'one has been behind for long, but moves');
+is($row->{health}, 'ok', 'that is all right');
+
+note '6. they go on';
+
+$standby{paused}->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+kill('CONT', $receiver) or die "could not continue a process: $!";
+$line->mend;
+Alerts::set($standby{slow}, 'recovery_min_apply_delay = 0');
+
+$row = Alerts::alert_when($primary, 'replica_stalled', 'paused', 'cleared',
+	'it moves');
+like(
+	$row->{detail},
+	qr/^Replay has not advanced for /,
+	'what it was about is remembered');
+Alerts::alert_when($primary, $_, 'paused', 'cleared', 'it is not behind')
+  for qw(replica_lag replica_lag_bytes);
+Alerts::alert_when($primary, 'replica_silent', $_, 'cleared', 'it replies')
+  for qw(hung hung_line);
+Alerts::alert_when($standby{paused}, $_, 'paused', 'cleared', 'all is well')
+  for qw(replay_paused self_lag);
+is(Replwatch::status($primary, $_)->{health}, 'ok', "$_ is well")
+  for qw(paused hung hung_line);
+
+Alerts::story_is(
+	$primary, 'replica_stalled', 'paused',
+	'raised warning, escalated critical, cleared',
+	'the log has all of it');
+Alerts::story_is($primary, 'replica_silent', $_, 'raised warning, cleared',
+	"and of $_")
+  for qw(hung hung_line);
+Alerts::story_is(
+	$standby{paused}, 'replay_paused', 'paused',
+	'raised warning, cleared',
+	'and that of the standby');
+is(Alerts::story($primary, $_, 'paused'), '', "$_ was never told")
+  for qw(replica_lag replica_lag_bytes);
+is(Alerts::story($standby{paused}, 'self_lag', 'paused'),
+	'', 'nor the lag of the standby');
+is( scalar(
+		grep { $_->{subject} =~ /^(slow|soon_back)$/ }
+		  Alerts::log_events($primary)),
+	0,
+	'of the slow one and that which was soon back there is nothing to tell');
+
+note '7. who was missed comes back, and then all go';
+
+$standby{gone}->start;
+Alerts::alert_when($primary, 'replica_missing', 'gone', 'cleared',
+	'one is back');
+Alerts::story_is(
+	$primary, 'replica_missing', 'gone',
+	'raised warning, cleared',
+	'the log has it');
+
+$primary->safe_psql('postgres', 'DROP TABLE stop');
+$writer->finish;
+$standby{$_}->stop('immediate')
+  for qw(gone soon_back slow hung hung_line paused);
+$row = Alerts::alert_when($primary, 'replica_missing', 'gone_slot',
+	'critical', 'none is left');
+like(
+	$row->{detail},
+	qr/^It has not been connected for [\d:]+\. No replica streams now\.$/,
+	'which the detail says');
+Alerts::alert_when($primary, 'replica_missing', 'gone', 'critical',
+	'the last one is missed');
+
+$standby{gone}->start;
+Alerts::alert_when($primary, 'replica_missing', 'gone', 'cleared',
+	'one is back');
+Alerts::alert_when($primary, 'replica_missing', 'gone_slot', 'warning',
+	'the other one no longer matters as much');
+$standby{gone_slot}->start;
+Alerts::alert_when($primary, 'replica_missing', 'gone_slot', 'cleared',
+	'all are back that can');
+Alerts::story_is(
+	$primary, 'replica_missing', 'gone_slot',
+	'raised warning, escalated critical, eased warning, cleared',
+	'the log has all of it');
+Alerts::story_is(
+	$primary, 'replica_missing', 'gone',
+	'raised warning, cleared, raised critical, cleared',
+	'and of the other');
+Alerts::agree($primary, 'the log and SQL have told the same');
+Alerts::agree($standby{gone}, 'on standbys, too');
+
+done_testing();

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, the replwatch authors
+
+# matrix: every major
+
+# What a standby tells of itself: that it lags, with what holds its replay back
+# and how to end that, and that it has lost its upstream server.  Nothing is
+# told by a standby whose upstream server is only restarted, nor by one that
+# has none and lives from the archive.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Alerts;
+use Replwatch;
+use Session;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $hold = 0.5;
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_keep_size = 128MB',
+	"replwatch.alert_hold = '${hold}s'");
+$primary->safe_psql('postgres',
+	'CREATE TABLE old AS SELECT generate_series(1, 100) AS i');
+
+my %conf = (
+	cut_off =>
+	  [ 'replwatch.upstream_timeout = 1s', 'replwatch.lag_warning = 2s' ],
+	patient => [],
+	paused => [
+		'replwatch.stall_timeout = 0',
+		'replwatch.lag_warning = 1s',
+		'replwatch.lag_critical = 4s'
+	],
+	held =>
+	  [ 'max_standby_streaming_delay = -1', 'replwatch.lag_warning = 1s' ],
+	late => ['replwatch.upstream_timeout = 1s']);
+my %standby = map {
+	$_ => Replwatch::standby(
+		$primary, $_,
+		conf => $conf{$_},
+		start => $_ ne 'late')
+} sort keys %conf;
+
+# One that has nothing but the archive.
+my $archived = PostgreSQL::Test::Cluster->new('archived');
+$archived->init_from_backup($primary, 'backup_late', standby => 1);
+$archived->append_conf(
+	'postgresql.conf', join "\n",
+	"restore_command = 'false'",
+	'replwatch.upstream_timeout = 1s',
+	'replwatch.lag_warning = 1s');
+$archived->start;
+
+Replwatch::row_when_current($standby{$_}, $_, 'upstream')
+  for qw(cut_off patient paused held);
+
+note '1. replay is paused, and held back by a query';
+
+my $session = Session->new($standby{held});
+$session->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+$session->query('SELECT count(*) FROM old');
+my $blocker = $session->pid;
+
+my $start = time();
+Replwatch::pause_replay($primary, $standby{paused});
+$primary->safe_psql('postgres', 'DELETE FROM old');
+$primary->safe_psql('postgres', 'VACUUM old');
+
+my $row = Alerts::alert_when($standby{paused}, 'self_lag', 'paused',
+	'critical', 'one lags');
+cmp_ok(
+	$row->{raised_at}, '>=',
+	$start + 1 + $hold,
+	'self_lag is not raised before its limit and hold time');
+cmp_ok(
+	$row->{changed_at}, '>=',
+	$start + 4 + $hold,
+	'nor escalated before the other limit');
+is($row->{threshold}, '00:00:04', 'its threshold is that of critical');
+like(
+	$row->{detail},
+	qr/^Time lag is 00:00:\d\d \(.*\), above 00:00:04\. Replay is paused; /,
+	'its detail tells how far it is behind and why');
+Alerts::story_is(
+	$standby{paused}, 'self_lag', 'paused',
+	'raised warning, escalated critical',
+	'the log has it');
+
+foreach my $event (Alerts::log_events($standby{paused}))
+{
+	is($event->{level}, 'WARNING', "$event->{change} as a warning");
+	like(
+		$event->{detail},
+		qr/^Time lag is 00:00:\d\d \(.*\), above 00:00:0\d\. Replay is paused; /,
+		'with how far it is behind and why');
+	like(
+		$event->{hint},
+		qr/^Run pg_wal_replay_resume\(\)\./,
+		'and what to do');
+}
+is(Replwatch::status($standby{paused}, 'paused', 'upstream')->{health},
+	'critical', 'replwatch_status() shows it');
+
+$row = Alerts::alert_when($standby{held}, 'self_lag', 'held', 'warning',
+	'another one lags');
+like(
+	$row->{detail},
+	qr/^Time lag is .*, above 00:00:01\. Replay waits for a snapshot of process $blocker/,
+	'its detail names the session');
+Alerts::story_is(
+	$standby{held}, 'self_lag', 'held',
+	'raised warning',
+	'the log has it');
+my ($event) = Alerts::log_events($standby{held});
+like($event->{detail}, qr/ process $blocker/, 'names the session');
+like(
+	$event->{hint},
+	qr/^End the session with pg_terminate_backend\($blocker\), or decrease "max_standby_streaming_delay"\./,
+	'and says how to end it');
+
+note '2. they go on';
+
+Alerts::set($standby{paused}, 'replwatch.lag_critical = 1h');
+Alerts::alert_when($standby{paused}, 'self_lag', 'paused', 'warning',
+	'a higher limit eases it');
+$standby{paused}->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+$standby{held}
+  ->safe_psql('postgres', "SELECT pg_terminate_backend($blocker)");
+foreach my $name (qw(paused held))
+{
+	Alerts::alert_when($standby{$name}, 'self_lag', $name, 'cleared',
+		"$name goes on");
+	is(Replwatch::status($standby{$name}, $name, 'upstream')->{health},
+		'ok', "$name: replwatch_status() shows it");
+}
+Alerts::story_is(
+	$standby{paused}, 'self_lag', 'paused',
+	'raised warning, escalated critical, eased warning, cleared',
+	'the log has all of it');
+Alerts::story_is(
+	$standby{held}, 'self_lag', 'held',
+	'raised warning, cleared',
+	'and of the other');
+
+note '3. the upstream server is gone';
+
+$start = time();
+$primary->stop('immediate');
+$standby{late}->start;
+
+$row = Alerts::alert_when($standby{cut_off}, 'upstream_down', 'cut_off',
+	'warning', 'one misses its upstream server');
+cmp_ok(
+	$row->{raised_at}, '>=',
+	$start + 1 + $hold,
+	'upstream_down is not raised before its limit and hold time');
+$row = Alerts::alert_when($standby{cut_off}, 'upstream_down', 'cut_off',
+	'critical', 'for long');
+cmp_ok(
+	$row->{changed_at}, '>=',
+	$start + 5 + $hold,
+	'it is critical after five times as long');
+is($row->{threshold}, '00:00:05', 'its threshold is that of critical');
+like(
+	$row->{detail},
+	qr/^This standby has not streamed for 00:00:\d\d\. What is read here is stale by at most 00:00:\d\d\.$/,
+	'its detail tells for how long, and what that means');
+Alerts::story_is(
+	$standby{cut_off}, 'upstream_down', 'cut_off',
+	'raised warning, escalated critical',
+	'the log has it');
+
+foreach my $event (Alerts::log_events($standby{cut_off}))
+{
+	is($event->{level}, 'WARNING', "$event->{change} as a warning");
+	like(
+		$event->{detail},
+		qr/^This standby has not streamed for 00:00:\d\d\./,
+		'with for how long');
+	like(
+		$event->{hint},
+		qr/^Check that the upstream server runs and can be reached, and "primary_conninfo"/,
+		'and what to look at');
+}
+is(Replwatch::status($standby{cut_off}, 'cut_off', 'upstream')->{health},
+	'critical', 'replwatch_status() shows it');
+
+$row = Alerts::alert_when($standby{cut_off}, 'self_lag', 'cut_off',
+	'warning', 'it lags');
+like(
+	$row->{detail},
+	qr/ It is not told of while upstream_down fires\.$/,
+	'which is not told');
+
+$row = Alerts::alert_when($standby{late}, 'upstream_down', 'late', 'warning',
+	'one finds none');
+my $started = $standby{late}->safe_psql('postgres',
+	'SELECT extract(epoch FROM pg_postmaster_start_time())');
+cmp_ok(
+	$row->{raised_at}, '>=',
+	$started + 1 + $hold,
+	'which is not told at once');
+
+note '4. it is back';
+
+$primary->start;
+foreach my $name (qw(cut_off late))
+{
+	Alerts::alert_when($standby{$name}, 'upstream_down', $name, 'cleared',
+		"$name streams");
+	is(Replwatch::status($standby{$name}, $name, 'upstream')->{health},
+		'ok', "$name: replwatch_status() shows it");
+}
+Alerts::alert_when(
+	$standby{cut_off}, 'self_lag', 'cut_off', 'cleared',
+	'and does not lag');
+Alerts::story_is(
+	$standby{cut_off}, 'upstream_down', 'cut_off',
+	'raised warning, escalated critical, cleared',
+	'the log has all of it');
+is(Alerts::story($standby{cut_off}, 'self_lag', 'cut_off'),
+	'', 'of the lag it has told nothing');
+
+is(scalar(Alerts::log_events($standby{patient})),
+	0, 'a restart of the upstream server need not be told');
+is(scalar(Alerts::alerts($standby{patient})), 0, 'nor shown');
+is(scalar(Alerts::log_events($archived)),
+	0, 'who has no upstream server misses none');
+is(scalar(Alerts::alerts($archived)), 0, 'nor shows that');
+is(scalar(Alerts::log_events($primary)),
+	0, 'nor does the primary tell of what soon ended');
+Alerts::agree($standby{$_}, "$_: the log and SQL have told the same")
+  for sort keys %standby;
+
+done_testing();
