@@ -112,7 +112,7 @@ rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
 	/* Where silence is normal it says nothing at all. */
 	if (wal_receiver_timeout == 0 && !published->upstream.tended)
 		return false;
-	return facts->now - link->last_seen >= rw_allowed_silence(published);
+	return facts->now - link->last_seen >= rw_allowed_silence(&published->upstream);
 }
 
 /* Is there WAL that the upstream server told of long enough ago? */
