@@ -77,7 +77,7 @@ typedef struct Round
 
 static HTAB *entries = NULL;
 static uint64 round_number = 0;
-static uint32 seen_forgets = 0;
+static uint32 seen_requests = 0;
 static RwTime refreshed_at = RW_NEVER;
 static bool was_in_recovery;
 
@@ -601,7 +601,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 {
 	Round		round;
 	RwSubjects	subjects;
-	uint32		forgets;
+	uint32		requests;
 	bool		changed = false;
 	bool		told = false;
 	int			i;
@@ -627,13 +627,14 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	round.nsilences = rw_alerts->nsilences;
 	memcpy(round.silences, rw_alerts->silences,
 		   round.nsilences * sizeof(RwSilence));
-	forgets = rw_alerts->forgets;
+	requests = rw_alerts->requests;
 	LWLockRelease(rw_shared->state_lock);
 
 	rw_judge(facts, links, &subjects);
-	if (forgets != seen_forgets || was_in_recovery != facts->in_recovery)
+	if (requests != seen_requests || was_in_recovery != facts->in_recovery)
 		end_outdated(&round, was_in_recovery != facts->in_recovery);
-	seen_forgets = forgets;
+	changed = requests != seen_requests;
+	seen_requests = requests;
 	was_in_recovery = facts->in_recovery;
 	for (i = 0; i < subjects.n; i++)
 		step_subject(&round, &subjects.subjects[i]);
@@ -683,7 +684,7 @@ rw_alerts_forget(const char *name)
 			found = alert->forgotten = true;
 	}
 	if (found)
-		rw_alerts->forgets++;
+		rw_alerts->requests++;
 	return found;
 }
 

@@ -20,7 +20,7 @@
 /*
  * One round; called by the sampling worker with the links that it has worked
  * out, without reasons, which are worked out here if there is something to
- * tell.  True if an alert changed: worth saving soon.
+ * tell.  True if anything changed that is worth saving soon.
  */
 extern bool rw_alerts_round(RwFacts *facts, RwLinks *links);
 

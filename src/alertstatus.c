@@ -115,6 +115,8 @@ set_silence(const char *name, TimestampTz until, TimestampTz wall)
 		silences[n++].until = until;
 	}
 	rw_alerts->nsilences = n;
+	/* To be saved soon. */
+	rw_alerts->requests++;
 	return true;
 }
 

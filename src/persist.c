@@ -315,7 +315,7 @@ restore_alerts(const char *p, const StateHeader *header, int64 delta,
 			rw_alerts->firing[rw_alerts->nfiring++] = alert;
 	}
 	if (!same_role)
-		rw_alerts->forgets++;
+		rw_alerts->requests++;
 
 	rw_alerts->nsilences = Min(header->nsilences, RW_MAX_SILENCES);
 	memcpy(rw_alerts->silences, p, rw_alerts->nsilences * sizeof(RwSilence));

@@ -128,7 +128,7 @@ typedef struct RwSilence
 typedef struct RwAlerts
 {
 	RwTime		judged_at;		/* by this server's worker; RW_NEVER before */
-	uint32		forgets;		/* rises with each replwatch_forget() */
+	uint32		requests;		/* rises with each forget or silence */
 	int			nsilences;
 	RwSilence	silences[RW_MAX_SILENCES];
 	int			newest_cleared; /* place in the ring; -1: none yet */
