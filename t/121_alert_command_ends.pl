@@ -335,6 +335,10 @@ Command::until_true(
 	});
 
 @processes = start_and_hang();
+
+# The runner after it does not hang.
+Command::does($primary, '');
+Command::forget_calls($primary);
 kill 'KILL', $processes[0];
 Command::until_true('the shell has gone',
 	sub { !Command::runs($processes[1]) });
@@ -343,11 +347,8 @@ kill 'KILL', $processes[2];
 Command::until_true(
 	'another runner has come',
 	sub {
-		defined Command::runner($primary)
-		  && Command::runner($primary) != $processes[0];
+		(Command::runner($primary) // $processes[0]) != $processes[0];
 	});
-Command::does($primary, '');
-Command::forget_calls($primary);
 $primary->poll_query_until('postgres', 'SELECT true')
   or die 'the server has not come back';
 Command::expect($primary, 'again');
