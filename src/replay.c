@@ -11,6 +11,16 @@
  * redo function has returned: a waiter that was woken would not see it yet.
  * What a record did is visible when its redo function returns.
  *
+ * Replay and a waiter must not miss each other: either the waiter sees that
+ * its target is replayed, or replay sees the waiter.  A barrier after each
+ * record would ensure that, and cost more than all the rest.  But core takes
+ * a spinlock before each record, to publish its end as what is being replayed,
+ * and after it, to publish that as replayed.  A waiter that has joined the
+ * queue, and then finds under this lock that its target is neither replayed
+ * nor being replayed, is seen by whoever replays the record that reaches it.
+ * If such a record is just being replayed, the waiter may have been seen or
+ * not, and looks again by itself, soon.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -37,7 +47,7 @@
 
 typedef struct ReplayShared
 {
-	/* Written by the startup process alone */
+	/* Written by the startup process alone, and only for those it wakes */
 	pg_atomic_uint64 replayed;
 
 	/* The last nudge of this primary: when, and where it ends */
@@ -85,17 +95,22 @@ redo_and_tell(XLogReaderState *record)
 {
 	core_redo[XLogRecGetRmid(record)] (record);
 
-	/* Pairs with rw_replayed: who reads the position sees what was done. */
-	pg_write_barrier();
-	pg_atomic_write_u64(&replay->replayed, record->EndRecPtr);
-
-	/* Pairs with the barrier of a backend that begins to wait. */
-	pg_memory_barrier();
-	if (rw_waiters_lowest(RW_QUEUE_REPLAY) <= record->EndRecPtr)
+	if (unlikely(rw_waiters_lowest(RW_QUEUE_REPLAY) <= record->EndRecPtr))
+	{
+		/* Pairs with rw_replayed: who sees the position sees what was done. */
+		pg_write_barrier();
+		pg_atomic_write_u64(&replay->replayed, record->EndRecPtr);
 		rw_waiters_wake(RW_QUEUE_REPLAY, record->EndRecPtr);
+	}
+}
+
+static void
+redo_xlog_and_tell(XLogReaderState *record)
+{
+	redo_and_tell(record);
 
 	/* Served by core when its own position has moved, too. */
-	if (unlikely(is_nudge(record)))
+	if (is_nudge(record))
 		XLogRequestWalReceiverReply();
 }
 
@@ -109,7 +124,8 @@ rw_replay_init(void)
 	for (i = 0; i <= RM_MAX_BUILTIN_ID; i++)
 	{
 		core_redo[i] = RmgrTable[i].rm_redo;
-		RmgrTable[i].rm_redo = redo_and_tell;
+		RmgrTable[i].rm_redo = i == RM_XLOG_ID ? redo_xlog_and_tell :
+			redo_and_tell;
 	}
 }
 
@@ -122,6 +138,12 @@ rw_replayed(void)
 	/* Pairs with redo_and_tell. */
 	pg_read_barrier();
 	return Max(core, told);
+}
+
+bool
+rw_being_replayed(XLogRecPtr target)
+{
+	return GetCurrentReplayRecPtr(NULL) >= target;
 }
 
 RwTime

@@ -3,10 +3,10 @@
  * replay.h
  *	  Being told of replay.
  *
- * Where replwatch.wake_on_replay is on, the startup process publishes after
- * each record how far it has replayed, and wakes those who wait for that.  It
- * reads one atomic a record to see that nobody does, and takes no lock,
- * allocates nothing and raises nothing until somebody's LSN has come.
+ * Where replwatch.wake_on_replay is on, the startup process wakes those who
+ * wait for what it has just replayed.  It reads one atomic a record to see
+ * that nobody does, and writes nothing, takes no lock, allocates nothing and
+ * raises nothing until somebody's LSN has come.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -31,6 +31,13 @@ extern void rw_replay_attach(void);
  * snapshot taken now.  Only in recovery.
  */
 extern XLogRecPtr rw_replayed(void);
+
+/*
+ * Has replay begun with the record that reaches this LSN?  Asked by a waiter
+ * that is in the queue and has then found its target not replayed: if so,
+ * replay may have missed it, and it must not rely on being woken.
+ */
+extern bool rw_being_replayed(XLogRecPtr target);
 
 /*
  * Ask the standbys of this primary that have replwatch to report as soon as

@@ -203,7 +203,7 @@ look_replayed(RwWait *wait)
 
 	/* Nobody tells when the server follows another timeline. */
 	wait->waiter.key = reachable ? target : RW_KEY_WHEN_TOLD;
-	wait->woken = rw_wake_on_replay && reachable;
+	wait->woken = rw_wake_on_replay && reachable && !rw_being_replayed(target);
 
 	/* Recovery may have ended since, having replayed it before. */
 	return in_recovery ? RW_WAIT_TIMED_OUT : RW_WAIT_NOT_IN_RECOVERY;

@@ -7,6 +7,7 @@
  * it waits for and then looks at the position; whoever moves the position
  * publishes that and then looks at the lowest LSN waited for.  Both have a
  * full memory barrier between the two, so at least one sees the other.
+ * Replay on this server does without, in a way of its own: see replay.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -15,7 +16,6 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "port/atomics.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -44,6 +44,8 @@ typedef struct WaitersShared
 
 static WaitersShared *waiters = NULL;
 static RwWaiter *places = NULL; /* [MaxBackends], under waiters_lock */
+
+pg_atomic_uint64 *rw_lowest_awaited = NULL; /* waiters->lowest */
 
 /* This backend's place is taken, and its virtual transaction given up. */
 static bool joined = false;
@@ -85,6 +87,7 @@ rw_waiters_attach(void)
 		for (i = 0; i < RW_NUM_QUEUES; i++)
 			pg_atomic_init_u64(&waiters->lowest[i], RW_NOBODY_WAITS);
 	}
+	rw_lowest_awaited = waiters->lowest;
 
 	places = ShmemInitStruct("replwatch waiting backends", places_size(),
 							 &found);
@@ -233,12 +236,6 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 	if (joined)
 		VirtualXactLockTableInsert(own_vxid);
 	joined = false;
-}
-
-XLogRecPtr
-rw_waiters_lowest(RwQueue queue)
-{
-	return pg_atomic_read_u64(&waiters->lowest[queue]);
 }
 
 void

@@ -23,6 +23,7 @@
 #define RW_WAITERS_H
 
 #include "access/xlogdefs.h"
+#include "port/atomics.h"
 
 #include "src/clock.h"
 #include "src/histogram.h"
@@ -106,8 +107,17 @@ extern bool rw_waiter_stay(XLogRecPtr key);
  */
 extern void rw_waiter_done(RwWaitEnd end, RwTime since);
 
-/* The lowest LSN that somebody in this queue waits for. */
-extern XLogRecPtr rw_waiters_lowest(RwQueue queue);
+/*
+ * The lowest LSN that somebody in this queue waits for.  Replay asks after
+ * each record.
+ */
+extern pg_atomic_uint64 *rw_lowest_awaited;
+
+static inline XLogRecPtr
+rw_waiters_lowest(RwQueue queue)
+{
+	return pg_atomic_read_u64(&rw_lowest_awaited[queue]);
+}
 
 /* Wake those in the queue whose LSN is at or below `reached`. */
 extern void rw_waiters_wake(RwQueue queue, XLogRecPtr reached);
