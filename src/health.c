@@ -25,6 +25,9 @@
 /* Replay that has not moved for this long stands still. */
 #define STANDSTILL			(1 * RW_SECOND)
 
+/* So long after the last message what came with it may still be replayed. */
+#define LAST_MOMENTS		(3 * RW_SECOND)
+
 /* Core has the name in one of its own files only. */
 #define LOCK_FILE			"postmaster.pid"
 
@@ -44,6 +47,21 @@ has_run_dry(RwFacts *facts, const RwUpstream *upstream)
 		return false;
 	rw_observe_hold(facts);
 	return facts->recovery.hold == RW_HOLD_NONE;
+}
+
+/*
+ * A standby without a connection that replays nevertheless, what it did not
+ * receive in the last moments of one, has found WAL elsewhere: in the archive,
+ * or in a base backup.  That it is behind is certain, by how much is not.
+ */
+static bool
+finds_wal_elsewhere(const RwFacts *facts, const RwLink *link,
+					const RwUpstream *upstream)
+{
+	return link->state != RW_STATE_STREAMING && link->lag_bytes == 0 &&
+		facts->now - upstream->replay_moved_at < STANDSTILL &&
+		(link->last_seen == RW_NEVER ||
+		 upstream->replay_moved_at - link->last_seen > LAST_MOMENTS);
 }
 
 void
@@ -74,6 +92,12 @@ rw_health_publish(RwFacts *facts, const RwLinks *links)
 			has_run_dry(facts, &links->published->upstream);
 		if (standing.run_dry)
 			standing.at_most = true;
+		if (standing.cut_off &&
+			finds_wal_elsewhere(facts, link, &links->published->upstream))
+		{
+			standing.cut_off = false;
+			standing.missing_bytes = -1;
+		}
 	}
 
 	/* An odd number of changes: one is going on. */

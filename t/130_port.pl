@@ -50,10 +50,14 @@ is(statuses('/status'), '200 200 200', '/status');
 
 foreach my $name (qw(primary replica1 replica2))
 {
-	my %role = (primary => 'primary', replica1 => 'cascade',
+	my %role = (
+		primary => 'primary',
+		replica1 => 'cascade',
 		replica2 => 'standby');
 
-	Port::answer_when($port{$name}, '/liveness', "$name has its role",
+	Port::answer_when(
+		$port{$name}, '/liveness',
+		"$name has its role",
 		sub { ($_[0]->{json}->{role} // '') eq $role{$name} });
 }
 pass('each says what it is');
@@ -65,10 +69,12 @@ is_deeply(
 	'a standby says how late it is');
 is($answer->{headers}->{'content-type'}, 'application/json', 'in JSON');
 is($answer->{headers}->{connection}, 'close', 'and goes');
-is($answer->{headers}->{'content-length'},
-	length($answer->{body}), 'having told how long that is');
+is( $answer->{headers}->{'content-length'},
+	length($answer->{body}),
+	'having told how long that is');
 $answer = Port::ask($port{primary}, '/replica');
-is($answer->{json}->{reason}, 'this server is a primary',
+is( $answer->{json}->{reason},
+	'this server is a primary',
 	'who says no says why');
 
 note '2. Methods, and what is refused';
@@ -154,8 +160,7 @@ is(statuses('/readiness'), '200 200 200', 'they are ready');
 is(Port::status($port{replica1}, '/readiness?lag=1kB'),
 	503, 'but not within a limit');
 
-Port::status_when($port{replica1}, '/replica?lag=2s', 503,
-	'the lag is 2 s');
+Port::status_when($port{replica1}, '/replica?lag=2s', 503, 'the lag is 2 s');
 $answer = Port::ask($port{replica1}, '/replica?lag=2s');
 like(
 	$answer->{json}->{reason},
@@ -174,8 +179,7 @@ my ($lsn) = $token =~ /:(.*)/;
 
 # A standby sends on what it has not replayed itself.
 Replwatch::wait_replayed($primary, $cascade);
-is(statuses("/read-only?lsn=$lsn"),
-	'200 503 200', 'who has it says so');
+is(statuses("/read-only?lsn=$lsn"), '200 503 200', 'who has it says so');
 is(statuses("/read-only?token=$token"), '200 503 200', 'by its token');
 like(
 	Port::ask($port{replica1}, "/replica?token=$token")->{json}->{reason},

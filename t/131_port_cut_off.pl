@@ -19,45 +19,49 @@ use Time::HiRes qw(time sleep);
 my $outage = $ENV{REPLWATCH_SOAK} ? 60 : 7;
 
 my $primary = Replwatch::primary('primary');
-my @conf = Port::conf('replwatch.route_hold = 1s', 'replwatch.route_lag = 4s',
+my @conf = Port::conf(
+	'replwatch.route_hold = 1s',
+	'replwatch.route_lag = 4s',
 	'wal_retrieve_retry_interval = 500ms');
-my $standby1 =
-  Replwatch::standby($primary, 'replica1', conf => [@conf]);
-my $standby2 = Replwatch::standby(
-	$primary,
-	'replica2',
-	conf => [
-		Port::conf('replwatch.route_hold = 1s', 'replwatch.route_lag = 4s')
-	]);
+my $standby1 = Replwatch::standby($primary, 'replica1', conf => [@conf]);
+my $standby2 = Replwatch::standby($primary, 'replica2',
+	conf =>
+	  [ Port::conf('replwatch.route_hold = 1s', 'replwatch.route_lag = 4s') ]
+);
 my @port = map { Port::of($_) } $standby1, $standby2;
 my ($answer, $begin);
 
 note '1. The agent check, with replay paused';
 
-Port::agent_when($port[0], 'replica', 'it gets all reads',
+Port::agent_when(
+	$port[0], 'replica',
+	'it gets all reads',
 	qr/^up ready 100%$/);
 Replwatch::pause_replay($primary, $standby1);
 Replwatch::burst($primary);
-$answer = Port::answer_when($port[0], '/replica', 'bytes are missing',
+$answer = Port::answer_when(
+	$port[0], '/replica',
+	'bytes are missing',
 	sub { $_[0]->{json}->{lag_bytes} > 10000 });
 like(
-	Port::agent(
-		$port[0], 'replica lag=' . 2 * $answer->{json}->{lag_bytes}),
+	Port::agent($port[0], 'replica lag=' . 2 * $answer->{json}->{lag_bytes}),
 	qr/^up ready (5[5-9]|6[0-5])%$/,
 	'at half the limit the weight is 60 %');
-is( Port::agent_when($port[0], 'replica', 'it is drained', qr/^drain$/),
+is(Port::agent_when($port[0], 'replica', 'it is drained', qr/^drain$/),
 	'drain', 'beyond the limit it is drained');
 is(Port::agent($port[0], 'replica lag=4s floor=1'),
 	'up ready 1%', 'or gets least, if that is asked for');
-is(Port::agent($port[0], 'replica lag=1GB'),
-	'up ready 100%', 'a limit in bytes is another question');
-is(Port::agent($port[1], 'replica'), 'up ready 100%',
+is( Port::agent($port[0], 'replica lag=1GB'),
+	'up ready 100%',
+	'a limit in bytes is another question');
+is( Port::agent($port[1], 'replica'),
+	'up ready 100%',
 	'the other one gets all');
 
 $standby1->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 Replwatch::wait_replayed($primary, $standby1);
-$answer = Port::status_when($port[0], '/replica?lag=1s', 200,
-	'it has caught up');
+$answer =
+  Port::status_when($port[0], '/replica?lag=1s', 200, 'it has caught up');
 $begin = time();
 is(Port::agent($port[0], 'replica'), 'drain', 'it is held at first');
 Port::agent_when($port[0], 'replica', 'it is back', qr/^up ready 100%$/);
@@ -68,24 +72,29 @@ note '2. The receiver is stopped';
 # A standby that may not connect any more, but for what it has.
 $standby1->append_conf('postgresql.conf', "primary_conninfo = ''\n");
 $standby1->reload;
-$answer = Port::answer_when($port[0], '/replica', 'it is cut off',
+$answer = Port::answer_when(
+	$port[0], '/replica',
+	'it is cut off',
 	sub { $_[0]->{json}->{cut_off} });
 is($answer->{status}, 200, 'it is a replica still');
-like($answer->{json}->{staleness}, qr/^at most [\d.]+ s$|^not known$/,
+like(
+	$answer->{json}->{staleness},
+	qr/^at most [\d.]+ s$|^not known$/,
 	'and says how stale it may be');
 is(Port::agent($port[0], 'replica'), 'up ready 10%', 'the agent gives least');
 is(Port::status($port[1], '/replica?lag=1min'), 200, 'the other one is not');
 Replwatch::connect_to($standby1, $primary, 'replica1');
 $standby1->reload;
-Port::agent_when($port[0], 'replica', 'it is connected again',
+Port::agent_when(
+	$port[0], 'replica',
+	'it is connected again',
 	qr/^up ready 100%$/);
 
 note '3. The primary is gone';
 
 # What it has sent ends in the middle of a record: a commit that is not waited
 # for is first written up to where its last page begins.
-$primary->safe_psql('postgres',
-	"ALTER SYSTEM SET wal_writer_delay = '10s'");
+$primary->safe_psql('postgres', "ALTER SYSTEM SET wal_writer_delay = '10s'");
 $primary->reload;
 for my $try (1 .. 10)
 {
@@ -105,7 +114,9 @@ foreach my $i (0, 1)
 	$answer = Port::status_when($port[$i], '/replica?lag=5s', 503,
 		"$name may be 5 s behind");
 	cmp_ok(time() - $begin, '>', 2, "$name: not at once");
-	like($answer->{json}->{reason}, qr/^lag is at most [\d.]+ s, more than/,
+	like(
+		$answer->{json}->{reason},
+		qr/^lag is at most [\d.]+ s, more than/,
 		"$name: it says why");
 }
 sleep(0.5) while time() < $begin + $outage;
@@ -116,10 +127,15 @@ foreach my $i (0, 1)
 	$answer = Port::ask($port[$i], '/replica');
 	is($answer->{status}, 200, "$name: without a limit it is a replica");
 	is($answer->{json}->{cut_off}, JSON::PP::true, "$name: and cut off");
-	like($answer->{json}->{staleness}, qr/^at most \d+(\.\d)? s$/,
+	like(
+		$answer->{json}->{staleness},
+		qr/^at most \d+(\.\d)? s$/,
 		"$name: how stale it may be is told");
-	cmp_ok($answer->{json}->{lag},
-		'>=', $outage - 3, "$name: which is the length of the silence");
+	cmp_ok(
+		$answer->{json}->{lag},
+		'>=',
+		$outage - 3,
+		"$name: which is the length of the silence");
 	is(Port::status($port[$i], '/replica?lag=5s'),
 		503, "$name: a limit in time is strict");
 	is(Port::status($port[$i], '/replica?lag=5s&cut_off=serve'),
@@ -136,7 +152,42 @@ foreach my $i (0, 1)
 		'up ready 10%', "$name: with a limit in bytes");
 }
 
-note '4. One is promoted';
+note '4. One that finds WAL in the archive';
+
+# It comes slowly: what it replays is old, whoever is out of reach.
+my $old = PostgreSQL::Test::Cluster->new('old');
+my $archive = PostgreSQL::Test::Utils::tempdir();
+$old->init_from_backup($primary, 'backup_replica1', has_streaming => 1);
+$old->append_conf(
+	'postgresql.conf',
+	join("\n",
+		Port::conf(),
+		"primary_conninfo = 'host=/nonexistent'",
+		'wal_retrieve_retry_interval = 200ms',
+		"restore_command = 'sleep 0.5 && cp $archive/%f %p'")
+	  . "\n");
+$primary->start;
+for (1 .. 10)
+{
+	$primary->safe_psql('postgres',
+		"INSERT INTO burst VALUES ('x'); SELECT pg_switch_wal()");
+}
+$primary->stop;
+PostgreSQL::Test::Utils::system_or_bail('cp',
+	glob($primary->data_dir . '/pg_wal/0*'), $archive);
+$old->start;
+my $old_port = Port::of($old);
+is(Port::agent_when($old_port, 'replica', 'it is drained', qr/^drain$/),
+	'drain', 'while it replays that it is drained');
+$answer = Port::answer_when(
+	$old_port, '/replica',
+	'it has replayed all that there is',
+	sub { $_[0]->{status} == 200 && $_[0]->{json}->{cut_off} });
+Port::agent_when($old_port, 'replica', 'it is back', qr/^up ready 10%$/);
+pass('then it is one that is cut off');
+$old->stop;
+
+note '5. One is promoted';
 
 $standby2->promote;
 is($standby2->safe_psql('postgres', 'SELECT pg_is_in_recovery()'),

@@ -15,8 +15,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-my $primary = Replwatch::primary('primary',
-	Port::conf('restart_after_crash = on'));
+my $primary =
+  Replwatch::primary('primary', Port::conf('restart_after_crash = on'));
 my $standby =
   Replwatch::standby($primary, 'replica1', conf => [ Port::conf() ]);
 my @port = map { Port::of($_) } $primary, $standby;
@@ -32,31 +32,40 @@ foreach my $i (0, 1)
 
 	$sampler = Port::child($node, 'replwatch sampler');
 	kill 'STOP', $sampler;
-	$answer = Port::status_when($port[$i], '/health', 503,
-		'no sample is taken');
-	like($answer->{json}->{reason},
-		qr/^no sample for \d+ s$/, "$name: it says so");
+	$answer =
+	  Port::status_when($port[$i], '/health', 503, 'no sample is taken');
+	like(
+		$answer->{json}->{reason},
+		qr/^no sample for \d+ s$/,
+		"$name: it says so");
 	is(Port::status($port[$i], '/liveness'), 200, "$name: liveness");
 	is(Port::status($port[$i], '/readiness'), 200, "$name: readiness");
-	is(Port::status($port[$i], '/primary'),
-		$i == 0 ? 200 : 503, "$name: primary");
-	is(Port::status($port[$i], '/read-only'),
-		$i == 0 ? 200 : 503, "$name: read-only");
+	is( Port::status($port[$i], '/primary'),
+		$i == 0 ? 200 : 503,
+		"$name: primary");
+	is( Port::status($port[$i], '/read-only'),
+		$i == 0 ? 200 : 503,
+		"$name: read-only");
 	is( Port::agent($port[$i], 'primary') =~ /^up/ ? 1 : 0,
-		$i == 0 ? 1 : 0,
+		$i == 0                                    ? 1 : 0,
 		"$name: the agent for primary");
 	is(Port::status($port[$i], '/metrics'), 200, "$name: metrics");
+
 	if ($i == 1)
 	{
 		$answer = Port::ask($port[1], '/replica');
 		is($answer->{status}, 503, "$name: no replica");
-		like($answer->{json}->{reason},
-			qr/^no sample for \d+ s$/, "$name: because of that");
+		like(
+			$answer->{json}->{reason},
+			qr/^no sample for \d+ s$/,
+			"$name: because of that");
 		is($answer->{json}->{lag}, undef, "$name: no lag is made up");
 		is(Port::status($port[1], '/readiness?lag=1h'),
 			503, "$name: readiness within a limit");
-		like(Port::agent($port[1], 'replica'),
-			qr/^down#no sample for \d+ s$/, "$name: the agent for replica");
+		like(
+			Port::agent($port[1], 'replica'),
+			qr/^down#no sample for \d+ s$/,
+			"$name: the agent for replica");
 	}
 	kill 'CONT', $sampler;
 	Port::status_when($port[$i], '/health', 200, 'it samples again');
@@ -69,20 +78,23 @@ note '2. hot_standby = off';
 $standby->append_conf('postgresql.conf', "hot_standby = off\n");
 $standby->restart;
 Port::status_when($port[1], '/health', 200, 'it samples');
-Replwatch::wait_until($primary,
+Replwatch::wait_until(
+	$primary,
 	"SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'",
 	'it streams');
 foreach my $page (qw(replica read-only readiness))
 {
 	$answer = Port::ask($port[1], "/$page");
 	is($answer->{status}, 503, "closed: /$page");
-	is($answer->{json}->{reason},
-		'not accepting connections', "closed: why not /$page");
+	is( $answer->{json}->{reason},
+		'not accepting connections',
+		"closed: why not /$page");
 }
 is(Port::status($port[1], '/liveness'), 200, 'closed: /liveness');
 is(Port::status($port[1], '/primary'), 503, 'closed: /primary');
-is(Port::agent($port[1], 'replica'),
-	'down#not accepting connections', 'closed: the agent');
+is( Port::agent($port[1], 'replica'),
+	'down#not accepting connections',
+	'closed: the agent');
 is(Port::status($port[1], '/metrics'), 200, 'closed: /metrics');
 my ($recorded) =
   Port::ask($port[1], '/metrics')->{body} =~
@@ -101,7 +113,10 @@ $early->append_conf('postgresql.conf',
 	join("\n", Port::conf("primary_conninfo = 'host=/nonexistent'")) . "\n");
 unlink glob($early->data_dir . '/pg_wal/0*');
 command_ok(
-	[ 'pg_ctl', '-W', '-D', $early->data_dir, '-l', $early->logfile, 'start' ],
+	[
+		'pg_ctl', '-W', '-D', $early->data_dir, '-l', $early->logfile,
+		'start'
+	],
 	'a standby without WAL starts');
 my $early_port = Port::of($early);
 Port::status_when($early_port, '/liveness', 200, 'it is alive');
@@ -154,7 +169,8 @@ $primary->wait_for_log(qr/all server processes terminated; reinitializing/,
 	$offset);
 $primary->wait_for_log(qr/replwatch listens on address/, $offset);
 Port::status_when($port[0], '/primary', 200, 'it is the primary again');
-isnt(Port::child($primary, 'replwatch port'), $pid, 'another process answers');
+isnt(Port::child($primary, 'replwatch port'), $pid,
+	'another process answers');
 Port::status_when($port[0], '/health', 200, 'it samples');
 $primary->poll_query_until('postgres', 'SELECT true')
   or die 'the server does not come back';
@@ -169,8 +185,10 @@ $offset = -s $primary->logfile;
 kill 'TERM', $pid;
 $primary->wait_for_log(qr/replwatch listens on address/, $offset);
 is(Port::status($port[0], '/primary'), 200, 'it answers again');
-unlike(slurp_file($primary->logfile, $offset),
-	qr/all server processes terminated/, 'nobody else noticed');
+unlike(
+	slurp_file($primary->logfile, $offset),
+	qr/all server processes terminated/,
+	'nobody else noticed');
 
 # So does the sampling worker, which finds the port there.
 $sampler = Port::child($primary, 'replwatch sampler');
@@ -189,29 +207,30 @@ $primary->safe_psql('postgres',
 $primary->stop('immediate');
 command_ok(
 	[
-		'pg_ctl', '-W', '-D', $primary->data_dir, '-l', $primary->logfile,
-		'start'
+		'pg_ctl', '-W', '-D', $primary->data_dir,
+		'-l', $primary->logfile, 'start'
 	],
 	'a crashed primary starts');
 my %seen;
 $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+
 while (time() < $limit)
 {
 	my $answer = eval { Port::ask($port[0], '/primary') };
 
 	next if !$answer;
 	$seen{ join ' ', $answer->{status},
-		  $answer->{json}->{role} // 'no role' }++;
+		$answer->{json}->{role} // 'no role' }++;
 	last if $answer->{status} == 200;
 }
-is( join(', ', grep { !/^(503 no role|200 primary)$/ } keys %seen),
+is(join(', ', grep { !/^(503 no role|200 primary)$/ } keys %seen),
 	'', 'it says no without a role, then yes');
 is($seen{'200 primary'}, 1, 'it is the primary');
 
 $primary->poll_query_until('postgres', 'SELECT true')
   or die 'the server does not start';
 system('pg_ctl', '-D', $primary->data_dir, '-m', 'immediate', 'stop');
-ok( slurp_file($_->logfile) !~ /PANIC|TRAP/,
-	$_->name . ': nothing broke') foreach $primary, $standby, $early;
+ok(slurp_file($_->logfile) !~ /PANIC|TRAP/, $_->name . ': nothing broke')
+  foreach $primary, $standby, $early;
 
 done_testing();

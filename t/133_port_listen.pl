@@ -70,7 +70,8 @@ note '2. Another program has it';
 
 my $squatter = squat($port[0]);
 $offset = -s $node->logfile;
-set($node, "replwatch.port = $port[0]",
+set($node,
+	"replwatch.port = $port[0]",
 	"replwatch.listen_addresses = '127.0.0.1'");
 $node->wait_for_log(
 	qr/WARNING:  could not listen on address "127\.0\.0\.1", port $port[0], for replwatch: Address already in use/,
@@ -104,7 +105,8 @@ set($node, "replwatch.port = $port[1]");
 Port::status_when($port[1], '/primary', 200, 'it listens on the other port');
 ok(gone($port[0]), 'and on the first no more');
 syswrite($client, "primary\n");
-is(Port::read_all($client), "up ready 100%\n",
+is( Port::read_all($client),
+	"up ready 100%\n",
 	'who was connected is answered');
 is(Port::child($node, 'replwatch port'), $pid, 'by the same process');
 
@@ -154,8 +156,7 @@ SKIP:
 note '5. What makes no sense';
 
 $offset = -s $node->logfile;
-set($node,
-	"replwatch.listen_addresses = '127.0.0.1, no-such-host.invalid'");
+set($node, "replwatch.listen_addresses = '127.0.0.1, no-such-host.invalid'");
 $node->wait_for_log(
 	qr/WARNING:  could not translate host name "no-such-host\.invalid" for "replwatch\.listen_addresses": /,
 	$offset);
@@ -173,7 +174,8 @@ $node->wait_for_log(
 	$offset);
 ok(gone($port[1]), 'an address that this machine does not have');
 set($node, "replwatch.listen_addresses = ''");
-is(Port::child($node, 'replwatch port'), $pid, 'it is the same process still');
+is(Port::child($node, 'replwatch port'), $pid,
+	'it is the same process still');
 
 note '6. Off and on again';
 
@@ -198,7 +200,8 @@ $node->stop;
 note '7. No room for the process';
 
 $node->append_conf('postgresql.conf', "max_worker_processes = 1\n");
-$node->append_conf('postgresql.conf', "max_logical_replication_workers = 0\n");
+$node->append_conf('postgresql.conf',
+	"max_logical_replication_workers = 0\n");
 $offset = -s $node->logfile;
 $node->start;
 $node->wait_for_log(

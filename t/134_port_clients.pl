@@ -32,7 +32,8 @@ my ($answer, $before, @clients, $begin);
 # What the process holds: open descriptors, and kilobytes of its own memory.
 sub descriptors
 {
-	my @fds = glob '/proc/' . Port::child($primary, 'replwatch port') . '/fd/*';
+	my @fds =
+	  glob '/proc/' . Port::child($primary, 'replwatch port') . '/fd/*';
 
 	return scalar @fds;
 }
@@ -82,7 +83,23 @@ Port::ask($port, '/metrics');
 Port::ask($port, '/status');
 $before = descriptors();
 
-note '1. Many requests in a row';
+note '1. None, and many in a row';
+
+# How often the process has gone to sleep: nobody wakes it.
+sub sleeps
+{
+	my ($n) =
+	  slurp_file(
+		'/proc/' . Port::child($primary, 'replwatch port') . '/status') =~
+	  /^voluntary_ctxt_switches:\s+(\d+)/m;
+
+	return $n;
+}
+
+sleep(0.5);
+my $sleeps = sleeps();
+sleep(3);
+is(sleeps(), $sleeps, 'while nobody asks it is not woken');
 
 Port::status($port, '/primary') for 1 .. 100;
 my $used = memory();
@@ -104,7 +121,8 @@ push @clients, Port::connect_to($port) for 1 .. 200;
 syswrite($_, "GET /primary HTTP/1.1\r\n\r\n") foreach @clients;
 $wrong = grep { Port::read_all($_) !~ /^HTTP\/1\.1 200 / } @clients;
 cmp_ok($wrong, '<=', 136,
-	"of those who waited before they asked, 64 were served ($wrong were not)");
+	"of those who waited before they asked, 64 were served ($wrong were not)"
+);
 @clients = ();
 is_served('afterwards');
 
@@ -187,18 +205,16 @@ cmp_ok($written, '<', $garbage, "it is cut off ($written bytes were taken)");
 close $socket;
 is_served('a lot of garbage');
 all_gone('after it');
-is( Port::parse(Port::raw($port, 'X' x 9000))->{status},
+is(Port::parse(Port::raw($port, 'X' x 9000))->{status},
 	431, 'a line without end');
 is( Port::parse(
-		Port::raw(
-			$port, "GET / HTTP/1.1\r\n" . "A: b\r\n" x 2000 . "\r\n"))
-	  ->{status},
+		Port::raw($port, "GET / HTTP/1.1\r\n" . "A: b\r\n" x 2000 . "\r\n")
+	)->{status},
 	431,
 	'headers without end');
 is( Port::parse(
-		Port::raw(
-			$port,
-			"GET / HTTP/1.1\r\nA: " . 'b' x 8000 . "\r\n\r\n"))->{status},
+		Port::raw($port, "GET / HTTP/1.1\r\nA: " . 'b' x 8000 . "\r\n\r\n")
+	)->{status},
 	200,
 	'a long header that fits');
 is(Port::parse(Port::raw($port, "GET /\0 HTTP/1.1\r\n\r\n"))->{status},
@@ -217,8 +233,8 @@ $answer = Port::raw($port,
 	"GET /primary HTTP/1.1\r\n\r\nGET /nothing HTTP/1.1\r\n\r\n");
 is(Port::parse($answer)->{status}, 200, 'the first is answered');
 is(() = $answer =~ m{HTTP/1\.1 \d}g, 1, 'the second is not');
-$answer = Port::raw($port,
-	"GET /primary HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello");
+$answer =
+  Port::raw($port, "GET /primary HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello");
 is(Port::parse($answer)->{status}, 200, 'a body is passed over');
 $answer = Port::raw($port, "primary\nprimary\n");
 is($answer, "up ready 100%\n", "an agent's second line, too");
@@ -237,12 +253,14 @@ $primary->safe_psql('postgres',
 );
 $answer = Port::ask($port, '/metrics');
 cmp_ok(length($answer->{body}), '>', 300_000, 'a long page');
-is( (   () = $answer->{body} =~
+is( (   () =
+		  $answer->{body} =~
 		  /^replwatch_slot_active\{slot="slot_with_a_long_name_\d+"/mg),
 	400,
 	'with each slot');
 $before = descriptors();
 $used = memory();
+
 for (1 .. 10)
 {
 	my $socket = IO::Socket::INET->new(Proto => 'tcp') or die $!;
@@ -268,8 +286,9 @@ $socket = Port::connect_to($port);
 syswrite($socket, "GET /metrics HTTP/1.1\r\n\r\n");
 sleep(1);
 $answer = Port::parse(Port::read_all($socket));
-is($answer->{headers}->{'content-length'},
-	length($answer->{body}), 'who reads a second later gets all of it');
+is( $answer->{headers}->{'content-length'},
+	length($answer->{body}),
+	'who reads a second later gets all of it');
 all_gone('after it');
 
 note '8. Meanwhile';

@@ -83,8 +83,7 @@ is(Port::status($port, '/readiness'), 503, 'it is not ready');
 is(Port::status($port, '/liveness'), 200, 'but alive');
 $session->quit;
 my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
-sleep(0.1)
-  while -e $primary->data_dir . '/postmaster.pid' && time() < $limit;
+sleep(0.1) while -e $primary->data_dir . '/postmaster.pid' && time() < $limit;
 ok(!-e $primary->data_dir . '/postmaster.pid', 'it stops then');
 $primary->_update_pid(0);
 $primary->start;

@@ -15,8 +15,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $primary = Replwatch::primary('primary', Port::conf('wal_level = logical',
-		'replwatch.alert_hold = 0'));
+my $primary = Replwatch::primary('primary',
+	Port::conf('wal_level = logical', 'replwatch.alert_hold = 0'));
 my $standby = Replwatch::standby(
 	$primary, 'replica1',
 	slot => 1,
@@ -113,10 +113,12 @@ is( $series->{
 	'metrics: slots');
 is($series->{'replwatch_role{role="primary"}'}, 1, 'metrics: role');
 is( $series->{replwatch_horizon_bytes},
-	$primary->safe_psql('postgres',
+	$primary->safe_psql(
+		'postgres',
 		"SELECT '$row->{replay_lsn}' - '0/0'::pg_lsn + $row->{lag_bytes}"),
 	'metrics: horizon');
 my ($seen) = grep { $_->{name} eq 'replica1' } @{ $status->{status} };
+
 foreach my $column (
 	qw(name link kind state health lag_bytes sent_lsn write_lsn flush_lsn
 	replay_lsn sync_priority sync_state pid application_name slot_name
@@ -129,8 +131,8 @@ cmp_ok($seen->{lag}, '>=', $row->{lag}, 'status: lag');
 foreach my $column (qw(role system_identifier timeline version))
 {
 	is( $status->{node}->{$column},
-		$primary->safe_psql('postgres',
-			"SELECT $column FROM replwatch_node()"),
+		$primary->safe_psql(
+			'postgres', "SELECT $column FROM replwatch_node()"),
 		"status: node's $column");
 }
 
@@ -138,13 +140,14 @@ foreach my $column (qw(role system_identifier timeline version))
 $row = (Replwatch::statuses($standby, 'upstream'))[0];
 $status = Port::ask($port[1], '/status')->{json};
 $seen = $status->{status}->[0];
-foreach my $column (qw(name link state lag_bytes reason_code reason replay_lsn))
+foreach
+  my $column (qw(name link state lag_bytes reason_code reason replay_lsn))
 {
 	is($seen->{$column}, $row->{$column}, "standby's status: $column");
 }
 is($status->{node}->{replay_state}, 'paused', "standby's status: replay");
 $series = metrics($port[1]);
-is( $series->{'replwatch_replay_state{state="paused"}'},
+is($series->{'replwatch_replay_state{state="paused"}'},
 	1, "standby's metrics: replay");
 is( $series->{
 		'replwatch_link_reason{link="upstream",kind="physical",name="replica1",reason_code="paused"}'
@@ -158,8 +161,12 @@ $primary->safe_psql('postgres',
 	"ALTER SYSTEM SET replwatch.lag_warning = '1s'");
 $primary->reload;
 $answer = Port::answer_when(
-	$port[0], '/status', 'an alert fires',
-	sub { grep { $_->{state} eq 'firing' } @{ $_[0]->{json}->{alerts} } });
+	$port[0],
+	'/status',
+	'an alert fires',
+	sub {
+		grep { $_->{state} eq 'firing' } @{ $_[0]->{json}->{alerts} };
+	});
 my ($alert) = @{ $answer->{json}->{alerts} };
 @rows = split /\|/,
   $primary->safe_psql('postgres',
@@ -183,8 +190,10 @@ is($series->{"replwatch_link_health$link,health=\"warning\"}"},
 note '3. Formats';
 
 $metrics = Port::ask($port[0], '/metrics');
-like($metrics->{headers}->{'content-type'},
-	qr{^text/plain; version=0\.0\.4}, 'the text format');
+like(
+	$metrics->{headers}->{'content-type'},
+	qr{^text/plain; version=0\.0\.4},
+	'the text format');
 promtool_takes($metrics->{body}, "the primary's metrics");
 promtool_takes(Port::ask($port[1], '/metrics')->{body},
 	"the standby's metrics");
@@ -195,9 +204,15 @@ like(
 	qr{^application/openmetrics-text; version=1\.0\.0},
 	'OpenMetrics');
 like($metrics->{body}, qr/\n# EOF\n\z/, 'which has an end');
-like($metrics->{body}, qr/^# TYPE replwatch_waits counter$/m,
+like(
+	$metrics->{body},
+	qr/^# TYPE replwatch_waits counter$/m,
 	'and names counters without their suffix');
-is_deeply([ sort grep { !/lag|timestamp|position|per_second/ } keys %{ samples($metrics->{body}) } ],
+is_deeply(
+	[
+		sort grep { !/lag|timestamp|position|per_second/ }
+		  keys %{ samples($metrics->{body}) }
+	],
 	[ sort grep { !/lag|timestamp|position|per_second/ } keys %$series ],
 	'both formats have the same series');
 
@@ -205,7 +220,8 @@ note '4. What is nobody\'s business';
 
 foreach my $port (@port)
 {
-	my %members = map { $_ => 1 } members(Port::ask($port, '/status')->{json});
+	my %members =
+	  map { $_ => 1 } members(Port::ask($port, '/status')->{json});
 	my $page = Port::ask($port, '/metrics')->{body};
 
 	is_deeply(
@@ -215,7 +231,9 @@ foreach my $port (@port)
 		],
 		[],
 		'status: neither users nor clients nor xmins');
-	unlike($page, qr/usename|user=|client|xmin=|addr/,
+	unlike(
+		$page,
+		qr/usename|user=|client|xmin=|addr/,
 		'metrics: neither of them');
 }
 
@@ -264,7 +282,8 @@ my $other = PostgreSQL::Test::Cluster->new('other');
 $other->init_from_backup($primary, 'other', has_streaming => 1);
 Replwatch::connect_to($other, $primary, 'twin');
 $other->start;
-Replwatch::wait_until($primary,
+Replwatch::wait_until(
+	$primary,
 	"SELECT count(*) = 2 FROM pg_stat_replication WHERE application_name = 'twin' AND state = 'streaming'",
 	'two are connected under one name');
 $series = metrics($port[0]);
@@ -278,12 +297,11 @@ promtool_takes(Port::ask($port[0], '/metrics')->{body}, 'that');
 # The name of a replica is what it calls itself.
 $other->safe_psql('postgres', q{ALTER SYSTEM SET primary_conninfo = ''});
 $other->append_conf('postgresql.auto.conf',
-		"primary_conninfo = '"
-	  . $primary->connstr =~ s/'/''/gr
-	  . q{ application_name=''a"b\\\\\\\\c{}'''}
-	  . "\n");
+	"primary_conninfo = '" . $primary->connstr =~
+	  s/'/''/gr . q{ application_name=''a"b\\\\\\\\c{}'''} . "\n");
 $other->restart;
-Replwatch::wait_until($primary,
+Replwatch::wait_until(
+	$primary,
 	q{SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'a"b\c{}' AND state = 'streaming'},
 	'a replica has an odd name');
 $series = metrics($port[0]);

@@ -44,10 +44,12 @@ foreach my $i (1 .. 3)
 	my $node = $node[ $i - 1 ];
 	my $port = Port::of($node);
 
-	$example =~ s/ db$i:5432/' 127.0.0.1:' . $node->port . " port $port agent-port $port"/ge;
+	$example =~
+	  s/ db$i:5432/' 127.0.0.1:' . $node->port . " port $port agent-port $port"/ge;
 }
 $example =~ s/inter 1s/inter 200ms/g;
-$example =~ s/^global\n/global\n\tstats socket $dir\/stats mode 600 level admin\n/m;
+$example =~
+  s/^global\n/global\n\tstats socket $dir\/stats mode 600 level admin\n/m;
 $example .= <<"EOS";
 
 listen checked
@@ -55,7 +57,10 @@ listen checked
 	option httpchk GET /replica?lag=1MB
 	default-server inter 200ms fall 2 rise 1
 EOS
-$example .= "\tserver db$_ 127.0.0.1:" . $node[ $_ - 1 ]->port . ' check port '
+$example .=
+	"\tserver db$_ 127.0.0.1:"
+  . $node[ $_ - 1 ]->port
+  . ' check port '
   . Port::of($node[ $_ - 1 ]) . "\n"
   foreach 1 .. 3;
 append_to_file("$dir/haproxy.cfg", $example);
@@ -116,19 +121,22 @@ sub met
 
 		IPC::Run::run(
 			[
-				'psql', '-XAtc', "SELECT current_setting('port')",
-				'-d', connstr($port)
+				'psql', '-XAtc',
+				"SELECT current_setting('port')", '-d',
+				connstr($port)
 			],
-			'>', \$out, '2>', \$err);
+			'>',
+			\$out,
+			'2>',
+			\$err);
 		chomp $out;
 		$met{ $out eq '' ? 'nobody' : $out }++;
 	}
-	return join ' ',
-	  sort map {
+	return join ' ', sort map {
 		my $port = $_;
 		my ($node) = grep { $_->port eq $port } @node;
 		$node ? $node->name : $port
-	  } keys %met;
+	} keys %met;
 }
 
 # As soon as it is just those.
@@ -155,9 +163,11 @@ for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 note '1. All is well';
 
 state_when('primary', 'db1', qr/^UP/, 'the primary is found');
-state_when('primary', $_, qr/^DOWN/, 'the others are known') foreach qw(db2 db3);
+state_when('primary', $_, qr/^DOWN/, 'the others are known')
+  foreach qw(db2 db3);
 state_when('replicas', 'db1', qr/^DOWN/, 'it is no replica');
-state_when('replicas', $_, qr/^UP 100$/, "$_ is a replica") foreach qw(db2 db3);
+state_when('replicas', $_, qr/^UP 100$/, "$_ is a replica")
+  foreach qw(db2 db3);
 state_when('checked', 'db1', qr/^DOWN/, 'it is none by check either');
 met_when($write, 'db1', 'writes go to the primary');
 met_when($read, 'db2 db3', 'reads go to the replicas');
@@ -167,7 +177,8 @@ note '2. One falls behind';
 
 Replwatch::pause_replay($primary, $node[1]);
 $primary->safe_psql('postgres',
-	"INSERT INTO burst SELECT repeat('x', 1000) FROM generate_series(1, 12000)");
+	"INSERT INTO burst SELECT repeat('x', 1000) FROM generate_series(1, 12000)"
+);
 state_when('replicas', 'db2', qr/^DRAIN/, 'it is drained');
 met_when($read, 'db3', 'by agent check: reads go to the other one');
 state_when('checked', 'db2', qr/^DOWN/, 'it is down by health check');
@@ -178,14 +189,16 @@ note '3. Both do';
 Replwatch::wait_replayed($primary, $node[2]);
 Replwatch::pause_replay($primary, $node[2]);
 $primary->safe_psql('postgres',
-	"INSERT INTO burst SELECT repeat('x', 1000) FROM generate_series(1, 12000)");
+	"INSERT INTO burst SELECT repeat('x', 1000) FROM generate_series(1, 12000)"
+);
 state_when('replicas', 'db3', qr/^DRAIN/, 'it is drained');
 met_when($read, 'db1', 'reads fall back to the primary');
 met_when($checked, 'nobody', 'a pool without a backup is empty');
 
 note '4. They return';
 
-$_->safe_psql('postgres', 'SELECT pg_wal_replay_resume()') foreach @node[ 1, 2 ];
+$_->safe_psql('postgres', 'SELECT pg_wal_replay_resume()')
+  foreach @node[ 1, 2 ];
 state_when('replicas', $_, qr/^UP/, "$_ is back") foreach qw(db2 db3);
 met_when($read, 'db2 db3', 'reads go to the replicas again');
 met_when($checked, 'db2 db3', 'by health check, too');
@@ -195,7 +208,12 @@ note '5. The sessions of a primary that is one no more';
 # As far as HAProxy can see.
 my $session = IPC::Run::start(
 	[ 'psql', '-XAtq', '-d', connstr($write) ],
-	'<', \my $in, '>', \my $out, '2>', \my $err,
+	'<',
+	\my $in,
+	'>',
+	\my $out,
+	'2>',
+	\my $err,
 	IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 $in = "SELECT 'there';\n";
 $session->pump until $out =~ /there/;

@@ -26,7 +26,8 @@ command_ok(
 	[ 'promtool', 'test', 'rules', 'examples/prometheus.rules.test.yml' ],
 	'promtool test rules');
 my @rules = slurp_file('examples/prometheus.rules.yml') =~ /- alert: (\w+)/g;
-my %fired = map { $_ => 1 }
+my %fired =
+  map { $_ => 1 }
   slurp_file('examples/prometheus.rules.test.yml') =~
   /alertname: (\w+)\n\s+exp_alerts:\n\s+- exp_labels/g;
 is(join(' ', grep { !$fired{$_} } @rules), '', 'each rule is made to fire');
@@ -55,11 +56,14 @@ append_to_file("$dir/prometheus.rules.yml", $rules);
 
 my $prometheus = IPC::Run::start(
 	[
-		'prometheus', "--config.file=$dir/prometheus.yml",
+		'prometheus',
+		"--config.file=$dir/prometheus.yml",
 		"--storage.tsdb.path=$dir/data",
 		"--web.listen-address=127.0.0.1:$web"
 	],
-	'<', \undef, '>',
+	'<',
+	\undef,
+	'>',
 	"$PostgreSQL::Test::Utils::log_path/138_prometheus.prometheus.log",
 	'2>&1');
 
@@ -114,10 +118,11 @@ is(join(' ', values_when('up{job="replwatch"} == 1', 2)),
 	'1 1', 'both servers are up');
 is(join(' ', values_when('replwatch_role{role="primary"}', 1)),
 	1, 'one is the primary');
-is( join(' ',
+is( join(
+		' ',
 		values_when(
-			'replwatch_link_lag_seconds{link="downstream",name="replica1"}', 1)
-	) =~ /^[\d.]+$/ ? 1 : 0,
+			'replwatch_link_lag_seconds{link="downstream",name="replica1"}',
+			1)) =~ /^[\d.]+$/ ? 1 : 0,
 	1,
 	'it knows how late the replica is');
 my @scraped = @{ api('targets')->{data}->{activeTargets} };

@@ -44,7 +44,8 @@ sub conf
 	return (
 		'replwatch.port = ' . PostgreSQL::Test::Cluster::get_free_port(),
 		"replwatch.listen_addresses = '127.0.0.1'",
-		"replwatch.port_serves = 'all'", @conf);
+		"replwatch.port_serves = 'all'",
+		@conf);
 }
 
 # The number of the port that a server's configuration gives.
@@ -127,7 +128,8 @@ sub parse
 
 	($answer{status}) = $first =~ m{^HTTP/1\.1 (\d{3}) }
 	  or die "this is no status: $first";
-	$answer{headers} = { map { /^([^:]+): (.*)$/ ? (lc $1, $2) : () } @lines };
+	$answer{headers} =
+	  { map { /^([^:]+): (.*)$/ ? (lc $1, $2) : () } @lines };
 	$answer{json} = decode_json($body)
 	  if $answer{headers}->{'content-type'} eq 'application/json'
 	  && $body ne '';
