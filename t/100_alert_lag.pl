@@ -68,6 +68,7 @@ sub burst
 	return Replwatch::burst($primary, 25_000);
 }
 
+Alerts::wait_known($primary);
 Replwatch::pause_replay($primary, $standby{big});
 burst();
 Replwatch::row_when(

@@ -66,11 +66,7 @@ Replwatch::wait_until(
 	"SELECT bool_and(health = 'ok' AND state = 'streaming') AND count(*) = 8 FROM replwatch_status() WHERE last_seen IS NOT NULL",
 	'all stream');
 
-# They are known a second later.
-Replwatch::wait_until(
-	$primary,
-	"SELECT count(*) = 8 FROM replwatch_status() WHERE backend_start < now() - interval '2 s'",
-	'all are known');
+Alerts::wait_known($primary);
 
 note '1. three go, one is soon back, one has never been';
 

@@ -41,6 +41,7 @@ sub flap
 }
 
 # Known, it is missed when it goes.
+Alerts::wait_known($primary);
 $standby->stop;
 Alerts::alert_when($primary, 'replica_missing', 'flapping', 'critical',
 	'it is missed');

@@ -29,6 +29,7 @@ use warnings;
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Replwatch ();
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -169,6 +170,21 @@ sub alert_when
 		? explain($row)
 		: "there is no $alert on $subject, only " . firing($node));
 	die "timed out waiting until $what";
+}
+
+# Wait until the replicas that stream now are known to $node.
+sub wait_known
+{
+	my ($node) = @_;
+
+	Replwatch::wait_sampled($node);
+	my $since = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+	Replwatch::wait_until(
+		$node,
+		"SELECT clock_timestamp() > '$since'::timestamptz + current_setting('replwatch.known_after')::interval",
+		'known_after has gone by');
+	Replwatch::wait_sampled($node);
+	return;
 }
 
 # What fires on $node, in order: 'replica_lag (critical) on replica1, ...'.
