@@ -254,7 +254,8 @@ send_answer(RwClient *client, RwTime now)
 	}
 	if (page)
 	{
-		size_t		from = client->sent - Min(client->sent, response->out.len);
+		size_t		from = client->sent -
+			Min(client->sent, response->out.len);
 
 		parts[message.msg_iovlen].iov_base = page->data + from;
 		parts[message.msg_iovlen].iov_len = page->len - from;

@@ -49,7 +49,7 @@ extern RwTime rw_clients_expire(RwTime now);
 extern bool rw_client_wait(int i, RwClient **client, pgsocket *sock,
 						   uint32 *events);
 
-/* Have sockets come or gone, or wait for something else, since the last call? */
+/* Have sockets come or gone since the last call, or what they wait for? */
 extern bool rw_clients_changed(void);
 
 #endif							/* RW_CLIENTS_H */

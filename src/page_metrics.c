@@ -4,8 +4,8 @@
  *	  /metrics: Prometheus' text format, and OpenMetrics.
  *
  * Units are base units: bytes, seconds, and for times the seconds since 1970.
- * What is not known has no sample.  A state is a sample of value 1 with a label
- * that names it.
+ * What is not known has no sample.  A state is a sample of value 1 with a
+ * label that names it.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -24,7 +24,8 @@
 	((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 void
-rw_metrics_head(RwMetrics *out, const char *family, const char *type, const char *help)
+rw_metrics_head(RwMetrics *out, const char *family, const char *type,
+				const char *help)
 {
 	bool		counter = strcmp(type, "counter") == 0;
 
@@ -89,7 +90,8 @@ node_time(RwMetrics *out, const char *family, const char *help, RwTime at)
 }
 
 static void
-node_word(RwMetrics *out, const char *family, const char *help, const char *label,
+node_word(RwMetrics *out, const char *family, const char *help,
+		  const char *label,
 		  const char *word)
 {
 	if (word == NULL || word[0] == '\0')
@@ -228,7 +230,8 @@ add_waits(RwMetrics *out)
 	rw_text_adds(out->page, family, "_sum", NULL);
 	rw_metrics_value(out, (int64) waits->total_time, RW_SAMPLE_MICROSECONDS);
 	rw_text_adds(out->page, family, "_count", NULL);
-	rw_metrics_value(out, (int64) (waits->waits - waits->immediate), RW_SAMPLE_WHOLE);
+	rw_metrics_value(out, (int64) (waits->waits - waits->immediate),
+					 RW_SAMPLE_WHOLE);
 	node_value(out, "replwatch_wait_duration_max_seconds",
 			   "The longest of them.", (int64) waits->max_time, RW_SAMPLE_MICROSECONDS);
 }

@@ -86,7 +86,8 @@ typedef const char *(*LinkWord) (const RwLink *link);
 
 /* Words: NULL is none. */
 static void
-link_words(RwMetrics *out, const char *family, const char *help, const char *label,
+link_words(RwMetrics *out, const char *family, const char *help,
+		   const char *label,
 		   LinkWord word_of)
 {
 	const RwLink *link;
@@ -97,7 +98,8 @@ link_words(RwMetrics *out, const char *family, const char *help, const char *lab
 		const char *word = word_of(link);
 
 		if (word)
-			link_sample(out, link, family, help, label, word, 1, RW_SAMPLE_WHOLE);
+			link_sample(out, link, family, help, label, word, 1,
+						RW_SAMPLE_WHOLE);
 	}
 }
 
@@ -328,7 +330,8 @@ slot_sample(RwMetrics *out, const RwLink *link, const char *family,
 			 link->slot != NULL && !link->slot->temporary))
 
 static void
-slot_words(RwMetrics *out, const char *family, const char *help, const char *label,
+slot_words(RwMetrics *out, const char *family, const char *help,
+		   const char *label,
 		   LinkWord word_of)
 {
 	const RwLink *link;
@@ -339,7 +342,8 @@ slot_words(RwMetrics *out, const char *family, const char *help, const char *lab
 		const char *word = word_of(link);
 
 		if (word)
-			slot_sample(out, link, family, help, label, word, 1, RW_SAMPLE_WHOLE);
+			slot_sample(out, link, family, help, label, word, 1,
+						RW_SAMPLE_WHOLE);
 	}
 }
 

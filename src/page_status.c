@@ -4,9 +4,10 @@
  *	  /status: what SQL shows, as JSON.
  *
  * Members have the names of the columns of replwatch_status(),
- * replwatch_node() and replwatch_alerts().  Durations are numbers of seconds, times are ISO 8601 in
- * UTC.  Users, clients' addresses and xmins are left out, for whoever reaches
- * the port may read this; names of databases too, which only a database knows.
+ * replwatch_node() and replwatch_alerts().  Durations are numbers of seconds,
+ * times are ISO 8601 in UTC.  Users, clients' addresses and xmins are left
+ * out, for whoever reaches the port may read this; names of databases too,
+ * which only a database knows.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * port.c
- *	  The port: a process that answers health checks, agent checks and scrapes.
+ *	  The port: a process that answers health checks and scrapes.
  *
  * Whatever comes from the network is bounded before it is looked at
  * (clients.c, request.c); a fault here would restart the whole server.
@@ -193,6 +193,7 @@ rw_port_main(Datum arg)
 		RwTime		next;
 		RwTime		room_at = RW_NEVER;
 		bool		listens;
+		long		timeout;
 		int			nevents;
 		int			i;
 
@@ -243,9 +244,10 @@ rw_port_main(Datum arg)
 		MemoryContextReset(context);
 
 		/* Rounded up, so that nobody wakes just before it. */
-		nevents = WaitEventSetWait(set, next == RW_NEVER ? -1 :
-								   (long) (Max(next - now, 0) + RW_MS - 1) / RW_MS,
-								   events, lengthof(events), wait_event);
+		timeout = next == RW_NEVER ? -1 :
+			(Max(next - now, 0) + RW_MS - 1) / RW_MS;
+		nevents = WaitEventSetWait(set, timeout, events, lengthof(events),
+								   wait_event);
 		now = rw_clock_now();
 		for (i = 0; i < nevents; i++)
 		{

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * port.h
- *	  The port: a process that answers health checks, agent checks and scrapes.
+ *	  The port: a process that answers health checks and scrapes.
  *
  * One process, "replwatch port", runs while replwatch.port is set, from the
  * start of the server, before consistency and whether or not a standby accepts

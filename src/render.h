@@ -31,7 +31,7 @@ extern void rw_text_int(RwText *out, int64 value);
 /* Several strings; the last argument is NULL. */
 extern void rw_text_adds(RwText *out,...);
 
-/* A value of which thousandths, millionths, ... are counted: 1500, 3 is 1.500 */
+/* A count of thousandths, millionths and so on: 1500 with 3 is 1.500 */
 extern void rw_text_decimal(RwText *out, int64 value, int decimals);
 
 /* A duration in microseconds as people read it: 0.3 s, 42 s */

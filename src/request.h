@@ -61,12 +61,12 @@ typedef struct RwAskLimits
 	uint64		lsn;
 	uint32		token_tli;
 	uint64		token_lsn;
-	int			floor;			/* agent: least weight in percent, 0: none */
+	int			floor;			/* agent: least weight in %; 0: none */
 } RwAskLimits;
 
 typedef struct RwRequest
 {
-	int			refusal;		/* HTTP status: 400, 404, 405; 0: understood */
+	int			refusal;		/* HTTP status 400, 404, 405; 0: understood */
 	const char *problem;		/* why it is refused; a constant */
 	bool		agent;
 	RwMethod	method;

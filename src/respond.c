@@ -118,7 +118,8 @@ rw_respond(const char *data, size_t length, RwRequest *request,
 	}
 
 	request->limits.lsn = rw_before_page_header(request->limits.lsn);
-	request->limits.token_lsn = rw_before_page_header(request->limits.token_lsn);
+	request->limits.token_lsn =
+		rw_before_page_header(request->limits.token_lsn);
 	rw_health_collect(&facts, request);
 	rw_verdict(request, &facts, &verdict);
 	rw_answer_check(&response->out, request, &verdict);
