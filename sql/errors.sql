@@ -198,6 +198,23 @@ SHOW replwatch.read_after;
 RESET replwatch.read_after;
 
 -- =====================================================================
+-- replwatch_alerts, replwatch_silence
+-- =====================================================================
+
+-- there are neither replicas nor slots
+SELECT * FROM replwatch_alerts();
+SELECT replwatch_silence('nobody', '1 hour');
+SELECT replwatch_silence('', '1 hour');
+SELECT replwatch_silence(NULL, '1 hour');
+SELECT replwatch_silence('nobody', NULL);
+SELECT replwatch_silence('nobody', '-1 hour');
+SELECT replwatch_silence('nobody', 'a while');
+SELECT replwatch_silence(repeat('x', 100000), '1 hour');
+SELECT replwatch_silence(E'tab\tquote''backslash\\', '1 hour');
+SELECT replwatch_silence('nobody', '178000000 years');
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+
+-- =====================================================================
 -- Where the functions may stand
 -- =====================================================================
 

@@ -59,7 +59,7 @@ typedef struct AlertItem
 	const char *how;			/* what that does */
 	const RwSubject *subject;	/* NULL if that is gone */
 	RwRuleState state;			/* a copy: the entry may be gone, too */
-	RwAlertText text;
+	RwAlertText text;			/* only if there is something to tell */
 } AlertItem;
 
 typedef struct Round
@@ -189,7 +189,7 @@ add_item(Round *round)
 			repalloc(round->items, round->room * sizeof(AlertItem)) :
 			palloc(round->room * sizeof(AlertItem));
 	}
-	memset(&round->items[round->nitems], 0, sizeof(AlertItem));
+	memset(&round->items[round->nitems], 0, offsetof(AlertItem, text));
 	return &round->items[round->nitems++];
 }
 
@@ -489,6 +489,7 @@ describe(Round *round, RwLinks *links, const RwSubjects *subjects)
 		const RwAlert *published;
 		size_t		len;
 
+		memset(&item->text, 0, sizeof(RwAlertText));
 		if (item->state.severity == RW_SEVERITY_NONE ||
 			item->subject == NULL || !is_on(item))
 		{

@@ -66,12 +66,23 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Is there anything of this name that alerts could be about?  state_lock is held. */
+/*
+ * Is there anything of this name that alerts could be about, or has there been
+ * when it was silenced?  state_lock is held.
+ */
 static bool
 is_subject(const char *name)
 {
 	int			i;
 
+	/* What is not used in the tables has no name either. */
+	if (name[0] == '\0')
+		return false;
+	for (i = 0; i < rw_alerts->nsilences; i++)
+	{
+		if (strcmp(rw_alerts->silences[i].name, name) == 0)
+			return true;
+	}
 	for (i = 0; i < rw_max_replicas; i++)
 	{
 		if (rw_replicas[i].used && strcmp(rw_replicas[i].name, name) == 0)

@@ -317,7 +317,7 @@ describe_node(const RwSubject *subject, RwAlertKind alert,
 		case RW_ALERT_SYNC_SHORT:
 			if (node->sync.connected < node->sync.wanted)
 			{
-				add_detail("Of %d synchronous standbys that commits need, %d are connected.",
+				add_detail("Synchronous standbys: %d needed, %d connected.",
 						   node->sync.wanted, node->sync.connected);
 				add_detail("Commits that wait: %d.", node->sync.waiting);
 				add_hint("Bring a standby back that is listed in \"synchronous_standby_names\", or shorten that list.");

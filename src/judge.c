@@ -468,20 +468,6 @@ add_subject(RwSubjects *subjects, RwSubjectClass class, const char *name,
 	return subject;
 }
 
-static RwSubject *
-find_replica(const RwSubjects *subjects, const char *name)
-{
-	int			i;
-
-	for (i = 0; i < subjects->n; i++)
-	{
-		if (subjects->subjects[i].class == RW_SUBJECT_REPLICA &&
-			strcmp(subjects->subjects[i].name, name) == 0)
-			return &subjects->subjects[i];
-	}
-	return NULL;
-}
-
 /*
  * The connection that a replica is on.  As long as its old one is not noticed
  * to be dead it has two, and the old one is the one that is known.
@@ -510,10 +496,13 @@ static void
 add_replicas(RwSubjects *subjects, const RwFacts *facts, const RwLinks *links)
 {
 	const char	(*expected)[RW_NAME_LEN];
+	char		own[RW_NAME_LEN];
 	int			nexpected;
+	int			njudged;
 	RwSubject  *subject;
 	int			i;
-	int			j;
+	int			j = 0;
+	int			k = 0;
 
 	/* Links come in the order of their names: equal ones are neighbours. */
 	for (i = 0; i < links->nlinks; i++)
@@ -537,22 +526,31 @@ add_replicas(RwSubjects *subjects, const RwFacts *facts, const RwLinks *links)
 	}
 
 	/* Only a primary can say that nobody else has it. */
+	if (facts->in_recovery)
+		return;
+
+	/* These come in order, too: what was found above is looked at once. */
 	expected = rw_expected(&nexpected);
-	for (i = 0; i < nexpected && !facts->in_recovery; i++)
+	njudged = subjects->n;
+	rw_own_name(own);
+	for (i = 0; i < nexpected; i++)
 	{
-		if (rw_is_own_name(expected[i]))
+		const char *name = expected[i];
+
+		if (strcmp(name, own) == 0 ||
+			(cluster_name && strcmp(name, cluster_name) == 0))
 			continue;
-		subject = find_replica(subjects, expected[i]);
-		if (subject == NULL)
+		while (j < njudged && strcmp(subjects->subjects[j].name, name) < 0)
+			j++;
+		if (j < njudged && strcmp(subjects->subjects[j].name, name) == 0)
+			subject = &subjects->subjects[j];
+		else
 		{
-			subject = add_subject(subjects, RW_SUBJECT_REPLICA, expected[i],
-								  NULL);
-			for (j = 0; j < links->nlinks; j++)
-			{
-				if (!links->links[j].upstream &&
-					strcmp(links->links[j].name, expected[i]) == 0)
-					subject->link = &links->links[j];
-			}
+			subject = add_subject(subjects, RW_SUBJECT_REPLICA, name, NULL);
+			while (k < links->nlinks && strcmp(links->links[k].name, name) < 0)
+				k++;
+			for (; k < links->nlinks && strcmp(links->links[k].name, name) == 0; k++)
+				subject->link = &links->links[k];
 		}
 		subject->expected = true;
 	}

@@ -327,6 +327,31 @@ assign_overrides(const char *newval, void *extra)
 	overrides = extra;
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* Bring names into order and leave out those that are there already. */
+static int
+order_names(char (*names)[RW_NAME_LEN], int n)
+{
+	int			kept = 0;
+	int			i;
+
+	qsort(names, n, RW_NAME_LEN, compare_names);
+	for (i = 0; i < n; i++)
+	{
+		if (kept > 0 && strcmp(names[kept - 1], names[i]) == 0)
+			continue;
+		if (kept != i)
+			memcpy(names[kept], names[i], RW_NAME_LEN);
+		kept++;
+	}
+	return kept;
+}
+
 /* A name may be in double quotes, which some tools put around list members. */
 static bool
 check_expected(char **newval, void **extra, GucSource source)
@@ -379,6 +404,7 @@ check_expected(char **newval, void **extra, GucSource source)
 		rw_guc_free(parsed);
 		return false;
 	}
+	parsed->n = order_names(parsed->names, parsed->n);
 	*extra = parsed;
 	return true;
 }

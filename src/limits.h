@@ -59,7 +59,7 @@ extern void rw_limits_for(const char *name, RwLimits *limits);
 /* Is a name one of replwatch.expected_replicas? */
 extern bool rw_is_expected(const char *name);
 
-/* The names of replwatch.expected_replicas, and how many. */
+/* The names of replwatch.expected_replicas, in order, each once; how many. */
 extern const char (*rw_expected(int *n))[RW_NAME_LEN];
 
 /* Define the settings of this room; called by rw_settings_init. */

@@ -180,10 +180,10 @@ extern void rw_observe_sync(RwSyncFacts *sync);
 extern void rw_observe_hold(RwFacts *facts);
 
 /*
- * Whether a name is one by which this server is known to others, also when it
- * is a primary now; and how a primary calls itself.
+ * The name by which this server is known to an upstream server, also when it
+ * is a primary now, into RW_NAME_LEN bytes; and how a primary calls itself.
  */
-extern bool rw_is_own_name(const char *name);
+extern void rw_own_name(char *name);
 extern const char *rw_primary_name(void);
 
 /* Only the horizon, for lookups in the history. */

@@ -48,15 +48,10 @@ own_name(char *name, const char *running_slot)
 		strlcpy(name, "walreceiver", RW_NAME_LEN);
 }
 
-bool
-rw_is_own_name(const char *name)
+void
+rw_own_name(char *name)
 {
-	char		own[RW_NAME_LEN];
-
-	if (cluster_name && strcmp(name, cluster_name) == 0)
-		return true;
-	own_name(own, "");
-	return strcmp(name, own) == 0;
+	own_name(name, "");
 }
 
 const char *

@@ -520,6 +520,7 @@ bool
 rw_sample(RwFacts *facts, bool *alerts_changed)
 {
 	RwLinks		links;
+	RwTime		begin;
 	bool		new_course;
 
 	rw_observe(facts, true);
@@ -541,7 +542,11 @@ rw_sample(RwFacts *facts, bool *alerts_changed)
 	rw_links(facts, &links, false);
 	rw_health_publish(facts, &links);
 	chart(facts, &links);
+	begin = rw_clock_now();
 	*alerts_changed = rw_alerts_round(facts, &links);
+	ereport(DEBUG2,
+			(errmsg_internal("alerts were judged in %d us",
+							 (int) (rw_clock_now() - begin))));
 	each_second(facts);
 	return has_moved(facts);
 }

@@ -74,6 +74,8 @@ foreach my $query (
 	"SELECT replwatch_time_lsn('now')",
 	"SELECT replwatch_trend('replica1', 'downstream')",
 	"SELECT replwatch_forget('gone')",
+	'SELECT * FROM replwatch_alerts()',
+	"SELECT replwatch_silence('gone', '1 hour')",
 	'SELECT * FROM replwatch_lag',
 	'SELECT * FROM replwatch_slots')
 {
@@ -121,7 +123,23 @@ is( as( 'monitor',
 	),
 	't',
 	'pg_monitor may ask where the WAL was');
+$primary->safe_psql(
+	'postgres', q{
+	ALTER SYSTEM SET replwatch.alert_hold = 0;
+	ALTER SYSTEM SET replwatch.missing_timeout = '1ms';
+	SELECT pg_reload_conf()});
+Replwatch::wait_until(
+	$primary,
+	"SELECT count(*) = 1 FROM replwatch_alerts() WHERE subject = 'gone'",
+	'an alert fires');
+is( as( 'monitor',
+		$primary,
+		"SELECT alert, severity, state, detail <> '' FROM replwatch_alerts() WHERE subject = 'gone'"
+	),
+	'replica_missing|warning|firing|t',
+	'pg_monitor sees alerts');
 is_refused('monitor', $primary, "SELECT replwatch_forget('gone')");
+is_refused('monitor', $primary, "SELECT replwatch_silence('gone', '1 hour')");
 
 note '3. Those who have been granted the functions, and nothing more';
 
@@ -198,10 +216,17 @@ is( as( 'watcher', $replica1,
 	't',
 	'and where it gets its WAL from');
 
-note '5. To forget can be granted';
+note '5. To silence and to forget can be granted';
 
 $primary->safe_psql('postgres',
-	'GRANT EXECUTE ON FUNCTION replwatch_forget(text) TO monitor');
+	'GRANT EXECUTE ON FUNCTION replwatch_forget(text), replwatch_silence(text, interval) TO monitor'
+);
+is(as('monitor', $primary, "SELECT replwatch_silence('gone', '1 hour')"),
+	't', 'a role that was granted it silences a replica');
+is( as( 'monitor', $primary,
+		"SELECT state FROM replwatch_alerts() WHERE subject = 'gone'"),
+	'silenced',
+	'its alert is silent');
 is(as('monitor', $primary, "SELECT replwatch_forget('gone')"),
 	't', 'a role that was granted it forgets a replica');
 is( $primary->safe_psql(

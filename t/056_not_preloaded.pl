@@ -147,7 +147,8 @@ foreach my $node ($bare_primary, $bare_standby)
 
 	needs_preload($node, $_)
 	  foreach "replwatch_lsn_time('0/1')", "replwatch_time_lsn('now')",
-	  'replwatch_history()', "replwatch_forget('standby')";
+	  'replwatch_history()', "replwatch_forget('standby')",
+	  'replwatch_alerts()', "replwatch_silence('standby', '1 hour')";
 	is( $node->safe_psql(
 			'postgres', q{
 			SELECT worker_state, num_nonnulls(worker_pid, last_sample, history_start, wal_rate),

@@ -71,7 +71,7 @@ sub raised
 	my ($slot) = @_;
 
 	return map { $_->{raised_at} }
-	  grep { $_->{alert} eq 'slot_inactive' && $_->{subject} eq $slot }
+	  grep     { $_->{alert} eq 'slot_inactive' && $_->{subject} eq $slot }
 	  Alerts::alerts($primary);
 }
 
@@ -98,9 +98,11 @@ note '1. slots of all kinds';
 
 # Not by the framework's way, which gives the program another name.
 Replwatch::start_client(
-	'pg_basebackup', '--pgdata', $primary->backup_dir . '/backup',
-	'--checkpoint=fast', '--no-sync', '--create-slot', '--slot',
-	'from_backup', '--dbname', $primary->connstr)->finish
+	'pg_basebackup', '--pgdata',
+	$primary->backup_dir . '/backup', '--checkpoint=fast',
+	'--no-sync', '--create-slot',
+	'--slot', 'from_backup',
+	'--dbname', $primary->connstr)->finish
   or die 'could not take a base backup';
 my $made = time();
 $primary->safe_psql(
@@ -135,7 +137,9 @@ foreach my $slot (qw(idle idle_logical))
 	  Alerts::alert_when($primary, 'slot_inactive', $slot, 'warning',
 		"$slot is alerted");
 
-	Alerts::story_is($primary, 'slot_inactive', $slot, 'raised warning',
+	Alerts::story_is(
+		$primary, 'slot_inactive', $slot,
+		'raised warning',
 		"$slot: a warning is raised");
 	my ($event) = Alerts::log_events($primary, 'slot_inactive', $slot);
 	is($event->{level}, 'WARNING', "$slot: the level of the log entry");
@@ -169,8 +173,7 @@ foreach my $slot (qw(keeps_nothing used temporary from_backup))
 		'ok', "$slot: its health")
 	  if $slot ne 'temporary';
 }
-cmp_ok(
-	Replwatch::status($primary, 'from_backup')->{retained_bytes},
+cmp_ok(Replwatch::status($primary, 'from_backup')->{retained_bytes},
 	'>', 0, 'although the slot for a standby to come keeps WAL');
 
 
@@ -222,8 +225,10 @@ like(
 	$row->{detail},
 	qr/^The slot has not been used for /,
 	'it still says what it was about');
-Alerts::story_is($primary, 'slot_inactive', 'moved',
-	qr/raised warning, cleared$/, 'the log says that it was cleared');
+Alerts::story_is(
+	$primary, 'slot_inactive', 'moved',
+	qr/raised warning, cleared$/,
+	'the log says that it was cleared');
 
 
 note '4. the standby of the backup starts, and stops';

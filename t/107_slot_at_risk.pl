@@ -91,7 +91,9 @@ write_segments(2);
 my $row =
   Alerts::alert_when($primary, 'slot_at_risk', 'by_size', 'warning',
 	'a slot keeps too much');
-Alerts::story_is($primary, 'slot_at_risk', 'by_size', 'raised warning',
+Alerts::story_is(
+	$primary, 'slot_at_risk', 'by_size',
+	'raised warning',
 	'by size: a warning is raised');
 my $event = last_event('slot_at_risk', 'by_size');
 is($event->{level}, 'WARNING', 'by size: the level of the log entry');
@@ -110,10 +112,12 @@ is(Replwatch::status($primary, 'by_size')->{health},
 my $others = Replwatch::status($primary, 'by_time');
 cmp_ok($others->{slot_time_left}, '<', 3600, 'the others would be lost soon');
 cmp_ok(
-	$others->{safe_wal_size}, '>',
+	$others->{safe_wal_size},
+	'>',
 	$others->{retained_bytes},
 	'but have kept less than half of what they may');
-is(Alerts::firing($primary), 'slot_at_risk (warning) on by_size',
+is( Alerts::firing($primary),
+	'slot_at_risk (warning) on by_size',
 	'and nothing is said of them');
 
 
@@ -125,7 +129,9 @@ foreach my $slot (qw(by_time moved dropped doomed))
 	Alerts::alert_when($primary, 'slot_at_risk', $slot, 'warning',
 		"there is little time left for $slot");
 }
-Alerts::story_is($primary, 'slot_at_risk', 'by_time', 'raised warning',
+Alerts::story_is(
+	$primary, 'slot_at_risk', 'by_time',
+	'raised warning',
 	'by time: a warning is raised');
 $event = last_event('slot_at_risk', 'by_time');
 like(
@@ -191,7 +197,9 @@ foreach my $slot (qw(by_time dropped))
 {
 	Alerts::alert_when($primary, 'slot_at_risk', $slot, 'cleared',
 		"$slot is out of danger, one way or another");
-	Alerts::story_is($primary, 'slot_at_risk', $slot, qr/critical, cleared$/,
+	Alerts::story_is(
+		$primary, 'slot_at_risk', $slot,
+		qr/critical, cleared$/,
 		"$slot: it was critical and is cleared");
 }
 
@@ -208,7 +216,9 @@ foreach my $slot (qw(doomed kept))
 	  Alerts::alert_when($primary, 'slot_lost', $slot, 'critical',
 		"$slot is lost");
 
-	Alerts::story_is($primary, 'slot_lost', $slot, 'raised critical',
+	Alerts::story_is(
+		$primary, 'slot_lost', $slot,
+		'raised critical',
 		"$slot: that it is lost is critical");
 	$event = last_event('slot_lost', $slot);
 	is($event->{level}, 'WARNING', "$slot: the level of the log entry");
@@ -225,7 +235,9 @@ foreach my $slot (qw(doomed kept))
 }
 Alerts::alert_when($primary, 'slot_at_risk', 'doomed', 'cleared',
 	'what is lost is no longer at risk');
-Alerts::story_is($primary, 'slot_at_risk', 'doomed', qr/critical, cleared$/,
+Alerts::story_is(
+	$primary, 'slot_at_risk', 'doomed',
+	qr/critical, cleared$/,
 	'and the log says so');
 is(Alerts::story($primary, 'slot_at_risk', 'kept'),
 	'', 'a slot whose limits are off was not told of before');
@@ -244,7 +256,8 @@ Alerts::story_is(
 	'raised critical, cleared',
 	'the log says that it is cleared');
 
-is( join('', map { Alerts::story($primary, $_, 'used') }
+is( join('',
+		map { Alerts::story($primary, $_, 'used') }
 		  qw(slot_at_risk slot_lost slot_inactive)),
 	'',
 	'nothing was ever said of the slot that is used');

@@ -1,0 +1,247 @@
+# Copyright (c) 2026, the replwatch authors
+# matrix: every major
+
+# What a primary says of itself: that synchronous standbys are missing, and
+# that commits wait for them; from 17 on, that logical replication waits for
+# a standby; that the archive gets nothing.  Quiet are a list that is
+# satisfied, a standby that is soon back, and an attempt to archive that failed
+# once.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Alerts;
+use Replwatch;
+use Session;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $primary = Replwatch::primary(
+	'primary',
+	'archive_mode = on',
+	"archive_command = 'exit 0'",
+	'wal_level = logical',
+	"replwatch.alert_hold = '500ms'",
+	'replwatch.missing_timeout = 0',
+	'replwatch.slot_inactive_timeout = 0');
+my $flag = $primary->data_dir . '/archive_works';
+my $major = $primary->pg_version->major;
+my %standby =
+  map { $_ => Replwatch::standby($primary, $_) } qw(alpha beta);
+
+sub set_names
+{
+	my ($names) = @_;
+
+	Alerts::set($primary, "synchronous_standby_names = '$names'");
+	return;
+}
+
+# What has been said of synchronous standbys and is not yet known to this
+# test.
+my $known = 0;
+
+sub news
+{
+	my @events = Alerts::log_events($primary, 'sync_short');
+	my @new = @events[ $known .. $#events ];
+
+	$known = @events;
+	return @new;
+}
+
+# Wait until sync_short is in $state, and assert that the log says $story since
+# the last time.  Returns the last entry.
+sub changes
+{
+	my ($state, $story, $what) = @_;
+	my ($row, @events);
+
+	$row =
+	  Alerts::alert_when($primary, 'sync_short', 'primary', $state, $what);
+	Alerts::story_is($primary, 'sync_short', 'primary', qr/\Q$story\E$/,
+		"$what: in the log");
+	@events = news();
+	is( join(
+			', ',
+			map {
+				join ' ', grep { defined } @$_{qw(change severity)}
+			} @events),
+		$story,
+		"$what: and nothing else");
+	return $events[-1], $row;
+}
+
+my $sync_hint =
+  qr/^Bring a standby back that is listed in "synchronous_standby_names", or shorten that list\. /;
+
+
+note '1. fewer synchronous standbys than commits need';
+
+set_names('FIRST 2 (alpha, beta)');
+Replwatch::wait_until(
+	$primary,
+	'SELECT sync_wanted = 2 AND sync_connected = 2 FROM replwatch_node()',
+	'both are synchronous');
+$standby{beta}->stop;
+my ($event, $row) =
+  changes('warning', 'raised warning', 'one of two is missing');
+is($event->{level}, 'WARNING', 'one of two: the level of the log entry');
+is( $event->{detail},
+	'Synchronous standbys: 2 needed, 1 connected. Commits that wait: 0.',
+	'one of two: the detail');
+like($event->{hint}, $sync_hint, 'one of two: the hint');
+is($row->{value}, '1', 'one of two: the value');
+is($row->{threshold}, '2', 'one of two: the threshold');
+
+set_names('ANY 1 (alpha, beta)');
+($event) = changes('cleared', 'cleared', 'any one of two is there');
+is($event->{level}, 'LOG', 'cleared: the level of the log entry');
+
+set_names('gamma');
+changes('warning', 'raised warning', 'nobody of this name is there');
+set_names('*');
+changes('cleared', 'cleared', 'anybody is there');
+
+
+note '2. commits wait';
+
+$standby{alpha}->stop;
+changes('warning', 'raised warning', 'nobody at all is there');
+my $session = Session->new($primary);
+$session->ask("INSERT INTO burst VALUES ('waits')");
+($event, $row) = changes('critical', 'escalated critical', 'a commit waits');
+like(
+	$event->{detail},
+	qr/^Synchronous standbys: 1 needed, 0 connected\. Commits that wait: 1\.$/,
+	'a commit waits: the detail');
+like($event->{hint}, $sync_hint, 'a commit waits: the hint');
+$standby{alpha}->start;
+($event, $row) = changes('cleared', 'cleared', 'a standby is back');
+ok(!$session->answer->{message}, 'the commit is done');
+
+
+note '3. soon back, or not needed';
+
+# However long a start takes here.
+Alerts::set($primary, "replwatch.alert_hold = '1h'");
+Replwatch::wait_until(
+	$primary,
+	"SELECT current_setting('replwatch.alert_hold') = '1h'",
+	'the setting is in force');
+$standby{alpha}->stop;
+Replwatch::wait_until(
+	$primary,
+	'SELECT sync_connected = 0 FROM replwatch_node()',
+	'the standby is away');
+Replwatch::wait_sampled($primary);
+$standby{alpha}->start;
+Replwatch::wait_until(
+	$primary,
+	'SELECT sync_connected = 1 FROM replwatch_node()',
+	'the standby is back');
+Replwatch::wait_sampled($primary);
+Alerts::set($primary, "replwatch.alert_hold = '500ms'");
+set_names('');
+$standby{alpha}->stop;
+Replwatch::wait_sampled($primary);
+is(scalar(news()), 0, 'shorter than the hold, or not wanted: nothing');
+
+
+SKIP:
+{
+	skip 'logical replication waits for nobody before 17', 10 if $major < 17;
+
+	note '4. a standby that logical replication waits for';
+
+	$primary->safe_psql('postgres',
+		"SELECT pg_create_physical_replication_slot('alpha', true)");
+	Alerts::set($primary, "synchronized_standby_slots = 'alpha'");
+	($event, $row) =
+	  changes('warning', 'raised warning', 'its slot is not used');
+	is( $event->{detail},
+		'Slot "alpha" of "synchronized_standby_slots" is not used, and logical replication waits for it.',
+		'its slot is not used: the detail');
+	like(
+		$event->{hint},
+		qr/^Bring its standby back, or take it off "synchronized_standby_slots"\. /,
+		'its slot is not used: the hint');
+	is($row->{severity}, 'warning', 'its slot is not used: a warning');
+
+	$standby{alpha}
+	  ->append_conf('postgresql.conf', "primary_slot_name = 'alpha'");
+	$standby{alpha}->start;
+	changes('cleared', 'cleared', 'its slot is used');
+	Alerts::set($primary, "synchronized_standby_slots = ''");
+}
+
+
+note '5. the archive';
+
+# One attempt that fails.
+sub archive_with
+{
+	my ($command, $timeout) = @_;
+
+	Alerts::set(
+		$primary,
+		"archive_command = '$command'",
+		"replwatch.archiver_failing_timeout = '$timeout'");
+	$primary->safe_psql('postgres',
+		"SELECT pg_logical_emit_message(false, 'test', 'x'); SELECT pg_switch_wal()"
+	);
+	return;
+}
+
+# True while the last attempt of the archiver failed.
+my $fails =
+  'SELECT coalesce(last_failed_time, $$-infinity$$) > coalesce(last_archived_time, $$-infinity$$) FROM pg_stat_archiver';
+my $works = "SELECT NOT f FROM ($fails) s (f)";
+
+archive_with("test -e $flag", '5min');
+Replwatch::wait_until($primary, $fails, 'an attempt to archive has failed');
+append_to_file($flag, '');
+Replwatch::wait_until($primary, $works, 'the next one has not');
+Replwatch::wait_sampled($primary);
+is(Alerts::story($primary, 'archiver_failing', 'primary'),
+	'', 'a failure that is soon over is not told');
+
+archive_with('exit 1', '2s');
+$row =
+  Alerts::alert_when($primary, 'archiver_failing', 'primary', 'warning',
+	'nothing is archived');
+Alerts::story_is(
+	$primary, 'archiver_failing', 'primary',
+	'raised warning',
+	'a warning is raised');
+($event) = Alerts::log_events($primary, 'archiver_failing', 'primary');
+is($event->{level}, 'WARNING', 'the archive: the level of the log entry');
+like(
+	$event->{detail},
+	qr/^Archiving WAL file "[0-9A-F]{24}" failed, and nothing has been archived for 00:\d\d:\d\d\.$/,
+	'the archive: the detail');
+like(
+	$event->{hint},
+	qr/^See the server log for what "archive_command" or "archive_library" says\. /,
+	'the archive: the hint');
+is($row->{threshold}, '00:00:02', 'the archive: the threshold');
+cmp_ok(
+	$row->{raised_at} - $primary->safe_psql(
+		'postgres',
+		'SELECT extract(epoch FROM last_archived_time) FROM pg_stat_archiver'
+	),
+	'>=', 2.49,
+	'the archive: not before its time');
+
+archive_with('exit 0', '2s');
+Alerts::alert_when($primary, 'archiver_failing', 'primary', 'cleared',
+	'the archive gets what there is');
+Alerts::story_is(
+	$primary, 'archiver_failing', 'primary',
+	'raised warning, cleared',
+	'the log says that it is cleared');
+Alerts::agree($primary, 'the log and SQL say the same');
+
+done_testing();

@@ -1,0 +1,333 @@
+# Copyright (c) 2026, the replwatch authors
+
+# Alerts over the end of the worker, a restart, a crash, a damaged state file
+# and a change of the server's role.  What fires goes on and is not raised
+# again; those of the old role are cleared, and the log says so.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Alerts;
+use Replwatch;
+use StateFile;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep stat);
+
+my $primary = Replwatch::primary(
+	'primary',
+	"replwatch.alert_hold = '200ms'",
+	"replwatch.missing_timeout = '500ms'",
+	"replwatch.slot_inactive_timeout = '500ms'",
+	"replwatch.expected_replicas = 'primary, standby1, absent, other'",
+	"replwatch.replica_overrides = 'standby1: missing_timeout=1h, slot_inactive_timeout=1h'"
+);
+my $standby = Replwatch::standby(
+	$primary,
+	'standby1',
+	slot => 1,
+	conf => [
+		"replwatch.stall_timeout = '1s'",
+		"replwatch.upstream_timeout = '1h'"
+	]);
+my $state_file = StateFile::path($primary);
+
+# The alerts that fire, in the same words for as long as they go on.  The
+# clock's times are worked out from another clock's at each look.
+sub firing
+{
+	my ($node) = @_;
+
+	return join ', ',
+	  map  { sprintf '%s %s since %.0f', @$_{qw(alert subject raised_at)} }
+	  sort { $a->{alert} cmp $b->{alert} || $a->{subject} cmp $b->{subject} }
+	  grep { $_->{state} ne 'cleared' } Alerts::alerts($node);
+}
+
+# Do these alerts fire since the same moments as those?
+sub same_firing
+{
+	my ($now, $then, $what) = @_;
+	my @now = $now =~ /since (\d+)/g;
+	my @then = $then =~ /since (\d+)/g;
+
+	s/ since \d+//g foreach $now, $then;
+	is($now, $then, "$what: the same alerts fire");
+	is(scalar(grep { abs($now[$_] - $then[$_]) > 1 } 0 .. $#now),
+		0, "$what: since the same moments");
+	return;
+}
+
+# Wait until everything was judged, some times.
+sub wait_judged
+{
+	my ($node) = @_;
+
+	Replwatch::wait_until(
+		$node,
+		"SELECT worker_state = 'running' FROM replwatch_node()",
+		'the worker runs');
+	Replwatch::wait_sampled($node) for 1 .. 3;
+	return;
+}
+
+# Wait until the state file was written after now.
+sub wait_written
+{
+	my $begin = time();
+
+	while (((stat($state_file))[9] // 0) <= $begin + 0.1)
+	{
+		die 'timed out waiting for the state file'
+		  if time() > $begin + $PostgreSQL::Test::Utils::timeout_default;
+		Replwatch::burst($primary, 1);
+		sleep(0.2);
+	}
+	return;
+}
+
+# All that the log says of alerts.
+sub entries
+{
+	my ($node) = @_;
+
+	return scalar Alerts::log_events($node);
+}
+
+
+note '1. the worker';
+
+$primary->safe_psql('postgres',
+	"SELECT pg_create_physical_replication_slot('idle', true)");
+Replwatch::burst($primary);
+foreach my $case (
+	[qw(replica_missing absent)],
+	[qw(replica_missing other)],
+	[qw(slot_inactive idle)])
+{
+	Alerts::alert_when($primary, @$case, 'firing', "@$case fires");
+	Alerts::story_is($primary, @$case, qr/^raised \w+$/, "@$case is raised");
+}
+my $before = firing($primary);
+my $entries = entries($primary);
+is($entries, 3, 'nothing else is');
+
+my $worker =
+  $primary->safe_psql('postgres', 'SELECT worker_pid FROM replwatch_node()');
+kill 'TERM', $worker or die "could not end process $worker";
+Replwatch::wait_until(
+	$primary,
+	"SELECT worker_state = 'running' AND worker_pid <> $worker FROM replwatch_node()",
+	'another worker runs');
+wait_judged($primary);
+same_firing(firing($primary), $before, 'another worker');
+is(entries($primary), $entries, 'another worker: it says nothing');
+
+
+note '2. a restart';
+
+# One of them ends while the server is down.
+$primary->stop;
+$primary->append_conf('postgresql.conf',
+	"replwatch.expected_replicas = 'primary, standby1, absent'");
+$primary->start;
+my $row =
+  Alerts::alert_when($primary, 'replica_missing', 'other', 'cleared',
+	'what is over is cleared');
+Alerts::story_is(
+	$primary, 'replica_missing', 'other',
+	'raised critical, cleared',
+	'the log says so');
+$before =~ s/replica_missing other since \d+, //;
+wait_judged($primary);
+same_firing(firing($primary), $before, 'a restart');
+is(entries($primary), $entries + 1, 'a restart: nothing is told again');
+Alerts::agree($primary, 'the log and SQL say the same after a restart');
+
+
+note '3. a crash';
+
+wait_written();
+my $cleared = Alerts::alert($primary, 'replica_missing', 'other');
+$primary->stop('immediate');
+$primary->start;
+wait_judged($primary);
+same_firing(firing($primary), $before, 'a crash');
+is(entries($primary), $entries + 1, 'a crash: nothing is told again');
+$row = Alerts::alert($primary, 'replica_missing', 'other');
+is_deeply(
+	[ @$row{qw(alert subject state severity detail)} ],
+	[ @$cleared{qw(alert subject state severity detail)} ],
+	'a crash: the one that was cleared is remembered');
+cmp_ok(abs($row->{$_} - $cleared->{$_}), '<', 1, "a crash: its $_")
+  foreach qw(raised_at cleared_at);
+
+# What changes is saved soon, though nothing is written.
+Alerts::set($primary,
+	"replwatch.expected_replicas = 'primary, standby1, absent, soon'");
+Alerts::alert_when($primary, 'replica_missing', 'soon', 'firing',
+	'one more fires');
+my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+my $saved;
+do
+{
+	$saved = slurp_file($state_file);
+	sleep(0.1);
+} until $saved =~ /\0soon\0|soon\0/ || time() > $limit;
+$primary->stop('immediate');
+$primary->start;
+wait_judged($primary);
+is( Alerts::story($primary, 'replica_missing', 'soon'),
+	'raised critical',
+	'what was saved is not told again');
+
+
+note '4. not too many are remembered';
+
+# Hold back nothing, and have them come and go in forties.
+Alerts::set($primary, 'replwatch.alert_hold = 0');
+foreach my $round (1, 2)
+{
+	Alerts::set(
+		$primary,
+		"replwatch.expected_replicas = '"
+		  . join(', ',
+			'primary', 'standby1',
+			'absent', map { "many${round}_$_" } 1 .. 40)
+		  . "'");
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 40 FROM replwatch_alerts() WHERE state = 'firing' AND subject LIKE 'many${round}_%'",
+		'forty fire');
+}
+Alerts::set(
+	$primary,
+	"replwatch.expected_replicas = 'primary, standby1, absent'",
+	"replwatch.alert_hold = '200ms'");
+Replwatch::wait_until(
+	$primary,
+	"SELECT count(*) FILTER (WHERE state = 'firing') = 0 AND count(*) = 64 FROM replwatch_alerts() WHERE subject LIKE 'many%'",
+	'the last ones are cleared');
+my $remembered =
+  q{SELECT string_agg(subject, ' ') FROM replwatch_alerts() WHERE state = 'cleared'};
+my $list = $primary->safe_psql('postgres', $remembered);
+is(scalar(() = $list =~ /many2/g), 40, 'the later ones are remembered');
+is(scalar(() = $list =~ /many1/g),
+	24, 'and of the others those for which is room');
+like($list, qr/^(many2_\d+ ){40}(many1_\d+ ?){24}$/, 'the latest first');
+$primary->restart;
+is($primary->safe_psql('postgres', $remembered),
+	$list, 'a restart changes nothing in that');
+same_firing(firing($primary), $before, 'nor in what fires');
+
+
+note '5. a state file that can not be used';
+
+$primary->stop;
+my $good = StateFile::read_bytes($state_file);
+my $alert_size = StateFile::number($good, StateFile::ALERT_SIZE_AT);
+my $nalerts = StateFile::number($good, StateFile::NALERTS_AT);
+is($nalerts, 66,
+	'this test knows where the file says how many alerts it has');
+is(StateFile::seal($good), $good, 'and how it is sealed');
+
+# An older build's, with alerts of another size.
+my $older =
+  StateFile::with_number($good, StateFile::ALERT_SIZE_AT, $alert_size - 8);
+my $offset = -s $primary->logfile;
+StateFile::write_bytes($state_file, StateFile::seal($older));
+$primary->start;
+ok( $primary->log_contains(
+		qr/WARNING:  could not use file "pg_stat_tmp\/replwatch\.state": its lengths do not add up/,
+		$offset),
+	'the file of another build is not used');
+ok(-e "$state_file.bad", 'it is set aside');
+Alerts::alert_when($primary, 'replica_missing', 'absent', 'firing',
+	'what is missing is found missing again');
+Alerts::story_is(
+	$primary, 'replica_missing', 'absent',
+	'raised critical, raised critical',
+	'and told again');
+is($primary->safe_psql('postgres', $remembered),
+	'', 'what was cleared before is not known any more');
+
+# Alerts that there are not, in a file that is otherwise whole: all bytes of
+# each alert but its subject's are overwritten.
+$primary->stop;
+my $nonsense = $good;
+my $nsilences = StateFile::number($good, StateFile::NALERTS_AT + 4);
+is($nsilences, 0, 'the alerts are the last in the file');
+substr($nonsense, -$nalerts * $alert_size) =
+  "\xfe" x ($nalerts * $alert_size);
+unlink "$state_file.bad" or die "could not remove $state_file.bad: $!";
+$offset = -s $primary->logfile;
+StateFile::write_bytes($state_file, StateFile::seal($nonsense));
+$primary->start;
+wait_judged($primary);
+Alerts::alert_when($primary, 'slot_inactive', 'idle', 'firing',
+	'the slot is found unused again');
+is($primary->safe_psql('postgres', $remembered),
+	'', 'nonsense is nobody\'s alert');
+ok(!-e "$state_file.bad", 'for which the rest is not given up');
+ok( !$primary->log_contains(
+		qr/WARNING:  could not|PANIC|terminated/, $offset),
+	'there is nothing to complain about');
+
+
+
+note '6. another role';
+
+# Replay on the standby is paused, and it is promoted like that.
+Replwatch::wait_until(
+	$primary,
+	"SELECT state = 'streaming' FROM replwatch_status() WHERE name = 'standby1'",
+	'the standby streams');
+Replwatch::pause_replay($primary, $standby);
+Replwatch::burst($primary);
+Alerts::alert_when($standby, 'replay_paused', 'standby1', 'warning',
+	'its replay is paused');
+Alerts::story_is(
+	$standby, 'replay_paused', 'standby1',
+	qr/raised warning$/,
+	'the standby says so');
+$primary->stop;
+$standby->promote;
+$row =
+  Alerts::alert_when($standby, 'replay_paused', 'standby1', 'cleared',
+	'a primary replays nothing');
+like($row->{detail}, qr/^Replay is paused, /, 'it says what it was');
+Alerts::story_is(
+	$standby, 'replay_paused', 'standby1',
+	qr/raised warning, cleared$/,
+	'the log says that it is cleared');
+
+# It was a standby's business to have this list, too, and to leave it alone.
+Alerts::alert_when($standby, 'replica_missing', 'absent', 'critical',
+	'a primary misses what it expects');
+is(Alerts::alert($standby, 'replica_missing', 'standby1'),
+	undef, 'but not itself');
+Alerts::agree($standby, 'the log and SQL say the same after promotion');
+
+# The old primary comes back as a standby.
+$primary->append_conf('postgresql.conf', "primary_slot_name = 'primary'");
+$standby->safe_psql('postgres',
+	"SELECT pg_create_physical_replication_slot('primary', true)");
+Replwatch::connect_to($primary, $standby, 'primary');
+$primary->set_standby_mode;
+$entries = entries($primary);
+$primary->start;
+foreach my $case ([qw(replica_missing absent)], [qw(slot_inactive idle)])
+{
+	Alerts::alert_when($primary, @$case, 'cleared',
+		"a standby has no @$case");
+	Alerts::story_is(
+		$primary, @$case,
+		qr/raised \w+, cleared$/,
+		"the log says that @$case is cleared");
+}
+is(Alerts::firing($primary), '', 'nothing else fires');
+Alerts::agree($standby, 'the log and SQL say the same after all');
+
+done_testing();

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the replwatch authors
+
+=pod
+
+=head1 NAME
+
+StateFile - the files that replwatch keeps, as bytes
+
+=head1 SYNOPSIS
+
+  use lib 't/lib';
+  use StateFile;
+
+  my $bytes = StateFile::read_bytes($path);
+  substr($bytes, StateFile::HEADER_SIZE, 4) = pack 'L', 7;
+  StateFile::write_bytes($path, StateFile::seal($bytes));
+
+=cut
+
+package StateFile;
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+
+# How a file begins: magic, format, kind, length of what follows, system
+# identifier, and four more fields, then the checksum of all but itself.
+use constant {
+	FORMAT_AT => 4,
+	SYSTEM_AT => 16,
+	CRC_AT => 48,
+	HEADER_SIZE => 56,
+};
+
+# Where in what follows the state file has the size of an alert, and how many
+# there are.
+use constant {
+	ALERT_SIZE_AT => 20,
+	NALERTS_AT => 24,
+};
+
+my @crc_table = map {
+	my $crc = $_;
+	$crc = $crc & 1 ? ($crc >> 1) ^ 0x82F63B78 : $crc >> 1 for 1 .. 8;
+	$crc
+} 0 .. 255;
+
+# $bytes with the checksum that they should have.
+sub seal
+{
+	my ($bytes) = @_;
+	my $crc = 0xFFFFFFFF;
+
+	foreach my $byte (unpack 'C*',
+		substr($bytes, 0, CRC_AT) . substr($bytes, HEADER_SIZE))
+	{
+		$crc = ($crc >> 8) ^ $crc_table[ ($crc ^ $byte) & 0xFF ];
+	}
+	substr($bytes, CRC_AT, 4) = pack 'L', $crc ^ 0xFFFFFFFF;
+	return $bytes;
+}
+
+# The state file of a node.
+sub path
+{
+	my ($node) = @_;
+
+	return $node->data_dir . '/pg_stat_tmp/replwatch.state';
+}
+
+sub read_bytes
+{
+	my ($path) = @_;
+
+	return slurp_file($path);
+}
+
+sub write_bytes
+{
+	my ($path, $bytes) = @_;
+
+	open my $file, '>:raw', $path or die "could not create $path: $!";
+	print $file $bytes;
+	close $file or die "could not write $path: $!";
+	return;
+}
+
+# One of the numbers of what follows the header, of four bytes.
+sub number
+{
+	my ($bytes, $at) = @_;
+
+	return unpack 'L', substr($bytes, HEADER_SIZE + $at, 4);
+}
+
+# $bytes with another one in its place.
+sub with_number
+{
+	my ($bytes, $at, $number) = @_;
+
+	substr($bytes, HEADER_SIZE + $at, 4) = pack 'L', $number;
+	return $bytes;
+}
+
+1;
