@@ -218,6 +218,7 @@ is(scalar(() = $list =~ /many1/g),
 	24, 'and of the others those for which is room');
 like($list, qr/^(many2_\d+ ){40}(many1_\d+ ?){24}$/, 'the latest first');
 $primary->restart;
+wait_judged($primary);
 is($primary->safe_psql('postgres', $remembered),
 	$list, 'a restart changes nothing in that');
 same_firing(firing($primary), $before, 'nor in what fires');
@@ -239,6 +240,7 @@ my $older =
 my $offset = -s $primary->logfile;
 StateFile::write_bytes($state_file, StateFile::seal($older));
 $primary->start;
+wait_judged($primary);
 ok( $primary->log_contains(
 		qr/WARNING:  could not use file "pg_stat_tmp\/replwatch\.state": its lengths do not add up/,
 		$offset),
