@@ -4,8 +4,9 @@
 # A waiter holds back nothing.  Where hot_standby_feedback is off and conflicts
 # are never resolved (max_standby_streaming_delay = -1), replay waits for every
 # snapshot that could see what is to be removed, and for every lock: that of a
-# session that waits for this replay must not be among them.  With
-# REPLWATCH_SOAK set the last section takes a minute, with 64 clients.
+# session that waits for this replay must not be among them.  Who waits looks for
+# itself only once a minute, so that a wake-up that is missed is a failed wait.
+# With REPLWATCH_SOAK set the last section takes a minute, with 64 clients.
 
 use strict;
 use warnings;
@@ -31,6 +32,7 @@ my $primary = Replwatch::primary(
 	'max_standby_streaming_delay = -1',
 	'max_standby_archive_delay = -1',
 	'fsync = off',
+	'replwatch.wait_recheck = 1min',
 	'wal_receiver_status_interval = 1s');
 $primary->safe_psql('postgres',
 	'CREATE TABLE removed AS SELECT generate_series(1, 1000) AS i;
