@@ -96,13 +96,15 @@ sub is_in_time
 
 note '1. slots of all kinds';
 
-# Not by the framework's way, which gives the program another name.
+# Not by the framework's way, which gives the program another name; and not in
+# less time than passes between two samples.
 Replwatch::start_client(
 	'pg_basebackup', '--pgdata',
 	$primary->backup_dir . '/backup', '--checkpoint=fast',
-	'--no-sync', '--create-slot',
-	'--slot', 'from_backup',
-	'--dbname', $primary->connstr)->finish
+	'--max-rate=10M', '--no-sync',
+	'--create-slot', '--slot',
+	'from_backup', '--dbname',
+	$primary->connstr)->finish
   or die 'could not take a base backup';
 my $made = time();
 $primary->safe_psql(
