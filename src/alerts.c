@@ -506,13 +506,14 @@ describe(Round *round, RwLinks *links, const RwSubjects *subjects)
 		rw_alert_describe(item->subject, item->alert, item->state.severity,
 						  round->facts, &subjects->node, links->published,
 						  &item->text);
+		len = strlen(item->text.detail);
 		if (item->cause)
-		{
-			len = strlen(item->text.detail);
 			snprintf(item->text.detail + len, RW_ALERT_DETAIL_LEN - len,
 					 " It is not told of while %s %s.", item->cause,
 					 item->how);
-		}
+		else if (!item->muted && item->state.told == RW_SEVERITY_NONE)
+			snprintf(item->text.detail + len, RW_ALERT_DETAIL_LEN - len,
+					 " It is not told of, being about to be cleared.");
 	}
 }
 

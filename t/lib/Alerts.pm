@@ -272,7 +272,7 @@ sub differences
 	{
 		my $key = "$row->{alert} on $row->{subject}";
 		my $muted = $row->{state} eq 'silenced'
-		  || $row->{detail} =~ /It is not told of while \w+ (fires|may be about to fire|has just been cleared)\.$/;
+		  || $row->{detail} =~ /It is not told of( while \w+ (fires|may be about to fire|has just been cleared)|, being about to be cleared)\.$/;
 
 		if ($row->{state} ne 'cleared')
 		{
