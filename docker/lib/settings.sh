@@ -31,7 +31,7 @@ settings() {
 		setting shared_preload_libraries "$preload"
 		setting replwatch.port "${REPLWATCH_PORT-8009}"
 		[[ ! $CONTAINER ]] || setting replwatch.listen_addresses '*'
-		setting replwatch.port_serves "${REPLWATCH_SERVES-metrics}"
+		setting replwatch.port_serves "${REPLWATCH_SERVES-all}"
 	fi
 
 	setting password_encryption scram-sha-256
