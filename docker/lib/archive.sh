@@ -8,9 +8,9 @@
 # shellcheck shell=bash
 
 archive() {
-	local dir=$1 path=$2 file=$3 partial
+	local dir=$1 path=$2 file=$3
 
-	partial=$dir/.$file.${HOSTNAME-host}.$$
+	partial=$dir/.$file.${HOSTNAME-host}
 	trap 'rm -f "$partial"' EXIT
 	if [[ -e $dir/$file ]]; then
 		cmp -s "$path" "$dir/$file" && return

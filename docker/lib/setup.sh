@@ -46,8 +46,9 @@ key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
 # A CA for this set alone.  Its key is where no node can see it.
 setup_ca() {
 	if [[ ! -s $CA/ca.key ]]; then
-		openssl req -quiet -new -x509 "${key[@]}" -keyout "$CA/ca.key.tmp" -out "$CA/ca.crt" -days 3650 \
-			-subj "/CN=replwatch CA" -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
+		openssl req -new -x509 "${key[@]}" -keyout "$CA/ca.key.tmp" -out "$CA/ca.crt" -days 3650 \
+			-subj "/CN=replwatch CA" -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null ||
+			die "cannot make a CA in CA \"$CA\"" "It has to be a directory of user $EUID's. Is openssl installed?"
 		mv "$CA/ca.key.tmp" "$CA/ca.key"
 	elif [[ $1 ]]; then
 		# The same key under a new date: what it signed stays good.
