@@ -32,7 +32,7 @@ trap 'exit 130' INT TERM HUP
 
 mkdir -p "$WORK"/{primary,replica1,cluster,ca,archive,own}
 common=(HOME="$WORK" CLUSTER="$WORK/cluster" ARCHIVE_DIR="$WORK/archive" REPLWATCH_PORT=0 PRIMARY_HOST=localhost)
-primary=("${common[@]}" LISTEN=127.0.0.1,127.0.0.2 NODE=primary ROLE=primary PGDATA="$WORK/primary/data" PGPORT="$port1" PRIMARY_PORT="$port2")
+primary=("${common[@]}" LISTEN="127.0.0.1,127.0.0.2" NODE=primary ROLE=primary PGDATA="$WORK/primary/data" PGPORT="$port1" PRIMARY_PORT="$port2")
 replica=("${common[@]}" NODE=replica1 ROLE=replica PGDATA="$WORK/replica1/data" PGPORT="$port2" PRIMARY_PORT="$port1"
 	PRIMARY_TIMEOUT=60)
 
