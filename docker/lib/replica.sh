@@ -69,6 +69,7 @@ find_primary() {
 
 	write_passfile
 	until answer=$(ask IDENTIFY_SYSTEM 2>&1); do
+		answer=${answer%%$'\n'*}
 		case $answer in
 			*"certificate verify failed"*)
 				die "the certificate of $PRIMARY_HOST is not from the CA in $TLS_CA_FILE" \

@@ -10,7 +10,7 @@
 # and images of its own, and a copy of the tree.  Sections may be named, to run
 # only these after the first.
 #
-set -euo pipefail
+set -Eeuo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C.UTF-8
 
@@ -26,8 +26,8 @@ for name in "${!PG@}" "${!POSTGRES_@}"; do
 	[[ $name == PG_MAJOR ]] || unset "$name"
 done
 
-name=replwatch-test-$$
-export COMPOSE_PROJECT_NAME=$name IMAGE_PREFIX=$name READ_LAG=3s
+project=replwatch-test-$$
+export COMPOSE_PROJECT_NAME=$project IMAGE_PREFIX=$project READ_LAG=3s
 export PRIMARY_PORT REPLICA1_PORT REPLICA2_PORT WRITE_PORT READ_PORT STATS_PORT PROMETHEUS_PORT
 replica3_port=''
 port=$((22000 + $$ % 5000))
@@ -54,19 +54,21 @@ finish() {
 	local status=$?
 
 	trap '' INT TERM HUP
-	exec >/dev/null 2>&1
-	if ((status > 1)) || ((failed)); then
-		for node in $(docker ps -aq --filter "label=com.docker.compose.project=$name"); do
-			docker logs --tail 40 "$node" >>"$WORK/logs" 2>&1
+	if ((status == 1)); then
+		for node in primary replica1 replica2; do
+			printf '# --- %s\n' "$node"
+			logs "$node" | tail -n 40 | sed 's/^/# /'
 		done
 	fi
+	exec >/dev/null 2>&1
 	"${compose[@]}" --profile monitoring down --volumes --remove-orphans --timeout 5
-	docker ps -aq --filter "name=$name" | xargs -r docker rm -f -v
-	docker volume ls -q --filter "name=$name" | xargs -r docker volume rm
+	docker ps -aq --filter "name=$project" | xargs -r docker rm -f -v
+	docker volume ls -q --filter "name=$project" | xargs -r docker volume rm
 	# What they were made of stays with an engine of the tests' own, for the next time.
-	docker images -q "$name-*" | sort -u | xargs -r docker rmi -f ${BUILD_NETWORK:+--no-prune}
+	docker images -q "$project-*" | sort -u | xargs -r docker rmi -f ${BUILD_NETWORK:+--no-prune}
 	exit "$status"
 }
+trap 'printf "# ended in line %s: %s\n" "$LINENO" "$BASH_COMMAND"' ERR
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -76,7 +78,7 @@ trap 'exit 143' TERM HUP
 #
 
 container() {
-	docker ps -aq --filter "label=com.docker.compose.project=$name" --filter "label=replwatch.node=$1" \
+	docker ps -aq --filter "label=com.docker.compose.project=$project" --filter "label=replwatch.node=$1" \
 		--filter label=com.docker.compose.oneoff=False
 }
 
@@ -129,7 +131,7 @@ pool() {
 	local node up
 
 	up=$(curl -s "http://127.0.0.1:$STATS_PORT/;csv" | awk -F, -v pool="$1" '$1 == pool && $18 ~ /^UP/ && $19 > 0 {print $0}')
-	for node in $(docker ps --filter "label=com.docker.compose.project=$name" --format '{{.Label "replwatch.node"}}' | sort); do
+	for node in $(docker ps --filter "label=com.docker.compose.project=$project" --format '{{.Label "replwatch.node"}}' | sort); do
 		[[ ! $node || $up != *",$(address "$node"):5432,"* ]] || printf '%s ' "$node"
 	done
 }
@@ -157,8 +159,8 @@ readers() {
 
 # A container of a node's image with settings of its own, in the set's network.
 node() {
-	timeout 60 docker run --rm --network "${name}_default" --tmpfs "/var/lib/postgresql:uid=999,gid=999,mode=0700,size=${SIZE-300m}" \
-		-v "${name}_cluster:/cluster:ro" -e CLUSTER=/cluster "$@" "$name-node:${PG_MAJOR:-17}" run 2>&1
+	timeout 60 docker run --rm --network "${project}_default" --tmpfs "/var/lib/postgresql:uid=999,gid=999,mode=0700,size=${SIZE-300m}" \
+		-v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster "$@" "$project-node:${PG_MAJOR:-17}" run 2>&1
 }
 
 #
@@ -234,13 +236,14 @@ secrets() {
 	local who node word seen
 
 	note "4. Nothing runs as root, nothing tells a password"
-	is "$(docker ps -q --filter "label=com.docker.compose.project=$name" | xargs -n 1 -I{} docker top {} -o uid |
-		grep -c '^ *0$' || true)" 0 "no process is root's"
-	seen=$(docker ps -aq --filter "label=com.docker.compose.project=$name" | xargs docker inspect
-		docker history --no-trunc "$name-node:${PG_MAJOR:-17}"
+	is "$(for node in $(docker ps -q --filter "label=com.docker.compose.project=$project"); do
+		docker top "$node" -eo pid,uid,args
+	done | awk '$2 == 0')" '' "no process is root's"
+	seen=$(docker ps -aq --filter "label=com.docker.compose.project=$project" | xargs docker inspect
+		docker history --no-trunc "$project-node:${PG_MAJOR:-17}"
 		for node in primary replica1 replica2; do
 			logs "$node"
-			docker top "$(container "$node")" -eo args
+			docker top "$(container "$node")" -eo pid,args
 			docker exec "$(container "$node")" sh -c 'cat "$PGDATA"/*.conf'
 		done)
 	for who in postgres app replication rewind; do
@@ -248,8 +251,8 @@ secrets() {
 		like "$word" "^[0-9a-f]{32}$" "$who has a password made at random"
 		unlike "$seen" "$word" "which no image, container, log, process list or configuration tells"
 	done
-	like "$(docker run --rm "$name-node:${PG_MAJOR:-17}" 2>&1)" 'ROLE is ""' "without settings a node refuses"
-	like "$(docker run --rm -e ROLE=primary -e TLS=off "$name-node:${PG_MAJOR:-17}" 2>&1)" "POSTGRES_PASSWORD is not set" "and without passwords"
+	like "$(docker run --rm --network none -e NODE=one "$project-node:${PG_MAJOR:-17}" 2>&1)" 'ROLE is ""' "without settings a node refuses"
+	like "$(docker run --rm --network none -e NODE=one -e ROLE=primary -e TLS=off "$project-node:${PG_MAJOR:-17}" 2>&1)" "POSTGRES_PASSWORD is not set" "and without passwords"
 }
 
 proxy() {
@@ -295,13 +298,12 @@ replicas() {
 	comes "the proxy has found both" pool_is replicas "replica1 replica2 replica3 reports"
 	is "$(sql primary "SELECT count(*) FROM pg_replication_slots WHERE active")" 4 "each has a slot"
 	like "$(ctl verify)" "reports: reads what.*All is well" "verify knows them"
-	is "$("${compose[@]}" ps -q | wc -l)" "$("${compose[@]}" config --services | grep -vcE '^(monitor)$')" "Compose too"
 	refused "there is a node \"reports\" already" "no name is given twice" ./ctl add reports
 	refused "no name for a node" "nor one that a slot cannot have" ./ctl add Reports-2
 	refused "means something else" "nor one that is taken otherwise" ./ctl add proxy
 	like "$(ctl remove reports)" "reports is gone" "one is removed"
 	is "$(sql primary "SELECT count(*) FROM pg_replication_slots")" 3 "its slot, too"
-	is "$(docker volume ls -q --filter "name=${name}_reports")" '' "its volume, too"
+	is "$(docker volume ls -q --filter "name=${project}_reports")" '' "its volume, too"
 	seen=$(ctl remove replica3)
 	like "$seen" "replica3 is gone" "the other one"
 }
@@ -486,17 +488,17 @@ wrong() {
 		"a volume that is too small"
 	like "$(node -e NODE=extra -e ROLE=replica -e PRIMARY_HOST=nobody -e PRIMARY_TIMEOUT=2)" "nobody:5432 did not answer within 2 s.*PRIMARY_HOST" \
 		"a primary that never comes"
-	like "$(docker run --rm --network none --tmpfs /var/lib/postgresql:uid=1234,mode=0755 -v "${name}_cluster:/cluster:ro" -e CLUSTER=/cluster \
-		-e NODE=replica1 -e ROLE=replica "$name-node:${PG_MAJOR:-17}" 2>&1)" \
+	like "$(docker run --rm --network none --tmpfs /var/lib/postgresql:uid=1234,mode=0755 -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
+		-e NODE=replica1 -e ROLE=replica "$project-node:${PG_MAJOR:-17}" 2>&1)" \
 		"/var/lib/postgresql belongs to user 1234.*runs as user 999.*chown" "a volume of the wrong owner"
 	refused "ROLE is" "an unknown role" node -e NODE=replica1 -e ROLE=slave
 	refused "SYNC is" "an unknown SYNC" node -e NODE=replica1 -e ROLE=replica -e SYNC=sometimes
 	sql primary "SELECT pg_drop_replication_slot('extra') FROM pg_replication_slots WHERE slot_name = 'extra'" >/dev/null
 	refused "there is no node \"replica9\"" "a node that is none" ./ctl promote replica9
-	docker volume create "${name}_lost" >/dev/null
+	docker volume create "${project}_lost" >/dev/null
 	before=$(sql primary "SELECT system_identifier FROM pg_control_system()")
-	like "$(docker run --rm --network "${name}_default" -v "${name}_lost:/var/lib/postgresql" -v "${name}_cluster:/cluster:ro" \
-		-e CLUSTER=/cluster -e NODE=primary -e ROLE=primary "$name-node:${PG_MAJOR:-17}" 2>&1)" \
+	like "$(docker run --rm --network "${project}_default" -v "${project}_lost:/var/lib/postgresql" -v "${project}_cluster:/cluster:ro" \
+		-e CLUSTER=/cluster -e NODE=primary -e ROLE=primary "$project-node:${PG_MAJOR:-17}" 2>&1)" \
 		"is empty, but replica[12] has a server of this set.*docker/ctl promote" "a primary whose volume is lost is not made anew"
 	is "$(sql primary "SELECT system_identifier FROM pg_control_system()")" "$before" "nothing has changed"
 	like "$(ctl verify)" "All is well" "all is well"
