@@ -289,8 +289,6 @@ restart() {
 }
 
 replicas() {
-	local seen
-
 	note "7. More replicas"
 	like "$(ctl add replica3 "$replica3_port")" "replica3 streams from primary, and listens on port $replica3_port" "a third replica"
 	like "$(ctl add reports)" "reports streams from primary" "a fourth"
@@ -304,8 +302,7 @@ replicas() {
 	like "$(ctl remove reports)" "reports is gone" "one is removed"
 	is "$(sql primary "SELECT count(*) FROM pg_replication_slots")" 3 "its slot, too"
 	is "$(docker volume ls -q --filter "name=${project}_reports")" '' "its volume, too"
-	seen=$(ctl remove replica3)
-	like "$seen" "replica3 is gone" "the other one"
+	like "$(ctl remove replica3)" "replica3 is gone" "the other one"
 }
 
 sync() {
