@@ -30,7 +30,7 @@ start_engine() {
 install_engine() {
 	local package missing=()
 
-	for package in docker.io docker-compose debootstrap debian-archive-keyring iptables; do
+	for package in docker.io docker-compose debootstrap debian-archive-keyring iptables curl openssl; do
 		[[ $(dpkg-query -W -f "\${db:Status-Status}" "$package" 2>/dev/null) == installed ]] || missing+=("$package")
 	done
 	[[ ${missing[*]} ]] || return 0
