@@ -69,6 +69,31 @@ launch_engine() {
 	BUILD_NETWORK=host
 	export BUILD_NETWORK
 	make_base "${DEBIAN:-trixie}"
+	fetch_compose
+}
+
+# Compose 2 beside Debian's 1, to see that the file is valid for both.
+fetch_compose() {
+	local apt dir=$cache.compose suite=stable
+
+	[[ $(docker-compose version --short) == 1.* ]] || return 0
+	if [[ ! -e $dir/$suite ]]; then
+		mkdir -p "$dir/lists" "$dir/$suite.new"
+		printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$(mirror)" "$suite" >"$dir/sources.list"
+		apt=(-qq -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$dir/lists"
+			-o Acquire::Languages=none -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root)
+		(
+			cd "$dir/$suite.new"
+			apt-get "${apt[@]}" update && apt-get "${apt[@]}" download "docker-compose/$suite" && dpkg -x ./*.deb .
+		) >"$work/compose.log" 2>&1 || return 0
+		mv "$dir/$suite.new" "$dir/$suite"
+	fi
+	OTHER_COMPOSE=$dir/$suite/usr/libexec/docker/cli-plugins/docker-compose
+	export OTHER_COMPOSE
+}
+
+mirror() {
+	apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 'Label: Debian' 'Component: main' | head -n 1
 }
 
 # The image that a Dockerfile's FROM names, where no registry is.
@@ -76,7 +101,7 @@ make_base() {
 	local suite=$1 root=$work/base mirror script=$1
 
 	[[ ! $(docker images -q "debian:$suite-slim") ]] || return 0
-	mirror=$(apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 'Label: Debian' 'Component: main' | head -n 1)
+	mirror=$(mirror)
 	[[ -e /usr/share/debootstrap/scripts/$suite ]] || script=sid
 	debootstrap --variant=minbase "$suite" "$root" "$mirror" "/usr/share/debootstrap/scripts/$script" >"$work/debootstrap.log" 2>&1
 	rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* \
