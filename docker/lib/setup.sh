@@ -30,10 +30,13 @@ setup_passwords() {
 	mv "$CLUSTER/pgpass.tmp" "$CLUSTER/pgpass"
 }
 
-# From the environment, or nothing.
+# From the environment or a file, or nothing.
 given_password() {
-	local variable=$1_PASSWORD file=$1_PASSWORD_FILE
+	local variable=$1_PASSWORD file=$1_PASSWORD_FILE path=${PASSWORDS-}/${1,,}
 
+	if [[ ! ${!variable-}${!file-} && ${PASSWORDS-} && -e $path ]]; then
+		local "$file=$path"
+	fi
 	[[ ! ${!variable-}${!file-} ]] || (CLUSTER='' && password "$1")
 }
 

@@ -72,6 +72,11 @@ ok "a second time" node "${setup[@]}" -- setup
 is "$(cat "$WORK"/cluster/passwords/* "$WORK"/cluster/tls/*.crt | md5sum)" "$before" "nothing of it is made twice"
 like "$(node "${setup[@]}" APP_PASSWORD=other -- setup 2>&1)" "APP_PASSWORD is not what it was" \
 	"a password that comes too late is told of"
+mkdir "$WORK/passwords" "$WORK/cluster2"
+echo our-own >"$WORK/passwords/app"
+ok "a password may come from a file" node "${setup[@]}" CLUSTER="$WORK/cluster2" PASSWORDS="$WORK/passwords" -- setup
+is "$(<"$WORK/cluster2/passwords/app")" our-own "it is that one"
+ok "or from the environment" node "${setup[@]}" CLUSTER="$WORK/cluster2" REWIND_PASSWORD='it:is\ours' -- setup
 refused "NODES has \"Replica-1\"" "a name that is no slot's" node "${setup[@]}" NODES="primary Replica-1" -- setup
 
 note "2. Settings that make no sense"

@@ -10,7 +10,7 @@
 # and images of its own, and a copy of the tree.  Sections may be named, to run
 # only these after the first.
 #
-set -Eeuo pipefail
+set -euo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C.UTF-8
 
@@ -69,7 +69,6 @@ finish() {
 	docker images -q "$project-*" | sort -u | xargs -r docker rmi -f ${BUILD_NETWORK:+--no-prune}
 	exit "$status"
 }
-trap 'printf "# ended in line %s: %s\n" "$LINENO" "$BASH_COMMAND"' ERR
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
