@@ -207,6 +207,9 @@ synchronous_names() {
 			names=''
 			break
 		fi
+		[[ ! -e $CLUSTER/nodes ]] || grep -qx "$name" "$CLUSTER/nodes" ||
+			die "SYNC is \"$SYNC\", and there is no node $name" \
+				"Commits would wait for it for ever. The nodes are: $(xargs <"$CLUSTER/nodes")."
 		[[ $name == "$NODE" ]] || quoted+=("\"$name\"")
 	done
 	[[ $names =~ [a-z] ]] ||

@@ -83,6 +83,8 @@ note "2. Settings that make no sense"
 refused "ROLE is \"master\".*one of: primary replica" "unknown ROLE" node "${primary[@]}" ROLE=master -- bootstrap
 refused "SYNC is \"some 2\".*any 1" "unknown SYNC" node "${primary[@]}" SYNC='some 2' -- bootstrap
 refused "SYNC is \"any 0\"" "SYNC that waits for none" node "${primary[@]}" SYNC='any 0' -- bootstrap
+refused "there is no node replica7.*nodes are: primary replica1" "SYNC with a name that is no node's" \
+	node "${primary[@]}" SYNC='replica1, replica7' -- bootstrap
 refused "HOT_STANDBY is \"maybe\"" "unknown HOT_STANDBY" node "${replica[@]}" HOT_STANDBY=maybe -- bootstrap
 refused "TLS is \"yes\"" "unknown TLS" node "${replica[@]}" TLS=yes -- bootstrap
 refused "ARCHIVE is \"1\"" "unknown ARCHIVE" node "${replica[@]}" ARCHIVE=1 -- bootstrap

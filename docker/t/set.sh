@@ -478,12 +478,12 @@ prometheus() {
 }
 
 wrong() {
-	local before
+	local before extra=(-e NODE=extra -e ROLE=replica -e TLS_CERT_FILE=/cluster/tls/replica1.crt -e TLS_KEY_FILE=/cluster/tls/replica1.key)
 
 	note "15. What cannot work"
-	like "$(SIZE=60m node -e NODE=extra -e ROLE=replica)" "the base backup of primary failed.*0 free|the base backup of primary failed.*free in" \
+	like "$(SIZE=30m node "${extra[@]}")" "No space left.*the base backup of primary failed.*free in /var/lib/postgresql.*volume large enough" \
 		"a volume that is too small"
-	like "$(node -e NODE=extra -e ROLE=replica -e PRIMARY_HOST=nobody -e PRIMARY_TIMEOUT=2)" "nobody:5432 did not answer within 2 s.*PRIMARY_HOST" \
+	like "$(node "${extra[@]}" -e PRIMARY_HOST=nobody -e PRIMARY_TIMEOUT=2)" "nobody:5432 did not answer within 2 s.*PRIMARY_HOST" \
 		"a primary that never comes"
 	like "$(docker run --rm --network none --tmpfs /var/lib/postgresql:uid=1234,mode=0755 -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
 		-e NODE=replica1 -e ROLE=replica "$project-node:${PG_MAJOR:-17}" 2>&1)" \
