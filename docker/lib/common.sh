@@ -189,32 +189,34 @@ find_programs() {
 }
 
 # synchronous_standby_names by $SYNC, without this server itself, which a primary
-# cannot wait for.
+# cannot wait for, and for no more than are left.
 synchronous_names() {
-	local names=$SYNC name how='FIRST 1' quoted=()
+	local names=$SYNC name how=FIRST number=1 quoted=()
 
 	[[ $SYNC != off ]] || return 0
 	if [[ ${SYNC,,} =~ ^(any|first)\ +([1-9][0-9]?)\ *(\((.*)\))?$ ]]; then
-		how="${BASH_REMATCH[1]^^} ${BASH_REMATCH[2]}"
+		how=${BASH_REMATCH[1]^^} number=${BASH_REMATCH[2]}
 		if [[ ! ${BASH_REMATCH[3]} ]]; then
-			printf '%s (*)\n' "$how"
+			printf '%s %d (*)\n' "$how" "$number"
 			return
 		fi
 		names=${BASH_REMATCH[4]}
 	fi
-	for name in ${names//,/ }; do
+	# Names are parted by commas; two words are something else.
+	while read -r name; do
 		if [[ ! $name =~ ^[a-z_][a-z0-9_]{0,62}$ ]] || is_one_of "$name" any first on; then
 			names=''
 			break
 		fi
-		[[ ! -e $CLUSTER/nodes ]] || grep -qx "$name" "$CLUSTER/nodes" ||
+		[[ ! $CLUSTER || ! -e $CLUSTER/nodes ]] || grep -qx "$name" "$CLUSTER/nodes" ||
 			die "SYNC is \"$SYNC\", and there is no node $name" \
 				"Commits would wait for it for ever. The nodes are: $(xargs <"$CLUSTER/nodes")."
 		[[ $name == "$NODE" ]] || quoted+=("\"$name\"")
-	done
+	done <<<"${names//,/$'\n'}"
 	[[ $names =~ [a-z] ]] ||
 		die "SYNC is \"$SYNC\"" "Set it to off, any 1, first 1, or names of replicas: replica1, replica2."
-	[[ ! ${quoted[*]} ]] || (IFS=,; printf '%s (%s)\n' "$how" "${quoted[*]}")
+	((number <= ${#quoted[@]})) || number=${#quoted[@]}
+	((number == 0)) || (IFS=,; printf '%s %d (%s)\n' "$how" "$number" "${quoted[*]}")
 }
 
 #

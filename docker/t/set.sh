@@ -468,7 +468,7 @@ alerts() {
 		ALTER SYSTEM SET replwatch.alert_hold = '1s'; SELECT pg_reload_conf()" >/dev/null
 	docker stop "$(container replica2)" >/dev/null
 	comes "a replica is stopped: the server's log tells" log_has primary 'alert raised: replica_missing .* on "replica2"'
-	comes "and Prometheus" prometheus 'alerts' '"alertname":"[A-Za-z]*Missing".*"state":"firing"'
+	comes "and Prometheus" prometheus alerts '"alert":"replica_missing".*"state":"firing"'
 	docker start "$(container replica2)" >/dev/null
 	comes "it is back, and the alert is cleared" log_has primary 'alert cleared: replica_missing on "replica2"'
 }
