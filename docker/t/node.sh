@@ -121,12 +121,12 @@ refused "1.sql failed" "a script that fails" node "${primary[@]}" INIT="$WORK/in
 is "$(find "$WORK/primary" -mindepth 1)" '' "leaves nothing"
 mv "$WORK/first.sql" "$WORK/init/1.sql"
 mkdir "$WORK/primary/data.new"
-like "$(node "${primary[@]}" INIT="$WORK/init" SYNC='primary, replica1' ARCHIVE=on -- bootstrap)" \
+like "$(node "${primary[@]}" INIT="$WORK/init" SYNC='any 2 (primary, replica1)' ARCHIVE=on -- bootstrap)" \
 	"interrupted.*making a primary.*1.sql.*is made" "it is made, as the time before was interrupted"
 is "$(stat -c %a "$WORK/primary/data")" 700 "for its owner alone"
 start primary
 is "$(sql "$port1" 'SELECT a FROM t' app)" 1 "the script was run"
-is "$(sql "$port1" 'SHOW synchronous_standby_names')" 'FIRST 1 ("replica1")' "it does not wait for itself"
+is "$(sql "$port1" 'SHOW synchronous_standby_names')" 'ANY 1 ("replica1")' "it does not wait for itself"
 sql "$port1" "ALTER SYSTEM SET synchronous_standby_names = ''"
 sql "$port1" "SELECT pg_reload_conf()" >/dev/null
 is "$(sql "$port1" "SELECT count(*) FROM pg_authid WHERE rolcanlogin AND rolpassword NOT LIKE 'SCRAM-SHA-256%'")" 0 \
