@@ -130,8 +130,16 @@ setup_certificates() {
 	fi
 	setup_ca "$renew"
 	for node in $NODES; do
-		[[ ! $renew && -s $CLUSTER/tls/$node.crt ]] || setup_certificate "$node"
+		if [[ $renew ]] || ! is_signed "$node"; then
+			setup_certificate "$node"
+		fi
 	done
+}
+
+# By the CA of now: others may have been of one's own.
+is_signed() {
+	[[ -s $CLUSTER/tls/$1.key && -s $CLUSTER/tls/$1.crt ]] &&
+		openssl verify -no_check_time -CAfile "$CLUSTER/tls/ca.crt" "$CLUSTER/tls/$1.crt" >/dev/null 2>&1
 }
 
 end_date() {

@@ -253,5 +253,12 @@ for name in primary replica1; do
 	cp "$WORK/cluster/tls/$name.crt" "$WORK/cluster/tls/$name.key" "$WORK/own"
 done
 ok "one for each node is taken" node "${own[@]}" -- setup
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$WORK/own/server.key" \
+	-out "$WORK/own/server.crt" -days 9 -subj /CN=own -addext subjectAltName=DNS:primary,DNS:replica1 2>/dev/null
+cp "$WORK/own/server.crt" "$WORK/own/ca.crt"
+rm "$WORK"/own/{primary,replica1}.*
+ok "one for all, which signed itself" node "${own[@]}" -- setup
+ok "without them" node "${setup[@]}" -- setup
+ok "nodes have some of the CA made here again" openssl verify -CAfile "$WORK/ca/ca.crt" "$WORK/cluster/tls/primary.crt"
 
 done_testing

@@ -443,7 +443,8 @@ certificates() {
 		openssl x509 -req -CA own/ca.crt -CAkey own/ca.key -set_serial 4711 -days 60 -out own/server.crt \
 			-extfile <(echo subjectAltName=DNS:primary,DNS:replica1,DNS:replica2,DNS:localhost) 2>/dev/null
 	chmod 644 own/*
-	ok "certificates of one's own" env CERTIFICATES=./own "${compose[@]}" up -d
+	export CERTIFICATES=./own
+	ok "certificates of one's own" "${compose[@]}" up -d
 	comes "all servers are fit" all_healthy
 	cp own/ca.crt "$WORK/ca.crt"
 	docker restart "$(container primary)" "$(container replica1)" "$(container replica2)" >/dev/null
