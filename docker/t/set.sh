@@ -227,7 +227,7 @@ roles() {
 		"pg_hba.conf rejects" "the role for replication gets into no database"
 	is "$(sql primary "SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_replication_slots WHERE active")" \
 		"replica1 replica2" "each replica has a slot of its name"
-	is "$(sql primary "SELECT string_agg(application_name, ' ' ORDER BY 1) FROM pg_stat_replication")" "replica1 replica2" \
+	is "$(sql primary "SELECT string_agg(application_name, ' ' ORDER BY application_name) FROM pg_stat_replication")" "replica1 replica2" \
 		"and an application_name"
 	is "$(sql primary "SHOW max_slot_wal_keep_size")" 2GB "what a slot may keep has a limit"
 }
