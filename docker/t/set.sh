@@ -267,6 +267,7 @@ proxy() {
 	comes "a replica that lags gets no reads" pool_is replicas replica2
 	is "$(readers)" replica2 "the other one does"
 	sql replica2 "SELECT pg_wal_replay_pause()" >/dev/null
+	from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name"
 	comes "when no replica is fit reads reach the primary" reads_reach primary
 	sql replica1 "SELECT pg_wal_replay_resume()" >/dev/null
 	sql replica2 "SELECT pg_wal_replay_resume()" >/dev/null
