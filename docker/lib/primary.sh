@@ -1,0 +1,100 @@
+#
+# docker/lib/primary.sh - a primary from nothing
+#
+# shellcheck shell=bash
+
+# An empty directory becomes a primary only where none is.
+check_no_primary() {
+	local named peer
+
+	named=$(named_primary)
+	[[ ! $named || $named == "$NODE" ]] ||
+		die "$PGDATA is empty, and $named is the primary of this set" \
+			"To have a replica here: docker/ctl rejoin $NODE"
+	[[ -e $CLUSTER/nodes ]] || return 0
+	while read -r peer; do
+		[[ $peer != "$NODE" ]] || continue
+		! PRIMARY_HOST=$peer ask IDENTIFY_SYSTEM >/dev/null 2>&1 ||
+			die "$PGDATA is empty, but $peer has a server of this set" \
+				"A primary made here would be another cluster. Use what is there: docker/ctl promote $peer"
+	done <"$CLUSTER/nodes"
+}
+
+literal() {
+	printf "'%s'" "${1//\'/\'\'}"
+}
+
+# On standard input and without a trace in the log, as there are passwords in it.
+roles() {
+	cat <<-END
+		SET log_statement = none;
+		SET log_min_duration_statement = -1;
+		SET log_min_error_statement = panic;
+		SET standard_conforming_strings = on;
+		CREATE ROLE $REPLICATION_USER LOGIN REPLICATION
+			CONNECTION LIMIT $REPLICATION_CONNECTIONS PASSWORD $(literal "$(password REPLICATION)");
+		CREATE ROLE $REWIND_USER LOGIN CONNECTION LIMIT 5 PASSWORD $(literal "$(password REWIND)");
+		GRANT EXECUTE ON FUNCTION
+			pg_ls_dir(text, boolean, boolean),
+			pg_stat_file(text, boolean),
+			pg_read_binary_file(text),
+			pg_read_binary_file(text, bigint, bigint, boolean)
+			TO $REWIND_USER;
+		CREATE ROLE $APP_USER LOGIN PASSWORD $(literal "$(password APP)");
+	END
+	if [[ $POSTGRES_DB != postgres ]]; then
+		printf 'CREATE DATABASE %s OWNER %s;\n' "$POSTGRES_DB" "$APP_USER"
+	fi
+}
+
+primary_failed() {
+	"$PG_BIN/pg_ctl" -D "$PGDATA.new" -m immediate -s stop >/dev/null 2>&1 || true
+	[[ ! -e $PGDATA.new.log ]] || tail -n 20 "$PGDATA.new.log" >&2
+	rm -rf "$PGDATA.new.log" "$socket"
+	fail_new "$1" "What was made is removed; mend it and start again."
+}
+
+make_primary() {
+	local socket file sql database files=() final=$PGDATA
+
+	check_no_primary
+	is_one_of "$APP_USER" "$POSTGRES_USER" "$REPLICATION_USER" "$REWIND_USER" &&
+		die "APP_USER is \"$APP_USER\"" "It has to be another role than the superuser and those for replicas."
+	begin_new
+	say "$PGDATA is empty: making a primary with PostgreSQL $major"
+	socket=$(mktemp -d /tmp/node.XXXXXX)
+	"$PG_BIN/initdb" --pgdata="$PGDATA.new" --username="$POSTGRES_USER" --pwfile=<(password POSTGRES) \
+		--auth-local=peer --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 \
+		>"$PGDATA.new.log" 2>&1 || primary_failed "initdb failed"
+
+	# The same settings that it will have, on no port.
+	PGDATA=$PGDATA.new
+	write_hba
+	PGDATA=$final
+	"$PG_BIN/pg_ctl" -D "$PGDATA.new" -s -w -l "$PGDATA.new.log" -o "-c listen_addresses='' \
+		-c unix_socket_directories='$socket' -c cluster_name=$NODE $(preload_option)" start >/dev/null ||
+		primary_failed "the new server does not start"
+
+	sql="$PG_BIN/psql -XAtq -v ON_ERROR_STOP=1 -h $socket -U $POSTGRES_USER -v app_user=$APP_USER"
+	roles | $sql -d postgres || primary_failed "cannot make the roles and the database"
+	for database in postgres "$POSTGRES_DB"; do
+		[[ ! $(preload_option) ]] ||
+			$sql -d "$database" -c 'CREATE EXTENSION IF NOT EXISTS replwatch' 2>/dev/null ||
+			primary_failed "cannot create the extension in $database"
+	done
+	[[ ! -d $INIT ]] || mapfile -t files < <(find "$INIT" -maxdepth 1 -name '*.sql' | sort)
+	for file in "${files[@]}"; do
+		say "running $file"
+		$sql -d "$POSTGRES_DB" -f "$file" || primary_failed "$file failed"
+	done
+
+	"$PG_BIN/pg_ctl" -D "$PGDATA.new" -s -m fast stop || primary_failed "the new server does not stop"
+	rm -rf "$PGDATA.new.log" "$socket"
+	finish_new
+	say "the primary is made, with the database $POSTGRES_DB of $APP_USER"
+}
+
+preload_option() {
+	[[ ! -e $("$PG_BIN/pg_config" --pkglibdir)/replwatch.so ]] ||
+		printf '%s' '-c shared_preload_libraries=replwatch'
+}

@@ -1,0 +1,116 @@
+#
+# docker/lib/settings.sh - what the server is told, written anew at each start
+#
+# ALTER SYSTEM and options on the command line go over what stands here.
+#
+# shellcheck shell=bash
+
+hba_mark='# Written by docker/node at each start. Remove this line to keep your own.'
+
+# What a standby must have at least as much of as its primary.
+limits=(max_connections max_worker_processes max_wal_senders max_prepared_transactions
+	max_locks_per_transaction)
+
+setting() {
+	printf "%s = '%s'\n" "$1" "${2//\'/\'\'}"
+}
+
+shell_quoted() {
+	printf "'%s'" "${1//\'/\'\\\'\'}"
+}
+
+settings() {
+	local preload limit
+
+	echo "# Written by docker/node at each start; ALTER SYSTEM goes over it."
+	setting cluster_name "$NODE"
+	[[ ! ${LISTEN-${CONTAINER:+*}} ]] || setting listen_addresses "${LISTEN-*}"
+	setting port "$PGPORT"
+	preload=${PRELOAD-replwatch}
+	if [[ -e $("$PG_BIN/pg_config" --pkglibdir)/replwatch.so && $preload ]]; then
+		setting shared_preload_libraries "$preload"
+		setting replwatch.port "${REPLWATCH_PORT-8009}"
+		[[ ! $CONTAINER ]] || setting replwatch.listen_addresses '*'
+		setting replwatch.port_serves "${REPLWATCH_SERVES-all}"
+	fi
+
+	setting password_encryption scram-sha-256
+	setting ssl "$TLS"
+	if [[ $TLS == on && $TLS_CERT_FILE ]]; then
+		setting ssl_ca_file "$TLS_CA_FILE"
+		setting ssl_cert_file "$TLS_CERT_FILE"
+		setting ssl_key_file "$TLS_KEY_FILE"
+	fi
+
+	setting wal_level replica
+	setting wal_log_hints on
+	setting hot_standby "$HOT_STANDBY"
+	setting max_wal_senders "$((REPLICATION_CONNECTIONS + 5))"
+	setting max_replication_slots "$((REPLICATION_CONNECTIONS + 5))"
+	setting max_slot_wal_keep_size "$MAX_SLOT_WAL_KEEP_SIZE"
+	setting synchronous_standby_names "$(synchronous_names)"
+	setting archive_mode on
+	if [[ $ARCHIVE == on ]]; then
+		setting archive_command "$(shell_quoted "$self") archive $(shell_quoted "$ARCHIVE_DIR") \"%p\" \"%f\""
+		setting restore_command "$(shell_quoted "$self") restore $(shell_quoted "$ARCHIVE_DIR") \"%f\" \"%p\""
+	else
+		# Not off, so that switching it on later needs no restart.
+		setting archive_command /bin/true
+		setting restore_command ''
+	fi
+	if is_standby; then
+		for limit in "${limits[@]}"; do
+			[[ ! ${primary_limits[$limit]-} ]] || setting "$limit" "${primary_limits[$limit]}"
+		done
+	fi
+}
+
+declare -A primary_limits=()
+
+# Those that were written before stay, while the primary does not answer.
+old_limits() {
+	local limit value
+
+	for limit in "${limits[@]}"; do
+		value=$(sed -n "s/^$limit = '\([0-9]*\)'$/\1/p" "$CONFIG" 2>/dev/null | tail -n 1) || true
+		[[ ${primary_limits[$limit]-} || ! $value ]] || primary_limits[$limit]=$value
+	done
+}
+
+write_settings() {
+	if is_standby; then
+		old_limits
+		write_upstream
+	fi
+	settings >"$CONFIG.tmp" || die "cannot write $CONFIG" "Set CONFIG to a file that the server's configuration includes."
+	mv "$CONFIG.tmp" "$CONFIG"
+	if [[ -e $PGDATA/postgresql.conf && $CONFIG == "$PGDATA/"* ]] &&
+		! grep -qs "^include_if_exists = '${CONFIG##*/}'" "$PGDATA/postgresql.conf"; then
+		printf "\ninclude_if_exists = '%s'\n" "${CONFIG##*/}" >>"$PGDATA/postgresql.conf"
+	fi
+	if [[ $(head -n 1 "$PGDATA/pg_hba.conf" 2>/dev/null) == "$hba_mark" ]]; then
+		write_hba
+	fi
+}
+
+# Who may connect: over the network nobody without a password and, but for
+# TLS=off, nobody without encryption.
+write_hba() {
+	local host=hostssl
+
+	[[ $TLS == on ]] || host=host
+	cat >"$PGDATA/pg_hba.conf" <<-END
+		$hba_mark
+		# TYPE	DATABASE	USER	ADDRESS	METHOD
+		local	all	all		peer map=node
+		$host	replication	$REPLICATION_USER	all	scram-sha-256
+		$host	postgres	$REWIND_USER	all	scram-sha-256
+		$host	all	$REPLICATION_USER,$REWIND_USER	all	reject
+		$host	all	all	all	scram-sha-256
+	END
+	cat >"$PGDATA/pg_ident.conf" <<-END
+		# Written by docker/node at each start.
+		# MAP	SYSTEM-USER	DATABASE-USER
+		node	$(id -un)	$POSTGRES_USER
+	END
+}

@@ -1,0 +1,264 @@
+#!/usr/bin/env bash
+#
+# docker/t/node.sh - docker/node without Docker
+#
+# Servers on this machine, of the user who calls: a primary and a replica are
+# made, the replica by a base backup that is interrupted first; the primary is
+# replaced, and comes back by pg_rewind.  And every wrong setting gets a message
+# that names it, while nothing is touched.  $PG_BIN has the server's programs,
+# $WORK a directory for it all.
+#
+set -euo pipefail
+shopt -s inherit_errexit
+export LC_ALL=C.UTF-8
+
+docker=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=docker/t/lib.sh
+. "$docker/t/lib.sh"
+
+port1=$(free_port 21000)
+port2=$(free_port "$((port1 + 1))")
+export PG_BIN
+
+stop_all() {
+	local data
+
+	for data in "$WORK"/primary/data "$WORK"/replica1/data; do
+		"$PG_BIN/pg_ctl" -D "$data" -s -m immediate stop >/dev/null 2>&1 || true
+	done
+}
+trap stop_all EXIT
+trap 'exit 130' INT TERM HUP
+
+mkdir -p "$WORK"/{primary,replica1,cluster,ca,archive,own}
+common=(HOME="$WORK" CLUSTER="$WORK/cluster" ARCHIVE_DIR="$WORK/archive" REPLWATCH_PORT=0 PRIMARY_HOST=localhost)
+primary=("${common[@]}" LISTEN="127.0.0.1,127.0.0.2" NODE=primary ROLE=primary PGDATA="$WORK/primary/data" PGPORT="$port1" PRIMARY_PORT="$port2")
+replica=("${common[@]}" NODE=replica1 ROLE=replica PGDATA="$WORK/replica1/data" PGPORT="$port2" PRIMARY_PORT="$port1"
+	PRIMARY_TIMEOUT=60)
+
+# node VARIABLE=VALUE... -- ARGUMENT...
+node() {
+	local settings=()
+
+	while [[ $1 != -- ]]; do
+		settings+=("$1")
+		shift
+	done
+	env "${settings[@]}" bash "$docker/node" "${@:2}"
+}
+
+sql() {
+	"$PG_BIN/psql" -XAtqw -v ON_ERROR_STOP=1 -h "$WORK" -p "$1" -U postgres -d "${3-postgres}" -c "$2"
+}
+
+start() {
+	"$PG_BIN/pg_ctl" -D "$WORK/$1/data" -s -w -l "$WORK/$1/log" -o "-c unix_socket_directories='$WORK'" start >/dev/null
+}
+
+same() {
+	[[ $(sql "$1" "$2" "${4-postgres}") == "$3" ]]
+}
+
+checksum() {
+	(cd "$1" && find . -type f ! -name postmaster.pid -printf '%p %s %T@\n' | sort | md5sum)
+}
+
+note "1. What the servers share"
+setup=("${common[@]}" CA="$WORK/ca" NODES="primary replica1")
+ok "passwords and certificates are made" node "${setup[@]}" -- setup
+is "$(stat -c %a "$WORK/cluster/passwords/app")" 600 "nobody else may read a password"
+before=$(cat "$WORK"/cluster/passwords/* "$WORK"/cluster/tls/*.crt | md5sum)
+ok "a second time" node "${setup[@]}" -- setup
+is "$(cat "$WORK"/cluster/passwords/* "$WORK"/cluster/tls/*.crt | md5sum)" "$before" "nothing of it is made twice"
+like "$(node "${setup[@]}" APP_PASSWORD=other -- setup 2>&1)" "APP_PASSWORD is not what it was" \
+	"a password that comes too late is told of"
+mkdir "$WORK/passwords" "$WORK/cluster2"
+echo our-own >"$WORK/passwords/app"
+ok "a password may come from a file" node "${setup[@]}" CLUSTER="$WORK/cluster2" PASSWORDS="$WORK/passwords" -- setup
+is "$(<"$WORK/cluster2/passwords/app")" our-own "it is that one"
+ok "or from the environment" node "${setup[@]}" CLUSTER="$WORK/cluster2" REWIND_PASSWORD='it:is\ours' -- setup
+refused "NODES has \"Replica-1\"" "a name that is no slot's" node "${setup[@]}" NODES="primary Replica-1" -- setup
+
+note "2. Settings that make no sense"
+refused "ROLE is \"master\".*one of: primary replica" "unknown ROLE" node "${primary[@]}" ROLE=master -- bootstrap
+refused "SYNC is \"some 2\".*any 1" "unknown SYNC" node "${primary[@]}" SYNC='some 2' -- bootstrap
+refused "SYNC is \"any 0\"" "SYNC that waits for none" node "${primary[@]}" SYNC='any 0' -- bootstrap
+refused "there is no node replica7.*nodes are: primary replica1" "SYNC with a name that is no node's" \
+	node "${primary[@]}" SYNC='replica1, replica7' -- bootstrap
+refused "HOT_STANDBY is \"maybe\"" "unknown HOT_STANDBY" node "${replica[@]}" HOT_STANDBY=maybe -- bootstrap
+refused "TLS is \"yes\"" "unknown TLS" node "${replica[@]}" TLS=yes -- bootstrap
+refused "ARCHIVE is \"1\"" "unknown ARCHIVE" node "${replica[@]}" ARCHIVE=1 -- bootstrap
+refused "ARCHIVE_DIR" "an archive that is not there" node "${primary[@]}" ARCHIVE=on ARCHIVE_DIR="$WORK/none" -- bootstrap
+refused "PRIMARY_TIMEOUT is \"soon\"" "a timeout that is no number" node "${replica[@]}" PRIMARY_TIMEOUT=soon -- bootstrap
+refused "NODE is \"my-node\"" "a name that is no slot's" node "${replica[@]}" NODE=my-node -- bootstrap
+refused "PRIMARY_HOST is \"a,b\"" "two primaries" node "${replica[@]}" PRIMARY_HOST=a,b -- bootstrap
+refused "PRIMARY_HOST is not set" "no primary" node "${replica[@]}" PRIMARY_HOST= CLUSTER= TLS=off \
+	REPLICATION_PASSWORD=x -- bootstrap
+refused "REPLICATION_PASSWORD is not set.*REPLICATION_PASSWORD_FILE" "no password" \
+	node "${replica[@]}" CLUSTER= TLS=off -- bootstrap
+refused "POSTGRES_PASSWORD is not set" "no password for a primary" node "${primary[@]}" CLUSTER= TLS=off -- bootstrap
+refused "cannot read the password file /none.*APP_PASSWORD_FILE" "a file of a password that is not there" \
+	node "${primary[@]}" APP_PASSWORD_FILE=/none -- bootstrap
+: >"$WORK/empty"
+refused "$WORK/empty is empty.*APP_PASSWORD" "an empty password" node "${primary[@]}" APP_PASSWORD_FILE="$WORK/empty" -- bootstrap
+refused "TLS_CA_FILE is not set" "no CA" node "${replica[@]}" CLUSTER= REPLICATION_PASSWORD=x -- bootstrap
+refused "PGDATA is not set" "no data directory" node "${replica[@]}" PGDATA= -- bootstrap
+refused "no PostgreSQL server in /none" "no server" node "${replica[@]}" PG_BIN=/none -- bootstrap
+refused "/ belongs to user 0.*runs as user $EUID" "a directory of the wrong owner" node "${replica[@]}" PGDATA=/data -- bootstrap
+mkdir -p "$WORK/full/data"
+touch "$WORK/full/data/somebody's"
+refused "is not empty, and holds no PostgreSQL" "somebody's directory" node "${replica[@]}" PGDATA="$WORK/full/data" -- bootstrap
+ok "stays" test -e "$WORK/full/data/somebody's"
+refused "did not answer within 1 s.*PRIMARY_TIMEOUT" "a primary that never comes" \
+	node "${replica[@]}" PRIMARY_TIMEOUT=1 -- bootstrap
+is "$(find "$WORK/primary" "$WORK/replica1" -mindepth 1)" '' "nothing was made"
+
+note "3. A primary"
+cat >"$WORK/first.sql" <<<"CREATE TABLE t AS SELECT 1 AS a"
+mkdir "$WORK/init"
+echo 'SELECT 1/0' >"$WORK/init/1.sql"
+refused "1.sql failed" "a script that fails" node "${primary[@]}" INIT="$WORK/init" -- bootstrap
+is "$(find "$WORK/primary" -mindepth 1)" '' "leaves nothing"
+mv "$WORK/first.sql" "$WORK/init/1.sql"
+mkdir "$WORK/primary/data.new"
+like "$(node "${primary[@]}" INIT="$WORK/init" SYNC='any 2 (primary, replica1)' ARCHIVE=on -- bootstrap)" \
+	"interrupted.*making a primary.*1.sql.*is made" "it is made, as the time before was interrupted"
+is "$(stat -c %a "$WORK/primary/data")" 700 "for its owner alone"
+start primary
+is "$(sql "$port1" 'SELECT a FROM t' app)" 1 "the script was run"
+is "$(sql "$port1" 'SHOW synchronous_standby_names')" 'ANY 1 ("replica1")' "it does not wait for itself"
+sql "$port1" "ALTER SYSTEM SET synchronous_standby_names = ''"
+sql "$port1" "SELECT pg_reload_conf()" >/dev/null
+is "$(sql "$port1" "SELECT count(*) FROM pg_authid WHERE rolcanlogin AND rolpassword NOT LIKE 'SCRAM-SHA-256%'")" 0 \
+	"all passwords are scram's"
+unlike "$(cat "$WORK/primary/data/pg_hba.conf")" trust "nobody is trusted"
+refused "the server in .* runs" "what runs is not made a replica" \
+	node "${primary[@]}" CLUSTER= TLS=off REPLICATION_PASSWORD=x -- rejoin
+
+note "4. A replica"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$WORK/own/ca.key" \
+	-out "$WORK/own/ca.crt" -days 9 -subj /CN=other 2>/dev/null
+refused "not from the CA in $WORK/own/ca.crt.*TLS_CA_FILE" "the wrong CA" \
+	node "${replica[@]}" TLS_CA_FILE="$WORK/own/ca.crt" -- bootstrap
+refused "is for another name" "a name that the certificate has not" \
+	node "${replica[@]}" PRIMARY_HOST=127.0.0.2 -- bootstrap
+refused "refuses the password.*REPLICATION_PASSWORD" "the wrong password" \
+	node "${replica[@]}" CLUSTER= REPLICATION_PASSWORD=wrong TLS_CA_FILE="$WORK/cluster/tls/ca.crt" -- bootstrap
+refused "does not let nobody in|refuses the password" "a role that is none" node "${replica[@]}" REPLICATION_USER=nobody -- bootstrap
+is "$(find "$WORK/replica1" -mindepth 1)" '' "nothing was made"
+
+sql "$port1" "CREATE TABLE big AS SELECT repeat(md5(i::text), 60) AS t FROM generate_series(1, 20000) i"
+mkdir "$WORK/slow"
+ln -s "$PG_BIN"/* "$WORK/slow"
+rm "$WORK/slow/pg_basebackup"
+printf '#!/bin/sh\nexec %s/pg_basebackup --max-rate=1M "$@"\n' "$PG_BIN" >"$WORK/slow/pg_basebackup"
+chmod +x "$WORK/slow/pg_basebackup"
+set -m
+node "${replica[@]}" PG_BIN="$WORK/slow" -- bootstrap >"$WORK/replica1/log" 2>&1 &
+job=$!
+set +m
+wait_until test -e "$WORK/replica1/data.new/PG_VERSION"
+kill -KILL -- "-$job"
+wait "$job" 2>/dev/null || true
+wait_until same "$port1" "SELECT count(*) FROM pg_stat_replication" 0
+ok "a base backup was killed half way" test -e "$WORK/replica1/data.new"
+log=$(node "${replica[@]}" -- bootstrap 2>&1)
+like "$log" "data.new is what an interrupted start left" "that is noticed"
+like "$log" "[0-9]+/[0-9]+ kB" "progress is shown"
+like "$log" "is ready to be started" "and it is made again"
+is "$(stat -c %a "$WORK/replica1/data")" 700 "for its owner alone"
+before=$(checksum "$WORK/replica1/data/base")
+unlike "$(node "${replica[@]}" -- bootstrap 2>&1)" "copying" "a directory with data is not copied again"
+is "$(checksum "$WORK/replica1/data/base")" "$before" "they are as they were"
+unlike "$(cat "$WORK/replica1/data/postgresql.auto.conf" "$WORK/replica1/data/replwatch.conf")" \
+	"$(<"$WORK/cluster/passwords/replication")" "no password is in the settings"
+start replica1
+comes "it streams" same "$port1" "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'" replica1
+is "$(sql "$port1" "SELECT slot_name FROM pg_replication_slots WHERE active")" replica1 "by a slot of its name"
+is "$(sql "$port1" "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_replication USING (pid)")" t "encrypted"
+is "$(sql "$port2" "SELECT count(*) FROM t" app)" 1 "reads are served"
+refused "read-only transaction" "writes are not" bash -c \
+	"'$PG_BIN/psql' -XAtqw -h '$WORK' -p $port2 -U postgres -c 'CREATE TABLE x ()' || exit 1"
+
+note "5. Data that do not fit"
+"$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s -m fast stop
+before=$(checksum "$WORK/replica1/data")
+echo 12 >"$WORK/version"
+cp -p "$WORK/replica1/data/PG_VERSION" "$WORK/version.own"
+cat "$WORK/version" >"$WORK/replica1/data/PG_VERSION"
+refused "was made by PostgreSQL 12" "data of another major" node "${replica[@]}" -- bootstrap
+cp -p "$WORK/version.own" "$WORK/replica1/data/PG_VERSION"
+mkdir "$WORK/other"
+"$PG_BIN/initdb" -D "$WORK/other/data" -A trust >/dev/null
+touch "$WORK/other/data/standby.signal"
+before=$(checksum "$WORK/other/data")
+refused "is of another cluster" "data of another cluster" node "${replica[@]}" PGDATA="$WORK/other/data" -- bootstrap
+refused "is of another cluster" "which rejoin does not replace" node "${replica[@]}" PGDATA="$WORK/other/data" -- rejoin --copy
+is "$(checksum "$WORK/other/data")" "$before" "they are as they were"
+start replica1
+
+note "6. Another primary"
+sql "$port1" "SELECT pg_terminate_backend(pid) FROM pg_stat_replication" >/dev/null
+"$PG_BIN/pg_ctl" -D "$WORK/primary/data" -s -m immediate stop
+"$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s -w promote >/dev/null
+sql "$port2" CHECKPOINT
+sql "$port2" "CREATE TABLE after (); DROP TABLE big"
+ok "replica1 is named the primary" node "${setup[@]}" -- setup primary replica1
+refused "the primary is replica1 now" "the old one does not start as a primary" node "${primary[@]}" -- bootstrap
+refused "$WORK/new/data is empty, and replica1 is the primary" "nor is another made" \
+	bash -c "mkdir -p '$WORK/new' && env ${primary[*]@Q} PGDATA='$WORK/new/data' bash '$docker/node' bootstrap"
+log=$(node "${primary[@]}" -- rejoin 2>&1)
+like "$log" "rewinding.*pg_rewind: Done!.*is a replica" "pg_rewind makes it a replica"
+start primary
+comes "it streams" same "$port2" "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'" primary
+comes "it has what was written" same "$port1" "SELECT count(*) FROM pg_class WHERE relname IN ('after', 'big')" 1
+
+note "7. Back by a copy"
+"$PG_BIN/pg_ctl" -D "$WORK/primary/data" -s -m fast stop
+touch "$WORK/primary/data.rewinding"
+refused "pg_rewind was interrupted" "what pg_rewind left half done does not start" node "${primary[@]}" -- bootstrap
+log=$(node "${primary[@]}" -- rejoin 2>&1)
+like "$log" "base backup is complete" "a base backup replaces it"
+start primary
+comes "it streams" same "$port2" "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'" primary
+
+note "8. The archive"
+echo one >"$WORK/segment"
+ok "a file is archived" node -- archive "$WORK/archive" "$WORK/segment" 000000010000000000000001.test
+ok "the same again is none the worse" node -- archive "$WORK/archive" "$WORK/segment" 000000010000000000000001.test
+echo two >"$WORK/segment"
+refused "exists with another content" "another under its name is refused" \
+	node -- archive "$WORK/archive" "$WORK/segment" 000000010000000000000001.test
+is "$(<"$WORK/archive/000000010000000000000001.test")" one "and does not replace it"
+ok "it is restored" node -- restore "$WORK/archive" 000000010000000000000001.test "$WORK/restored"
+is "$(<"$WORK/restored")" one "as it was"
+is "$(find "$WORK/archive" -name '.*' -type f)" '' "no half file is left"
+
+note "9. Certificates"
+like "$(node "${primary[@]}" -- certificates)" "ca.crt [0-9]{4} .*primary.crt 36[45] " "end dates are shown"
+before=$(openssl x509 -noout -serial -in "$WORK/cluster/tls/primary.crt")
+ok "renewed" node "${setup[@]}" CERTIFICATE_DAYS=20 -- setup renew
+unlike "$(openssl x509 -noout -serial -in "$WORK/cluster/tls/primary.crt")" "$before" "they are new"
+ok "signed by the same CA" openssl verify -CAfile "$WORK/cluster/tls/ca.crt" "$WORK/cluster/tls/primary.crt"
+own=("${setup[@]}" CERTIFICATES="$WORK/own")
+refused "neither primary.crt nor server.crt" "certificates of one's own, but none" node "${own[@]}" -- setup
+cp "$WORK/cluster/tls/primary.crt" "$WORK/own/server.crt"
+cp "$WORK/cluster/tls/primary.key" "$WORK/own/server.key"
+refused "not signed by the CA" "of another CA" node "${own[@]}" -- setup
+cp "$WORK/cluster/tls/ca.crt" "$WORK/own/ca.crt"
+refused "not for the name replica1" "for another name" node "${own[@]}" -- setup
+cp "$WORK/cluster/tls/replica1.key" "$WORK/own/server.key"
+refused "does not belong to server.crt" "with another key" node "${own[@]}" -- setup
+for name in primary replica1; do
+	cp "$WORK/cluster/tls/$name.crt" "$WORK/cluster/tls/$name.key" "$WORK/own"
+done
+ok "one for each node is taken" node "${own[@]}" -- setup
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$WORK/own/server.key" \
+	-out "$WORK/own/server.crt" -days 9 -subj /CN=own -addext subjectAltName=DNS:primary,DNS:replica1 2>/dev/null
+cp "$WORK/own/server.crt" "$WORK/own/ca.crt"
+rm "$WORK"/own/{primary,replica1}.*
+ok "one for all, which signed itself" node "${own[@]}" -- setup
+ok "without them" node "${setup[@]}" -- setup
+ok "nodes have some of the CA made here again" openssl verify -CAfile "$WORK/ca/ca.crt" "$WORK/cluster/tls/primary.crt"
+
+done_testing

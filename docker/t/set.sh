@@ -1,0 +1,501 @@
+#!/usr/bin/env bash
+#
+# docker/t/set.sh - the set of docker-compose.yml on a Docker engine
+#
+# SYNOPSIS
+#	TOP=TREE WORK=DIRECTORY set.sh [SECTION]...
+#
+# One set lives through all sections, in the order in which they stand here, from
+# the first "up" to the end; what a section breaks it mends.  It has a name, ports
+# and images of its own, and a copy of the tree.  Sections may be named, to run
+# only these after the first.
+#
+set -euo pipefail
+shopt -s inherit_errexit
+export LC_ALL=C.UTF-8
+
+# shellcheck source=docker/t/lib.sh
+. "$TOP/docker/t/lib.sh"
+
+sections=("$@")
+(($#)) || sections=(first tls roles secrets proxy restart replicas sync archive slots failover
+	warm certificates alerts wrong)
+
+# Nothing of the caller's is to reach the set.
+for name in "${!PG@}" "${!POSTGRES_@}"; do
+	[[ $name == PG_MAJOR ]] || unset "$name"
+done
+
+project=replwatch-test-$$
+export COMPOSE_PROJECT_NAME=$project IMAGE_PREFIX=$project READ_LAG=3s
+export PRIMARY_PORT REPLICA1_PORT REPLICA2_PORT WRITE_PORT READ_PORT STATS_PORT PROMETHEUS_PORT
+replica3_port=''
+port=$((22000 + $$ % 5000))
+for variable in PRIMARY_PORT REPLICA1_PORT REPLICA2_PORT replica3_port WRITE_PORT READ_PORT STATS_PORT PROMETHEUS_PORT; do
+	port=$(free_port "$((port + 1))")
+	printf -v "$variable" '%s' "$port"
+done
+
+mkdir -p "$WORK/tree"
+tar -C "$TOP" -c --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude=tmp_check --exclude=docker-compose.override.yml . |
+	tar -C "$WORK/tree" -x --no-same-owner
+cd "$WORK/tree/docker"
+chmod -R a+rX .
+
+if type -P docker-compose >/dev/null; then
+	compose=(docker-compose)
+else
+	compose=(docker compose)
+fi
+export COMPOSE="${compose[*]}"
+
+# shellcheck disable=SC2317
+finish() {
+	local status=$?
+
+	trap '' INT TERM HUP
+	if ((status == 1)); then
+		for node in primary replica1 replica2; do
+			printf '# --- %s\n' "$node"
+			logs "$node" | tail -n 40 | sed 's/^/# /'
+		done
+	fi
+	exec >/dev/null 2>&1
+	"${compose[@]}" --profile monitoring down --volumes --remove-orphans --timeout 5
+	docker ps -aq --filter "name=$project" | xargs -r docker rm -f -v
+	docker volume ls -q --filter "name=$project" | xargs -r docker volume rm
+	[[ ! ${BUILD_NETWORK-} ]] || docker ps -aq | xargs -r docker rm -f -v
+	# What they were made of stays with an engine of the tests' own, for the next time.
+	docker images -q "$project-*" | sort -u | xargs -r docker rmi -f ${BUILD_NETWORK:+--no-prune}
+	exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+#
+# Ways to ask
+#
+
+container() {
+	docker ps -aq --filter "label=com.docker.compose.project=$project" --filter "label=replwatch.node=$1" \
+		--filter label=com.docker.compose.oneoff=False
+}
+
+# SQL as the superuser, in the container of a node.
+sql() {
+	docker exec -i "$(container "$1")" psql -XAtq -v ON_ERROR_STOP=1 -U postgres -d "${3-postgres}" <<<"$2"
+}
+
+same() {
+	[[ $(sql "$1" "$2" "${4-postgres}") == "$3" ]]
+}
+
+# SQL as the application, from this host.
+from_host() {
+	PGPASSWORD=$app_password psql -XAtqw -v ON_ERROR_STOP=1 \
+		"host=localhost port=$1 user=app dbname=app sslmode=verify-full sslrootcert=$WORK/ca.crt connect_timeout=5" -c "$2" 2>&1
+}
+
+ctl() {
+	./ctl "$@" 2>&1
+}
+
+logs() {
+	docker logs "$(container "$1")" 2>&1
+}
+
+log_has() {
+	logs "$1" | grep -qE "$2"
+}
+
+healthy() {
+	[[ $(docker inspect --format '{{.State.Health.Status}}' "$(container "$1")") == healthy ]]
+}
+
+all_healthy() {
+	local node
+
+	for node in primary replica1 replica2; do
+		healthy "$node" || return
+	done
+}
+
+# The address of a node, by which the proxy knows it.
+address() {
+	docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$(container "$1")"
+}
+
+# The names of the nodes that a pool of the proxy sends to.
+pool() {
+	local node up
+
+	up=$(curl -s "http://127.0.0.1:$STATS_PORT/;csv" | awk -F, -v pool="$1" '$1 == pool && $18 ~ /^UP/ && $19 > 0 {print $0}')
+	for node in $(docker ps --filter "label=com.docker.compose.project=$project" --format '{{.Label "replwatch.node"}}' | sort); do
+		[[ ! $node || $up != *",$(address "$node"):5432,"* ]] || printf '%s ' "$node"
+	done
+}
+
+pool_is() {
+	[[ $(pool "$1") == "$2 " ]]
+}
+
+writes_reach() {
+	[[ $(from_host "$WRITE_PORT" "SHOW cluster_name") == "$1" ]]
+}
+
+reads_reach() {
+	[[ $(from_host "$READ_PORT" "SHOW cluster_name") == "$1" ]]
+}
+
+# Who answers reads, of a dozen.
+readers() {
+	local i
+
+	for ((i = 0; i < 12; i++)); do
+		from_host "$READ_PORT" "SHOW cluster_name"
+	done | sort -u | xargs
+}
+
+# A container of a node's image with settings of its own, in the set's network.
+node() {
+	timeout 60 docker run --rm --network "${project}_default" --tmpfs "/var/lib/postgresql:uid=999,gid=999,mode=0700,size=${SIZE-300m}" \
+		-v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster "$@" "$project-node:${PG_MAJOR:-17}" run 2>&1
+}
+
+#
+# The sections
+#
+
+first() {
+	note "1. Up"
+	ok "Compose takes the file" "${compose[@]}" config -q
+	if [[ ${OTHER_COMPOSE-} ]]; then
+		# shellcheck disable=SC2086
+		ok "so does its other version" $OTHER_COMPOSE config -q
+	fi
+	"${compose[@]}" --profile monitoring build >"$WORK/build.log" 2>&1 || {
+		tail -n 30 "$WORK/build.log"
+		fail "the images are built"
+		exit 1
+	}
+	ok "docker-compose up" "${compose[@]}" up -d
+	comes "all servers are fit" all_healthy
+	app_password=$(ctl password app)
+	ctl ca >"$WORK/ca.crt"
+	is "$(from_host "$PRIMARY_PORT" "SELECT count(*) FROM wizards")" 3 "psql on the host's port reads three wizards on the primary"
+	comes "on the first replica" same replica1 "SELECT count(*) FROM wizards" 3 app
+	is "$(from_host "$REPLICA1_PORT" "SELECT count(*) FROM wizards")" 3 "on its port"
+	is "$(from_host "$REPLICA2_PORT" "SELECT count(*) FROM wizards")" 3 "and on the second's"
+	like "$(from_host "$REPLICA1_PORT" "DELETE FROM wizards")" "read-only transaction" "a write on a replica is refused"
+	from_host "$PRIMARY_PORT" "INSERT INTO wizards (name, element) VALUES ('Isolde', 'earth')"
+	comes "a row written on the primary is read on the first replica" same replica1 "SELECT count(*) FROM wizards" 4 app
+	comes "and on the second" same replica2 "SELECT count(*) FROM wizards" 4 app
+	like "$(ctl verify)" "replica1: reads what.*replica2: reads what.*All is well" "verify carries a write round"
+	like "$(ctl status)" "primary +running, healthy +primary +1 .*replica1 +running, healthy +replica +1 " "status shows all"
+	like "$(logs replica1)" "[0-9]+/[0-9]+ kB.*base backup is complete" "the progress of the base backup was shown"
+	is "$(docker exec "$(container replica1)" stat -c '%a %U' /var/lib/postgresql/data)" "700 postgres" \
+		"the data directory has the right owner and mode"
+	is "$(docker inspect --format '{{.HostConfig.RestartPolicy.Name}}' "$(container primary)")" unless-stopped "it would be restarted"
+}
+
+tls() {
+	note "2. TLS, and several hosts"
+	like "$(PGPASSWORD=$app_password psql -XAtqw "host=localhost port=$PRIMARY_PORT user=app dbname=app sslmode=disable" -c '' 2>&1)" \
+		"no encryption" "without TLS nobody gets in"
+	like "$(PGPASSWORD=wrong psql -XAtqw "host=localhost port=$PRIMARY_PORT user=app dbname=app" -c '' 2>&1)" \
+		"password authentication failed" "nor with a wrong password"
+	is "$(sql primary "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_replication USING (pid)")" t "replication is encrypted"
+	like "$(sql replica1 "SHOW primary_conninfo")" "sslmode=verify-full" "and checks who it talks to"
+	local hosts="host=localhost,localhost,localhost port=$REPLICA1_PORT,$PRIMARY_PORT,$REPLICA2_PORT user=app dbname=app
+		sslmode=verify-full sslrootcert=$WORK/ca.crt"
+	is "$(PGPASSWORD=$app_password psql -XAtqw "$hosts target_session_attrs=primary" -c 'SHOW cluster_name')" primary \
+		"libpq finds the primary by itself"
+	like "$(PGPASSWORD=$app_password psql -XAtqw "$hosts target_session_attrs=prefer-standby" -c 'SHOW cluster_name')" replica \
+		"and a standby"
+}
+
+roles() {
+	note "3. Roles and slots"
+	is "$(sql primary "SELECT rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolreplication, rolconnlimit
+		FROM pg_roles WHERE rolname = 'replicator'")" "f|f|f|f|t|20" "the role for replication may do that alone"
+	is "$(sql primary "SELECT count(*) FROM pg_authid WHERE rolcanlogin AND rolpassword NOT LIKE 'SCRAM-SHA-256%'")" 0 \
+		"all passwords are scram's"
+	is "$(sql primary "SELECT count(*) FROM pg_hba_file_rules WHERE auth_method IN ('trust', 'password', 'md5')")" 0 "nobody is trusted"
+	is "$(sql primary "SELECT count(*) FROM pg_hba_file_rules WHERE type NOT IN ('local', 'hostssl')")" 0 "and all is encrypted"
+	like "$(PGPASSWORD=$(ctl password replication) psql -XAtqw "host=localhost port=$PRIMARY_PORT user=replicator dbname=app" -c '' 2>&1)" \
+		"pg_hba.conf rejects" "the role for replication gets into no database"
+	is "$(sql primary "SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_replication_slots WHERE active")" \
+		"replica1 replica2" "each replica has a slot of its name"
+	is "$(sql primary "SELECT string_agg(application_name, ' ' ORDER BY application_name) FROM pg_stat_replication")" "replica1 replica2" \
+		"and an application_name"
+	is "$(sql primary "SHOW max_slot_wal_keep_size")" 2GB "what a slot may keep has a limit"
+}
+
+secrets() {
+	local who node word seen
+
+	note "4. Nothing runs as root, nothing tells a password"
+	is "$(for node in $(docker ps -q --filter "label=com.docker.compose.project=$project"); do
+		docker top "$node" -eo pid,uid,args
+	done | awk '$2 == 0')" '' "no process is root's"
+	seen=$(docker ps -aq --filter "label=com.docker.compose.project=$project" | xargs docker inspect
+		docker history --no-trunc "$project-node:${PG_MAJOR:-17}"
+		for node in primary replica1 replica2; do
+			logs "$node"
+			docker top "$(container "$node")" -eo pid,args
+			docker exec "$(container "$node")" sh -c 'cat "$PGDATA"/*.conf'
+		done)
+	for who in postgres app replication rewind; do
+		word=$(ctl password "$who")
+		like "$word" "^[0-9a-f]{32}$" "$who has a password made at random"
+		unlike "$seen" "$word" "which no image, container, log, process list or configuration tells"
+	done
+	like "$(docker run --rm --network none -e NODE=one "$project-node:${PG_MAJOR:-17}" 2>&1)" 'ROLE is ""' "without settings a node refuses"
+	like "$(docker run --rm --network none -e NODE=one -e ROLE=primary -e TLS=off "$project-node:${PG_MAJOR:-17}" 2>&1)" "POSTGRES_PASSWORD is not set" "and without passwords"
+}
+
+proxy() {
+	note "5. The proxy"
+	comes "writes reach the primary" writes_reach primary
+	comes "reads have both replicas" pool_is replicas "replica1 replica2"
+	is "$(readers)" "replica1 replica2" "and reach both"
+	like "$(curl -s "http://127.0.0.1:$STATS_PORT/")" "Statistics Report" "there is a page of statistics"
+
+	sql replica1 "SELECT pg_wal_replay_pause()" >/dev/null
+	from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name"
+	comes "a replica that lags gets no reads" pool_is replicas replica2
+	is "$(readers)" replica2 "the other one does"
+	sql replica2 "SELECT pg_wal_replay_pause()" >/dev/null
+	from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name"
+	comes "when no replica is fit reads reach the primary" reads_reach primary
+	sql replica1 "SELECT pg_wal_replay_resume()" >/dev/null
+	sql replica2 "SELECT pg_wal_replay_resume()" >/dev/null
+	comes "both come back" pool_is replicas "replica1 replica2"
+}
+
+restart() {
+	local started before
+
+	note "6. Stop and start"
+	before=$(docker exec "$(container replica1)" stat -c %i /var/lib/postgresql/data/global/pg_control)
+	started=$(date +%s)
+	docker stop --time 60 "$(container replica1)" >/dev/null
+	like "$(logs replica1)" "received fast shutdown request" "docker stop is a fast shutdown"
+	is "$(docker inspect --format '{{.State.ExitCode}}' "$(container replica1)")" 0 "and clean"
+	docker start "$(container replica1)" >/dev/null
+	comes "started again, it is fit" healthy replica1
+	unlike "$(docker logs --since "$started" "$(container replica1)" 2>&1)" "copying" "data that are there are not copied again"
+	is "$(docker exec "$(container replica1)" stat -c %i /var/lib/postgresql/data/global/pg_control)" "$before" "they are the same"
+}
+
+replicas() {
+	note "7. More replicas"
+	like "$(ctl add replica3 "$replica3_port")" "replica3 streams from primary, and listens on port $replica3_port" "a third replica"
+	like "$(ctl add reports)" "reports streams from primary" "a fourth"
+	is "$(from_host "$replica3_port" "SELECT count(*) FROM wizards")" 4 "is read on its port"
+	comes "the proxy has found both" pool_is replicas "replica1 replica2 replica3 reports"
+	is "$(sql primary "SELECT count(*) FROM pg_replication_slots WHERE active")" 4 "each has a slot"
+	like "$(ctl verify)" "reports: reads what.*All is well" "verify knows them"
+	refused "there is a node \"reports\" already" "no name is given twice" ./ctl add reports
+	refused "no name for a node" "nor one that a slot cannot have" ./ctl add Reports-2
+	refused "means something else" "nor one that is taken otherwise" ./ctl add proxy
+	like "$(ctl remove reports)" "reports is gone" "one is removed"
+	is "$(sql primary "SELECT count(*) FROM pg_replication_slots")" 3 "its slot, too"
+	is "$(docker volume ls -q --filter "name=${project}_reports")" '' "its volume, too"
+	like "$(ctl remove replica3)" "replica3 is gone" "the other one"
+}
+
+sync() {
+	note "8. Synchronous replication"
+	ok "SYNC=any 1" env SYNC='any 1' "${compose[@]}" up -d
+	comes "all servers are fit" all_healthy
+	is "$(sql primary "SHOW synchronous_standby_names")" 'ANY 1 (*)' "is set"
+	comes "and holds" same primary "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'" 2
+	sql primary "ALTER SYSTEM SET replwatch.alert_hold = '1s'; SELECT pg_reload_conf()" >/dev/null
+	docker stop "$(container replica1)" "$(container replica2)" >/dev/null
+	comes "without replicas the alert sync_short is raised" log_has primary 'alert raised: sync_short'
+	comes "in SQL too" same primary "SELECT state FROM replwatch_alerts() WHERE alert = 'sync_short'" firing
+	docker start "$(container replica1)" >/dev/null
+	comes "one that is back clears it" log_has primary 'alert cleared: sync_short'
+	ok "a commit goes through" from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name"
+}
+
+# Writes WAL by the segment, with hardly any data, until a slot is lost.
+lose_slot() {
+	local i
+
+	for ((i = 0; i < 40; i++)); do
+		sql primary "SELECT pg_logical_emit_message(false, 'test', 'x'), pg_switch_wal()" >/dev/null
+		((i % 4)) || sql primary CHECKPOINT
+		if same primary "SELECT wal_status FROM pg_replication_slots WHERE slot_name = '$1'" lost; then
+			return
+		fi
+	done
+	return 1
+}
+
+archive() {
+	note "9. The archive"
+	export ARCHIVE=on MAX_SLOT_WAL_KEEP_SIZE=48MB
+	ok "ARCHIVE=on, and SYNC=off" "${compose[@]}" up -d
+	comes "all servers are fit" all_healthy
+	is "$(sql primary "SHOW synchronous_standby_names")" '' "nobody is waited for any more"
+	docker stop "$(container replica2)" >/dev/null
+	ok "a replica is away for longer than its slot allows" lose_slot replica2
+	from_host "$PRIMARY_PORT" "UPDATE wizards SET element = 'aether' WHERE name = 'Isolde'"
+	is "$(sql primary "SELECT failed_count FROM pg_stat_archiver")" 0 "nothing failed to be archived"
+	docker start "$(container replica2)" >/dev/null
+	comes "it comes back" same replica2 "SELECT element FROM wizards WHERE name = 'Isolde'" aether app
+	like "$(logs replica2)" "slot replica2 was lost on primary: making it anew.*restored log file" "through the archive"
+	comes "and streams" same primary "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'replica2' AND state = 'streaming'" 1
+	unset ARCHIVE
+}
+
+slots() {
+	note "10. A lost slot without an archive"
+	ok "ARCHIVE=off" "${compose[@]}" up -d
+	comes "all servers are fit" all_healthy
+	docker stop "$(container replica2)" >/dev/null
+	ok "a replica is away for longer than its slot allows" lose_slot replica2
+	docker start "$(container replica2)" >/dev/null
+	comes "it is told apart from a fresh one" log_has replica2 "slot replica2 was lost on primary, which has removed WAL.*"
+	comes "it starts with what it has" same replica2 "SELECT count(*) FROM wizards" 4 app
+	refused "replica2 does not stream" "verify finds it" ./ctl verify
+	like "$(ctl rejoin replica2 --copy)" "base backup is complete.*replica2 is a replica of primary" "on demand it is copied"
+	unset MAX_SLOT_WAL_KEEP_SIZE
+}
+
+failover() {
+	local token lost
+
+	note "11. Failover"
+	comes "a replica streams" same primary "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'" 2
+	token=$(sql primary "UPDATE wizards SET name = name; SELECT replwatch_commit_token()" app)
+	comes "the replicas have what was written" same replica1 "SELECT replwatch_wait_for_token('$token', '10 s')" t
+	comes "both" same replica2 "SELECT replwatch_wait_for_token('$token', '10 s')" t
+	# The cable is pulled: what is written now no replica gets.
+	docker network disconnect "${project}_default" "$(container primary)"
+	lost=$(sql primary "INSERT INTO wizards (name, element) VALUES ('Lost', 'none'); SELECT replwatch_commit_token()" app)
+	docker kill "$(container primary)" >/dev/null
+	docker network connect --alias nodes --alias primary "${project}_default" "$(container primary)"
+	refused "primary is the primary, and does not answer" "status tells of a dead primary" ./ctl status
+	comes "reads go on meanwhile" bash -c "[[ '$(readers)' == 'replica1 replica2' ]]"
+	like "$(ctl promote replica1)" "replica1 is the primary.*replica2: follows replica1" "replica1 is promoted, replica2 follows"
+	comes "the proxy follows by itself" writes_reach replica1
+	comes "reads have the replica that is left" pool_is replicas replica2
+	is "$(sql replica1 "SELECT replwatch_wait_for_token('$token', '1 s')")" t "a token of a commit that was kept is taken"
+	like "$(sql replica1 "\\set VERBOSITY sqlstate
+		SELECT replwatch_wait_for_token('$lost', '1 s')" 2>&1)" RW001 "that of a lost commit is refused"
+	comes "on the replica too" bash -c "[[ \$(docker exec -i $(container replica2) psql -XAtq -v VERBOSITY=sqlstate -U postgres \
+		-c \"SELECT replwatch_wait_for_token('$lost', '1 s')\" 2>&1) == *RW001* ]]"
+	docker start "$(container primary)" >/dev/null
+	comes "the old primary does not start as one" log_has primary "the primary is replica1 now"
+	like "$(ctl rejoin primary)" "pg_rewind: Done!.*primary is a replica of replica1" "pg_rewind makes it a replica"
+	comes "it is fit" healthy primary
+	is "$(sql primary "SELECT count(*) FROM wizards WHERE name = 'Lost'" app)" 0 "what was lost is gone there, too"
+	like "$(ctl verify)" "primary: reads what.*replica2: reads what.*All is well" "all is well"
+	comes "the proxy spreads reads over it" pool_is replicas "primary replica2"
+
+	refused "replica1 is the primary" "the primary does not rejoin itself" ./ctl rejoin replica1
+	like "$(ctl promote primary)" "stopping replica1.*primary is the primary.*replica2: follows primary" "back again, in order"
+	like "$(ctl rejoin replica1)" "replica1 is a replica of primary" "and the other way round"
+	comes "writes reach the primary" writes_reach primary
+}
+
+warm() {
+	note "12. Warm standby"
+	ok "HOT_STANDBY=off" env HOT_STANDBY=off "${compose[@]}" up -d
+	comes "all servers are fit" all_healthy
+	like "$(from_host "$REPLICA1_PORT" "SELECT 1")" "not accepting connections|Hot standby mode is disabled" "no reads"
+	comes "replication goes on" same primary "SELECT count(*) FROM replwatch_status() WHERE state = 'streaming' AND lag_bytes = 0" 2
+	comes "replwatch's worker runs there" log_has replica1 "replwatch sampler started"
+	is "$(docker exec "$(container replica1)" node health)" "/liveness 200" "and its port"
+	comes "reads reach the primary" reads_reach primary
+	is "$(ctl promote replica2 | tail -n 1)" "primary becomes its replica by: docker/ctl rejoin primary" "it can be promoted"
+	comes "writes reach it" writes_reach replica2
+	ctl rejoin primary >/dev/null
+	ok "HOT_STANDBY=on" "${compose[@]}" up -d
+	comes "all servers are fit" all_healthy
+	ctl promote primary >/dev/null
+	like "$(ctl rejoin replica2)" "is a replica of primary" "back again"
+}
+
+certificates() {
+	local before days
+
+	note "13. Certificates"
+	before=$(docker exec "$(container primary)" cat /cluster/tls/primary.crt | openssl x509 -noout -serial)
+	like "$(CERTIFICATE_DAYS=20 ctl renew)" "primary has taken its certificate" "new ones are made by one command"
+	unlike "$(openssl s_client -starttls postgres -connect "127.0.0.1:$PRIMARY_PORT" </dev/null 2>/dev/null | openssl x509 -noout -serial)" \
+		"$before" "and in use without a restart"
+	is "$(from_host "$PRIMARY_PORT" "SELECT 1")" 1 "clients go on, by the same CA"
+	like "$(ctl verify)" "WARNING: primary: certificate primary.crt ends on .*docker/ctl renew" "verify warns 30 days before the end"
+	ctl renew >/dev/null
+	days=$(ctl verify)
+	unlike "$days" WARNING "renewed, it does not"
+	like "$days" "certificate primary.crt is good until" "and shows the date"
+
+	# Of one's own, with the CA above it.
+	mkdir own
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout own/ca.key -out own/ca.crt \
+		-days 60 -subj "/CN=Our own" 2>/dev/null
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout own/server.key -subj /CN=server 2>/dev/null |
+		openssl x509 -req -CA own/ca.crt -CAkey own/ca.key -set_serial 4711 -days 60 -out own/server.crt \
+			-extfile <(echo subjectAltName=DNS:primary,DNS:replica1,DNS:replica2,DNS:localhost) 2>/dev/null
+	chmod 644 own/*
+	export CERTIFICATES=./own
+	ok "certificates of one's own" "${compose[@]}" up -d
+	comes "all servers are fit" all_healthy
+	cp own/ca.crt "$WORK/ca.crt"
+	docker restart "$(container primary)" "$(container replica1)" "$(container replica2)" >/dev/null
+	comes "are taken" bash -c "$(declare -f from_host); app_password=$app_password WORK=$WORK; [[ \$(from_host $PRIMARY_PORT 'SELECT 1') == 1 ]]"
+	comes "replicas check them" same primary "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'" 2
+	is "$(docker exec "$(container primary)" cat /cluster/tls/primary.crt | openssl x509 -noout -serial)" serial=1267 "they are those"
+}
+
+alerts() {
+	note "14. Monitoring"
+	ok "docker-compose --profile monitoring up" "${compose[@]}" --profile monitoring up -d
+	comes "Prometheus sees all servers" prometheus 'query?query=sum(up{job="replwatch"})' '"3"\]'
+	sql primary "ALTER SYSTEM SET replwatch.known_after = 0; ALTER SYSTEM SET replwatch.missing_timeout = '2s';
+		ALTER SYSTEM SET replwatch.alert_hold = '1s'; SELECT pg_reload_conf()" >/dev/null
+	docker stop "$(container replica2)" >/dev/null
+	comes "a replica is stopped: the server's log tells" log_has primary 'alert raised: replica_missing .* on "replica2"'
+	comes "and Prometheus" prometheus alerts '"alert":"replica_missing".*"state":"firing"'
+	docker start "$(container replica2)" >/dev/null
+	comes "it is back, and the alert is cleared" log_has primary 'alert cleared: replica_missing on "replica2"'
+}
+
+prometheus() {
+	curl -sg "http://127.0.0.1:$PROMETHEUS_PORT/api/v1/$1" | grep -qE "$2"
+}
+
+wrong() {
+	local before extra=(-e NODE=extra -e ROLE=replica -e TLS_CERT_FILE=/cluster/tls/replica1.crt -e TLS_KEY_FILE=/cluster/tls/replica1.key)
+
+	note "15. What cannot work"
+	like "$(SIZE=30m node "${extra[@]}")" "No space left.*the base backup of primary failed.*free in /var/lib/postgresql.*volume large enough" \
+		"a volume that is too small"
+	like "$(node "${extra[@]}" -e PRIMARY_HOST=nobody -e PRIMARY_TIMEOUT=2)" "nobody:5432 did not answer within 2 s.*PRIMARY_HOST" \
+		"a primary that never comes"
+	like "$(docker run --rm --network none --tmpfs /var/lib/postgresql:uid=1234,mode=0755 -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
+		-e NODE=replica1 -e ROLE=replica "$project-node:${PG_MAJOR:-17}" 2>&1)" \
+		"/var/lib/postgresql belongs to user 1234.*runs as user 999.*chown" "a volume of the wrong owner"
+	refused "ROLE is" "an unknown role" node -e NODE=replica1 -e ROLE=slave
+	refused "SYNC is" "an unknown SYNC" node -e NODE=replica1 -e ROLE=replica -e SYNC=sometimes
+	sql primary "SELECT pg_drop_replication_slot('extra') FROM pg_replication_slots WHERE slot_name = 'extra'" >/dev/null
+	refused "there is no node \"replica9\"" "a node that is none" ./ctl promote replica9
+	docker volume create "${project}_lost" >/dev/null
+	before=$(sql primary "SELECT system_identifier FROM pg_control_system()")
+	like "$(docker run --rm --network "${project}_default" -v "${project}_lost:/var/lib/postgresql" -v "${project}_cluster:/cluster:ro" \
+		-e CLUSTER=/cluster -e NODE=primary -e ROLE=primary "$project-node:${PG_MAJOR:-17}" 2>&1)" \
+		"is empty, but replica[12] has a server of this set.*docker/ctl promote" "a primary whose volume is lost is not made anew"
+	is "$(sql primary "SELECT system_identifier FROM pg_control_system()")" "$before" "nothing has changed"
+	like "$(ctl verify)" "All is well" "all is well"
+}
+
+for section in first "${sections[@]/#first}"; do
+	[[ ! $section ]] || "$section"
+done
+done_testing
