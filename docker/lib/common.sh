@@ -250,6 +250,18 @@ check_owner() {
 	fi
 }
 
+# For as long as this process lives, and what it turns into.  Containers do not
+# see each other's processes: there a server's own lock file means nothing, and a
+# stale one may name a process of ours.
+lock_data() {
+	[[ $CONTAINER ]] || return 0
+	{ : >>"$PGDATA.lock"; } 2>/dev/null ||
+		die "cannot write $PGDATA.lock" "Mount the volume at $(dirname "$PGDATA"), not at $PGDATA. Nothing was changed."
+	exec {data_lock}>"$PGDATA.lock"
+	flock -n "$data_lock" || die "another container uses $PGDATA" "Stop it first. Nothing was changed."
+	rm -f "$PGDATA/postmaster.pid"
+}
+
 # Data that are there are this major's, and its files can be written.
 check_data() {
 	local version

@@ -485,6 +485,8 @@ wrong() {
 	refused "ROLE is" "an unknown role" node -e NODE=replica1 -e ROLE=slave
 	refused "SYNC is" "an unknown SYNC" node -e NODE=replica1 -e ROLE=replica -e SYNC=sometimes
 	sql primary "SELECT pg_drop_replication_slot('extra') FROM pg_replication_slots WHERE slot_name = 'extra'" >/dev/null
+	refused "another container uses /var/lib/postgresql/data" "two servers on one volume" \
+		"${compose[@]}" run --rm -T --no-deps replica1 run
 	refused "there is no node \"replica9\"" "a node that is none" ./ctl promote replica9
 	docker volume create "${project}_lost" >/dev/null
 	before=$(sql primary "SELECT system_identifier FROM pg_control_system()")
