@@ -364,6 +364,9 @@ note '6. nothing of it is decoded';
 
 $load->signal('TERM');
 $load->finish;
+Replwatch::wait_until($primary,
+	"SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'INSERT INTO burst%' AND pid <> pg_backend_pid()",
+	'what it was doing is done');
 $primary->safe_psql('postgres',
 	"SELECT pg_create_logical_replication_slot('quiet', 'test_decoding')");
 $begin = $client->value('SELECT pg_current_wal_flush_lsn()');
