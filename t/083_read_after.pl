@@ -174,7 +174,7 @@ my $begin = time();
 $error = $reader->query("SET replwatch.read_after = '$token'");
 my $took = time() - $begin;
 is($error->{state}, 'RW002', 'a wait that takes too long is an error');
-ok($took >= 0.3 && $took < 2, 'after wait_timeout')
+ok($took >= 0.3 && $took < 25, 'after wait_timeout')
   or diag("took $took");
 like(
 	$error->{message},
@@ -188,7 +188,7 @@ $reader->query('SET replwatch.wait_timeout = 0');
 $begin = time();
 is(state_of($reader, "SET replwatch.read_after = '$token'"),
 	'RW002', 'with wait_timeout 0 it only looks');
-cmp_ok(time() - $begin, '<', 0.25, 'which takes no time');
+cmp_ok(time() - $begin, '<', 4, 'which takes no time');
 is(state_of($reader, "SET replwatch.read_after = '$kept'"),
 	'', 'and is content with what is there');
 $reader->query("BEGIN; SET LOCAL replwatch.wait_timeout = '100 ms'");

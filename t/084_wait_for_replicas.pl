@@ -124,7 +124,7 @@ is(have("NULL, 0, 'replay', '1 h'"), 0, 'count 0 answers at once');
 $begin = time();
 is(have("NULL, 1, 'replay', '300 ms'"), 0, 'nobody has it');
 my $took = time() - $begin;
-ok($took >= 0.3 && $took < 2, 'which is said when the time is up')
+ok($took >= 0.3 && $took < 20, 'which is said when the time is up')
   or diag($took);
 is(have("NULL, 1, 'replay', '0'"), 0, 'timeout 0 only looks');
 
@@ -166,7 +166,7 @@ is( $primary->safe_psql(
 $begin = time();
 resume($standby2);
 is($client->answer->{rows}[0][0], 2, 'it is told when replay goes on');
-cmp_ok(time() - $begin, '<', 5, 'and not when the next report is due');
+cmp_ok(time() - $begin, '<', 8, 'and not when the next report is due');
 
 
 note '3. what else streams';
@@ -268,6 +268,32 @@ foreach my $slot ([], ['--no-slot'], [ '-S', 'kept' ])
 		"SELECT count(*) = 0 FROM pg_stat_replication WHERE application_name = 'slow'",
 		'it is gone');
 }
+# A subscriber counts at each stage, when it has applied what it was sent.
+my $subscriber = PostgreSQL::Test::Cluster->new('subscriber');
+$subscriber->init(allows_streaming => 'logical');
+$subscriber->start;
+$subscriber->safe_psql('postgres', 'CREATE TABLE t (i int)');
+$primary->safe_psql('postgres', 'CREATE PUBLICATION pub FOR TABLE t');
+$subscriber->safe_psql('postgres',
+		"CREATE SUBSCRIPTION sub CONNECTION '"
+	  . $primary->connstr . " dbname=postgres' PUBLICATION pub");
+Replwatch::wait_until(
+	$subscriber,
+	"SELECT bool_and(srsubstate = 'r') FROM pg_subscription_rel",
+	'the table is copied');
+foreach my $stage ('write', 'flush', 'replay')
+{
+	my $count = $stage eq 'replay' ? 3 : 4;
+
+	write_row($client);
+	is(have("NULL, $count, '$stage', '1 min'"),
+		$count, "a subscriber that applies counts for $stage");
+}
+is( $subscriber->safe_psql('postgres', 'SELECT count(*) FROM t'),
+	$client->value('SELECT count(*) FROM t'),
+	'and what it has counted for can be read there');
+$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION sub');
+$subscriber->stop;
 $receivewal->signal('TERM');
 $receivewal->finish;
 
