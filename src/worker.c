@@ -223,8 +223,8 @@ rw_worker_main(Datum arg)
 	log_start();
 
 	/* The archiver's figures are wanted, not a copy of every table's, too. */
-	SetConfigOption("stats_fetch_consistency", "none", PGC_USERSET,
-					PGC_S_SESSION);
+	SetConfigOption("stats_fetch_consistency", "none", PGC_SUSET,
+					PGC_S_OVERRIDE);
 
 	wait_event = rw_wait_event("ReplwatchSampler");
 	context = AllocSetContextCreate(TopMemoryContext, "replwatch sample",

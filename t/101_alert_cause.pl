@@ -101,9 +101,11 @@ foreach my $name (sort keys %last)
 
 	$row = Alerts::alert_when($primary, 'replica_missing', $name,
 		$last{$name}, "$name is missed");
+
+	# It was last seen streaming up to a sample before it was stopped.
 	cmp_ok(
 		$row->{raised_at}, '>=',
-		$stopped + 2 + $hold,
+		$stopped + 1 + $hold,
 		"$name: not before its limit and hold time");
 	like(
 		$row->{detail},
@@ -218,9 +220,11 @@ foreach my $name (qw(hung hung_line))
 {
 	$row = Alerts::alert_when($primary, 'replica_silent', $name, 'warning',
 		"$name is silent");
+
+	# It last replied up to a second before.
 	cmp_ok(
 		$row->{raised_at}, '>=',
-		$hung + 5 + $hold,
+		$hung + 3 + $hold,
 		"$name: not before its limit and hold time");
 	like(
 		$row->{detail},
