@@ -88,12 +88,14 @@ is_deeply(
 
 note '3. Names';
 
+# A command runs in the data directory; a path would be cut with its name.
+my $ran = $primary->data_dir . '/ran';
 my @names = (
 	q{it's "one"},
-	qq{\$(touch $dir/ran)},
-	qq{`touch $dir/ran`},
-	qq{'; touch $dir/ran; '},
-	qq{"; touch $dir/ran #},
+	q{$(touch ran)},
+	q{`touch ran`},
+	q{'; touch ran; '},
+	q{"; touch ran #},
 	q{%s %d %% %},
 	q{\\\\ \\' \\" $HOME ${HOME} *},
 	q{-n --help});
@@ -142,7 +144,7 @@ is_deeply(
 	[ sort split /\n/, slurp_file("$dir/otherwise") ],
 	[ sort map { "$_|$_" } @names ],
 	'in other places of the line, too');
-ok(!-e "$dir/ran", 'nothing of a name is executed');
+ok(!-e $ran, 'nothing of a name is executed');
 
 note '4. One for each change, in order';
 
