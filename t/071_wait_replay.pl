@@ -220,9 +220,9 @@ is(verdict($client->answer), '57014 canceling statement due to user request', 'i
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM replwatch_waiters()'),
 	'0', 'and is no longer among the waiters');
 $client->query('ROLLBACK TO s');
-my $next = lsn_plus(write_row($primary, 200), 1);
-begin_wait($client, $standby, $next);
-write_row($primary, 201);
+Replwatch::pause_replay($primary, $standby);
+begin_wait($client, $standby, write_row($primary, 200));
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 is(verdict($client->answer), 't', 'it waits again in the same transaction');
 is(sees($client, 200), '1', 'and sees the row');
 is($client->query('COMMIT')->{message}, undef, 'which commits');
