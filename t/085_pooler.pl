@@ -64,6 +64,7 @@ append_to_file($conf, join("\n",
 		"read = user=app dbname=postgres pool_size=4 host=$socket_of{replica1},$socket_of{replica2} port=$port",
 		'[pgbouncer]',
 		'pool_mode = transaction',
+		'server_round_robin = 1',
 		"unix_socket_dir = $dir",
 		"listen_port = $pooler->{port}",
 		'listen_addr =',
@@ -168,7 +169,7 @@ SKIP:
 		$token = $first->parameter($setting);
 		$told++ if !$seen{$token}++;
 
-		# Two readers at the same time take two server connections.
+		# Two readers at the same time; server connections take turns.
 		foreach my $client ($reader, $other)
 		{
 			$client->ask(
