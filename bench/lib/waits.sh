@@ -1,0 +1,278 @@
+#
+# bench/lib/waits.sh - what reading one's own writes costs
+#
+# Part of bench/run, which says what is measured.
+#
+# shellcheck shell=bash disable=SC2154
+
+# A primary and its standby, both with replwatch, with a row for each client.
+have_waits=''
+make_waits() {
+	[[ ! $have_waits ]] || return 0
+	have_waits=yes
+	type -P gcc >/dev/null || die "gcc is missing"
+	gcc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" \
+		-o "$dir/waits" "$top/bench/waits.c" -lpq -lpthread ||
+		die "waits.c does not compile: is libpq-dev installed?"
+	make_server writes
+	make_server writes-standby writes
+	load writes replwatch
+	load writes-standby replwatch
+	start writes writes-standby
+	wait_until writes "count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"
+	sql writes "CREATE TABLE written (id int PRIMARY KEY, n int) WITH (fillfactor = 10);
+		INSERT INTO written SELECT i, 0 FROM generate_series(1, 64) i;
+		CREATE FUNCTION look_each_millisecond(target pg_lsn) RETURNS void LANGUAGE plpgsql AS
+		'BEGIN WHILE pg_last_wal_replay_lsn() < target LOOP PERFORM pg_sleep(0.001); END LOOP; END'"
+	wait_replayed writes
+}
+
+# Has every method measured once a round, in an order that changes: a command,
+# given a method, prints cycles a second, median, 99th percentile and maximum.
+# They are kept as RATE[METHOD ROUND] and HALF[METHOD ROUND]; the last two of the
+# worst round as MOST[METHOD] and LONGEST[METHOD].
+declare -A rate half most longest
+take_turns() {
+	local command=$1 i method number_of=$2 order
+
+	shift 2
+	for ((i = 0; i < number_of; i++)); do
+		order=("${@:1 + i % $#}" "${@:1:i % $#}")
+		for method in "${order[@]}"; do
+			wait_replayed writes
+			read -r "rate[$method $i]" "half[$method $i]" p99 max < <("$command" "$method") ||
+				die "$method could not be measured"
+			((i > 0)) || most[$method]=0 longest[$method]=0
+			most[$method]=$(quantile 1 "${most[$method]}" "$p99")
+			longest[$method]=$(quantile 1 "${longest[$method]}" "$max")
+		done
+	done
+}
+
+# The median over the rounds of what one method has got: rate or half.
+of() {
+	local -n values=$1
+	local method=$2 i all=()
+
+	for ((i = 0; i < rounds; i++)); do
+		all+=("${values[$method $i]}")
+	done
+	median "${all[@]}"
+}
+
+# The median of the rounds' ratios of two methods.
+ratio_of() {
+	local -n values=$1
+	local ours=$2 theirs=$3 i ratios=()
+
+	for ((i = 0; i < rounds; i++)); do
+		ratios+=("$(calculate "${values[$ours $i]} / ${values[$theirs $i]}" 6)")
+	done
+	median "${ratios[@]}"
+}
+
+has_core_wait() {
+	(($(sql writes "SELECT current_setting('server_version_num')") >= 190000))
+}
+
+one_cycle() {
+	"$dir/waits" cycle "$1" "host=$dir/writes" "host=$dir/writes-standby" "$wait_clients" "$look"
+}
+
+measure_wait() {
+	local methods=(nothing wait prepared poll server) method
+
+	say '' "wait: one client, $rounds rounds of $look s with each method"
+	make_waits
+	! has_core_wait || methods+=(core)
+	wait_clients=1
+	take_turns one_cycle "$rounds" "${methods[@]}"
+	for method in "${methods[@]}"; do
+		say "  $(printf '%-9s' "$method") $(calculate "$(of half "$method")" 0) µs median, ${most[$method]} µs 99th percentile"
+	done
+	for method in wait prepared; do
+		for other in server core; do
+			[[ ${methods[*]} == *"$other"* ]] || continue
+			ratio=$(ratio_of half "$method" "$other")
+			result "\`replwatch_wait_for_lsn()\`, one client, ${protocol_of[$method]}" \
+				"$(calculate "$(of half "$method")" 0) µs (a bare round trip $(calculate "$(of half nothing)" 0), asking without pause $(calculate "$(of half poll)" 0))" \
+				"$(calculate "$(of half "$other")" 0) µs ${name_of[$other]}" "$ratio" "$ratio" '<=' "${limit_of[$other]}"
+		done
+	done
+}
+
+declare -A protocol_of=([wait]='simple protocol' [prepared]='prepared')
+declare -A name_of=([server]='for a look each millisecond' [core]='for WAIT FOR LSN')
+declare -A limit_of=([server]=0.333 [core]=1.1)
+
+measure_clients() {
+	local methods=(wait prepared) method ratio theirs
+
+	make_waits
+	! has_core_wait || methods+=(core)
+	for wait_clients in 16 64; do
+		say '' "clients: $wait_clients that write, wait and read, $rounds rounds of $look s with each method"
+		take_turns one_cycle "$rounds" "${methods[@]}"
+		for method in wait prepared; do
+			if has_core_wait; then
+				ratio=$(ratio_of rate "$method" core)
+				theirs="$(calculate "$(of rate core)" 0) with WAIT FOR LSN"
+			else
+				ratio=1 theirs=''
+			fi
+			result "$wait_clients clients write, wait, read, ${protocol_of[$method]}" \
+				"$(calculate "$(of rate "$method")" 0) cycles/s, longest wait $(calculate "${longest[$method]} / 1000" 0) ms" \
+				"$theirs" "${theirs:+$ratio}" "$ratio" '>=' 1
+		done
+	done
+}
+
+set_synchronous() {
+	set_on writes synchronous_standby_names "$1"
+	wait_until writes "sync_state = '$2' FROM pg_stat_replication"
+}
+
+one_commit() {
+	if [[ $1 == remote_apply ]]; then
+		set_synchronous '*' sync
+	else
+		set_synchronous '' async
+	fi
+	"$dir/waits" commit "$1" "host=$dir/writes" "$look"
+}
+
+measure_replicas() {
+	local ratio
+
+	say '' "replicas: commit and wait for replay, $rounds rounds of $look s with each method"
+	make_waits
+	take_turns one_commit "$rounds" replicas remote_apply
+	set_synchronous '' async
+	ratio=$(ratio_of half replicas remote_apply)
+	result "Commit and \`replwatch_wait_for_replicas()\`, asynchronous standby" \
+		"$(calculate "$(of half replicas)" 0) µs" "$(calculate "$(of half remote_apply)" 0) µs for remote_apply, synchronous" \
+		"$ratio" "$ratio" '<=' 3
+}
+
+measure_token() {
+	local i side order ratio ratios=() ours=() theirs=()
+	local -A tps
+
+	say '' "token: $pairs pairs of turns of $turn s"
+	make_single
+	full_load single "$turn" >/dev/null
+	for ((i = 0; i < pairs; i++)); do
+		order=(on off)
+		((i % 2 == 0)) || order=(off on)
+		for side in "${order[@]}"; do
+			tps[$side]=$(PGOPTIONS="-c replwatch.report_commit_token=$side" full_load single "$turn")
+		done
+		ratios+=("$(calculate "${tps[on]} / ${tps[off]}" 6)")
+		ours+=("${tps[on]}")
+		theirs+=("${tps[off]}")
+		((i % 10 != 9)) || sql single "CHECKPOINT"
+	done
+	say "  half of the ratios are between $(quantile 0.25 "${ratios[@]}") and $(quantile 0.75 "${ratios[@]}")"
+	ratio=$(median "${ratios[@]}")
+	result "pgbench, \`report_commit_token\` on" "$(calculate "$(median "${ours[@]}")" 0) transactions/s" \
+		"$(calculate "$(median "${theirs[@]}")" 0) off" "$ratio" "$ratio" '>=' 0.99
+}
+
+#
+# Replay: a standby whose next WAL comes when everything is in place
+#
+
+# What there is to replay, and where it ends.
+make_wal() {
+	local first
+
+	make_server writer
+	as_user tee -a "$dir/writer/data/postgresql.conf" >/dev/null <<-END
+		max_wal_size = 100GB
+		max_connections = 1100
+	END
+	load writer ''
+	as_user cp -r "$dir/writer/data" "$dir/replayed"
+	start writer
+	first=$(sql writer "SELECT pg_walfile_name(pg_current_wal_lsn())")
+	sql writer "CREATE TABLE small (n int)"
+	sql writer "INSERT INTO small SELECT generate_series(1, $records)"
+	replay_end=$(sql writer "SELECT pg_current_wal_flush_lsn()")
+	as_user mkdir "$dir/wal"
+	for file in "$dir/writer/data/pg_wal/"????????????????????????; do
+		[[ ${file##*/} < $first ]] || as_user cp "$file" "$dir/wal/"
+	done
+	on_data writer pg_ctl --silent --mode=immediate stop
+	as_user rm -r "$dir/writer"
+}
+
+# Seconds that the startup process is on a processor while it replays all that,
+# with a library or none and so many sessions that wait for an LSN far away.
+replay_time() {
+	local library=$1 waiting=$2 startup before holder input
+
+	as_user rm -rf "$dir/replayer"
+	as_user mkdir "$dir/replayer"
+	as_user cp -r "$dir/replayed" "$dir/replayer/data"
+	as_user cp -r "$dir/wal" "$dir/replayer/wal"
+	as_user touch "$dir/replayer/data/standby.signal"
+	as_user tee -a "$dir/replayer/data/postgresql.conf" >/dev/null <<-END
+		unix_socket_directories = '$dir/replayer'
+		wal_retrieve_retry_interval = 100ms
+	END
+	load replayer "$library"
+	start replayer
+	wait_until replayer "pg_is_in_recovery()"
+	if ((waiting > 0)); then
+		coproc "$dir/waits" hold "host=$dir/replayer" "$waiting" 7FFFFFFF/0 2>/dev/null
+		holder=$COPROC_PID input=${COPROC[1]}
+		read -r _ <&"${COPROC[0]}"
+		wait_until replayer "count(*) = $waiting FROM replwatch_waiters()"
+	fi
+
+	startup=$(head -n 1 "$dir/replayer/data/postmaster.pid")
+	startup=$(pgrep --parent "$startup" --full 'startup')
+	before=$(cpu_time "$startup")
+	as_user find "$dir/replayer/wal" -type f -exec mv -t "$dir/replayer/data/pg_wal" {} +
+	wait_until replayer "pg_last_wal_replay_lsn() >= '$replay_end'"
+	calculate "($(cpu_time "$startup") - $before) / 1000000000" 6
+	on_data replayer pg_ctl --silent --mode=immediate stop
+	if ((waiting > 0)); then
+		exec {input}>&-
+		wait "$holder" || true
+	fi
+}
+
+measure_replay() {
+	local i library what ratio bound
+	local -A seconds name=([none]='nobody waits' [many]='1,000 wait for an LSN far away') plain ours ratios
+
+	say '' "replay: $((3 * rounds)) rounds, $records records each"
+	make_waits
+	make_wal
+	for ((i = 0; i < 3 * rounds; i++)); do
+		for what in plain none many; do
+			case $what in
+				plain) seconds[plain]=$(replay_time '' 0) ;;
+				none) seconds[none]=$(replay_time replwatch 0) ;;
+				many) seconds[many]=$(replay_time replwatch 1000) ;;
+			esac
+		done
+		say "  ${seconds[plain]} s of processor time without, ${seconds[none]} s with replwatch, ${seconds[many]} s with 1,000 waiting"
+		for what in plain none many; do
+			ours[$what]+=" ${seconds[$what]}"
+			ratios[$what]+=" $(calculate "${seconds[plain]} / ${seconds[$what]}" 6)"
+		done
+	done
+	for what in none many; do
+		# shellcheck disable=SC2086
+		ratio=$(median ${ratios[$what]})
+		bound=0.98
+		[[ $what == none ]] || bound=0.95
+		# shellcheck disable=SC2086
+		result "Speed of replay, ${name[$what]}" \
+			"$(calculate "$records / $(median ${ours[$what]}) / 1000000" 2) million records a second of processor time" \
+			"$(calculate "$records / $(median ${ours[plain]}) / 1000000" 2) without replwatch" "$ratio" "$ratio" '>=' "$bound"
+	done
+	as_user rm -rf "$dir/wal" "$dir/replayed" "$dir/replayer"
+}
