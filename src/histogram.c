@@ -26,16 +26,14 @@ upper_end(int bucket)
 	return exp2((double) bucket / STEPS_PER_DOUBLING);
 }
 
-void
-rw_histogram_add(RwHistogram *histogram, int64 duration)
+int
+rw_histogram_bucket(int64 duration)
 {
 	int			bucket = 0;
 
 	if (duration > 1)
 		bucket = (int) ceil(log2((double) duration) * STEPS_PER_DOUBLING);
-	if (bucket >= RW_HISTOGRAM_BUCKETS)
-		bucket = RW_HISTOGRAM_BUCKETS - 1;
-	histogram->counts[bucket]++;
+	return Min(bucket, RW_HISTOGRAM_BUCKETS - 1);
 }
 
 int64

@@ -21,8 +21,8 @@ typedef struct RwHistogram
 	uint64		counts[RW_HISTOGRAM_BUCKETS];
 } RwHistogram;
 
-/* Count a duration in microseconds; negative ones as 0. */
-extern void rw_histogram_add(RwHistogram *histogram, int64 duration);
+/* The bucket to count a duration in microseconds in; negative ones as 0. */
+extern int	rw_histogram_bucket(int64 duration);
 
 /*
  * The duration that a part of them, `fraction` from 0 to 1, did not exceed,

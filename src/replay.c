@@ -141,6 +141,19 @@ rw_replayed(void)
 }
 
 bool
+rw_has_replayed(XLogRecPtr target)
+{
+	/* Who was woken for it finds it here, and needs no lock of core's. */
+	if (pg_atomic_read_u64(&replay->replayed) >= target)
+	{
+		/* Pairs with redo_and_tell. */
+		pg_read_barrier();
+		return true;
+	}
+	return GetXLogReplayRecPtr(NULL) >= target;
+}
+
+bool
 rw_being_replayed(XLogRecPtr target)
 {
 	return GetCurrentReplayRecPtr(NULL) >= target;

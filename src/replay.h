@@ -32,6 +32,9 @@ extern void rw_replay_attach(void);
  */
 extern XLogRecPtr rw_replayed(void);
 
+/* Is that as far as this LSN, or further?  Also after recovery. */
+extern bool rw_has_replayed(XLogRecPtr target);
+
 /*
  * Has replay begun with the record that reaches this LSN?  Asked by a waiter
  * that is in the queue and has then found its target not replayed: if so,

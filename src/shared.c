@@ -81,6 +81,7 @@ request_memory(void)
 	RequestAddinShmemSpace(MAXALIGN(slot_notes_size()));
 	RequestAddinShmemSpace(MAXALIGN(alerts_size()));
 	RequestAddinShmemSpace(rw_waiters_size());
+	RequestAddinShmemSpace(rw_wait_stats_size());
 	RequestAddinShmemSpace(rw_replay_size());
 	RequestAddinShmemSpace(rw_command_size());
 	RequestNamedLWLockTranche("replwatch", RW_NUM_LOCKS);
@@ -146,6 +147,7 @@ startup_memory(void)
 	rw_alerts_max = alerts_max();
 
 	rw_waiters_attach();
+	rw_wait_stats_attach();
 	rw_replay_attach();
 	rw_command_attach();
 

@@ -195,7 +195,7 @@ look_replayed(RwWait *wait)
 {
 	XLogRecPtr	target = wait->waiter.target;
 	bool		in_recovery = RecoveryInProgress();
-	bool		replayed = rw_replayed() >= target;
+	bool		replayed = rw_has_replayed(target);
 	bool		reachable = is_reachable(wait);
 
 	if (replayed && reachable)

@@ -9,6 +9,10 @@
  * full memory barrier between the two, so at least one sees the other.
  * Replay on this server does without, in a way of its own: see replay.c.
  *
+ * The same for the lock, which who makes progress does not wait for: it
+ * publishes what is due and then looks whether the lock is free; whoever
+ * releases the lock then looks whether something is due.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -36,14 +40,26 @@ typedef struct WaitersShared
 	/* Written under waiters_lock, read without */
 	pg_atomic_uint64 lowest[RW_NUM_QUEUES];
 
+	/*
+	 * Those who wait for no more than this are to be woken; 0 if all are.
+	 * Raised without the lock, set back with it.
+	 */
+	pg_atomic_uint64 due[RW_NUM_QUEUES];
+
 	/* Under waiters_lock */
-	int			nwaiters;
 	RwWaitHeap	queues[RW_NUM_QUEUES];
-	RwWaitStats stats;
+
+	/* Raised under waiters_lock, lowered without */
+	pg_atomic_uint32 nwaiters;
 } WaitersShared;
 
 static WaitersShared *waiters = NULL;
-static RwWaiter *places = NULL; /* [MaxBackends], under waiters_lock */
+
+/*
+ * [MaxBackends].  Each is written by its backend under waiters_lock, but for
+ * the pid, which is set to 0 without.
+ */
+static RwWaiter *places = NULL;
 
 pg_atomic_uint64 *rw_lowest_awaited = NULL; /* waiters->lowest */
 
@@ -84,8 +100,12 @@ rw_waiters_attach(void)
 	if (!found)
 	{
 		memset(waiters, 0, sizeof(WaitersShared));
+		pg_atomic_init_u32(&waiters->nwaiters, 0);
 		for (i = 0; i < RW_NUM_QUEUES; i++)
+		{
 			pg_atomic_init_u64(&waiters->lowest[i], RW_NOBODY_WAITS);
+			pg_atomic_init_u64(&waiters->due[i], 0);
+		}
 	}
 	rw_lowest_awaited = waiters->lowest;
 
@@ -111,6 +131,56 @@ publish_lowest(RwQueue queue)
 						rw_heap_lowest(&waiters->queues[queue]));
 }
 
+/*
+ * Wake all whose LSN is due, unless somebody else has the lock, who will do it
+ * then.
+ */
+static void
+wake_due(RwQueue queue)
+{
+	int			batch[WAKE_BATCH];
+	int			n;
+	int			i;
+
+	for (;;)
+	{
+		XLogRecPtr	due;
+
+		/* Pairs with itself, between another's release and its look. */
+		pg_memory_barrier();
+		if (pg_atomic_read_u64(&waiters->due[queue]) == 0 ||
+			!LWLockConditionalAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE))
+			return;
+
+		due = pg_atomic_read_u64(&waiters->due[queue]);
+		for (n = 0; n < WAKE_BATCH; n++)
+		{
+			batch[n] = rw_heap_pop(&waiters->queues[queue], due);
+			if (batch[n] < 0)
+				break;
+		}
+		/* Unless it was raised meanwhile, or there are more. */
+		if (n < WAKE_BATCH)
+			(void) pg_atomic_compare_exchange_u64(&waiters->due[queue], &due, 0);
+		publish_lowest(queue);
+		LWLockRelease(rw_shared->waiters_lock);
+
+		for (i = 0; i < n; i++)
+			SetLatch(rw_proc_latch(batch[i]));
+	}
+}
+
+/* Release the lock, and do what was left to us meanwhile. */
+static void
+release_lock(void)
+{
+	int			queue;
+
+	LWLockRelease(rw_shared->waiters_lock);
+	for (queue = 0; queue < RW_NUM_QUEUES; queue++)
+		wake_due(queue);
+}
+
 static void
 leave_at_exit(int code, Datum arg)
 {
@@ -134,18 +204,19 @@ rw_waiter_join(const RwWaiter *waiter)
 	}
 
 	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
-	if (rw_max_waiters > 0 && waiters->nwaiters >= rw_max_waiters)
+	if (rw_max_waiters > 0 &&
+		pg_atomic_read_u32(&waiters->nwaiters) >= (uint32) rw_max_waiters)
 	{
-		LWLockRelease(rw_shared->waiters_lock);
+		release_lock();
 		return false;
 	}
 	joined = true;
-	waiters->nwaiters++;
+	pg_atomic_fetch_add_u32(&waiters->nwaiters, 1);
 	places[me] = *waiter;
 	places[me].pid = MyProcPid;
 	rw_heap_add(&waiters->queues[waiter->queue], me, waiter->key);
 	publish_lowest(waiter->queue);
-	LWLockRelease(rw_shared->waiters_lock);
+	release_lock();
 
 	/*
 	 * Replay that meets a snapshot waits for the end of the virtual
@@ -161,6 +232,17 @@ rw_waiter_join(const RwWaiter *waiter)
 	return true;
 }
 
+/*
+ * Are we in this queue?  Others can take us out, and never put us in: no is
+ * conclusive.  If they do while we look here without the lock, they will set
+ * our latch.
+ */
+static bool
+is_queued(const RwWaitHeap *queue, int me)
+{
+	return *(volatile int32 *) &queue->places[me] >= 0;
+}
+
 bool
 rw_waiter_stay(XLogRecPtr key)
 {
@@ -170,96 +252,52 @@ rw_waiter_stay(XLogRecPtr key)
 
 	Assert(joined);
 
-	/*
-	 * Others can take us out of the queue and never put us in.  If they do
-	 * while we look here without the lock, they will set our latch.
-	 */
-	if (place->key == key && *(volatile int32 *) &queue->places[me] >= 0)
+	if (place->key == key && is_queued(queue, me))
 		return false;
 
 	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
 	place->key = key;
 	rw_heap_add(queue, me, key);
 	publish_lowest(place->queue);
-	LWLockRelease(rw_shared->waiters_lock);
+	release_lock();
 
 	/* Pairs with the barrier of those who make progress. */
 	pg_memory_barrier();
 	return true;
 }
 
-/* The lock is held. */
-static void
-count(RwWaitEnd end, int64 duration)
-{
-	RwWaitStats *stats = &waiters->stats;
-
-	stats->waits++;
-	switch (end)
-	{
-		case RW_WAIT_IMMEDIATE:
-			stats->immediate++;
-			return;
-		case RW_WAIT_REACHED:
-			break;
-		case RW_WAIT_TIMEOUT:
-			stats->timeouts++;
-			break;
-		case RW_WAIT_ERROR:
-			stats->errors++;
-			break;
-	}
-	stats->total_time += duration;
-	stats->max_time = Max(stats->max_time, (uint64) duration);
-	rw_histogram_add(&stats->times, duration);
-}
-
 void
 rw_waiter_done(RwWaitEnd end, RwTime since)
 {
-	int64		duration = Max(rw_clock_now() - since, 0);
-
-	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
 	if (joined)
 	{
 		int			me = rw_my_proc_number();
 		RwQueue		queue = places[me].queue;
 
-		rw_heap_remove(&waiters->queues[queue], me);
-		publish_lowest(queue);
+		if (is_queued(&waiters->queues[queue], me))
+		{
+			LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+			rw_heap_remove(&waiters->queues[queue], me);
+			publish_lowest(queue);
+			release_lock();
+		}
 		places[me].pid = 0;
-		waiters->nwaiters--;
-	}
-	count(end, duration);
-	LWLockRelease(rw_shared->waiters_lock);
-
-	if (joined)
+		pg_atomic_fetch_sub_u32(&waiters->nwaiters, 1);
 		VirtualXactLockTableInsert(own_vxid);
-	joined = false;
+		joined = false;
+	}
+	rw_wait_stats_count(end, Max(rw_clock_now() - since, 0));
 }
 
 void
 rw_waiters_wake(RwQueue queue, XLogRecPtr reached)
 {
-	int			batch[WAKE_BATCH];
-	int			n;
-	int			i;
+	uint64		due = pg_atomic_read_u64(&waiters->due[queue]);
 
-	do
-	{
-		LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
-		for (n = 0; n < WAKE_BATCH; n++)
-		{
-			batch[n] = rw_heap_pop(&waiters->queues[queue], reached);
-			if (batch[n] < 0)
-				break;
-		}
-		publish_lowest(queue);
-		LWLockRelease(rw_shared->waiters_lock);
-
-		for (i = 0; i < n; i++)
-			SetLatch(rw_proc_latch(batch[i]));
-	} while (n == WAKE_BATCH);
+	while (due < reached &&
+		   !pg_atomic_compare_exchange_u64(&waiters->due[queue], &due, reached))
+		;
+	wake_due(queue);
 }
 
 void
@@ -277,36 +315,17 @@ rw_waiters_copy(RwWaiter *copy)
 	LWLockAcquire(rw_shared->waiters_lock, LW_SHARED);
 	for (i = 0; i < MaxBackends; i++)
 	{
-		if (places[i].pid != 0)
-			copy[n++] = places[i];
+		/* It may be leaving while we copy. */
+		copy[n] = *(volatile RwWaiter *) &places[i];
+		if (copy[n].pid != 0)
+			n++;
 	}
-	LWLockRelease(rw_shared->waiters_lock);
+	release_lock();
 	return n;
 }
 
 int
 rw_waiters_number(void)
 {
-	int			n;
-
-	LWLockAcquire(rw_shared->waiters_lock, LW_SHARED);
-	n = waiters->nwaiters;
-	LWLockRelease(rw_shared->waiters_lock);
-	return n;
-}
-
-void
-rw_wait_stats_copy(RwWaitStats *copy)
-{
-	LWLockAcquire(rw_shared->waiters_lock, LW_SHARED);
-	*copy = waiters->stats;
-	LWLockRelease(rw_shared->waiters_lock);
-}
-
-int64
-rw_wait_percentile(const RwWaitStats *stats, double fraction)
-{
-	/* A bucket's end may be above all that it holds. */
-	return Min(rw_histogram_percentile(&stats->times, fraction),
-			   (int64) stats->max_time);
+	return pg_atomic_read_u32(&waiters->nwaiters);
 }

@@ -10,10 +10,16 @@
  * nobody waits for what it has reached, and goes on; only when somebody does
  * it takes the lock and wakes just those.
  *
- * waiters_lock guards places and queues.  It is held for a few steps in
- * memory; latches are set after it is released.  A latch that is set for
- * nothing does no harm: a waiter looks for itself, and now and then without
- * being told.
+ * waiters_lock guards the queues.  It is held for a few steps in memory, to
+ * join one, to leave it before one's LSN has come and to wake; who has been
+ * woken leaves without it.  Latches are set after it is released.  A latch
+ * that is set for nothing does no harm: a waiter looks for itself, and now and
+ * then without being told.
+ *
+ * Who makes progress never waits for the lock.  A backend that holds it may
+ * have lost its processor, to one of the many that have just been woken, and
+ * replay would stand still until it gets it back.  If the lock is taken, what
+ * has been reached is left to its holder, who wakes when it is done.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -26,7 +32,7 @@
 #include "port/atomics.h"
 
 #include "src/clock.h"
-#include "src/histogram.h"
+#include "src/waitstats.h"
 
 typedef enum RwQueue
 {
@@ -46,15 +52,6 @@ typedef enum RwWaitKind
 	RW_WAIT_REPLICAS			/* replwatch_wait_for_replicas */
 } RwWaitKind;
 
-/* How a wait ended, for the statistics. */
-typedef enum RwWaitEnd
-{
-	RW_WAIT_IMMEDIATE,			/* was there already */
-	RW_WAIT_REACHED,
-	RW_WAIT_TIMEOUT,
-	RW_WAIT_ERROR				/* promotion, cancel, ... */
-} RwWaitEnd;
-
 typedef struct RwWaiter
 {
 	int			pid;			/* 0: nobody waits in this place */
@@ -67,17 +64,6 @@ typedef struct RwWaiter
 	RwTime		since;
 	RwTime		deadline;		/* RW_NEVER: none */
 } RwWaiter;
-
-typedef struct RwWaitStats
-{
-	uint64		waits;
-	uint64		immediate;
-	uint64		timeouts;
-	uint64		errors;
-	uint64		total_time;		/* microseconds, of all that had to wait */
-	uint64		max_time;
-	RwHistogram times;
-} RwWaitStats;
 
 /* Shared memory; called from the shared room. */
 extern Size rw_waiters_size(void);
@@ -119,7 +105,10 @@ rw_waiters_lowest(RwQueue queue)
 	return pg_atomic_read_u64(&rw_lowest_awaited[queue]);
 }
 
-/* Wake those in the queue whose LSN is at or below `reached`. */
+/*
+ * Wake those in the queue whose LSN is at or below `reached`, or have whoever
+ * holds the lock do it.
+ */
 extern void rw_waiters_wake(RwQueue queue, XLogRecPtr reached);
 
 /* Wake all in the queue: what they wait for may never come. */
@@ -130,13 +119,5 @@ extern int	rw_waiters_copy(RwWaiter *copy);
 
 /* How many wait now. */
 extern int	rw_waiters_number(void);
-
-extern void rw_wait_stats_copy(RwWaitStats *copy);
-
-/*
- * How long a part of those that had to wait did at most, `fraction` from 0 to
- * 1; -1 if none had to.
- */
-extern int64 rw_wait_percentile(const RwWaitStats *stats, double fraction);
 
 #endif							/* RW_WAITERS_H */
