@@ -15,6 +15,7 @@
  *
  *	wait		SELECT replwatch_wait_for_lsn(...), as a simple query
  *	prepared	the same prepared, with parameters
+ *	set			SET replwatch.read_after, a simple query
  *	core		WAIT FOR LSN, a simple query: it takes no parameters
  *	poll		asks pg_last_wal_replay_lsn() without a pause
  *	server		a function on the standby that looks once a millisecond
@@ -52,6 +53,7 @@ typedef enum Method
 {
 	WAIT,
 	PREPARED,
+	SET,
 	CORE,
 	POLL,
 	SERVER,
@@ -63,6 +65,7 @@ typedef enum Method
 static const char *const methods[] = {
 	[WAIT] = "wait",
 	[PREPARED] = "prepared",
+	[SET] = "set",
 	[CORE] = "core",
 	[POLL] = "poll",
 	[SERVER] = "server",
@@ -207,6 +210,11 @@ wait_for(PGconn *conn, const char *lsn)
 		case PREPARED:
 			return is_true(check(conn, PQexecPrepared(conn, "wait", 1, params,
 													  NULL, NULL, 0)));
+		case SET:
+			snprintf(query, sizeof(query),
+					 "SET replwatch.read_after = '%s'", lsn);
+			run(conn, query);
+			return true;
 		case CORE:
 			snprintf(query, sizeof(query),
 					 "WAIT FOR LSN '%s' WITH (TIMEOUT '20s')", lsn);
@@ -338,6 +346,7 @@ connect_client(Client *client, int id, const char *primary,
 
 	run(client->primary, "SET replwatch.report_commit_token = on");
 	client->standby = connect_to(standby);
+	run(client->standby, "SET replwatch.wait_timeout = '20 s'");
 	prepare(client->standby, "read",
 			"SELECT n FROM written WHERE id = $1::int");
 	if (method == PREPARED)
