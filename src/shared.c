@@ -14,6 +14,7 @@
 #include "storage/shmem.h"
 
 #include "src/command.h"
+#include "src/commits.h"
 #include "src/compat.h"
 #include "src/limits.h"
 #include "src/replay.h"
@@ -82,6 +83,7 @@ request_memory(void)
 	RequestAddinShmemSpace(MAXALIGN(alerts_size()));
 	RequestAddinShmemSpace(rw_waiters_size());
 	RequestAddinShmemSpace(rw_replay_size());
+	RequestAddinShmemSpace(rw_commits_size());
 	RequestAddinShmemSpace(rw_command_size());
 	RequestNamedLWLockTranche("replwatch", RW_NUM_LOCKS);
 }
@@ -147,6 +149,7 @@ startup_memory(void)
 
 	rw_waiters_attach();
 	rw_replay_attach();
+	rw_commits_attach();
 	rw_command_attach();
 
 	LWLockRelease(AddinShmemInitLock);

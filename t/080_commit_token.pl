@@ -354,4 +354,32 @@ is(Session->new($primary)->value('SELECT replwatch_commit_token()'),
 is($reader->value('SELECT replwatch_commit_token()'),
 	undef, 'a session on a standby has none');
 
+
+
+note '6. in parallel workers';
+
+# Whoever evaluates the condition of a scan, it is the leader's token.
+my $force =
+  $primary->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+my $shown = "SELECT current_setting('replwatch.commit_token')";
+my $leader = Session->new($primary);
+$leader->query("SET $force = on");
+like($leader->value("EXPLAIN $shown"), qr/^Gather/, 'a worker shows it');
+is($leader->value($shown), '', 'the token of a session that has none');
+foreach my $i (1, 2)
+{
+	$leader->query("CREATE TABLE of_leader$i ()");
+	is($leader->value($shown),
+		$leader->value('SELECT replwatch_commit_token()'),
+		"the token of the session's commit $i");
+}
+is( Session->new($primary, $force => 'on')->value($shown),
+	'', 'not that of another session, which may have had the place before');
+$leader->query("DROP TABLE of_leader1");
+is( $leader->value(
+		"SELECT setting FROM pg_settings WHERE name = 'replwatch.commit_token'"
+	),
+	$leader->value('SELECT replwatch_commit_token()'),
+	'the same in pg_settings');
+
 done_testing();
