@@ -1,4 +1,5 @@
 # Copyright (c) 2026, the replwatch authors
+# matrix: every major
 
 # How a wait ends before its LSN has come: cancelled, terminated, out of time,
 # its client gone, the process killed, the server crashed or stopped in each

@@ -1,4 +1,5 @@
 # Copyright (c) 2026, the replwatch authors
+# matrix: every major
 
 # What replay does to those who are in its way it does not do to those who wait
 # for it.  Each kind of recovery conflict comes while sessions wait, with
