@@ -230,6 +230,21 @@ commits('DDL', 'ALTER TABLE t ADD COLUMN g int DEFAULT 7',
 	'SELECT sum(g) = 147 FROM t');
 commits('CREATE TABLE AS', 'CREATE TABLE made AS SELECT * FROM t',
 	'SELECT count(*) = 21 FROM made');
+commits('CREATE INDEX CONCURRENTLY',
+	'CREATE INDEX CONCURRENTLY made_i ON made (i)',
+	"SELECT indisvalid FROM pg_index WHERE indexrelid = 'made_i'::regclass");
+commits('CREATE DATABASE', 'CREATE DATABASE other',
+	"SELECT count(*) = 1 FROM pg_database WHERE datname = 'other'");
+commits('DROP DATABASE', 'DROP DATABASE other',
+	"SELECT count(*) = 0 FROM pg_database WHERE datname = 'other'");
+commits('VACUUM FULL', 'VACUUM FULL made', 'SELECT count(*) = 21 FROM made');
+commits('ANALYZE', 'ANALYZE made',
+	"SELECT count(*) > 0 FROM pg_statistic WHERE starelid = 'made'::regclass");
+commits('NOTIFY', "NOTIFY somebody, 'something'", 'SELECT true');
+commits('a large object', 'SELECT lo_create(4711)',
+	'SELECT count(*) = 1 FROM pg_largeobject_metadata WHERE oid = 4711');
+commits('a logical message of a transaction',
+	"SELECT pg_logical_emit_message(true, 'test', 'x')", 'SELECT true');
 commits('TRUNCATE', 'TRUNCATE made', 'SELECT count(*) = 0 FROM made');
 commits('a sequence', 'CREATE SEQUENCE s',
 	"SELECT to_regclass('s') IS NOT NULL");
