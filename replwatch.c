@@ -9,7 +9,7 @@
  *	compat, clock, digit, errcodes, arguments | lsntime rates chart replicas
  *	timeline conninfo waitheap histogram rules commandline shell render request
  *	verdict answer (pure) |
- *	settings limits | shared waiters replay command | observe | lag |
+ *	settings limits | shared waiters commits replay command | observe | lag |
  *	statement token timelinefile | wait readafter quorum | tend store persist |
  *	judge alerttext alerts | alertlist words status past waitstatus alertstatus |
  *	health page respond listen clients port | sample worker runner | this file

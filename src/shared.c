@@ -14,6 +14,7 @@
 #include "storage/shmem.h"
 
 #include "src/command.h"
+#include "src/commits.h"
 #include "src/compat.h"
 #include "src/limits.h"
 #include "src/replay.h"
@@ -83,6 +84,7 @@ request_memory(void)
 	RequestAddinShmemSpace(rw_waiters_size());
 	RequestAddinShmemSpace(rw_wait_stats_size());
 	RequestAddinShmemSpace(rw_replay_size());
+	RequestAddinShmemSpace(rw_commits_size());
 	RequestAddinShmemSpace(rw_command_size());
 	RequestNamedLWLockTranche("replwatch", RW_NUM_LOCKS);
 }
@@ -149,6 +151,7 @@ startup_memory(void)
 	rw_waiters_attach();
 	rw_wait_stats_attach();
 	rw_replay_attach();
+	rw_commits_attach();
 	rw_command_attach();
 
 	LWLockRelease(AddinShmemInitLock);

@@ -180,8 +180,8 @@ refuse_lock(const char *what)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s cannot wait while this transaction holds locks",
 						what),
-				 errdetail("Replay could be waiting for one of them."),
-				 errhint("Wait before the transaction reads or locks anything.")));
+				 errdetail("Replay could be waiting for one of them, or for a session that waits for one."),
+				 errhint("Wait before the transaction reads or locks anything, and without advisory locks of the session.")));
 }
 
 void

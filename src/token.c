@@ -4,8 +4,8 @@
  *	  The commit token: where this session's last commit is in the WAL.
  *
  * The callback that learns of a commit runs after the commit record has been
- * written, when an error would bring the server down: it copies two numbers
- * and does nothing else.  What is told to the client is made in buffers of
+ * written, when an error would bring the server down: it copies a few
+ * numbers and does nothing else.  What is told to the client is made in buffers of
  * fixed size when the next ReadyForQuery is sent, which is where core tells of
  * changed settings, too.  That place is reached by exchanging the process's
  * table of protocol functions, as tend.c does in walsenders.
@@ -18,18 +18,19 @@
 
 #include "src/libpq_compat.h"
 
+#include "access/parallel.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "nodes/parsenodes.h"
-#include "replication/walsender.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/pg_lsn.h"
 
+#include "src/commits.h"
 #include "src/compat.h"
 #include "src/digit.h"
 #include "src/errcodes.h"
@@ -59,7 +60,12 @@ static char *version_setting = NULL;
 RwToken
 rw_last_commit(void)
 {
-	return last_commit;
+	RwToken		leaders;
+
+	if (!IsParallelWorker())
+		return last_commit;
+	rw_commit_of_leader(&leaders.tli, &leaders.lsn);
+	return leaders;
 }
 
 const char *
@@ -163,6 +169,7 @@ follow_commit(XactEvent event, void *arg)
 			{
 				last_commit.tli = GetWALInsertionTimeLine();
 				last_commit.lsn = XactLastCommitEnd;
+				rw_commit_publish(last_commit.tli, last_commit.lsn);
 				to_be_reported |= rw_report_commit_token;
 			}
 			committing_prepared = false;
@@ -217,14 +224,17 @@ putmessage_reporting(char msgtype, const char *s, size_t len)
 	return core_methods->putmessage(msgtype, s, len);
 }
 
-/* A new process, with its protocol functions in place. */
+/*
+ * A new process, with its protocol functions in place.  A walsender is one,
+ * too: connected to a database it takes SQL, and commits.
+ */
 static void
 follow_new_client(Port *port, int status)
 {
 	if (next_client_authentication_hook)
 		next_client_authentication_hook(port, status);
 
-	if (!am_walsender && core_methods == NULL)
+	if (core_methods == NULL)
 	{
 		core_methods = PqCommMethods;
 		reporting_methods = *core_methods;
@@ -237,8 +247,9 @@ static const char *
 show_token(void)
 {
 	static char buffer[RW_TOKEN_LEN];
+	RwToken		token = rw_last_commit();
 
-	return last_commit.tli == 0 ? "" : rw_token_out(last_commit, buffer);
+	return token.tli == 0 ? "" : rw_token_out(token, buffer);
 }
 
 void

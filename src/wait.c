@@ -254,7 +254,8 @@ rw_replay_eta(uint64 missing)
 	LWLockRelease(rw_shared->state_lock);
 
 	/* What the last minute's rate was says nothing of one that has stopped. */
-	if (missing > 0 && now - moved_at > STANDSTILL)
+	if (missing > 0 && (now - moved_at > STANDSTILL ||
+						GetRecoveryPauseState() != RECOVERY_NOT_PAUSED))
 		return -1;
 	return rw_catchup(missing, speed, 0);
 }

@@ -39,6 +39,10 @@ CREATE FUNCTION execute_$name(target $type, timeout interval) RETURNS boolean LA
 \$\$ DECLARE r boolean; BEGIN EXECUTE format('SELECT replwatch_wait_for_$name(%L, %L)', target, timeout) INTO r; RETURN r; END \$\$;
 CREATE FUNCTION sql_$name(target $type, timeout interval) RETURNS boolean LANGUAGE sql AS
 \$\$ SELECT 1; SELECT replwatch_wait_for_$name(target, timeout) \$\$;
+CREATE FUNCTION inlined_$name(target $type, timeout interval) RETURNS boolean LANGUAGE sql AS
+\$\$ SELECT replwatch_wait_for_$name(target, timeout) \$\$;
+CREATE FUNCTION definer_$name(target $type, timeout interval) RETURNS boolean LANGUAGE sql SECURITY DEFINER AS
+\$\$ SELECT replwatch_wait_for_$name(target, timeout) \$\$;
 CREATE PROCEDURE procedure_$name(target $type, timeout interval) LANGUAGE plpgsql AS
 \$\$ BEGIN PERFORM replwatch_wait_for_$name(target, timeout); END \$\$;
 CREATE VIEW reached_$name AS SELECT replwatch_wait_for_$name('] . ($name eq 'token' ? '1:' : '') . q[0/1', '10 ms');
@@ -47,6 +51,10 @@ CREATE VIEW looks_] . $name . qq[ AS SELECT replwatch_wait_for_$name('] . ($name
 ]);
 }
 $primary->safe_psql('postgres', 'CREATE TABLE one AS SELECT 1 AS i; VACUUM FREEZE one');
+$primary->safe_psql('postgres', q[
+CREATE DOMAIN some_lsn AS pg_lsn CHECK (VALUE > '0/0');
+CREATE DOMAIN some_token AS text CHECK (VALUE ~ '^1:');
+CREATE DOMAIN some_time AS interval CHECK (VALUE > '0')]);
 my $standby = Replwatch::standby($primary, 'replica1');
 Replwatch::wait_replayed($primary, $standby);
 
@@ -109,6 +117,15 @@ my @waits = (
 	[ 'an alias in FROM', 'SELECT * FROM CALL AS caught(up)' ],
 	[ 'LIMIT', 'SELECT CALL LIMIT 1' ],
 	[ 'LIMIT of a call in FROM', 'SELECT * FROM CALL LIMIT 1' ],
+	[ 'parentheses', '(SELECT (CALL))' ],
+	[ 'a sub-select in FROM', 'SELECT * FROM (SELECT CALL) s' ],
+	[ 'LATERAL', 'SELECT * FROM LATERAL CALL' ],
+	[ 'ROWS FROM one', 'SELECT * FROM ROWS FROM (CALL) AS r(a)' ],
+	[ 'a condition that is always met', 'SELECT CALL WHERE true' ],
+	[ 'another schema in the way', 'SET search_path = pg_temp', 'SELECT public.CALL' ],
+	[ 'an SQL function that the planner puts it in the place of', 'SELECT inlined_NAME(ARGS)' ],
+	[ 'SET LOCAL and SHOW before it', 'BEGIN', 'SET LOCAL work_mem = 1024', 'SHOW work_mem', 'SELECT CALL' ],
+	[ 'an advisory lock that was given back', 'SELECT pg_advisory_lock(7)', 'SELECT pg_advisory_unlock(7)', 'SELECT CALL' ],
 	[ 'a block', 'BEGIN', 'SELECT CALL' ],
 	[ 'a READ ONLY block', 'BEGIN READ ONLY', 'SELECT CALL' ],
 	[ 'after a statement that reads no table', 'BEGIN', 'SELECT 1', 'SELECT CALL' ],
@@ -173,6 +190,7 @@ my @refused = (
 	[ 'PERFORM', 'SELECT perform_NAME(ARGS)' ],
 	[ 'EXECUTE in PL/pgSQL', 'SELECT execute_NAME(ARGS)' ],
 	[ 'an SQL function', 'SELECT sql_NAME(ARGS)' ],
+	[ 'an SQL function with rights of its own', 'SELECT definer_NAME(ARGS)' ],
 	[ 'a procedure', 'call procedure_NAME(ARGS)' ],
 	[ 'DO', 'DO $$ BEGIN PERFORM CALL; END $$' ],
 	[ 'EXECUTE', 'PREPARE p AS SELECT CALL', 'EXECUTE p' ],
@@ -194,12 +212,25 @@ my @refused = (
 	[ 'an expression', 'SELECT NOT CALL' ],
 	[ 'CASE', 'SELECT CASE WHEN CALL THEN 1 END' ],
 	[ 'ORDER BY another', 'SELECT CALL ORDER BY random()' ],
+	[ 'ORDER BY', 'SELECT CALL ORDER BY 1' ],
+	[ 'GROUP BY', 'SELECT CALL GROUP BY 1' ],
+	[ 'DISTINCT', 'SELECT DISTINCT CALL' ],
+	[ 'an aggregate', 'SELECT count(CALL)' ],
+	[ 'a cast of its result', 'SELECT (CALL)::text' ],
+	[ 'a row', 'SELECT ROW(CALL)' ],
+	[ 'an array', 'SELECT ARRAY[CALL]' ],
+	[ 'VALUES', 'VALUES (CALL)' ],
+	[ 'a set-returning function', 'SELECT CALL, generate_series(1, 2)' ],
+	[ 'LATERAL to another', 'SELECT w FROM (VALUES (1)) v, LATERAL CALL w WHERE random() >= 0' ],
+	[ 'LIMIT by a sub-select', 'SELECT CALL LIMIT (SELECT 1)' ],
 	[ 'ROWS FROM two', 'SELECT * FROM ROWS FROM (CALL, CALL) AS r(a, b)' ],
 	[ 'WITH ORDINALITY', 'SELECT * FROM CALL WITH ORDINALITY' ],
 	[ 'a relation lock', 'BEGIN', 'SELECT i FROM one', 'SELECT CALL' ],
 	[ 'a relation lock of the same message', 'SELECT FROM one WHERE false; SELECT CALL' ],
 	[ 'a relation lock under a savepoint', 'BEGIN', 'SELECT i FROM one', 'SAVEPOINT s', 'SELECT CALL' ],
 	[ 'a LOCK', 'BEGIN', 'LOCK one IN ACCESS SHARE MODE', 'SELECT CALL' ],
+	[ 'an advisory lock', 'BEGIN', 'SELECT pg_advisory_xact_lock(7)', 'SELECT CALL' ],
+	[ 'an advisory lock of the session', 'SELECT pg_advisory_lock(7)', 'SELECT CALL' ],
 	[ 'an open cursor', 'BEGIN', 'DECLARE c CURSOR FOR SELECT generate_series(1, 3)', 'SELECT CALL' ],
 	[ 'an exported snapshot', 'BEGIN', 'SELECT pg_export_snapshot()', 'SELECT CALL' ]);
 
@@ -230,6 +261,9 @@ foreach my $name (qw(lsn token))
 	is_refused(
 		outcome($primary, statement('CREATE TABLE made AS SELECT CALL', $name, 'reached', '10 ms')),
 		"wait_for_$name in CREATE TABLE AS");
+	is_refused(
+		outcome($primary, statement('SELECT CALL INTO made', $name, 'reached', '10 ms')),
+		"wait_for_$name in SELECT INTO");
 	is_refused(
 		outcome($primary, statement('INSERT INTO one SELECT CALL::int', $name, 'reached', '10 ms')),
 		"wait_for_$name in INSERT");
@@ -353,6 +387,37 @@ is( verdict(
 	'f',
 	'and where that is 0 it only looks');
 
+foreach my $call (
+	"lsn(timeout => '5 ms', target => 'FFFFFFFF/FFFFFFFF')",
+	"lsn('FFFFFFFF/FFFFFFFF', timeout => '5 ms')",
+	"token(timeout => '5 ms', token => '1:FFFFFFFF/FFFFFFFF')",
+	"token('1:' || 'FFFFFFFF/FFFFFFFF', '5 ms')",
+	"token('1:FFFFFFFF/FFFFFFFF'::varchar(40) COLLATE \"C\", '5 ms')",
+	"token('1:FFFFFFFF/FFFFFFFF'::some_token, '5 ms'::some_time)",
+	"lsn('FFFFFFFF/FFFFFFFF'::some_lsn, '5 ms'::some_time)")
+{
+	is(verdict(outcome($standby, "SELECT replwatch_wait_for_$call")),
+		'f', "waits: $call");
+}
+is( outcome($standby, "SELECT replwatch_wait_for_lsn(VARIADIC ARRAY['0/1'::pg_lsn])")->{state},
+	'42883',
+	'there is none with VARIADIC');
+
+# -1 as the setting is for ever, and seen to be.
+{
+	my $client = Session->new($standby);
+
+	$client->query('SET replwatch.wait_timeout = -1');
+	$client->ask("SELECT replwatch_wait_for_lsn('FFFFFFFF/FFFFFFFF')");
+	Replwatch::wait_until($standby,
+		'SELECT count(*) = 1 FROM replwatch_waiters() WHERE deadline IS NULL AND pid = '
+		  . $client->pid,
+		'it waits without an end');
+	$standby->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $client->pid . ')');
+	is(verdict($client->answer), '57014 canceling statement due to user request',
+		'wait_timeout -1 is for ever');
+}
+
 SKIP:
 {
 	skip 'no infinite intervals before 17', 3 if $primary->pg_version < 17;
@@ -397,6 +462,29 @@ foreach my $name (qw(lsn token))
 		is(join(' ', @{ $plans->{rows}[0] }),
 			{ auto => 't t', force_generic_plan => 't f', force_custom_plan => 'f t' }->{$mode},
 			"of which the plans were those of $mode");
+	}
+
+	# Only described, it waits for nothing and is no error.
+	{
+		my $client = Session->new($standby);
+
+		$client->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+		$client->parse('', "SELECT replwatch_wait_for_$name(\$1, \$2)")
+		  ->describe('S', '')->sync;
+		my $answer = $client->answer;
+		is("$answer->{types}", '1tTZ', "wait_for_$name can be described anywhere");
+	}
+
+	# Domains, of which a custom plan checks a constant and a generic one a
+	# parameter.
+	foreach my $mode (qw(force_generic_plan force_custom_plan))
+	{
+		my $client = Session->new($standby);
+
+		$client->query("SET plan_cache_mode = $mode");
+		$client->bound("SELECT replwatch_wait_for_$name(\$1::some_$name, \$2::some_time)",
+			"${prefix}FFFFFFFF/FFFFFFFF", '5 ms');
+		is(verdict($client->sync->answer), 'f', "wait_for_$name with domains, $mode");
 	}
 
 	# What drivers make a timeout of.  A custom plan has a constant where a
@@ -482,5 +570,65 @@ foreach my $name (qw(lsn token))
 is( $standby->safe_psql('postgres', 'SELECT count(*) FROM replwatch_waiters()'),
 	'0',
 	'nobody is left among the waiters');
+
+
+note '6. replwatch_wait_for_replicas';
+
+# The same rules, on the sending side.  Its number is 1 where there is a replica
+# to be had, and a look returns that anywhere.
+{
+	my $call = "replwatch_wait_for_replicas('0/1', 1, 'flush', TIMEOUT)";
+	my %of = (reached => "'10 ms'", look => "'0'");
+
+	foreach my $case (@waits)
+	{
+		my ($what, @templates) = @$case;
+
+		next if "@templates" =~ /NAME|VIEW/;
+		my @statements = map { s/CALL/$call/gr =~ s/TIMEOUT/$of{reached}/gr =~ s/PARALLEL/$parallel/gr } @templates;
+		is(verdict(outcome($primary, @statements)), '1', "wait_for_replicas waits: $what");
+	}
+	foreach my $case (@refused)
+	{
+		my ($what, @templates) = @$case;
+
+		# Its result is a number, and these want a condition.
+		next if "@templates" =~ /NAME|VIEW|WHERE CALL|NOT CALL|WHEN CALL|UNION/;
+		foreach my $timeout (qw(reached look))
+		{
+			my @statements = map { s/CALL/$call/gr =~ s/TIMEOUT/$of{$timeout}/gr } @templates;
+			my $answer = outcome($primary, @statements);
+
+			if ($timeout eq 'reached')
+			{
+				is_refused($answer, "wait_for_replicas in $what");
+			}
+			else
+			{
+				is($answer->{message}, undef, "wait_for_replicas with timeout 0 only looks: $what");
+			}
+		}
+	}
+	is_refused(
+		outcome($primary, "BEGIN ISOLATION LEVEL $_", 'SELECT ' . $call =~ s/TIMEOUT/'10 ms'/r),
+		"wait_for_replicas in $_")
+	  foreach 'REPEATABLE READ', 'SERIALIZABLE';
+
+	foreach my $mode (qw(auto force_generic_plan force_custom_plan))
+	{
+		my $client = Session->new($primary);
+		my @seen;
+
+		$client->query("SET plan_cache_mode = $mode");
+		$client->parse('wait', 'SELECT replwatch_wait_for_replicas($1::text::pg_lsn, $2, $3, $4::text::interval)');
+		foreach my $try (1 .. 20)
+		{
+			$client->bind('', 'wait', '0/1', $try % 4 == 0 ? '2' : '1', 'write', '5 ms')->execute('');
+			push @seen, verdict($client->sync->answer);
+		}
+		is(join(' ', @seen), join(' ', ('1') x 20),
+			"wait_for_replicas: twenty executions, plan_cache_mode $mode");
+	}
+}
 
 done_testing();

@@ -6,7 +6,7 @@
 # snapshot that could see what is to be removed, and for every lock: that of a
 # session that waits for this replay must not be among them.  Who waits looks for
 # itself only once a minute, so that a wake-up that is missed is a failed wait.
-# With REPLWATCH_SOAK set the last section takes a minute, with 64 clients.
+# With REPLWATCH_SOAK set the last section takes a minute.
 
 use strict;
 use warnings;
@@ -20,9 +20,8 @@ use IO::Select;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $soak = $ENV{REPLWATCH_SOAK};
-my $clients = $soak ? 64 : 16;
-my $seconds = $soak ? 60 : 10;
+my $clients = 64;
+my $seconds = $ENV{REPLWATCH_SOAK} ? 60 : 10;
 
 my $primary = Replwatch::primary(
 	'primary',
@@ -299,7 +298,7 @@ while ($select->handles)
 	}
 }
 note("$counted{cycles} cycles in $seconds s");
-cmp_ok($counted{cycles}, '>', 20 * $clients, 'cycles were gone through');
+cmp_ok($counted{cycles}, '>', 5 * $clients, 'cycles were gone through');
 is($counted{stale}, 0, 'no read was stale') or diag(join("\n", @told));
 is($counted{failed}, 0, 'no wait failed') or diag(join("\n", @told));
 cmp_ok(

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the replwatch authors
+# matrix: every major
 
 # How a wait ends before its LSN has come: cancelled, terminated, out of time,
 # its client gone, the process killed, the server crashed or stopped in each
 # mode with a hundred who wait; and that it goes on when it is the primary that
-# crashes.  It ends at once, nobody is left among the
-# waiters, and the server is well.  And what can be seen of those who wait.
+# crashes.  It ends at once, nobody is left among the waiters, and the server is
+# well.  And what can be seen of those who wait.
 
 use strict;
 use warnings;
@@ -12,6 +13,7 @@ use warnings;
 use lib 't/lib';
 use Replwatch;
 use Session qw(verdict);
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -89,6 +91,16 @@ note '1. ends that a session lives through, or not';
 		'57014 canceling statement due to statement timeout',
 		'statement_timeout ends it');
 
+  SKIP:
+	{
+		skip 'no transaction_timeout before 17', 1 if $standby->pg_version < 17;
+		my $too_long = Session->new($standby, 'transaction_timeout' => '300ms');
+
+		$too_long->ask("SELECT replwatch_wait_for_lsn('$never', '1 day')");
+		like(verdict($too_long->answer), qr/^25P04 /, 'transaction_timeout ends it');
+		$counted->{errors}++;
+	}
+
 	my $pid = $gone->pid;
 	$gone->vanish;
 	Replwatch::wait_until($standby,
@@ -101,6 +113,23 @@ note '1. ends that a session lives through, or not';
 		't', 'who was cancelled waits again');
 	is(verdict($timed->query("SELECT replwatch_wait_for_lsn('0/1', '1 s')")),
 		't', 'and who ran out of time');
+
+	# While it waits a transaction counts as ended for those who wait for its
+	# end, since it holds nothing; afterwards it goes on.
+	my $open = "SELECT count(*) FROM pg_locks WHERE locktype = 'virtualxid' AND granted AND pid = "
+	  . $blocked->pid;
+	$blocked->query('BEGIN; SAVEPOINT s');
+	is($standby->safe_psql('postgres', $open), '1', 'a transaction is open');
+	begin_waits($blocked);
+	is($standby->safe_psql('postgres', $open), '0', 'nobody waits for the end of one that waits');
+	$standby->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $blocked->pid . ')');
+	$blocked->answer;
+	$blocked->query('ROLLBACK TO s');
+	is($standby->safe_psql('postgres', $open), '1', 'cancelled and rolled back to the savepoint it is open again');
+	is(verdict($blocked->query("SELECT replwatch_wait_for_lsn('$never', '10 ms')")), 'f', 'another wait in it');
+	is($standby->safe_psql('postgres', $open), '1', 'after that, too');
+	$blocked->query('COMMIT');
+	is($standby->safe_psql('postgres', $open), '0', 'until it commits');
 }
 
 
@@ -170,7 +199,106 @@ note '2. what can be seen of those who wait';
 }
 
 
-note '3. replwatch.max_waiters';
+note '3. when it will be there';
+
+# Replay goes on and is late: at the rate of the last minute it will have come to
+# what is missing at some time, which who waits can look up and who can wait no
+# longer is told.
+{
+	my ($waiter, $impatient) = map { Session->new($standby) } 1 .. 2;
+	my $script = $primary->basedir . '/load.sql';
+	my $load;
+
+	$standby->safe_psql('postgres', "ALTER SYSTEM SET recovery_min_apply_delay = '4s'");
+	$standby->reload;
+	append_to_file($script, "INSERT INTO burst SELECT repeat('x', 50) FROM generate_series(1, 20);\n");
+	$load = IPC::Run::start(
+		[ 'pgbench', '-n', '-T', '600', '-R', '100', '-f', $script, $primary->connstr('postgres') ],
+		'<', \undef, '>', '/dev/null', '2>', '/dev/null');
+
+
+	Replwatch::wait_until($standby,
+		"SELECT pg_last_wal_receive_lsn() - pg_last_wal_replay_lsn() > 10000",
+		'replay is late');
+	my $target = $primary->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn() + 16 * 1024 * 1024');
+	$waiter->ask("SELECT replwatch_wait_for_lsn('$target', '1 day')");
+	Replwatch::wait_until($standby,
+		"SELECT eta BETWEEN interval '1 ms' AND interval '1 day' FROM replwatch_waiters()",
+		'there is an estimate');
+	is(waiters("count(*) FILTER (WHERE missing_bytes > 0)"), '1', 'of what is missing');
+	$impatient->query("SET replwatch.wait_timeout = '1 ms'");
+	my $answer = $impatient->query("SET replwatch.read_after = '$target'");
+	is($answer->{state}, 'RW002', 'who can wait no longer');
+	like($answer->{detail},
+		qr/^Replay has reached LSN \S+, [1-9]\d* bytes before it, about [1-9]\d* ms at its present rate\.$/,
+		'is told of it');
+
+	# Paused, it has none, from that moment on.
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+	is(waiters('eta IS NULL'), 't', 'there is no estimate while replay is paused');
+	like($impatient->query("SET replwatch.read_after = '$target'")->{detail},
+		qr/ bytes before it, and is not catching up\.$/, 'nor is one told');
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	$load->signal('TERM');
+	$load->finish;
+	$standby->safe_psql('postgres', 'ALTER SYSTEM RESET recovery_min_apply_delay');
+	$standby->reload;
+	$standby->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $waiter->pid . ')');
+	$waiter->answer;
+	Replwatch::wait_replayed($primary, $standby);
+}
+
+
+note '4. cancelled just when it comes';
+
+# Whichever is first, it is told, and the session is none the worse.
+{
+	my @clients = map { Session->new($standby) } 1 .. 4;
+	my $canceller = Session->new($standby);
+	my $writer = Session->new($primary);
+	my %ends = (t => 0, cancelled => 0);
+	my $other = 0;
+
+	foreach my $round (1 .. 60)
+	{
+		my $target = $primary->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn() + 20');
+
+		foreach my $i (0 .. $#clients)
+		{
+			$clients[$i]->query($i % 2 ? 'BEGIN; SAVEPOINT s' : 'SELECT 1');
+			$clients[$i]->ask("SELECT replwatch_wait_for_lsn('$target', '1 day')");
+		}
+		my $cancels = join ', ', map { 'pg_cancel_backend(' . $_->pid . ')' } @clients;
+
+		# Neither waits for the other.
+		foreach my $first ($round % 2 ? ($writer, $canceller) : ($canceller, $writer))
+		{
+			$first->ask($first == $writer ? "INSERT INTO burst VALUES ('x')" : "SELECT $cancels");
+		}
+		$_->answer foreach $writer, $canceller;
+		foreach my $i (0 .. $#clients)
+		{
+			my $seen = verdict($clients[$i]->answer);
+
+			$ends{t}++ if $seen eq 't';
+			$ends{cancelled}++ if $seen =~ /^57014/;
+
+			# A cancel that came too late for the wait meets what is next.
+			foreach my $try (1 .. 3)
+			{
+				last if !$clients[$i]->query($i % 2 ? 'ROLLBACK' : 'SELECT 1')->{state};
+			}
+			$other++ if verdict($clients[$i]->query("SELECT replwatch_wait_for_lsn('0/1', '1 s')")) ne 't';
+		}
+	}
+	note("$ends{t} reached, $ends{cancelled} cancelled");
+	is($ends{t} + $ends{cancelled}, 240, 'each wait ended with one or the other');
+	is($other, 0, 'and each session waits afterwards');
+	is(waiters('count(*)'), '0', 'nobody is left among the waiters');
+}
+
+
+note '5. replwatch.max_waiters';
 
 {
 	my ($first, $second, $third) = map { Session->new($standby) } 1 .. 3;
@@ -203,7 +331,7 @@ note '3. replwatch.max_waiters';
 }
 
 
-note '4. a waiter, the startup process or all of the server is killed';
+note '6. a waiter, the startup process or all of the server is killed';
 
 foreach my $victim ('waiter', 'startup', 'postmaster')
 {
@@ -252,7 +380,7 @@ foreach my $victim ('waiter', 'startup', 'postmaster')
 }
 
 
-note '5. the primary is killed';
+note '7. the primary is killed';
 
 {
 	my @clients = map { Session->new($standby) } 1 .. 5;
@@ -287,7 +415,7 @@ note '5. the primary is killed';
 }
 
 
-note '6. the server is stopped';
+note '8. the server is stopped';
 
 foreach my $mode (qw(smart fast immediate))
 {

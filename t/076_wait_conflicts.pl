@@ -1,4 +1,5 @@
 # Copyright (c) 2026, the replwatch authors
+# matrix: every major
 
 # What replay does to those who are in its way it does not do to those who wait
 # for it.  Each kind of recovery conflict comes while sessions wait, with
@@ -17,9 +18,11 @@ use Session qw(verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes ();
 
 my $primary = Replwatch::primary(
 	'primary',
+	'wal_level = logical',
 	'wal_keep_size = 64MB',
 	'max_connections = 60',
 	'max_prepared_transactions = 2',
@@ -270,6 +273,53 @@ SELECT oid FROM pg_tablespace WHERE spcname = 'place'});
 		slurp_file($patient->logfile, $offset),
 		qr/directories for tablespace $oid could not be removed/,
 		'which could not be removed');
+
+	# A logical slot here, whose rows of the catalog are gone.  A temporary one
+	# is its session's; who waits has none, or waits with it.
+  SKIP:
+	{
+		skip 'no logical decoding on a standby before 16', 1
+		  if $primary->pg_version < 16;
+		skip 'nothing is removed', 1 if $feedback eq 'on';
+
+		my %owner;
+		foreach my $node (@standbys)
+		{
+			my $session = $owner{ $node->name } = Session->new($node);
+
+			# It is made at the next record of running transactions.
+			$session->ask(
+				"SELECT pg_create_logical_replication_slot('temporary', 'test_decoding', true)"
+			);
+			foreach my $try (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+			{
+				last if !$session->silent;
+				$primary->safe_psql('postgres', 'SELECT pg_log_standby_snapshot()');
+				Time::HiRes::usleep(100_000);
+			}
+			is($session->answer->{state}, undef,
+				'a logical slot is made on ' . $node->name);
+		}
+		my $far = $primary->safe_psql('postgres',
+			'SELECT pg_current_wal_insert_lsn() + 512 * 1024');
+		$owner{patient1}->ask("SELECT replwatch_wait_for_lsn('$far', '3 min')");
+		conflict(
+			'a logical slot',
+			hold => ['SELECT 1'],
+			held => qr/^1$/,
+			make => sub {
+				$primary->safe_psql('postgres',
+					'CREATE TABLE made_and_gone (i int); DROP TABLE made_and_gone');
+				$primary->safe_psql('postgres', 'VACUUM pg_class');
+			});
+		like(verdict($owner{patient1}->answer),
+			qr/^40001 /, 'a slot: who waits and has it is cancelled');
+		like(
+			slurp_file($_->logfile),
+			qr/invalidating obsolete replication slot "temporary"|terminating process \d+ to release replication slot "temporary"/,
+			'a slot was in the way on ' . $_->name)
+		  foreach @standbys;
+	}
 
 	# Who is in a database that is dropped has to go.
 	$primary->safe_psql('postgres',

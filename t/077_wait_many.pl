@@ -1,4 +1,5 @@
 # Copyright (c) 2026, the replwatch authors
+# matrix: every major
 
 # A thousand who wait at once, all for one LSN or each for another: each is woken
 # when its own has come and not before, whatever happens to the others, and

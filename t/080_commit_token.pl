@@ -230,6 +230,21 @@ commits('DDL', 'ALTER TABLE t ADD COLUMN g int DEFAULT 7',
 	'SELECT sum(g) = 147 FROM t');
 commits('CREATE TABLE AS', 'CREATE TABLE made AS SELECT * FROM t',
 	'SELECT count(*) = 21 FROM made');
+commits('CREATE INDEX CONCURRENTLY',
+	'CREATE INDEX CONCURRENTLY made_i ON made (i)',
+	"SELECT indisvalid FROM pg_index WHERE indexrelid = 'made_i'::regclass");
+commits('CREATE DATABASE', 'CREATE DATABASE other',
+	"SELECT count(*) = 1 FROM pg_database WHERE datname = 'other'");
+commits('DROP DATABASE', 'DROP DATABASE other',
+	"SELECT count(*) = 0 FROM pg_database WHERE datname = 'other'");
+commits('VACUUM FULL', 'VACUUM FULL made', 'SELECT count(*) = 21 FROM made');
+commits('ANALYZE', 'ANALYZE made',
+	"SELECT count(*) > 0 FROM pg_statistic WHERE starelid = 'made'::regclass");
+commits('NOTIFY', "NOTIFY somebody, 'something'", 'SELECT true');
+commits('a large object', 'SELECT lo_create(4711)',
+	'SELECT count(*) = 1 FROM pg_largeobject_metadata WHERE oid = 4711');
+commits('a logical message of a transaction',
+	"SELECT pg_logical_emit_message(true, 'test', 'x')", 'SELECT true');
 commits('TRUNCATE', 'TRUNCATE made', 'SELECT count(*) = 0 FROM made');
 commits('a sequence', 'CREATE SEQUENCE s',
 	"SELECT to_regclass('s') IS NOT NULL");
@@ -353,5 +368,33 @@ is(Session->new($primary)->value('SELECT replwatch_commit_token()'),
 	undef, 'another session has none');
 is($reader->value('SELECT replwatch_commit_token()'),
 	undef, 'a session on a standby has none');
+
+
+
+note '6. in parallel workers';
+
+# Whoever evaluates the condition of a scan, it is the leader's token.
+my $force =
+  $primary->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+my $shown = "SELECT current_setting('replwatch.commit_token')";
+my $leader = Session->new($primary);
+$leader->query("SET $force = on");
+like($leader->value("EXPLAIN $shown"), qr/^Gather/, 'a worker shows it');
+is($leader->value($shown), '', 'the token of a session that has none');
+foreach my $i (1, 2)
+{
+	$leader->query("CREATE TABLE of_leader$i ()");
+	is($leader->value($shown),
+		$leader->value('SELECT replwatch_commit_token()'),
+		"the token of the session's commit $i");
+}
+is( Session->new($primary, $force => 'on')->value($shown),
+	'', 'not that of another session, which may have had the place before');
+$leader->query("DROP TABLE of_leader1");
+is( $leader->value(
+		"SELECT setting FROM pg_settings WHERE name = 'replwatch.commit_token'"
+	),
+	$leader->value('SELECT replwatch_commit_token()'),
+	'the same in pg_settings');
 
 done_testing();

@@ -177,6 +177,22 @@ is(scalar tokens($reporting->query('INSERT INTO t VALUES (22)')),
 is($client->value('SELECT count(*) FROM t'),
 	22, 'everything was committed that was to be');
 
+# SQL on a connection that could also be told to replicate.
+{
+	my $walsender = Session->new(
+		$primary,
+		replication => 'database',
+		'replwatch.report_commit_token' => 'on');
+	my $answer = $walsender->query('INSERT INTO t VALUES (23)');
+
+	is($answer->{types}, 'CSZ', 'a replication connection: it is told');
+	is( (tokens($answer))[0],
+		$walsender->value('SELECT replwatch_commit_token()'),
+		'a replication connection: it is told right');
+	is_silent('a replication connection: a replication command',
+		$walsender->query('IDENTIFY_SYSTEM'));
+}
+
 
 note '5. a client that does not read';
 

@@ -356,7 +356,81 @@ $client->bound(
 is($client->answer->{rows}[0][0], 2, 'and in FROM');
 
 
-note '5. quick under a steady load';
+note '5. while connections come and go';
+
+# A replica that is away does not count, and does when it is back.
+write_row($client);
+is(have('NULL, 2'), 2, 'both are there');
+$standby2->stop;
+write_row($client);
+$client->ask("SELECT replwatch_wait_for_replicas(NULL, 2, 'replay', '1 h')");
+Replwatch::wait_until($primary,
+	"SELECT count(*) = 1 FROM replwatch_waiters() WHERE missing_bytes IS NULL",
+	'one is missing');
+$standby2->start;
+is($client->answer->{rows}[0][0], 2, 'it is back, and has caught up');
+
+# So many may wait, of whatever kind.
+{
+	my $other = Session->new($primary);
+
+	$client->query("ALTER SYSTEM SET replwatch.max_waiters = 1");
+	$client->query('SELECT pg_reload_conf()');
+	Replwatch::wait_until($primary, "SELECT current_setting('replwatch.max_waiters') = '1'",
+		'the setting has come');
+	$other->ask("SELECT replwatch_wait_for_replicas('0/1', 8, 'flush', '1 h')");
+	Replwatch::wait_until($primary, 'SELECT count(*) = 1 FROM replwatch_waiters()', 'it waits');
+	fails($client, "'0/1', 8, 'flush', '1 h'", '53000', qr/^too many sessions wait/, 'one too many');
+	is(have("'0/1', 2, 'flush', '1 h'"), 2, 'what is there needs no waiting');
+	$client->query('SELECT pg_cancel_backend(' . $other->pid . ')');
+	is($other->answer->{state}, '57014', 'the other is cancelled');
+	$client->query('ALTER SYSTEM RESET replwatch.max_waiters');
+	$client->query('SELECT pg_reload_conf()');
+}
+
+
+note '6. on a standby that sends on';
+
+{
+	my $cascade = Replwatch::standby($standby1, 'cascade1', conf => \@conf);
+	my $upstream = Session->new($standby1);
+	my $on_standby = sub {
+		my ($arguments) = @_;
+
+		return $upstream->value("SELECT replwatch_wait_for_replicas($arguments)");
+	};
+
+	foreach my $stage ('write', 'flush', 'replay')
+	{
+		write_row($client);
+		my $written = $client->value('SELECT replwatch_commit_lsn()');
+
+		# It can be asked for what is here.
+		is($upstream->value("SELECT replwatch_wait_for_lsn('$written', '1 min')"), 't', 'it has come to the standby');
+		is($on_standby->("'$written', 1, '$stage', '1 min'"), 1, "the standby of a standby has it at $stage");
+	}
+	is($cascade->safe_psql('postgres', 'SELECT count(*) FROM t'),
+		$client->value('SELECT count(*) FROM t'), 'and shows it');
+
+	pause($cascade);
+	write_row($client);
+	my $written = $client->value('SELECT replwatch_commit_lsn()');
+	is($upstream->value("SELECT replwatch_wait_for_lsn('$written', '1 min')"), 't', 'it has come to the standby');
+	is($on_standby->("'$written', 1, 'flush', '1 min'"), 1, 'a paused one has it at flush');
+	is($on_standby->("'$written', 1, 'replay', '300 ms'"), 0, 'but not at replay');
+	$upstream->ask("SELECT replwatch_wait_for_replicas('$written', 1, 'replay', '1 h')");
+	Replwatch::wait_until($standby1,
+		"SELECT count(*) = 1 FROM replwatch_waiters() JOIN pg_stat_activity USING (pid) WHERE missing_bytes > 0 AND backend_xmin IS NULL",
+		'it waits, without a snapshot');
+	my $begin = time();
+	resume($cascade);
+	is($upstream->answer->{rows}[0][0], 1, 'it is told when replay goes on');
+	cmp_ok(time() - $begin, '<', 8, 'and not when the next report is due');
+	$cascade->stop;
+}
+
+
+note '7. quick under a steady load';
 
 # While others write, replay that is a little late never runs out of WAL, and
 # what the waiter is told comes from reports in the middle of it.
@@ -386,7 +460,7 @@ cmp_ok($median, '<', 100,
 note("median $median ms");
 
 
-note '6. nothing of it is decoded';
+note '8. nothing of it is decoded';
 
 $load->signal('TERM');
 $load->finish;
@@ -413,7 +487,7 @@ is( $primary->safe_psql(
 	'and none of it is decoded');
 
 
-note '7. without tend_walsenders';
+note '9. without tend_walsenders';
 
 $primary->append_conf('postgresql.conf', 'replwatch.tend_walsenders = off');
 $primary->restart;
@@ -430,7 +504,7 @@ cmp_ok($median, '<', 500, 'by timed looks, in a moment');
 note("median $median ms");
 
 
-note '8. asked to report, the standby does not wait until it has run dry';
+note '10. asked to report, the standby does not wait until it has run dry';
 
 # Replay is late by three seconds.  Five commits come at it one after another,
 # and a last one two seconds later, so that it has WAL left all the time.  Each

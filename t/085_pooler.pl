@@ -1,4 +1,5 @@
 # Copyright (c) 2026, the replwatch authors
+# matrix: every major
 
 # Behind a transaction pooler a session of the server's is not the client's: the
 # token has to come with the commit itself, and the wait has to share the

@@ -235,6 +235,14 @@ sub execute
 	return $self->_message('E', "$portal\0" . pack('N', $rows // 0));
 }
 
+# Ask what a statement ('S') or portal ('P') takes and returns.
+sub describe
+{
+	my ($self, $kind, $name) = @_;
+
+	return $self->_message('D', "$kind$name\0");
+}
+
 # The three of them for one command, with unnamed statement and portal.
 sub bound
 {
