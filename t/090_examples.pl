@@ -1,5 +1,4 @@
 # Copyright (c) 2026, the replwatch authors
-# matrix: every major
 
 # The programs in examples/ do what they say: each writes on a primary, takes
 # the commit token, waits on the replica and reads there; and reads on the
