@@ -3,6 +3,8 @@
 # When the primary dies, reads do not die with it: standbys that are cut off go
 # on to be replicas, say so, and are refused only to those who give a limit in
 # time.  And the agent check under lag: weights, drained, and back.
+#
+# matrix: every major
 
 use strict;
 use warnings;

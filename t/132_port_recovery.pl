@@ -3,6 +3,8 @@
 # The port is there when the server is hardly: before consistency is reached,
 # with hot_standby = off, in crash recovery, during promotion; it needs the
 # sampling worker for samples alone, and comes back after a kill -9.
+#
+# matrix: every major
 
 use strict;
 use warnings;

@@ -5,6 +5,8 @@
 # when none is fit, and returns; the write pool follows a promotion and takes
 # their sessions from who is no primary any more; when the primary dies reads go
 # on.
+#
+# matrix: every major
 
 use strict;
 use warnings;
