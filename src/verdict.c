@@ -14,7 +14,6 @@
 #include "postgres.h"
 #endif
 
-#include "src/render.h"
 #include "src/verdict.h"
 
 /* Weights, in percent of what the proxy's configuration gives the server. */
@@ -361,6 +360,12 @@ is_drained(RwAgentState *state, double share, RwTime now, int64 hold)
 }
 
 void
+rw_verdict_agent_no(RwText *out, const char *why)
+{
+	rw_text_adds(out, "down #", why, "\n", NULL);
+}
+
+void
 rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 				 RwAgentMemory *memory, int64 lag, int64 hold, char *line)
 {
@@ -377,7 +382,7 @@ rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 	if (request->topic == RW_ASK_PRIMARY ?
 		!judge(request, facts, &verdict) : !is_fit_standby(facts, &verdict))
 	{
-		rw_text_adds(&out, "down#", verdict.why, "\n", NULL);
+		rw_verdict_agent_no(&out, verdict.why);
 		return;
 	}
 	if (request->topic == RW_ASK_PRIMARY)

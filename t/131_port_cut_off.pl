@@ -197,7 +197,7 @@ is($standby2->safe_psql('postgres', 'SELECT pg_is_in_recovery()'),
 is(Port::status($port[1], '/primary'), 200, 'the first answer says so');
 is(Port::status($port[1], '/replica'), 503, 'and that it is no replica');
 is(Port::status($port[1], '/read-only?lag=1s'), 200, 'nor late');
-like(Port::agent($port[1], 'replica'), qr/^down#/, 'the agent takes it out');
+like(Port::agent($port[1], 'replica'), qr/^down #/, 'the agent takes it out');
 is(Port::agent($port[1], 'primary'), 'up ready 100%', 'and puts it in');
 
 done_testing();

@@ -66,7 +66,7 @@ foreach my $i (0, 1)
 			503, "$name: readiness within a limit");
 		like(
 			Port::agent($port[1], 'replica'),
-			qr/^down#no sample for \d+ s$/,
+			qr/^down #no sample for \d+ s$/,
 			"$name: the agent for replica");
 	}
 	kill 'CONT', $sampler;
@@ -95,7 +95,7 @@ foreach my $page (qw(replica read-only readiness))
 is(Port::status($port[1], '/liveness'), 200, 'closed: /liveness');
 is(Port::status($port[1], '/primary'), 503, 'closed: /primary');
 is( Port::agent($port[1], 'replica'),
-	'down#not accepting connections',
+	'down #not accepting connections',
 	'closed: the agent');
 is(Port::status($port[1], '/metrics'), 200, 'closed: /metrics');
 my ($recorded) =
@@ -125,7 +125,7 @@ Port::status_when($early_port, '/liveness', 200, 'it is alive');
 pass('early: /liveness');
 is(Port::status($early_port, $_), 503, "early: $_")
   foreach qw(/ /primary /replica /read-only /readiness /replica?lag=1GB);
-like(Port::agent($early_port, $_), qr/^down#/, "early: the agent for $_")
+like(Port::agent($early_port, $_), qr/^down #/, "early: the agent for $_")
   foreach qw(primary replica);
 is(Port::status($early_port, $_), 200, "early: $_")
   foreach qw(/metrics /status);

@@ -85,9 +85,9 @@ sub agent_says
 note '1. All is well';
 
 yes_are('primary', $yes_of_primary, 'a primary');
-agent_says('primary', qr/^up ready 100%$/, qr/^down#.*primary/, 'a primary');
+agent_says('primary', qr/^up ready 100%$/, qr/^down #.*primary/, 'a primary');
 yes_are($_, $yes_of_standby, 'a standby') foreach qw(replica1 replica2);
-agent_says($_, qr/^down#.*recovery/, qr/^up ready 100%$/, 'a standby')
+agent_says($_, qr/^down #.*recovery/, qr/^up ready 100%$/, 'a standby')
   foreach qw(replica1 replica2);
 Port::answer_when(
 	$port{replica1}, '/replica',
@@ -100,7 +100,7 @@ Replwatch::pause_replay($primary, $standby);
 Replwatch::burst($primary);
 Port::status_when($port{replica1}, '/replica?lag=1s', 503, 'it is late');
 yes_are('replica1', $yes_of_standby, 'paused');
-agent_says('replica1', qr/^down#/, qr/^up ready \d+%$/, 'paused');
+agent_says('replica1', qr/^down #/, qr/^up ready \d+%$/, 'paused');
 yes_are('replica2', $yes_of_standby, 'fed by one that is paused');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 
@@ -114,7 +114,7 @@ Port::answer_when(
 	'it is cut off',
 	sub { $_[0]->{json}->{cut_off} });
 yes_are('replica1', $yes_of_standby, 'cut off');
-agent_says('replica1', qr/^down#/, qr/^up ready 10%$/, 'cut off');
+agent_says('replica1', qr/^down #/, qr/^up ready 10%$/, 'cut off');
 yes_are('replica2', $yes_of_standby, 'fed by one that is cut off');
 Replwatch::connect_to($standby, $primary, 'replica1');
 $standby->reload;
@@ -140,10 +140,10 @@ foreach my $node ($primary, $standby, $cascade)
 		'without samples');
 	agent_says(
 		$name,
-		$node == $primary ? qr/^up ready 100%$/ : qr/^down#/,
+		$node == $primary ? qr/^up ready 100%$/ : qr/^down #/,
 		$node == $primary
-		? qr/^down#.*primary/
-		: qr/^down#no sample for \d+ s$/,
+		? qr/^down #.*primary/
+		: qr/^down #no sample for \d+ s$/,
 		'without samples');
 	kill 'CONT', $pid;
 	Port::status_when($port{$name}, '/health', 200, 'samples are taken');
@@ -155,7 +155,7 @@ $cascade->append_conf('postgresql.conf', "hot_standby = off\n");
 $cascade->restart;
 Port::status_when($port{replica2}, '/health', 200, 'samples are taken');
 yes_are('replica2', 'liveness health metrics status', 'closed');
-agent_says('replica2', qr/^down#/, qr/^down#not accepting connections$/,
+agent_says('replica2', qr/^down #/, qr/^down #not accepting connections$/,
 	'closed');
 $cascade->stop;
 
@@ -170,7 +170,7 @@ ok(-e "$dir/ending", 'recovery is about to end');
 is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'),
 	't', 'but has not');
 yes_are('replica1', $yes_of_standby, 'being promoted');
-agent_says('replica1', qr/^down#.*recovery/, qr/^up ready \d+%$/,
+agent_says('replica1', qr/^down #.*recovery/, qr/^up ready \d+%$/,
 	'being promoted');
 unlink "$dir/hold";
 $standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
@@ -179,7 +179,7 @@ is(Port::status($port{replica1}, '/primary'),
 	200, 'the first answer after it says so');
 is(Port::status($port{replica1}, '/replica'), 503, 'and no other');
 yes_are('replica1', $yes_of_primary, 'promoted');
-agent_says('replica1', qr/^up ready 100%$/, qr/^down#.*primary/, 'promoted');
+agent_says('replica1', qr/^up ready 100%$/, qr/^down #.*primary/, 'promoted');
 
 note '7. In crash recovery';
 
@@ -203,8 +203,8 @@ Port::status_when($port{primary}, '/health', 200, 'samples are taken');
 yes_are('primary', 'liveness health metrics status', 'in crash recovery');
 agent_says(
 	'primary',
-	qr/^down#this server is in recovery$/,
-	qr/^down#not accepting connections$/,
+	qr/^down #this server is in recovery$/,
+	qr/^down #not accepting connections$/,
 	'in crash recovery');
 is(Port::ask($port{primary}, '/liveness')->{json}->{role},
 	undef, 'its role is open');

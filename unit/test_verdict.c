@@ -377,17 +377,17 @@ test_agent(void)
 	ask_agent(RW_ASK_PRIMARY);
 	agent_says(0, "up ready 100%\n", "primary of a primary");
 	ask_agent(RW_ASK_REPLICA);
-	agent_says(0, "down#this server is a primary\n", "replica of a primary");
+	agent_says(0, "down #this server is a primary\n", "replica of a primary");
 	be_standby();
 	ask_agent(RW_ASK_PRIMARY);
-	agent_says(0, "down#this server is in recovery\n", "primary of a standby");
+	agent_says(0, "down #this server is in recovery\n", "primary of a standby");
 	ask_agent(RW_ASK_REPLICA);
 	agent_says(0, "up ready 100%\n", "replica of a standby");
 	facts.accepting = false;
-	agent_says(0, "down#not accepting connections\n", "that takes no connections");
+	agent_says(0, "down #not accepting connections\n", "that takes no connections");
 	be_standby();
 	facts.standing.sampled_at = NOW - 10 * RW_SECOND;
-	agent_says(0, "down#no sample for 10 s\n", "that has no fresh sample");
+	agent_says(0, "down #no sample for 10 s\n", "that has no fresh sample");
 
 	section("agent: weights");
 	be_standby();
