@@ -102,9 +102,8 @@ within_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 		return true;
 
 	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
-	rw_text_add(&out, "lag is ");
-	if (standing->at_most || standing->at_least)
-		rw_text_adds(&out, bound_name(standing), " ", NULL);
+	rw_text_add(&out, standing->at_most ? "lag may be up to " :
+				standing->at_least ? "lag is at least " : "lag is ");
 	rw_text_duration(&out, lag_now(facts));
 	rw_text_add(&out, ", more than ");
 	rw_text_duration(&out, limits->time);
