@@ -42,6 +42,12 @@
 #define BIND_PAUSE_MIN		(1 * RW_SECOND)
 #define BIND_PAUSE_MAX		(1 * RW_MINUTE)
 
+/*
+ * And never so often that looking up names would leave less than nine tenths of
+ * the time to clients: a name server that is silent can take long.
+ */
+#define BIND_REST			9
+
 /* Latch, postmaster, listening sockets, clients */
 #define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX)
 
@@ -260,6 +266,8 @@ rw_port_main(Datum arg)
 
 		if (bind_at != RW_NEVER && now >= bind_at)
 		{
+			RwTime		begin = now;
+
 			/* It is said once, not each time. */
 			if (rw_listen(bind_pause == RW_NEVER))
 			{
@@ -274,7 +282,7 @@ rw_port_main(Datum arg)
 				bind_pause = bind_pause == RW_NEVER ? BIND_PAUSE_MIN :
 					Min(2 * bind_pause, BIND_PAUSE_MAX);
 				now = rw_clock_now();
-				bind_at = now + bind_pause;
+				bind_at = now + Max(bind_pause, BIND_REST * (now - begin));
 			}
 			if (set)
 				FreeWaitEventSet(set);

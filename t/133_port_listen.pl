@@ -205,7 +205,34 @@ set($node, "replwatch.listen_addresses = ''");
 is(Port::child($node, 'replwatch port'), $pid,
 	'it is the same process still');
 
-note '6. Off and on again';
+note '6. Many addresses';
+
+# As many as there may be, all on another port at once, and one more.
+my @many = map { "127.0.0.$_" } 1 .. 17;
+set($node,
+	"replwatch.listen_addresses = '" . join(', ', @many[ 0 .. 15 ]) . "'");
+port_state_when($node, 'listening', 'as many as there may be');
+$offset = -s $node->logfile;
+set($node, "replwatch.port = $port[0]");
+foreach my $address (@many[ 0, 15 ])
+{
+	$limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	sleep(0.05)
+	  until Port::try_connect($port[0], $address)
+	  or time() > $limit;
+	ok(Port::try_connect($port[0], $address), "$address: on another port");
+}
+ok(gone($port[1], $many[15]), 'and on the first no more');
+unlike(slurp_file($node->logfile, $offset),
+	qr/WARNING/, 'which is nothing to complain about');
+set($node, "replwatch.listen_addresses = '" . join(', ', @many) . "'");
+$node->wait_for_log(
+	qr/WARNING:  replwatch cannot listen on more than 16 addresses\n.*DETAIL:  Address "127\.0\.0\.17" is left out\./,
+	$offset);
+port_state_when($node, 'partly listening', 'one too many');
+set($node, "replwatch.port = $port[1]");
+
+note '7. Off and on again';
 
 set($node, "replwatch.listen_addresses = 'localhost'");
 Port::status_when($port[1], '/primary', 200, 'it listens on localhost');
@@ -230,7 +257,7 @@ Port::status_when($port[1], '/primary', 200, 'it listens again');
 isnt(Port::child($node, 'replwatch port'), $pid, 'in another process');
 $node->stop;
 
-note '7. No room for the process';
+note '8. No room for the process';
 
 # Another has the last slot, and gives it back when asked.
 my $has_prewarm = -e $node->config_data('--pkglibdir') . '/pg_prewarm.so';
