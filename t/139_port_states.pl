@@ -161,6 +161,10 @@ $cascade->stop;
 
 note '6. While it is promoted';
 
+my $kept = $primary->safe_psql('postgres',
+	"INSERT INTO burst VALUES ('kept'); SELECT replwatch_commit_token()");
+Replwatch::wait_replayed($primary, $standby);
+
 # The standby is held where it has taken its last WAL, and is no primary yet.
 append_to_file("$dir/hold", '');
 $standby->safe_psql('postgres', 'SELECT pg_promote(false)');
@@ -180,6 +184,17 @@ is(Port::status($port{replica1}, '/primary'),
 is(Port::status($port{replica1}, '/replica'), 503, 'and no other');
 yes_are('replica1', $yes_of_primary, 'promoted');
 agent_says('replica1', qr/^up ready 100%$/, qr/^down #.*primary/, 'promoted');
+
+# What the old primary goes on to write is on another way than ours.
+my $lost = $primary->safe_psql('postgres',
+	"INSERT INTO burst VALUES ('lost'); SELECT replwatch_commit_token()");
+is(Port::status($port{replica1}, "/read-only?token=$kept"),
+	200, 'it has what was committed before');
+my $answer = Port::ask($port{replica1}, "/read-only?token=$lost");
+is($answer->{status}, 503, 'it has not what the other one committed after');
+is( $answer->{json}->{reason},
+	"the commit is not part of this server's history",
+	'and says so');
 
 note '7. In crash recovery';
 
