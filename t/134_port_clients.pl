@@ -147,6 +147,7 @@ for my $round (1 .. 2)
 }
 is($wrong, 0, 'of 100 who ask at once all are served');
 all_gone('after them');
+cmp_ok(memory(), '<', $used + 200, 'no memory is lost');
 
 note '3. Who never asks gives way';
 
