@@ -79,14 +79,17 @@ CREATE FUNCTION replwatch_node(
 	OUT last_sample timestamptz,
 	OUT history_start timestamptz,
 	OUT waiters integer,
-	OUT version text
+	OUT version text,
+	OUT port integer,
+	OUT port_state text,
+	OUT command_runner_state text
 )
 RETURNS record
 AS 'MODULE_PATHNAME', 'replwatch_node'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_node() IS
-'this server in replication: its role, the newest WAL that it can send, its upstream server, what replay is doing, synchronous standbys, and the sampling worker; wal_rate in bytes a second over the last minute';
+'this server in replication: its role, the newest WAL that it can send, its upstream server, what replay is doing, synchronous standbys, and replwatch''s own processes: the sampling worker, the port, and what runs alert_command; wal_rate in bytes a second over the last minute';
 
 --
 -- The past

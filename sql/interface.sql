@@ -87,6 +87,9 @@ WHERE prorettype <> 'record'::regtype ORDER BY proname;
 SELECT proname FROM functions
 WHERE prorettype = 'record'::regtype AND NOT 'o' = ANY (proargmodes);
 
+-- what is not wanted does not run
+SELECT port, port_state, command_runner_state FROM replwatch_node();
+
 -- =====================================================================
 -- Views
 -- =====================================================================

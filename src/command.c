@@ -39,6 +39,9 @@ typedef struct CommandShared
 	pg_atomic_uint32 runner_pid;	/* 0: none runs */
 	pg_atomic_uint32 runner_proc;	/* number of its PGPROC */
 
+	/* Without a lock; the sampling worker writes it */
+	pg_atomic_flag no_runner_told;	/* that none can be started is logged */
+
 	/* Under command_lock */
 	uint32		first;			/* place of the notice that came first */
 	uint32		count;
@@ -66,6 +69,7 @@ rw_command_attach(void)
 		memset(command, 0, sizeof(CommandShared));
 		pg_atomic_init_u32(&command->runner_pid, 0);
 		pg_atomic_init_u32(&command->runner_proc, 0);
+		pg_atomic_init_flag(&command->no_runner_told);
 	}
 }
 
@@ -188,11 +192,12 @@ rw_command_tend(RwTime now)
 {
 	static BackgroundWorkerHandle *handle = NULL;	/* the last we started */
 	static RwTime tried_at = RW_NEVER;
-	static bool told = false;
 	pid_t		pid;
 
 	if (rw_alert_command[0] == '\0')
 	{
+		/* Who sets it once more is told once more. */
+		pg_atomic_clear_flag(&command->no_runner_told);
 		forget_queue();
 		return;
 	}
@@ -213,16 +218,27 @@ rw_command_tend(RwTime now)
 	}
 
 	if (start_runner(&handle))
-		told = false;
-	else if (!told)
-	{
-		told = true;
+		pg_atomic_clear_flag(&command->no_runner_told);
+	else if (pg_atomic_test_set_flag(&command->no_runner_told))
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("could not start the replwatch command runner: no free background worker slot"),
 				 errdetail("\"replwatch.alert_command\" is not run until one can be started."),
 				 errhint("Consider increasing \"max_worker_processes\".")));
-	}
+}
+
+RwRunnerState
+rw_runner_state(bool sampled)
+{
+	if (rw_alert_command[0] == '\0')
+		return RW_RUNNER_OFF;
+	if (rw_shared == NULL)
+		return RW_RUNNER_DOWN;
+	if (pg_atomic_read_u32(&command->runner_pid) != 0)
+		return RW_RUNNER_RUNNING;
+	if (!pg_atomic_unlocked_test_flag(&command->no_runner_told))
+		return RW_RUNNER_NO_SLOT;
+	return sampled ? RW_RUNNER_STARTING : RW_RUNNER_DOWN;
 }
 
 static void

@@ -52,6 +52,22 @@ extern void rw_command_attach(void);
  */
 extern void rw_command_push(const RwNotice *notice);
 
+/* How the runner is, for those who look from outside. */
+typedef enum RwRunnerState
+{
+	RW_RUNNER_OFF,				/* not wanted */
+	RW_RUNNER_STARTING,
+	RW_RUNNER_RUNNING,
+	RW_RUNNER_NO_SLOT,			/* max_worker_processes leaves no room */
+	RW_RUNNER_DOWN				/* nobody is there to start it */
+} RwRunnerState;
+
+/*
+ * How the runner is; for anybody, also where the library is not preloaded.
+ * `sampled`: there is a sampling worker, or will be.
+ */
+extern RwRunnerState rw_runner_state(bool sampled);
+
 /*
  * See that a runner is there while alert_command is set; called in each round
  * of the worker.  Where none can be started, it says so once in the log and

@@ -21,6 +21,7 @@
 
 #include "common/ip.h"
 #include "storage/fd.h"
+#include "utils/memutils.h"
 #include "utils/varlena.h"
 
 #include "src/listen.h"
@@ -32,11 +33,13 @@
 /* Room for an address and a port as text. */
 #define NAME_LEN	64
 
-pgsocket	rw_listen_sockets[RW_LISTEN_MAX];
+pgsocket	rw_listen_sockets[RW_SOCKETS_MAX];
 int			rw_listen_count = 0;
 
-static SockAddr addresses[RW_LISTEN_MAX];
-static bool wanted[RW_LISTEN_MAX];
+static SockAddr addresses[RW_SOCKETS_MAX];
+static bool wanted[RW_SOCKETS_MAX];
+static int	nwanted;
+static bool unresolved;			/* a name could not be looked up */
 
 static void
 numeric_host(char *host, const struct addrinfo *address)
@@ -96,6 +99,7 @@ drop(int i)
 	wanted[i] = wanted[rw_listen_count];
 }
 
+/* Is it listened on already?  Then it is to stay. */
 static bool
 listens_already(const struct addrinfo *address)
 {
@@ -107,6 +111,8 @@ listens_already(const struct addrinfo *address)
 			memcmp(&addresses[i].addr, address->ai_addr,
 				   address->ai_addrlen) == 0)
 		{
+			if (!wanted[i])
+				nwanted++;
 			wanted[i] = true;
 			return true;
 		}
@@ -121,13 +127,6 @@ listen_on(const struct addrinfo *address)
 	pgsocket	sock;
 	char		host[NAME_LEN];
 
-	if (listens_already(address))
-		return true;
-	if (rw_listen_count == RW_LISTEN_MAX)
-	{
-		errno = ENOBUFS;
-		return false;
-	}
 	sock = open_socket(address);
 	if (sock == PGINVALID_SOCKET)
 		return false;
@@ -138,6 +137,7 @@ listen_on(const struct addrinfo *address)
 		   address->ai_addrlen);
 	addresses[rw_listen_count].salen = address->ai_addrlen;
 	wanted[rw_listen_count] = true;
+	nwanted++;
 	rw_listen_count++;
 
 	numeric_host(host, address);
@@ -145,6 +145,19 @@ listen_on(const struct addrinfo *address)
 			(errmsg("replwatch listens on address \"%s\", port %d",
 					host, rw_port)));
 	return true;
+}
+
+static void
+warn_of_too_many(const struct addrinfo *address)
+{
+	char		host[NAME_LEN];
+
+	numeric_host(host, address);
+	ereport(WARNING,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("replwatch cannot listen on more than %d addresses",
+					RW_LISTEN_MAX),
+			 errdetail("Address \"%s\" is left out.", host)));
 }
 
 /* Listen on all that a name stands for. */
@@ -169,6 +182,7 @@ listen_on_name(const char *name, bool warn)
 							  &hint, &list);
 	if (code != 0 || list == NULL)
 	{
+		unresolved = true;
 		if (warn)
 			ereport(WARNING,
 					(errmsg("could not translate host name \"%s\" for \"replwatch.listen_addresses\": %s",
@@ -183,6 +197,18 @@ listen_on_name(const char *name, bool warn)
 
 		if (address->ai_family != AF_INET && address->ai_family != AF_INET6)
 			continue;
+		if (listens_already(address))
+		{
+			listening++;
+			continue;
+		}
+		if (nwanted == RW_LISTEN_MAX)
+		{
+			complete = false;
+			if (warn)
+				warn_of_too_many(address);
+			continue;
+		}
 		if (listen_on(address))
 		{
 			listening++;
@@ -211,9 +237,42 @@ listen_on_name(const char *name, bool warn)
 	return complete;
 }
 
+/* Are the settings those that they were at the last call? */
+static bool
+settings_stayed(void)
+{
+	static char *last_addresses = NULL;
+	static int	last_port = 0;
+
+	if (last_addresses && last_port == rw_port &&
+		strcmp(last_addresses, rw_listen_addresses) == 0)
+		return true;
+	if (last_addresses)
+		pfree(last_addresses);
+	last_addresses = MemoryContextStrdup(TopMemoryContext,
+										 rw_listen_addresses);
+	last_port = rw_port;
+	return false;
+}
+
+/* Have those stay that nobody has asked for, as long as there is room. */
+static void
+want_all(void)
+{
+	int			i;
+
+	for (i = 0; i < rw_listen_count && nwanted < RW_LISTEN_MAX; i++)
+	{
+		if (!wanted[i])
+			nwanted++;
+		wanted[i] = true;
+	}
+}
+
 bool
 rw_listen(bool warn)
 {
+	bool		stayed = settings_stayed();
 	char	   *setting = pstrdup(rw_listen_addresses);
 	bool		complete = true;
 	List	   *names;
@@ -221,6 +280,8 @@ rw_listen(bool warn)
 	int			i;
 
 	memset(wanted, 0, sizeof(wanted));
+	nwanted = 0;
+	unresolved = false;
 	if (!SplitGUCList(setting, ',', &names))
 	{
 		if (warn)
@@ -233,6 +294,13 @@ rw_listen(bool warn)
 
 	foreach(cell, names)
 		complete &= listen_on_name((const char *) lfirst(cell), warn);
+
+	/*
+	 * The address of a name is not given up because the name server is silent
+	 * at the moment of a reload that is about something else.
+	 */
+	if (unresolved && stayed)
+		want_all();
 
 	for (i = rw_listen_count - 1; i >= 0; i--)
 	{

@@ -13,13 +13,17 @@
 /* More addresses than that are not listened on. */
 #define RW_LISTEN_MAX	16
 
-/* What is listened on now. */
-extern pgsocket rw_listen_sockets[RW_LISTEN_MAX];
+/* While addresses change, the old ones are there beside the new ones. */
+#define RW_SOCKETS_MAX	(2 * RW_LISTEN_MAX)
+
+/* What is listened on now: no more than RW_LISTEN_MAX between two calls. */
+extern pgsocket rw_listen_sockets[RW_SOCKETS_MAX];
 extern int	rw_listen_count;
 
 /*
  * Listen on replwatch.listen_addresses and replwatch.port, and no longer on
- * what is not among them; sockets that fit already stay.  False if something
+ * what is not among them; sockets that fit already stay, as they all do while
+ * a name that was not changed can't be looked up.  False if something
  * is missing that may come right by itself: an address that another program
  * has, a name that can't be resolved.  Why is a WARNING if `warn`.  Looking up
  * names may take as long as the system's resolver does.  Allocates in the

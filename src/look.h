@@ -11,7 +11,9 @@
 #define RW_LOOK_H
 
 #include "src/alertlist.h"
+#include "src/command.h"
 #include "src/lag.h"
+#include "src/port.h"
 #include "src/render.h"
 #include "src/waiters.h"
 #include "src/worker.h"
@@ -23,6 +25,8 @@ typedef struct RwLook
 	RwSyncFacts sync;
 	RwWorkerState worker;
 	int			worker_pid;		/* 0: none runs */
+	RwPortState port;
+	RwRunnerState runner;
 	int			waiters;
 	RwWaitStats waits;
 	int			nalerts;

@@ -57,6 +57,8 @@ look_around(RwLook *look)
 		look->facts.horizon > look->facts.recovery.replay)
 		rw_observe_hold(&look->facts);
 	look->worker = rw_worker_state(look->facts.now, &look->worker_pid);
+	look->port = rw_port_state(look->worker != RW_WORKER_DOWN);
+	look->runner = rw_runner_state(look->worker != RW_WORKER_DOWN);
 	look->waiters = rw_waiters_number();
 	rw_wait_stats_copy(&look->waits);
 	look->alerts = rw_alert_list(look->facts.wall, &look->nalerts);

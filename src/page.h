@@ -24,7 +24,7 @@ typedef struct RwPage
 {
 	bool		used;
 	const char *type;			/* media type */
-	RwText text;
+	RwText		text;
 } RwPage;
 
 /* Make the buffers, unless they are there; in TopMemoryContext. */

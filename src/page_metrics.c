@@ -191,6 +191,12 @@ add_node(RwMetrics *out)
 			  "When the sampling worker looked last.", published->last_sample);
 	node_time(out, "replwatch_history_start_timestamp_seconds",
 			  "When the recorded history begins.", published->history_start);
+	node_word(out, "replwatch_port_state",
+			  "How the port listens: listening, or partly listening if an address is missing.",
+			  "state", rw_port_state_name(look->port));
+	node_word(out, "replwatch_command_runner_state",
+			  "What runs alert_command does: off, starting, running, no worker slot, not running.",
+			  "state", rw_runner_state_name(look->runner));
 }
 
 static void

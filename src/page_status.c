@@ -21,6 +21,7 @@
 
 #include "src/compat.h"
 #include "src/look.h"
+#include "src/settings.h"
 #include "src/words.h"
 
 static void
@@ -231,6 +232,10 @@ add_node(RwText *out, const RwLook *look)
 			 rw_wall_time(facts, published->history_start));
 	add_int(out, "waiters", look->waiters);
 	add_string(out, "version", REPLWATCH_VERSION);
+	add_count(out, "port", rw_port > 0 ? rw_port : -1);
+	add_string(out, "port_state", rw_port_state_name(look->port));
+	add_string(out, "command_runner_state",
+			   rw_runner_state_name(look->runner));
 	rw_text_add(out, "}");
 }
 

@@ -42,6 +42,12 @@
 #define BIND_PAUSE_MIN		(1 * RW_SECOND)
 #define BIND_PAUSE_MAX		(1 * RW_MINUTE)
 
+/*
+ * And never so often that looking up names would leave less than nine tenths of
+ * the time to clients: a name server that is silent can take long.
+ */
+#define BIND_REST			9
+
 /* Latch, postmaster, listening sockets, clients */
 #define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX)
 
@@ -65,7 +71,10 @@ ask_for_port(void)
 	snprintf(worker.bgw_type, BGW_MAXLEN, PORT_NAME);
 
 	if (RegisterDynamicBackgroundWorker(&worker, &handle))
+	{
 		pfree(handle);
+		pg_atomic_clear_flag(&rw_shared->no_port_told);
+	}
 	else if (pg_atomic_test_set_flag(&rw_shared->no_port_told))
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
@@ -80,13 +89,56 @@ rw_port_ensure(RwTime now)
 {
 	RwTime		wanted_at;
 
-	if (rw_port == 0 || pg_atomic_read_u32(&rw_shared->port_pid) != 0)
+	if (rw_port == 0)
+	{
+		/* Who sets it once more is told at once, and once more. */
+		if (!pg_atomic_unlocked_test_flag(&rw_shared->no_port_told))
+		{
+			pg_atomic_write_u64(&rw_shared->port_wanted_at, RW_NEVER);
+			pg_atomic_clear_flag(&rw_shared->no_port_told);
+		}
+		return;
+	}
+	if (pg_atomic_read_u32(&rw_shared->port_pid) != 0)
 		return;
 	wanted_at = (RwTime) pg_atomic_read_u64(&rw_shared->port_wanted_at);
 	if (wanted_at != RW_NEVER && now - wanted_at < PORT_PATIENCE)
 		return;
 	pg_atomic_write_u64(&rw_shared->port_wanted_at, now);
 	ask_for_port();
+}
+
+RwPortState
+rw_port_state(bool sampled)
+{
+	if (rw_port == 0)
+		return RW_PORT_OFF;
+	if (rw_shared == NULL)
+		return RW_PORT_DOWN;
+
+	if (pg_atomic_read_u32(&rw_shared->port_pid) != 0)
+	{
+		switch ((RwPortListens) pg_atomic_read_u32(&rw_shared->port_listens))
+		{
+			case RW_LISTENS_NOT_YET:
+				return RW_PORT_STARTING;
+			case RW_LISTENS_NOWHERE:
+				return RW_PORT_DEAF;
+			case RW_LISTENS_SOMEWHERE:
+				return RW_PORT_LISTENING_PARTLY;
+			case RW_LISTENS_EVERYWHERE:
+				return RW_PORT_LISTENING;
+		}
+	}
+	if (!pg_atomic_unlocked_test_flag(&rw_shared->no_port_told))
+		return RW_PORT_NO_SLOT;
+	return sampled ? RW_PORT_STARTING : RW_PORT_DOWN;
+}
+
+static void
+tell(RwPortListens listens)
+{
+	pg_atomic_write_u32(&rw_shared->port_listens, listens);
 }
 
 static void
@@ -107,8 +159,8 @@ claim_place(void)
 	if (!pg_atomic_compare_exchange_u32(&rw_shared->port_pid, &expected,
 										(uint32) MyProcPid))
 		return false;
+	tell(RW_LISTENS_NOT_YET);
 	before_shmem_exit(release_place, (Datum) 0);
-	pg_atomic_clear_flag(&rw_shared->no_port_told);
 	return true;
 }
 
@@ -214,15 +266,23 @@ rw_port_main(Datum arg)
 
 		if (bind_at != RW_NEVER && now >= bind_at)
 		{
+			RwTime		begin = now;
+
 			/* It is said once, not each time. */
 			if (rw_listen(bind_pause == RW_NEVER))
+			{
+				tell(rw_listen_count > 0 ?
+					 RW_LISTENS_EVERYWHERE : RW_LISTENS_NOWHERE);
 				bind_at = bind_pause = RW_NEVER;
+			}
 			else
 			{
+				tell(rw_listen_count > 0 ?
+					 RW_LISTENS_SOMEWHERE : RW_LISTENS_NOWHERE);
 				bind_pause = bind_pause == RW_NEVER ? BIND_PAUSE_MIN :
 					Min(2 * bind_pause, BIND_PAUSE_MAX);
 				now = rw_clock_now();
-				bind_at = now + bind_pause;
+				bind_at = now + Max(bind_pause, BIND_REST * (now - begin));
 			}
 			if (set)
 				FreeWaitEventSet(set);

@@ -112,6 +112,12 @@ void
 rw_text_duration(RwText *out, int64 duration)
 {
 	/* Cut off, not rounded: a limit that was not reached is not shown. */
+	if (duration > -1000000 && duration < 1000000)
+	{
+		rw_text_int(out, duration / 1000);
+		rw_text_add(out, " ms");
+		return;
+	}
 	if (duration > -10000000 && duration < 10000000)
 		rw_text_decimal(out, duration / 100000, 1);
 	else

@@ -34,7 +34,7 @@ extern void rw_text_adds(RwText *out,...);
 /* A count of thousandths, millionths and so on: 1500 with 3 is 1.500 */
 extern void rw_text_decimal(RwText *out, int64 value, int decimals);
 
-/* A duration in microseconds as people read it: 0.3 s, 42 s */
+/* A duration in microseconds as people read it: 300 ms, 4.2 s, 42 s */
 extern void rw_text_duration(RwText *out, int64 duration);
 
 /* An LSN as the server writes it: 0/3000060 */

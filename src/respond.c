@@ -34,27 +34,22 @@ rw_respond_refusal(int status, const char *reason, RwResponse *response)
 	rw_answer_refusal(&response->out, status, RW_METHOD_GET, reason);
 }
 
-/* HAProxy takes no notice of an answer that it does not understand. */
-static void
-refuse_agent(const char *reason, RwResponse *response)
-{
-	rw_text_adds(&response->out, "down#", reason, "\n", NULL);
-}
-
 static void
 respond_to_agent(const RwRequest *request, RwResponse *response)
 {
 	RwCheckFacts facts;
 	char		line[RW_AGENT_LINE_LEN];
 
+	/* HAProxy goes on as before when it does not understand an answer. */
 	if (request->refusal != 0)
 	{
-		refuse_agent(request->problem, response);
+		rw_verdict_agent_no(&response->out, request->problem);
 		return;
 	}
 	if (rw_port_serves == RW_SERVES_METRICS)
 	{
-		refuse_agent("port_serves is metrics", response);
+		rw_verdict_agent_no(&response->out,
+							"replwatch.port_serves leaves agent checks out");
 		return;
 	}
 	rw_health_collect(&facts, request);

@@ -119,6 +119,7 @@ startup_memory(void)
 		pg_atomic_init_u32(&rw_shared->port_pid, 0);
 		pg_atomic_init_u64(&rw_shared->port_wanted_at, RW_NEVER);
 		pg_atomic_init_flag(&rw_shared->no_port_told);
+		pg_atomic_init_u32(&rw_shared->port_listens, 0);
 		pg_atomic_init_u32(&rw_shared->standing_page.changes, 0);
 		rw_history_init(&rw_shared->history);
 		rw_rate_init(&rw_shared->wal_rate);

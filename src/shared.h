@@ -162,6 +162,7 @@ typedef struct RwShared
 	pg_atomic_uint64 port_wanted_at;	/* RwTime: since when none runs, or
 										 * one was asked for */
 	pg_atomic_flag no_port_told;	/* as above, of the port */
+	pg_atomic_uint32 port_listens;	/* RwPortListens (port.h) */
 	RwStandingPage standing_page;
 
 	/* Under state_lock */

@@ -275,13 +275,9 @@ add_recovery(RwRow *row, RwFacts *facts)
 }
 
 static void
-add_worker(RwRow *row, const RwFacts *facts, const RwPublished *published)
+add_worker(RwRow *row, const RwFacts *facts, const RwPublished *published,
+		   RwWorkerState state, int pid)
 {
-	int			pid = 0;
-	RwWorkerState state = RW_WORKER_DOWN;
-
-	if (published)
-		state = rw_worker_state(facts->now, &pid);
 	rw_row_text(row, rw_worker_state_name(state));
 	if (pid != 0)
 		rw_row_int(row, pid);
@@ -291,6 +287,18 @@ add_worker(RwRow *row, const RwFacts *facts, const RwPublished *published)
 				rw_wall_time(facts, published->last_sample) : 0);
 	rw_row_time(row, published ?
 				rw_wall_time(facts, published->history_start) : 0);
+}
+
+/* The processes that the worker starts where they are wanted. */
+static void
+add_started(RwRow *row, bool sampled)
+{
+	if (rw_port > 0)
+		rw_row_int(row, rw_port);
+	else
+		rw_row_null(row);
+	rw_row_text(row, rw_port_state_name(rw_port_state(sampled)));
+	rw_row_text(row, rw_runner_state_name(rw_runner_state(sampled)));
 }
 
 /*
@@ -305,6 +313,8 @@ replwatch_node(PG_FUNCTION_ARGS)
 	RwFacts		facts;
 	RwSyncFacts sync;
 	RwPublished *published;
+	RwWorkerState worker = RW_WORKER_DOWN;
+	int			worker_pid = 0;
 	RwRow		row;
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
@@ -315,7 +325,10 @@ replwatch_node(PG_FUNCTION_ARGS)
 	rw_observe_sync(&sync);
 	published = rw_published(&facts);
 	if (published)
+	{
 		rw_worker_ensure();
+		worker = rw_worker_state(facts.now, &worker_pid);
+	}
 
 	rw_row_begin(&row);
 	rw_row_text(&row, rw_role_name(&facts));
@@ -331,12 +344,13 @@ replwatch_node(PG_FUNCTION_ARGS)
 	rw_row_int(&row, sync.wanted);
 	rw_row_int(&row, sync.connected);
 	rw_row_int(&row, sync.waiting);
-	add_worker(&row, &facts, published);
+	add_worker(&row, &facts, published, worker, worker_pid);
 	if (published)
 		rw_row_int(&row, rw_waiters_number());
 	else
 		rw_row_null(&row);
 	rw_row_text(&row, REPLWATCH_VERSION);
+	add_started(&row, worker != RW_WORKER_DOWN);
 
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  row.values, row.nulls)));

@@ -14,7 +14,6 @@
 #include "postgres.h"
 #endif
 
-#include "src/render.h"
 #include "src/verdict.h"
 
 /* Weights, in percent of what the proxy's configuration gives the server. */
@@ -103,9 +102,8 @@ within_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 		return true;
 
 	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
-	rw_text_add(&out, "lag is ");
-	if (standing->at_most || standing->at_least)
-		rw_text_adds(&out, bound_name(standing), " ", NULL);
+	rw_text_add(&out, standing->at_most ? "lag may be up to " :
+				standing->at_least ? "lag is at least " : "lag is ");
 	rw_text_duration(&out, lag_now(facts));
 	rw_text_add(&out, ", more than ");
 	rw_text_duration(&out, limits->time);
@@ -361,6 +359,12 @@ is_drained(RwAgentState *state, double share, RwTime now, int64 hold)
 }
 
 void
+rw_verdict_agent_no(RwText *out, const char *why)
+{
+	rw_text_adds(out, "down #", why, "\n", NULL);
+}
+
+void
 rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 				 RwAgentMemory *memory, int64 lag, int64 hold, char *line)
 {
@@ -377,7 +381,7 @@ rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 	if (request->topic == RW_ASK_PRIMARY ?
 		!judge(request, facts, &verdict) : !is_fit_standby(facts, &verdict))
 	{
-		rw_text_adds(&out, "down#", verdict.why, "\n", NULL);
+		rw_verdict_agent_no(&out, verdict.why);
 		return;
 	}
 	if (request->topic == RW_ASK_PRIMARY)

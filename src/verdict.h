@@ -23,6 +23,7 @@
 #ifndef RW_VERDICT_H
 #define RW_VERDICT_H
 
+#include "src/render.h"
 #include "src/request.h"
 #include "src/standing.h"
 #include "src/timeline.h"
@@ -87,6 +88,13 @@ typedef struct RwAgentMemory
 } RwAgentMemory;
 
 #define RW_AGENT_LINE_LEN	(RW_WHY_LEN + 32)
+
+/*
+ * The line that takes a server out, and tells why.  Without the space before
+ * the reason HAProxy takes both for one word, which it does not know, and goes
+ * on as before.
+ */
+extern void rw_verdict_agent_no(RwText *out, const char *why);
 
 /*
  * Answer an agent's line that was understood in HAProxy's words, with the line

@@ -91,3 +91,45 @@ rw_worker_state_name(RwWorkerState state)
 	}
 	return NULL;
 }
+
+const char *
+rw_port_state_name(RwPortState state)
+{
+	switch (state)
+	{
+		case RW_PORT_OFF:
+			return "off";
+		case RW_PORT_STARTING:
+			return "starting";
+		case RW_PORT_LISTENING:
+			return "listening";
+		case RW_PORT_LISTENING_PARTLY:
+			return "partly listening";
+		case RW_PORT_DEAF:
+			return "not listening";
+		case RW_PORT_NO_SLOT:
+			return "no worker slot";
+		case RW_PORT_DOWN:
+			return "not running";
+	}
+	return NULL;
+}
+
+const char *
+rw_runner_state_name(RwRunnerState state)
+{
+	switch (state)
+	{
+		case RW_RUNNER_OFF:
+			return "off";
+		case RW_RUNNER_STARTING:
+			return "starting";
+		case RW_RUNNER_RUNNING:
+			return "running";
+		case RW_RUNNER_NO_SLOT:
+			return "no worker slot";
+		case RW_RUNNER_DOWN:
+			return "not running";
+	}
+	return NULL;
+}

@@ -12,12 +12,16 @@
 #ifndef RW_WORDS_H
 #define RW_WORDS_H
 
+#include "src/command.h"
 #include "src/observe.h"
+#include "src/port.h"
 #include "src/worker.h"
 
 extern const char *rw_role_name(const RwFacts *facts);
 extern const char *rw_replay_state_name(const RwFacts *facts);
 extern const char *rw_worker_state_name(RwWorkerState state);
+extern const char *rw_port_state_name(RwPortState state);
+extern const char *rw_runner_state_name(RwRunnerState state);
 
 /* NULL if no receiver runs. */
 extern const char *rw_receiver_state_name(const RwReceiverFacts *receiver);

@@ -152,9 +152,10 @@ foreach my $node ($bare_primary, $bare_standby)
 	is( $node->safe_psql(
 			'postgres', q{
 			SELECT worker_state, num_nonnulls(worker_pid, last_sample, history_start, wal_rate),
-				timeline, horizon > '0/1', version IS NOT NULL
+				timeline, horizon > '0/1', version IS NOT NULL,
+				port, port_state, command_runner_state
 			FROM replwatch_node()}),
-		'not running|0|1|t|t',
+		'not running|0|1|t|t||off|off',
 		"$what: replwatch_node() says that no worker runs");
 	is( $node->safe_psql(
 			'postgres',

@@ -41,7 +41,11 @@ sub child_called
 
 # On the primary there is no slot at all, on the standby the one that there is
 # has gone to somebody who gives it back when asked.
-my $primary = Replwatch::primary('primary', 'max_worker_processes = 0');
+my $primary = Replwatch::primary(
+	'primary',
+	'max_worker_processes = 0',
+	'replwatch.port = 8009',
+	"replwatch.alert_command = 'true'");
 my $has_prewarm = -e $primary->config_data('--pkglibdir') . '/pg_prewarm.so';
 my $standby = Replwatch::standby(
 	$primary,
@@ -61,6 +65,12 @@ Replwatch::wait_until(
 	$_,
 	"SELECT worker_state = 'not running' AND worker_pid IS NULL FROM replwatch_node()",
 	'it is known that no worker runs') foreach $primary, $standby;
+
+# What it would start does not run either.
+Replwatch::wait_until(
+	$primary,
+	"SELECT (port, port_state, command_runner_state) = (8009, 'not running', 'not running') FROM replwatch_node()",
+	'it is known that neither does what it starts');
 
 # Who asks later is told the same; the log is not.
 my $begin = time();
@@ -142,7 +152,7 @@ note '3. When there is room';
 
 SKIP:
 {
-	skip 'pg_prewarm is not installed', 4 if !$has_prewarm;
+	skip 'pg_prewarm is not installed', 5 if !$has_prewarm;
 
 	kill 'TERM',
 	  child_called($standby, 'autoprewarm leader')
@@ -155,6 +165,13 @@ SKIP:
 		slurp_file($standby->logfile),
 		qr/replwatch sampler started/,
 		'the worker starts, and says so');
+
+	# For what it would start there is none left.
+	Replwatch::wait_until(
+		$standby,
+		"SELECT (port_state, command_runner_state) = ('no worker slot', 'no worker slot') FROM replwatch_node()",
+		'it is known that there is no room for more');
+	pass('there is no room for more');
 
 	# It knows what was received, not since when.
 	Replwatch::wait_sampled($standby);

@@ -30,6 +30,7 @@ note '1. One query after the other';
 # A line is a query, and each value of its result has a line of its own.
 my $queries = join "\n",
   'SELECT role, worker_state, num_nonnulls(worker_pid, last_sample, history_start) AS known FROM replwatch_node()',
+  'SELECT port, port_state, command_runner_state FROM replwatch_node()',
   'SELECT name, state, lag_bytes > 10000 AS behind, lag IS NULL AS unknown FROM replwatch_status()',
   'SELECT name AS lag_name, trend IS NULL AS no_trend FROM replwatch_lag',
   'SELECT slot_name, wal_status FROM replwatch_slots',
@@ -40,7 +41,10 @@ my $queries = join "\n",
 run_log(
 	[
 		$node->installed_command('postgres'),
-		'--single', '-D', $node->data_dir, 'postgres'
+		'--single', '-D', $node->data_dir,
+		'-c', 'replwatch.port=8009',
+		'-c', 'replwatch.alert_command=true',
+		'postgres'
 	],
 	'<',
 	\$queries,
@@ -55,6 +59,9 @@ is_deeply(
 		'role = "primary"',
 		'worker_state = "not running"',
 		'known = "0"',
+		'port = "8009"',
+		'port_state = "not running"',
+		'command_runner_state = "not running"',
 		'name = "unused"',
 		'state = "inactive"',
 		'behind = "t"',

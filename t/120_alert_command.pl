@@ -52,6 +52,10 @@ sub nothing_fires
 note '1. Only while it is set';
 
 ok(!defined Command::runner($primary), 'there is no runner without it');
+is( $primary->safe_psql(
+		'postgres', 'SELECT command_runner_state FROM replwatch_node()'),
+	'off',
+	'which the server says');
 Command::expect($primary, 'early');
 Replwatch::wait_until(
 	$primary,

@@ -391,10 +391,14 @@ is( () =
 	  /could not start the replwatch command runner/g,
 	1,
 	'it is said once');
+is( $primary->safe_psql(
+		'postgres', 'SELECT command_runner_state FROM replwatch_node()'),
+	'no worker slot',
+	'the server says what is the matter');
 
 SKIP:
 {
-	skip 'pg_prewarm is not installed', 1 if !$has_prewarm;
+	skip 'pg_prewarm is not installed', 2 if !$has_prewarm;
 
 	Command::forget_calls($primary);
 	Command::expect($primary, 'kept');
@@ -408,6 +412,10 @@ SKIP:
 			grep { $_->{subject} eq 'kept' } Command::calls($primary);
 		});
 	ok(1, 'when there is room, what has waited is run');
+	is( $primary->safe_psql(
+			'postgres', 'SELECT command_runner_state FROM replwatch_node()'),
+		'running',
+		'the server says that it runs');
 }
 
 done_testing();

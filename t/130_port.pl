@@ -125,17 +125,17 @@ note '3. The agent check';
 
 is(Port::agent($port{primary}, 'primary'), 'up ready 100%', 'primary');
 like(Port::agent($port{replica1}, 'primary'),
-	qr/^down#.*recovery/, 'primary of a standby');
+	qr/^down #.*recovery/, 'primary of a standby');
 is(Port::agent($port{replica1}, 'replica'), 'up ready 100%', 'replica');
 is( Port::agent($port{replica1}, 'replica lag=10MB floor=1'),
 	'up ready 100%',
 	'within a limit of its own');
 like(Port::agent($port{primary}, 'replica'),
-	qr/^down#.*primary/, 'replica of a primary');
+	qr/^down #.*primary/, 'replica of a primary');
 like(Port::agent($port{primary}, 'standby'),
-	qr/^down#/, 'a word that is not known');
+	qr/^down #/, 'a word that is not known');
 like(Port::agent($port{replica1}, 'replica lag=x'),
-	qr/^down#/, 'a limit that is not understood');
+	qr/^down #/, 'a limit that is not understood');
 
 note '4. Limits, with replay paused';
 
@@ -219,7 +219,7 @@ $standby->reload;
 Port::status_when($port{replica1}, '/metrics', 200, 'there are metrics');
 is(Port::status($port{replica1}, '/status'), 200, 'metrics: status');
 is(Port::status($port{replica1}, '/replica'), 404, 'metrics: no checks');
-like(Port::agent($port{replica1}, 'replica'), qr/^down#/, 'no agents');
+like(Port::agent($port{replica1}, 'replica'), qr/^down #/, 'no agents');
 
 unlike(slurp_file($_->logfile),
 	qr/WARNING:.*replwatch|PANIC/, $_->name . ': nothing to complain about')

@@ -3,6 +3,8 @@
 # The port is there when the server is hardly: before consistency is reached,
 # with hot_standby = off, in crash recovery, during promotion; it needs the
 # sampling worker for samples alone, and comes back after a kill -9.
+#
+# matrix: every major
 
 use strict;
 use warnings;
@@ -64,7 +66,7 @@ foreach my $i (0, 1)
 			503, "$name: readiness within a limit");
 		like(
 			Port::agent($port[1], 'replica'),
-			qr/^down#no sample for \d+ s$/,
+			qr/^down #no sample for \d+ s$/,
 			"$name: the agent for replica");
 	}
 	kill 'CONT', $sampler;
@@ -93,7 +95,7 @@ foreach my $page (qw(replica read-only readiness))
 is(Port::status($port[1], '/liveness'), 200, 'closed: /liveness');
 is(Port::status($port[1], '/primary'), 503, 'closed: /primary');
 is( Port::agent($port[1], 'replica'),
-	'down#not accepting connections',
+	'down #not accepting connections',
 	'closed: the agent');
 is(Port::status($port[1], '/metrics'), 200, 'closed: /metrics');
 my ($recorded) =
@@ -123,7 +125,7 @@ Port::status_when($early_port, '/liveness', 200, 'it is alive');
 pass('early: /liveness');
 is(Port::status($early_port, $_), 503, "early: $_")
   foreach qw(/ /primary /replica /read-only /readiness /replica?lag=1GB);
-like(Port::agent($early_port, $_), qr/^down#/, "early: the agent for $_")
+like(Port::agent($early_port, $_), qr/^down #/, "early: the agent for $_")
   foreach qw(primary replica);
 is(Port::status($early_port, $_), 200, "early: $_")
   foreach qw(/metrics /status);

@@ -3,6 +3,8 @@
 # Where the port listens: another program has it and gives it up, port and
 # addresses change at run time, IPv4 and IPv6, names that do not exist, no room
 # for the process, off and on again.
+#
+# matrix: every major
 
 use strict;
 use warnings;
@@ -44,6 +46,17 @@ sub gone
 	return 1;
 }
 
+# Wait until the server says so of its port.
+sub port_state_when
+{
+	my ($node, $state, $what) = @_;
+
+	Replwatch::wait_until($node,
+		"SELECT port_state = '$state' FROM replwatch_node()", $what);
+	pass("node: $state, $what");
+	return;
+}
+
 sub squat
 {
 	my ($port) = @_;
@@ -65,6 +78,10 @@ is( $node->safe_psql(
 		q{SELECT setting FROM pg_settings WHERE name = 'replwatch.port'}),
 	0,
 	'for there is no port');
+is( $node->safe_psql(
+		'postgres', 'SELECT port, port_state FROM replwatch_node()'),
+	'|off',
+	'which the server says');
 
 note '2. Another program has it';
 
@@ -72,6 +89,7 @@ my $squatter = squat($port[0]);
 $offset = -s $node->logfile;
 set($node,
 	"replwatch.port = $port[0]",
+	"replwatch.port_serves = 'all'",
 	"replwatch.listen_addresses = '127.0.0.1'");
 $node->wait_for_log(
 	qr/WARNING:  could not listen on address "127\.0\.0\.1", port $port[0], for replwatch: Address already in use/,
@@ -83,6 +101,7 @@ like(
 	'the log says what is the matter');
 $pid = Port::child($node, 'replwatch port');
 isnt($pid, undef, 'the process stays');
+port_state_when($node, 'not listening', 'nobody can reach it');
 
 # Give it some tries.
 sleep(4);
@@ -96,6 +115,10 @@ like(
 	slurp_file($node->logfile, $offset),
 	qr/LOG:  replwatch listens on address "127\.0\.0\.1", port $port[0]/,
 	'the log says so');
+is( $node->safe_psql(
+		'postgres', 'SELECT port, port_state FROM replwatch_node()'),
+	"$port[0]|listening",
+	'and the server does');
 
 note '3. Another port';
 
@@ -161,6 +184,10 @@ $node->wait_for_log(
 	qr/WARNING:  could not translate host name "no-such-host\.invalid" for "replwatch\.listen_addresses": /,
 	$offset);
 is(Port::status($port[1], '/primary'), 200, 'the others are listened on');
+port_state_when($node, 'partly listening', 'an address is missing');
+is( Port::ask($port[1], '/status')->{json}->{node}->{port_state},
+	'partly listening',
+	'on its page, too');
 $offset = -s $node->logfile;
 set($node, "replwatch.listen_addresses = '127.0.0.1,,'");
 $node->wait_for_log(
@@ -173,14 +200,43 @@ $node->wait_for_log(
 	qr/WARNING:  could not listen on address "192\.0\.2\.77", port $port[1], for replwatch/,
 	$offset);
 ok(gone($port[1]), 'an address that this machine does not have');
+port_state_when($node, 'not listening', 'no address is left');
 set($node, "replwatch.listen_addresses = ''");
 is(Port::child($node, 'replwatch port'), $pid,
 	'it is the same process still');
 
-note '6. Off and on again';
+note '6. Many addresses';
+
+# As many as there may be, all on another port at once, and one more.
+my @many = map { "127.0.0.$_" } 1 .. 17;
+set($node,
+	"replwatch.listen_addresses = '" . join(', ', @many[ 0 .. 15 ]) . "'");
+port_state_when($node, 'listening', 'as many as there may be');
+$offset = -s $node->logfile;
+set($node, "replwatch.port = $port[0]");
+foreach my $address (@many[ 0, 15 ])
+{
+	$limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	sleep(0.05)
+	  until Port::try_connect($port[0], $address)
+	  or time() > $limit;
+	ok(Port::try_connect($port[0], $address), "$address: on another port");
+}
+ok(gone($port[1], $many[15]), 'and on the first no more');
+unlike(slurp_file($node->logfile, $offset),
+	qr/WARNING/, 'which is nothing to complain about');
+set($node, "replwatch.listen_addresses = '" . join(', ', @many) . "'");
+$node->wait_for_log(
+	qr/WARNING:  replwatch cannot listen on more than 16 addresses\n.*DETAIL:  Address "127\.0\.0\.17" is left out\./,
+	$offset);
+port_state_when($node, 'partly listening', 'one too many');
+set($node, "replwatch.port = $port[1]");
+
+note '7. Off and on again';
 
 set($node, "replwatch.listen_addresses = 'localhost'");
 Port::status_when($port[1], '/primary', 200, 'it listens on localhost');
+port_state_when($node, 'listening', 'the address is there');
 $offset = -s $node->logfile;
 set($node, 'replwatch.port = 0');
 ok(gone($port[1]), 'nobody listens');
@@ -192,32 +248,76 @@ is(Port::child($node, 'replwatch port'), undef, 'the process has ended');
 # It is not to be started again, as one that failed would be.
 sleep(2);
 is(Port::child($node, 'replwatch port'), undef, 'for good');
+is( $node->safe_psql(
+		'postgres', 'SELECT port, port_state FROM replwatch_node()'),
+	'|off',
+	'as the server says');
 set($node, "replwatch.port = $port[1]");
 Port::status_when($port[1], '/primary', 200, 'it listens again');
 isnt(Port::child($node, 'replwatch port'), $pid, 'in another process');
 $node->stop;
 
-note '7. No room for the process';
+note '8. No room for the process';
 
-$node->append_conf('postgresql.conf', "max_worker_processes = 1\n");
-$node->append_conf('postgresql.conf',
-	"max_logical_replication_workers = 0\n");
+# Another has the last slot, and gives it back when asked.
+my $has_prewarm = -e $node->config_data('--pkglibdir') . '/pg_prewarm.so';
+$node->append_conf(
+	'postgresql.conf',
+	join "\n",
+	'max_logical_replication_workers = 0',
+	$has_prewarm
+	? ( "shared_preload_libraries = 'pg_prewarm, replwatch'",
+		'max_worker_processes = 2')
+	: 'max_worker_processes = 1',
+	'');
 $offset = -s $node->logfile;
 $node->start;
 $node->wait_for_log(
 	qr/WARNING:  could not start the replwatch port: no free background worker slot/,
 	$offset);
-Replwatch::wait_sampled($node);
+is( $node->safe_psql(
+		'postgres', 'SELECT port, port_state FROM replwatch_node()'),
+	"$port[1]|no worker slot",
+	'the server says what is the matter');
 is(Port::try_connect($port[1]), undef, 'nobody listens');
 
 # It tries each five seconds.
-sleep(7);
+my $begin = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+Replwatch::wait_until(
+	$node,
+	"SELECT last_sample > '$begin'::timestamptz + interval '11 s' FROM replwatch_node()",
+	'it has been tried again');
 $log = slurp_file($node->logfile, $offset);
 is(() = $log =~ /could not start the replwatch port/g, 1, 'it is said once');
 like(
 	$log,
 	qr/HINT:  Consider increasing "max_worker_processes"/,
 	'and what to do');
-unlike($log, qr/PANIC|exit code [2-9]/, 'nothing else is the matter');
+
+# Who switches it off and on again is told again.
+$offset = -s $node->logfile;
+set($node, 'replwatch.port = 0');
+port_state_when($node, 'off', 'it is not wanted');
+Replwatch::wait_sampled($node);
+set($node, "replwatch.port = $port[1]");
+$node->wait_for_log(qr/WARNING:  could not start the replwatch port/,
+	$offset);
+port_state_when($node, 'no worker slot', 'it is wanted again');
+
+SKIP:
+{
+	skip 'pg_prewarm is not installed', 3 if !$has_prewarm;
+
+	kill 'TERM',
+	  Port::child($node, 'autoprewarm leader') // die 'nobody has the slot';
+	is(Port::status_when($port[1], '/primary', 200, 'it listens')->{status},
+		200, 'when there is room it listens');
+	port_state_when($node, 'listening', 'it is there');
+	is( $node->safe_psql('postgres', 'SELECT port FROM replwatch_node()'),
+		$port[1],
+		'on the port that was asked for');
+}
+unlike(slurp_file($node->logfile),
+	qr/PANIC|exit code [2-9]/, 'nothing else is the matter');
 
 done_testing();

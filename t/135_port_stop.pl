@@ -16,8 +16,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-# How long it may take, in seconds: less than a client has.
-my $at_once = 5;
+# How long it may take, in seconds: well less than the five that a client has,
+# which are counted from its connection.  A loaded machine gets more tries.
+my $at_once = 3;
+my $tries = 5;
 
 my $primary = Replwatch::primary('primary', Port::conf());
 my $standby =
@@ -53,12 +55,19 @@ foreach my $mode (qw(smart fast immediate))
 	foreach my $node ($standby, $primary)
 	{
 		my $what = $node->name . " stopped in $mode mode";
+		my $took;
 
-		connect_clients(Port::of($node));
-		$pid = Port::child($node, 'replwatch port');
-		$begin = time();
-		$node->stop($mode);
-		cmp_ok(time() - $begin, '<', $at_once, "$what: it stops at once");
+		for my $try (1 .. $tries)
+		{
+			connect_clients(Port::of($node));
+			$pid = Port::child($node, 'replwatch port');
+			$begin = time();
+			$node->stop($mode);
+			$took = time() - $begin;
+			last if $took < $at_once || $try == $tries;
+			$node->start;
+		}
+		cmp_ok($took, '<', $at_once, "$what: it stops at once");
 		ok(!is_alive($pid), "$what: the port is gone");
 		is(Port::try_connect(Port::of($node)),
 			undef, "$what: nobody listens");

@@ -3,6 +3,8 @@
 # /metrics and /status: they say what SQL says, in formats that their readers
 # take, without what is nobody's business; series go on when a replica
 # reconnects.
+#
+# matrix: every major
 
 use strict;
 use warnings;
@@ -113,6 +115,10 @@ is( $series->{
 	$row->{retained_bytes},
 	'metrics: slots');
 is($series->{'replwatch_role{role="primary"}'}, 1, 'metrics: role');
+is($series->{'replwatch_port_state{state="listening"}'},
+	1, 'metrics: the port itself');
+is($series->{'replwatch_command_runner_state{state="off"}'},
+	1, 'metrics: the command runner');
 is( $series->{replwatch_horizon_bytes},
 	$primary->safe_psql(
 		'postgres',
@@ -129,7 +135,9 @@ foreach my $column (
 	is($seen->{$column}, $row->{$column}, "status: $column");
 }
 cmp_ok($seen->{lag}, '>=', $row->{lag}, 'status: lag');
-foreach my $column (qw(role system_identifier timeline version))
+foreach my $column (
+	qw(role system_identifier timeline version worker_state port port_state
+	command_runner_state))
 {
 	is( $status->{node}->{$column},
 		$primary->safe_psql(
@@ -232,7 +240,7 @@ foreach my $port (@port)
 {
 	my %members =
 	  map { $_ => 1 } members(Port::ask($port, '/status')->{json});
-	my $page = Port::ask($port, '/metrics')->{body};
+	my $page = join "\n", sort keys %{ metrics($port) };
 
 	is_deeply(
 		[

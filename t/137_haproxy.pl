@@ -5,6 +5,8 @@
 # when none is fit, and returns; the write pool follows a promotion and takes
 # their sessions from who is no primary any more; when the primary dies reads go
 # on.
+#
+# matrix: every major
 
 use strict;
 use warnings;
@@ -30,12 +32,12 @@ my @node = (
 	$primary,
 	map { Replwatch::standby($primary, $_, conf => [ Port::conf(@conf) ]) }
 	  qw(db2 db3));
-my ($write, $read, $checked) =
-  map { PostgreSQL::Test::Cluster::get_free_port() } 1 .. 3;
+my ($write, $read, $checked, $told) =
+  map { PostgreSQL::Test::Cluster::get_free_port() } 1 .. 4;
 my $dir = PostgreSQL::Test::Utils::tempdir_short();
 
-# The example, with the addresses of here, asking more often; and a pool that
-# goes by health check alone.
+# The example, with the addresses of here, asking more often; a pool that goes
+# by health check alone; and one that goes by agent check alone.
 my $example = slurp_file('examples/haproxy.cfg');
 $example =~ s/:5000$/127.0.0.1:$write/m or die;
 $example =~ s/:5001$/127.0.0.1:$read/m or die;
@@ -63,12 +65,24 @@ $example .=
   . ' check port '
   . Port::of($node[ $_ - 1 ]) . "\n"
   foreach 1 .. 3;
+$example .= <<"EOS";
+
+listen told
+	bind 127.0.0.1:$told
+	default-server weight 100 agent-inter 200ms agent-send "replica lag=10MB\\n"
+EOS
+$example .=
+	"\tserver db$_ 127.0.0.1:"
+  . $node[ $_ - 1 ]->port
+  . ' agent-check agent-port '
+  . Port::of($node[ $_ - 1 ]) . "\n"
+  foreach 1 .. 3;
 append_to_file("$dir/haproxy.cfg", $example);
 
-# What HAProxy says of a server: its status.
+# What HAProxy says of a server: its status and weight, or another figure.
 sub state_of
 {
-	my ($pool, $server) = @_;
+	my ($pool, $server, $field) = @_;
 	my $socket = IO::Socket::UNIX->new("$dir/stats")
 	  or die "haproxy does not answer: $!";
 
@@ -80,8 +94,8 @@ sub state_of
 		my %row;
 
 		@row{@names} = split /,/, $line, -1;
-		return "$row{status} $row{weight}"
-		  if $row{pxname} eq $pool && $row{svname} eq $server;
+		next if $row{pxname} ne $pool || $row{svname} ne $server;
+		return $field ? $row{$field} : "$row{status} $row{weight}";
 	}
 	die "haproxy knows no $server in $pool";
 }
@@ -169,9 +183,15 @@ state_when('replicas', 'db1', qr/^DOWN/, 'it is no replica');
 state_when('replicas', $_, qr/^UP 100$/, "$_ is a replica")
   foreach qw(db2 db3);
 state_when('checked', 'db1', qr/^DOWN/, 'it is none by check either');
+state_when('told', 'db1', qr/^DOWN/, 'the agent takes it out');
+like(
+	state_of('told', 'db1', 'last_agt'),
+	qr/down \(this server is a primary\)/,
+	'haproxy is told why');
 met_when($write, 'db1', 'writes go to the primary');
 met_when($read, 'db2 db3', 'reads go to the replicas');
 met_when($checked, 'db2 db3', 'by health check, too');
+met_when($told, 'db2 db3', 'by agent check, too');
 
 note '2. One falls behind';
 
@@ -241,6 +261,7 @@ note '7. Another is promoted';
 $node[1]->promote;
 state_when('primary', 'db2', qr/^UP/, 'it is found');
 state_when('replicas', 'db2', qr/^DOWN/, 'it is no replica any more');
+state_when('told', 'db2', qr/^DOWN/, 'the agent takes it out');
 met_when($write, 'db2', 'writes go there');
 met_when($read, 'db3', 'reads go to the one that is left');
 

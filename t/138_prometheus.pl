@@ -3,6 +3,8 @@
 # A real Prometheus, with the configuration in examples/: it scrapes, a rule
 # fires when there is cause and stops, and each rule of the example is made to
 # fire by promtool.
+#
+# matrix: every major
 
 use strict;
 use warnings;

@@ -69,7 +69,7 @@ answer(const RwRequest *request)
 			rw_verdict_agent(request, &facts, &memory, 10 * RW_SECOND,
 							 5 * RW_SECOND, line);
 			MUST(strncmp(line, "up ready ", 9) == 0 ||
-				 strncmp(line, "down#", 5) == 0 ||
+				 strncmp(line, "down #", 6) == 0 ||
 				 strcmp(line, "drain\n") == 0);
 			MUST(strchr(line, '\n') == line + strlen(line) - 1);
 			continue;

@@ -119,9 +119,12 @@ test_numbers(void)
 	decimal_is(PG_INT64_MAX, 6, "9223372036854.775807");
 	decimal_is(PG_INT64_MIN, 6, "-9223372036854.775808");
 
-	duration_is(0, "0.0 s");
-	duration_is(99999, "0.0 s");
-	duration_is(100000, "0.1 s");
+	duration_is(0, "0 ms");
+	duration_is(999, "0 ms");
+	duration_is(34567, "34 ms");
+	duration_is(999999, "999 ms");
+	duration_is(1000000, "1.0 s");
+	duration_is(1099999, "1.0 s");
 	duration_is(9999999, "9.9 s");
 	duration_is(10000000, "10 s");
 	duration_is(42999999, "42 s");

@@ -205,15 +205,15 @@ test_limits(void)
 	says("lag is 5.0 s, more than 4.9 s", "just beyond");
 	ask(RW_ASK_READ_ONLY);
 	limit_time(1);
-	says("lag is 5.0 s, more than 0.0 s", "read-only");
+	says("lag is 5.0 s, more than 0 ms", "read-only");
 	ask(RW_ASK_READINESS);
 	limit_time(1);
-	says("lag is 5.0 s, more than 0.0 s", "readiness");
+	says("lag is 5.0 s, more than 0 ms", "readiness");
 	facts.standing.at_least = true;
-	says("lag is at least 5.0 s, more than 0.0 s", "a lower bound");
+	says("lag is at least 5.0 s, more than 0 ms", "a lower bound");
 	facts.standing.sampled_at += RW_SECOND;
 	facts.now += RW_SECOND;
-	says("lag is at least 6.0 s, more than 0.0 s",
+	says("lag is at least 6.0 s, more than 0 ms",
 		 "it grows until a sample says otherwise");
 	facts.standing.lag_known = false;
 	says("lag is not known", "not known is no");
@@ -262,7 +262,7 @@ test_cut_off(void)
 	is_int(verdict.lag, 42 * RW_SECOND, "with the bound");
 	is_text(verdict.lag_bound, "at most", "as a bound");
 	limit_time(5 * RW_SECOND);
-	says("lag is at most 42 s, more than 5.0 s", "a limit in time is strict");
+	says("lag may be up to 42 s, more than 5.0 s", "a limit in time is strict");
 	limit_time(RW_MINUTE);
 	says("", "and counts the bound");
 	limit_time(5 * RW_SECOND);
@@ -377,17 +377,17 @@ test_agent(void)
 	ask_agent(RW_ASK_PRIMARY);
 	agent_says(0, "up ready 100%\n", "primary of a primary");
 	ask_agent(RW_ASK_REPLICA);
-	agent_says(0, "down#this server is a primary\n", "replica of a primary");
+	agent_says(0, "down #this server is a primary\n", "replica of a primary");
 	be_standby();
 	ask_agent(RW_ASK_PRIMARY);
-	agent_says(0, "down#this server is in recovery\n", "primary of a standby");
+	agent_says(0, "down #this server is in recovery\n", "primary of a standby");
 	ask_agent(RW_ASK_REPLICA);
 	agent_says(0, "up ready 100%\n", "replica of a standby");
 	facts.accepting = false;
-	agent_says(0, "down#not accepting connections\n", "that takes no connections");
+	agent_says(0, "down #not accepting connections\n", "that takes no connections");
 	be_standby();
 	facts.standing.sampled_at = NOW - 10 * RW_SECOND;
-	agent_says(0, "down#no sample for 10 s\n", "that has no fresh sample");
+	agent_says(0, "down #no sample for 10 s\n", "that has no fresh sample");
 
 	section("agent: weights");
 	be_standby();
