@@ -283,6 +283,9 @@ rw_port_main(Datum arg)
 					Min(2 * bind_pause, BIND_PAUSE_MAX);
 				now = rw_clock_now();
 				bind_at = now + Max(bind_pause, BIND_REST * (now - begin));
+				ereport(DEBUG1,
+						(errmsg_internal("replwatch port tries again to listen in %d ms",
+										 (int) ((bind_at - now) / RW_MS))));
 			}
 			if (set)
 				FreeWaitEventSet(set);

@@ -90,7 +90,8 @@ $offset = -s $node->logfile;
 set($node,
 	"replwatch.port = $port[0]",
 	"replwatch.port_serves = 'all'",
-	"replwatch.listen_addresses = '127.0.0.1'");
+	"replwatch.listen_addresses = '127.0.0.1'",
+	'log_min_messages = debug1');
 $node->wait_for_log(
 	qr/WARNING:  could not listen on address "127\.0\.0\.1", port $port[0], for replwatch: Address already in use/,
 	$offset);
@@ -103,10 +104,13 @@ $pid = Port::child($node, 'replwatch port');
 isnt($pid, undef, 'the process stays');
 port_state_when($node, 'not listening', 'nobody can reach it');
 
-# Give it some tries.
-sleep(4);
+$node->wait_for_log(qr/tries again to listen in 4\d\d\d ms/, $offset);
 $log = slurp_file($node->logfile, $offset);
 is(() = $log =~ /could not listen/g, 1, 'it is said once');
+like(
+	$log,
+	qr/in 1\d\d\d ms.*in 2\d\d\d ms.*in 4\d\d\d ms/s,
+	'and tried again after pauses that grow');
 $squatter->close;
 is(Port::status_when($port[0], '/primary', 200, 'it listens')->{status},
 	200, 'it listens when it can');
@@ -124,7 +128,7 @@ note '3. Another port';
 
 # A client that is there stays.
 my $client = Port::connect_to($port[0]);
-set($node, "replwatch.port = $port[1]");
+set($node, "replwatch.port = $port[1]", 'log_min_messages = warning');
 Port::status_when($port[1], '/primary', 200, 'it listens on the other port');
 ok(gone($port[0]), 'and on the first no more');
 syswrite($client, "primary\n");
