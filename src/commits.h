@@ -21,8 +21,8 @@ extern Size rw_commits_size(void);
 extern void rw_commits_attach(void);
 
 /*
- * This session has committed.  Two stores and no more: may be called when
- * nothing may fail.
+ * This session has committed; with 0, not yet.  Three stores and no more: may
+ * be called when nothing may fail.
  */
 extern void rw_commit_publish(TimeLineID tli, XLogRecPtr lsn);
 

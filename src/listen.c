@@ -21,7 +21,6 @@
 
 #include "common/ip.h"
 #include "storage/fd.h"
-#include "utils/memutils.h"
 #include "utils/varlena.h"
 
 #include "src/listen.h"
@@ -36,10 +35,14 @@
 pgsocket	rw_listen_sockets[RW_SOCKETS_MAX];
 int			rw_listen_count = 0;
 
+/* Of each socket: its address, port and the name that led to it. */
 static SockAddr addresses[RW_SOCKETS_MAX];
+static int	ports[RW_SOCKETS_MAX];
+static char names[RW_SOCKETS_MAX][NI_MAXHOST];
+
+/* Whether it is to stay; never more than RW_LISTEN_MAX are. */
 static bool wanted[RW_SOCKETS_MAX];
 static int	nwanted;
-static bool unresolved;			/* a name could not be looked up */
 
 static void
 numeric_host(char *host, const struct addrinfo *address)
@@ -96,12 +99,14 @@ drop(int i)
 	rw_listen_count--;
 	rw_listen_sockets[i] = rw_listen_sockets[rw_listen_count];
 	addresses[i] = addresses[rw_listen_count];
+	ports[i] = ports[rw_listen_count];
+	memmove(names[i], names[rw_listen_count], NI_MAXHOST);
 	wanted[i] = wanted[rw_listen_count];
 }
 
-/* Is it listened on already?  Then it is to stay. */
-static bool
-listens_already(const struct addrinfo *address)
+/* The socket that listens there, -1 if none does. */
+static int
+find_socket(const struct addrinfo *address)
 {
 	int			i;
 
@@ -110,23 +115,47 @@ listens_already(const struct addrinfo *address)
 		if (addresses[i].salen == address->ai_addrlen &&
 			memcmp(&addresses[i].addr, address->ai_addr,
 				   address->ai_addrlen) == 0)
-		{
-			if (!wanted[i])
-				nwanted++;
-			wanted[i] = true;
-			return true;
-		}
+			return i;
 	}
-	return false;
+	return -1;
+}
+
+/* A socket is to stay, for this name. */
+static void
+want(int i, const char *name)
+{
+	Assert(!wanted[i] && nwanted < RW_LISTEN_MAX);
+	wanted[i] = true;
+	nwanted++;
+	strlcpy(names[i], name, NI_MAXHOST);
+}
+
+/* What a name has led to stays while it can't be looked up. */
+static void
+want_name(const char *name)
+{
+	int			i;
+
+	for (i = 0; i < rw_listen_count && nwanted < RW_LISTEN_MAX; i++)
+	{
+		if (!wanted[i] && ports[i] == rw_port && strcmp(names[i], name) == 0)
+			want(i, name);
+	}
 }
 
 /* Listen on one address; false and errno if that can't be done. */
 static bool
-listen_on(const struct addrinfo *address)
+listen_on(const struct addrinfo *address, const char *name)
 {
 	pgsocket	sock;
 	char		host[NAME_LEN];
 
+	/* Each old one that stays and each new one is wanted: it can't be full. */
+	if (rw_listen_count == RW_SOCKETS_MAX)
+	{
+		errno = EMFILE;
+		return false;
+	}
 	sock = open_socket(address);
 	if (sock == PGINVALID_SOCKET)
 		return false;
@@ -136,8 +165,9 @@ listen_on(const struct addrinfo *address)
 	memcpy(&addresses[rw_listen_count].addr, address->ai_addr,
 		   address->ai_addrlen);
 	addresses[rw_listen_count].salen = address->ai_addrlen;
-	wanted[rw_listen_count] = true;
-	nwanted++;
+	ports[rw_listen_count] = rw_port;
+	wanted[rw_listen_count] = false;
+	want(rw_listen_count, name);
 	rw_listen_count++;
 
 	numeric_host(host, address);
@@ -182,7 +212,7 @@ listen_on_name(const char *name, bool warn)
 							  &hint, &list);
 	if (code != 0 || list == NULL)
 	{
-		unresolved = true;
+		want_name(name);
 		if (warn)
 			ereport(WARNING,
 					(errmsg("could not translate host name \"%s\" for \"replwatch.listen_addresses\": %s",
@@ -194,10 +224,12 @@ listen_on_name(const char *name, bool warn)
 	{
 		char		host[NAME_LEN];
 		int			problem;
+		int			i;
 
 		if (address->ai_family != AF_INET && address->ai_family != AF_INET6)
 			continue;
-		if (listens_already(address))
+		i = find_socket(address);
+		if (i >= 0 && wanted[i])
 		{
 			listening++;
 			continue;
@@ -209,7 +241,13 @@ listen_on_name(const char *name, bool warn)
 				warn_of_too_many(address);
 			continue;
 		}
-		if (listen_on(address))
+		if (i >= 0)
+		{
+			want(i, name);
+			listening++;
+			continue;
+		}
+		if (listen_on(address, name))
 		{
 			listening++;
 			continue;
@@ -237,52 +275,18 @@ listen_on_name(const char *name, bool warn)
 	return complete;
 }
 
-/* Are the settings those that they were at the last call? */
-static bool
-settings_stayed(void)
-{
-	static char *last_addresses = NULL;
-	static int	last_port = 0;
-
-	if (last_addresses && last_port == rw_port &&
-		strcmp(last_addresses, rw_listen_addresses) == 0)
-		return true;
-	if (last_addresses)
-		pfree(last_addresses);
-	last_addresses = MemoryContextStrdup(TopMemoryContext,
-										 rw_listen_addresses);
-	last_port = rw_port;
-	return false;
-}
-
-/* Have those stay that nobody has asked for, as long as there is room. */
-static void
-want_all(void)
-{
-	int			i;
-
-	for (i = 0; i < rw_listen_count && nwanted < RW_LISTEN_MAX; i++)
-	{
-		if (!wanted[i])
-			nwanted++;
-		wanted[i] = true;
-	}
-}
-
 bool
 rw_listen(bool warn)
 {
-	bool		stayed = settings_stayed();
 	char	   *setting = pstrdup(rw_listen_addresses);
 	bool		complete = true;
-	List	   *names;
+	List	   *wanted_names;
 	ListCell   *cell;
 	int			i;
 
 	memset(wanted, 0, sizeof(wanted));
 	nwanted = 0;
-	unresolved = false;
-	if (!SplitGUCList(setting, ',', &names))
+	if (!SplitGUCList(setting, ',', &wanted_names))
 	{
 		if (warn)
 			ereport(WARNING,
@@ -292,20 +296,14 @@ rw_listen(bool warn)
 		return false;
 	}
 
-	foreach(cell, names)
+	foreach(cell, wanted_names)
 		complete &= listen_on_name((const char *) lfirst(cell), warn);
-
-	/*
-	 * The address of a name is not given up because the name server is silent
-	 * at the moment of a reload that is about something else.
-	 */
-	if (unresolved && stayed)
-		want_all();
 
 	for (i = rw_listen_count - 1; i >= 0; i--)
 	{
 		if (!wanted[i])
 			drop(i);
 	}
+	Assert(rw_listen_count <= RW_LISTEN_MAX);
 	return complete;
 }

@@ -22,12 +22,12 @@ extern int	rw_listen_count;
 
 /*
  * Listen on replwatch.listen_addresses and replwatch.port, and no longer on
- * what is not among them; sockets that fit already stay, as they all do while
- * a name that was not changed can't be looked up.  False if something
- * is missing that may come right by itself: an address that another program
- * has, a name that can't be resolved.  Why is a WARNING if `warn`.  Looking up
- * names may take as long as the system's resolver does.  Allocates in the
- * current memory context.
+ * what is not among them.  Sockets that fit already stay, as do those of a
+ * name that is still there and can't be looked up now.  False if something is
+ * missing, most of which may come right by itself: an address that another
+ * program has, a name that can't be resolved, one address too many.  Why is a
+ * WARNING if `warn`.  Looking up names may take as long as the system's
+ * resolver does.  Allocates in the current memory context.
  */
 extern bool rw_listen(bool warn);
 

@@ -43,10 +43,12 @@
 #define BIND_PAUSE_MAX		(1 * RW_MINUTE)
 
 /*
- * And never so often that looking up names would leave less than nine tenths of
- * the time to clients: a name server that is silent can take long.
+ * And never so often that looking up names would leave less than nine tenths
+ * of the time to clients: a name server that is silent can take long.  But
+ * what took long may have been this process, which was stopped.
  */
 #define BIND_REST			9
+#define BIND_REST_MAX		(10 * RW_MINUTE)
 
 /* Latch, postmaster, listening sockets, clients */
 #define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX)
@@ -147,6 +149,7 @@ release_place(int code, Datum arg)
 	/* Who ends because the port is no longer wanted is not started again. */
 	pg_atomic_write_u64(&rw_shared->port_wanted_at,
 						code == 0 ? RW_NEVER : rw_clock_now());
+	tell(RW_LISTENS_NOT_YET);
 	pg_atomic_write_u32(&rw_shared->port_pid, 0);
 }
 
@@ -159,7 +162,6 @@ claim_place(void)
 	if (!pg_atomic_compare_exchange_u32(&rw_shared->port_pid, &expected,
 										(uint32) MyProcPid))
 		return false;
-	tell(RW_LISTENS_NOT_YET);
 	before_shmem_exit(release_place, (Datum) 0);
 	return true;
 }
@@ -282,10 +284,12 @@ rw_port_main(Datum arg)
 				bind_pause = bind_pause == RW_NEVER ? BIND_PAUSE_MIN :
 					Min(2 * bind_pause, BIND_PAUSE_MAX);
 				now = rw_clock_now();
-				bind_at = now + Max(bind_pause, BIND_REST * (now - begin));
+				bind_at = now + Max(bind_pause,
+									Min(BIND_REST * (now - begin),
+										BIND_REST_MAX));
 				ereport(DEBUG1,
-						(errmsg_internal("replwatch port tries again to listen in %d ms",
-										 (int) ((bind_at - now) / RW_MS))));
+						(errmsg_internal("replwatch port tries again to listen, after a pause of %d s",
+										 (int) (bind_pause / RW_SECOND))));
 			}
 			if (set)
 				FreeWaitEventSet(set);

@@ -5,10 +5,10 @@
  *
  * The callback that learns of a commit runs after the commit record has been
  * written, when an error would bring the server down: it copies a few
- * numbers and does nothing else.  What is told to the client is made in buffers of
- * fixed size when the next ReadyForQuery is sent, which is where core tells of
- * changed settings, too.  That place is reached by exchanging the process's
- * table of protocol functions, as tend.c does in walsenders.
+ * numbers and does nothing else.  What is told to the client is made in
+ * buffers of fixed size when the next ReadyForQuery is sent, which is where
+ * core tells of changed settings, too.  That place is reached by exchanging
+ * the process's table of protocol functions, as tend.c does in walsenders.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -240,6 +240,9 @@ follow_new_client(Port *port, int status)
 		reporting_methods = *core_methods;
 		reporting_methods.putmessage = putmessage_reporting;
 		PqCommMethods = &reporting_methods;
+
+		/* Whose place we have had may have had our pid. */
+		rw_commit_publish(0, InvalidXLogRecPtr);
 	}
 }
 

@@ -11,7 +11,9 @@
  *
  * The same for the lock, which who makes progress does not wait for: it
  * publishes what is due and then looks whether the lock is free; whoever
- * releases the lock then looks whether something is due.
+ * releases the lock then looks whether anything is due.  Nobody takes the
+ * lock shared: of several holders each would leave it to the last, and there
+ * may always be another.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -41,8 +43,8 @@ typedef struct WaitersShared
 	pg_atomic_uint64 lowest[RW_NUM_QUEUES];
 
 	/*
-	 * Those who wait for no more than this are to be woken; 0 if all are.
-	 * Raised without the lock, set back with it.
+	 * Those who wait for no more than this are to be woken; 0: nobody is.
+	 * Raised without the lock, set back to 0 with it.
 	 */
 	pg_atomic_uint64 due[RW_NUM_QUEUES];
 
@@ -131,54 +133,72 @@ publish_lowest(RwQueue queue)
 						rw_heap_lowest(&waiters->queues[queue]));
 }
 
-/*
- * Wake all whose LSN is due, unless somebody else has the lock, who will do it
- * then.
- */
-static void
-wake_due(RwQueue queue)
+static bool
+anything_due(void)
 {
-	int			batch[WAKE_BATCH];
-	int			n;
-	int			i;
+	int			queue;
 
-	for (;;)
+	for (queue = 0; queue < RW_NUM_QUEUES; queue++)
 	{
-		XLogRecPtr	due;
+		if (pg_atomic_read_u64(&waiters->due[queue]) != 0)
+			return true;
+	}
+	return false;
+}
 
-		/* Pairs with itself, between another's release and its look. */
-		pg_memory_barrier();
-		if (pg_atomic_read_u64(&waiters->due[queue]) == 0 ||
-			!LWLockConditionalAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE))
-			return;
+/*
+ * Take those who are to be woken out of the queues, as many as a batch has
+ * room for; returns how many.  The lock is held.
+ */
+static int
+take_due(int *batch)
+{
+	int			n = 0;
+	int			queue;
 
-		due = pg_atomic_read_u64(&waiters->due[queue]);
-		for (n = 0; n < WAKE_BATCH; n++)
+	for (queue = 0; queue < RW_NUM_QUEUES && n < WAKE_BATCH; queue++)
+	{
+		uint64		due = pg_atomic_read_u64(&waiters->due[queue]);
+
+		if (due == 0)
+			continue;
+		for (; n < WAKE_BATCH; n++)
 		{
 			batch[n] = rw_heap_pop(&waiters->queues[queue], due);
 			if (batch[n] < 0)
 				break;
 		}
-		/* Unless it was raised meanwhile, or there are more. */
+		/* That was all, unless there was no room or more has come due. */
 		if (n < WAKE_BATCH)
-			(void) pg_atomic_compare_exchange_u64(&waiters->due[queue], &due, 0);
+			(void) pg_atomic_compare_exchange_u64(&waiters->due[queue],
+												  &due, 0);
 		publish_lowest(queue);
-		LWLockRelease(rw_shared->waiters_lock);
-
-		for (i = 0; i < n; i++)
-			SetLatch(rw_proc_latch(batch[i]));
 	}
+	return n;
 }
 
-/* Release the lock, and do what was left to us meanwhile. */
+/*
+ * Release the lock, having woken whoever is to be.  All queues count: who
+ * found the lock taken may have come for another than we did.
+ */
 static void
 release_lock(void)
 {
-	int			queue;
+	int			batch[WAKE_BATCH];
+	int			n;
+	int			i;
 
-	LWLockRelease(rw_shared->waiters_lock);
-	for (queue = 0; queue < RW_NUM_QUEUES; queue++)
-		wake_due(queue);
+	do
+	{
+		n = take_due(batch);
+		LWLockRelease(rw_shared->waiters_lock);
+		for (i = 0; i < n; i++)
+			SetLatch(rw_proc_latch(batch[i]));
+
+		/* Pairs with rw_waiters_wake: it has the lock, or we see what is due. */
+		pg_memory_barrier();
+	} while (anything_due() &&
+			 LWLockConditionalAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE));
 }
 
 static void
@@ -297,7 +317,11 @@ rw_waiters_wake(RwQueue queue, XLogRecPtr reached)
 	while (due < reached &&
 		   !pg_atomic_compare_exchange_u64(&waiters->due[queue], &due, reached))
 		;
-	wake_due(queue);
+
+	/* Pairs with release_lock. */
+	pg_memory_barrier();
+	if (LWLockConditionalAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE))
+		release_lock();
 }
 
 void
@@ -312,9 +336,11 @@ rw_waiters_copy(RwWaiter *copy)
 	int			n = 0;
 	int			i;
 
-	LWLockAcquire(rw_shared->waiters_lock, LW_SHARED);
+	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
 	for (i = 0; i < MaxBackends; i++)
 	{
+		if (places[i].pid == 0)
+			continue;
 		/* It may be leaving while we copy. */
 		copy[n] = *(volatile RwWaiter *) &places[i];
 		if (copy[n].pid != 0)

@@ -8,18 +8,20 @@
  * replica's report that it has written, flushed or replayed.  Whoever makes
  * progress (the startup process, a walsender) reads one atomic to see that
  * nobody waits for what it has reached, and goes on; only when somebody does
- * it takes the lock and wakes just those.
+ * it wakes just those.
  *
  * waiters_lock guards the queues.  It is held for a few steps in memory, to
- * join one, to leave it before one's LSN has come and to wake; who has been
- * woken leaves without it.  Latches are set after it is released.  A latch
- * that is set for nothing does no harm: a waiter looks for itself, and now and
- * then without being told.
+ * join one, to be moved in it, to leave it before one's LSN has come and to
+ * wake, and a little longer to list who waits; who has been woken leaves
+ * without it.  Latches are set after it is released.  A latch that is set for
+ * nothing does no harm: a waiter looks for itself, and now and then without
+ * being told.
  *
  * Who makes progress never waits for the lock.  A backend that holds it may
  * have lost its processor, to one of the many that have just been woken, and
  * replay would stand still until it gets it back.  If the lock is taken, what
- * has been reached is left to its holder, who wakes when it is done.
+ * has been reached is left to its holder, who wakes when it is done: those
+ * who wait for it are a little later, and replay is not.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

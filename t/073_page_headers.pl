@@ -161,34 +161,4 @@ note "4. $cycles times write, wait, read";
 	ok($longest < 5, 'no wake-up was missed') or diag($longest);
 }
 
-
-note '5. the same while others hold the lock of the queues';
-
-# Replay does not wait for that lock: whoever holds it has to wake in its place,
-# as no more WAL comes until then.
-{
-	my @others = map { Session->new($standby) } 1 .. 2;
-	my $longest = 0;
-	my $failed = 0;
-
-	$_->ask('DO $$BEGIN LOOP PERFORM FROM replwatch_waiters(); END LOOP; END$$')
-	  foreach @others;
-	for my $cycle (1 .. $cycles / 2)
-	{
-		value($writer, "SELECT pg_logical_emit_message(true, 'cycle', 'x')");
-
-		my ($result, $elapsed) =
-		  wait_for(value($writer, 'SELECT replwatch_commit_lsn()'), '30 s');
-		$failed++ if $result ne 't';
-		$longest = $elapsed if $elapsed > $longest;
-		last if $longest > 5;
-	}
-	ok((!grep { !$_->silent } @others), 'they held it again and again');
-	$standby->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $_->pid . ')')
-	  foreach @others;
-	note("the longest wait took $longest s");
-	is($failed, 0, 'no wait failed');
-	ok($longest < 5, 'no wake-up was missed') or diag($longest);
-}
-
 done_testing();

@@ -227,7 +227,14 @@ note '3. when it will be there';
 		'there is an estimate');
 	is(waiters("count(*) FILTER (WHERE missing_bytes > 0)"), '1', 'of what is missing');
 	$impatient->query("SET replwatch.wait_timeout = '1 ms'");
-	my $answer = $impatient->query("SET replwatch.read_after = '$target'");
+
+	# A machine that is busy may keep replay from moving for a while.
+	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	my $answer;
+	do
+	{
+		$answer = $impatient->query("SET replwatch.read_after = '$target'");
+	} until $answer->{detail} =~ /about/ || time() > $limit;
 	is($answer->{state}, 'RW002', 'who can wait no longer');
 	like($answer->{detail},
 		qr/^Replay has reached LSN \S+, [1-9]\d* bytes before it, about [1-9]\d* ms at its present rate\.$/,
@@ -293,6 +300,7 @@ note '4. cancelled just when it comes';
 	}
 	note("$ends{t} reached, $ends{cancelled} cancelled");
 	is($ends{t} + $ends{cancelled}, 240, 'each wait ended with one or the other');
+	ok($ends{t} > 0 && $ends{cancelled} > 0, 'some with the one, some with the other');
 	is($other, 0, 'and each session waits afterwards');
 	is(waiters('count(*)'), '0', 'nobody is left among the waiters');
 }

@@ -104,12 +104,12 @@ $pid = Port::child($node, 'replwatch port');
 isnt($pid, undef, 'the process stays');
 port_state_when($node, 'not listening', 'nobody can reach it');
 
-$node->wait_for_log(qr/tries again to listen in 4\d\d\d ms/, $offset);
+$node->wait_for_log(qr/tries again to listen, after a pause of 4 s/, $offset);
 $log = slurp_file($node->logfile, $offset);
 is(() = $log =~ /could not listen/g, 1, 'it is said once');
 like(
 	$log,
-	qr/in 1\d\d\d ms.*in 2\d\d\d ms.*in 4\d\d\d ms/s,
+	qr/pause of 1 s.*pause of 2 s.*pause of 4 s/s,
 	'and tried again after pauses that grow');
 $squatter->close;
 is(Port::status_when($port[0], '/primary', 200, 'it listens')->{status},
@@ -234,7 +234,30 @@ $node->wait_for_log(
 	qr/WARNING:  replwatch cannot listen on more than 16 addresses\n.*DETAIL:  Address "127\.0\.0\.17" is left out\./,
 	$offset);
 port_state_when($node, 'partly listening', 'one too many');
+
+# Those that are there count from the first on, wherever they stand.
+$offset = -s $node->logfile;
+set($node,
+	"replwatch.listen_addresses = '"
+	  . join(', ', @many[ 16, 0 .. 15 ]) . "'");
+$node->wait_for_log(qr/DETAIL:  Address "127\.0\.0\.16" is left out\./, $offset);
+ok(gone($port[0], $many[15]), 'one that was there gives way');
+my @others = map { "127.0.1.$_" } 1 .. 16;
+$offset = -s $node->logfile;
+set($node,
+	"replwatch.listen_addresses = '"
+	  . join(', ', @others, @many[ 0 .. 14 ]) . "'");
+$node->wait_for_log(qr/DETAIL:  Address "127\.0\.0\.15" is left out\./, $offset);
+ok(gone($port[0], $_), "$_ gives way to another") foreach @many[ 0, 14 ];
+ok(Port::try_connect($port[0], $others[15]), 'which is listened on');
 set($node, "replwatch.port = $port[1]");
+$limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+sleep(0.05)
+  until Port::try_connect($port[1], $others[15])
+  or time() > $limit;
+ok(Port::try_connect($port[1], $others[15]), 'all move to another port');
+ok(gone($port[0], $others[15]), 'and leave the first');
+is(Port::child($node, 'replwatch port'), $pid, 'it is the same process still');
 
 note '7. Off and on again';
 
