@@ -35,7 +35,8 @@ settings() {
 	fi
 
 	setting password_encryption scram-sha-256
-	setting ssl "$TLS"
+	# A replica on a plain host may have no certificate, or its own already.
+	[[ $TLS == on && ! $TLS_CERT_FILE ]] || setting ssl "$TLS"
 	if [[ $TLS == on && $TLS_CERT_FILE ]]; then
 		setting ssl_ca_file "$TLS_CA_FILE"
 		setting ssl_cert_file "$TLS_CERT_FILE"
