@@ -286,7 +286,7 @@ roles() {
 
 secrets() {
 	local who node word seen
-	local -A limit=([node]=200 [proxy]=120 [monitor]=350)
+	local -A limit=([node]=200 [proxy]=120 [monitor]=450)
 
 	note "4. Nothing runs as root, nothing tells a password"
 	is "$(ctl password | sed -E 's/ +[0-9a-f]{32}$//' | xargs)" "postgres app replicator rewinder" "docker/ctl password shows who has one"
