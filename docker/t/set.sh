@@ -87,18 +87,22 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 # Of an engine of somebody's: what a build was interrupted at; all steps of a build,
-# the latest first; and Debian's own image.
+# as long as one has no other that came after it; and Debian's own image.
 # shellcheck disable=SC2317
 remove_new_images() {
-	local image
+	local image removed=yes
 
 	for image in $(docker ps -aq --filter status=exited --filter status=created); do
 		[[ $had_containers == *"$image"* || $(docker inspect --format '{{.Config.Cmd}}' "$image") != *"/replwatch/image"* ]] ||
 			docker rm -f -v "$image"
 	done
-	for image in $(docker images -aq --no-trunc); do
-		[[ $had == *"$image"* || $(docker image inspect --format '{{.RepoTags}}' "$image") != '[]' ||
-			$(docker history --no-trunc "$image") != *"PG_MAJOR"* ]] || docker rmi --no-prune "$image"
+	while [[ $removed ]]; do
+		removed=''
+		for image in $(docker images -aq --no-trunc); do
+			[[ $had == *"$image"* || $(docker image inspect --format '{{.RepoTags}}' "$image") != '[]' ||
+				$(docker history --no-trunc "$image") != *"PG_MAJOR"* ]] ||
+				! docker rmi --no-prune "$image" || removed=yes
+		done
 	done
 	image=$(docker images -q --no-trunc "debian:${DEBIAN:-trixie}-slim")
 	[[ ! $image || $had == *"$image"* ]] || docker rmi "$image"
@@ -464,6 +468,7 @@ archive() {
 
 slots() {
 	note "11. A lost slot without an archive"
+	export MAX_SLOT_WAL_KEEP_SIZE=48MB
 	ok "ARCHIVE=off, and SYNC=off" "${compose[@]}" up -d
 	comes "all servers are fit" all_healthy
 	is "$(sql primary "SHOW synchronous_standby_names")" '' "nobody is waited for any more"
