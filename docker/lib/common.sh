@@ -1,7 +1,7 @@
 #
 # docker/lib/common.sh - what is asked for, checked before anything is touched
 #
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 say() {
 	printf '%s: %s\n' "${NODE-node}" "$*"
@@ -66,6 +66,9 @@ defaults() {
 	REPLICATION_CONNECTIONS=${REPLICATION_CONNECTIONS:-20}
 	CLUSTER=${CLUSTER-}
 	CONTAINER=${CONTAINER-}
+	LISTEN=${LISTEN-${CONTAINER:+*}}
+	PRELOAD=${PRELOAD-replwatch}
+	REPLWATCH_PORT=${REPLWATCH_PORT:-8009}
 	INIT=${INIT-}
 
 	if [[ $CLUSTER ]]; then
@@ -122,6 +125,7 @@ check_environment() {
 	choice TLS on off
 	number PRIMARY_TIMEOUT " of seconds"
 	number REPLICATION_CONNECTIONS ''
+	number REPLWATCH_PORT ''
 	number PGPORT ''
 	number PRIMARY_PORT ''
 	for file in POSTGRES_USER POSTGRES_DB APP_USER REPLICATION_USER REWIND_USER; do

@@ -1,7 +1,7 @@
 #
 # docker/lib/primary.sh - a primary from nothing
 #
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 # An empty directory becomes a primary only where none is.
 check_no_primary() {
@@ -95,6 +95,6 @@ make_primary() {
 }
 
 preload_option() {
-	[[ ! -e $("$PG_BIN/pg_config" --pkglibdir)/replwatch.so ]] ||
-		printf '%s' '-c shared_preload_libraries=replwatch'
+	[[ ! -e $("$PG_BIN/pg_config" --pkglibdir)/replwatch.so || ! $PRELOAD ]] ||
+		printf '%s' "-c shared_preload_libraries=$PRELOAD"
 }

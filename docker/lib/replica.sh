@@ -1,7 +1,7 @@
 #
 # docker/lib/replica.sh - a replica: by base backup, by pg_rewind, or by following
 #
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2004,SC2034,SC2153,SC2154
 
 #
 # Talking to the primary

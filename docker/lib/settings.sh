@@ -3,7 +3,7 @@
 #
 # ALTER SYSTEM and options on the command line go over what stands here.
 #
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 hba_mark='# Written by docker/node at each start. Remove this line to keep your own.'
 
@@ -20,22 +20,22 @@ shell_quoted() {
 }
 
 settings() {
-	local preload limit
+	local limit
 
 	echo "# Written by docker/node at each start; ALTER SYSTEM goes over it."
 	setting cluster_name "$NODE"
-	[[ ! ${LISTEN-${CONTAINER:+*}} ]] || setting listen_addresses "${LISTEN-*}"
+	[[ ! $LISTEN ]] || setting listen_addresses "$LISTEN"
 	setting port "$PGPORT"
-	preload=${PRELOAD-replwatch}
-	if [[ -e $("$PG_BIN/pg_config" --pkglibdir)/replwatch.so && $preload ]]; then
-		setting shared_preload_libraries "$preload"
-		setting replwatch.port "${REPLWATCH_PORT-8009}"
+	if [[ -e $("$PG_BIN/pg_config" --pkglibdir)/replwatch.so && $PRELOAD ]]; then
+		setting shared_preload_libraries "$PRELOAD"
+		setting replwatch.port "$REPLWATCH_PORT"
 		[[ ! $CONTAINER ]] || setting replwatch.listen_addresses '*'
-		setting replwatch.port_serves "${REPLWATCH_SERVES-all}"
+		setting replwatch.port_serves all
 	fi
 
 	setting password_encryption scram-sha-256
-	setting ssl "$TLS"
+	# A replica on a plain host may have no certificate, or its own already.
+	[[ $TLS == on && ! $TLS_CERT_FILE ]] || setting ssl "$TLS"
 	if [[ $TLS == on && $TLS_CERT_FILE ]]; then
 		setting ssl_ca_file "$TLS_CA_FILE"
 		setting ssl_cert_file "$TLS_CERT_FILE"

@@ -1,7 +1,7 @@
 #
 # docker/lib/setup.sh - what the nodes of a set share, and what they tell of it
 #
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 #
 # Passwords
@@ -37,7 +37,7 @@ given_password() {
 	if [[ ! ${!variable-}${!file-} && ${PASSWORDS-} && -e $path ]]; then
 		local "$file=$path"
 	fi
-	[[ ! ${!variable-}${!file-} ]] || (CLUSTER='' && password "$1")
+	[[ ! ${!variable-}${!file-} ]] || CLUSTER='' password "$1"
 }
 
 #
@@ -186,6 +186,7 @@ setup() {
 		'') ;;
 		renew) renew=yes ;;
 		primary)
+			# shellcheck disable=SC2086
 			is_one_of "${2-}" $NODES || die "there is no node \"${2-}\" in NODES: $NODES"
 			printf '%s\n' "$2" >"$CLUSTER/primary.tmp"
 			mv "$CLUSTER/primary.tmp" "$CLUSTER/primary"

@@ -9,7 +9,10 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 
 no_engine='' engine=''
+# Of the caller's environment nothing may say that an engine is the tests' own.
+unset OWN_ENGINE OTHER_COMPOSE
 cache=/var/cache/replwatch/docker
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 start_engine() {
 	if type -P docker >/dev/null && docker version >/dev/null 2>&1; then
@@ -27,19 +30,30 @@ start_engine() {
 	launch_engine
 }
 
+# What programs come with; somebody's own are as good.
 install_engine() {
 	local package missing=()
 
-	for package in docker.io docker-compose debootstrap debian-archive-keyring iptables curl openssl; do
-		[[ $(dpkg-query -W -f "\${db:Status-Status}" "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+	type -P dockerd >/dev/null || missing+=(docker.io)
+	type -P docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
+	for package in debootstrap iptables curl openssl; do
+		type -P "$package" >/dev/null || missing+=("$package")
 	done
-	[[ ${missing[*]} ]] || return 0
+	[[ -e $keyring ]] || missing+=(debian-archive-keyring)
+	[[ ! ${missing[*]} ]] || install_packages "${missing[@]}" || return 1
+	# In later suites the client is a package of its own.
+	type -P docker >/dev/null || install_packages docker-cli
+}
+
+install_packages() {
+	printf '# installing %s\n' "$*"
 	# RUNLEVEL keeps the package from starting a service.
 	{
 		apt-get -qq update || true
-		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq --no-install-recommends install "${missing[@]}"
+		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o Acquire::Retries=3 -o DPkg::Lock::Timeout=600 \
+			--no-install-recommends --no-remove install "$@"
 	} >"$work/apt.log" 2>&1 || {
-		no_engine="cannot install ${missing[*]}: $(tail -n 3 "$work/apt.log")"
+		no_engine="cannot install $*: $(tail -n 3 "$work/apt.log")"
 		return 1
 	}
 }
@@ -49,7 +63,10 @@ launch_engine() {
 
 	mkdir -p "$cache" "$work/engine"
 	exec {lock}>"$cache.lock"
-	flock "$lock"
+	flock -n "$lock" || {
+		echo "# waiting until another test has ended, whose engine uses $cache"
+		flock "$lock"
+	}
 	DOCKER_HOST=unix://$work/engine/socket
 	export DOCKER_HOST
 	# It ends with this shell, however that ends.
@@ -66,26 +83,44 @@ launch_engine() {
 		}
 		sleep 0.2
 	done
-	BUILD_NETWORK=host
-	export BUILD_NETWORK
-	make_base "${DEBIAN:-trixie}"
+	BUILD_NETWORK=host OWN_ENGINE=yes
+	export BUILD_NETWORK OWN_ENGINE
+	empty_engine
+	make_base "${DEBIAN:-trixie}" || {
+		no_engine="cannot make debian:${DEBIAN:-trixie}-slim: $(tail -n 3 "$work/debootstrap.log")"
+		return 1
+	}
 	fetch_compose
 }
 
-# Compose 2 beside Debian's 1, to see that the file is valid for both.
+# What tests have left that were killed.  What images are made of stays, for a week.
+empty_engine() {
+	{
+		docker ps -aq | xargs -r docker rm -f -v
+		docker volume ls -q | xargs -r docker volume rm -f
+		docker network prune -f
+		docker images --format '{{.Repository}}:{{.Tag}}' 'replwatch-test-*' | xargs -r docker rmi --no-prune
+		docker image prune -f --filter until=168h
+	} >/dev/null 2>&1 || true
+}
+
+# Compose 2 beside Debian's 1, as the file is for both.
 fetch_compose() {
 	local apt dir=$cache.compose suite=stable
 
 	[[ $(docker-compose version --short) == 1.* ]] || return 0
 	if [[ ! -e $dir/$suite ]]; then
 		mkdir -p "$dir/lists" "$dir/$suite.new"
-		printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$(mirror)" "$suite" >"$dir/sources.list"
+		printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$(mirror)" "$suite" >"$dir/sources.list"
 		apt=(-qq -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$dir/lists"
-			-o Acquire::Languages=none -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root)
+			-o Acquire::Languages=none -o Acquire::Check-Valid-Until=false -o Acquire::Retries=3 -o APT::Sandbox::User=root)
 		(
 			cd "$dir/$suite.new"
 			apt-get "${apt[@]}" update && apt-get "${apt[@]}" download "docker-compose/$suite" && dpkg -x ./*.deb .
-		) >"$work/compose.log" 2>&1 || return 0
+		) >"$work/compose.log" 2>&1 || {
+			printf '# cannot fetch Compose 2: %s\n' "$(tail -n 3 "$work/compose.log")"
+			return 0
+		}
 		mv "$dir/$suite.new" "$dir/$suite"
 	fi
 	OTHER_COMPOSE=$dir/$suite/usr/libexec/docker/cli-plugins/docker-compose
@@ -93,6 +128,7 @@ fetch_compose() {
 }
 
 mirror() {
+	[[ $(apt-get indextargets 'Created-By: Packages' 'Label: Debian') ]] || apt-get -qq update >&2
 	apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 'Label: Debian' 'Component: main' | head -n 1
 }
 
@@ -103,7 +139,9 @@ make_base() {
 	[[ ! $(docker images -q "debian:$suite-slim") ]] || return 0
 	mirror=$(mirror)
 	[[ -e /usr/share/debootstrap/scripts/$suite ]] || script=sid
-	debootstrap --variant=minbase "$suite" "$root" "$mirror" "/usr/share/debootstrap/scripts/$script" >"$work/debootstrap.log" 2>&1
+	printf '# making debian:%s-slim\n' "$suite"
+	debootstrap --variant=minbase "$suite" "$root" "$mirror" "/usr/share/debootstrap/scripts/$script" \
+		>"$work/debootstrap.log" 2>&1 || return 1
 	rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* \
 		"$root"/usr/share/{doc,man,locale,info}/*
 	tar -C "$root" -c . | docker import --change 'CMD ["bash"]' - "debian:$suite-slim" >/dev/null

@@ -8,7 +8,7 @@
 tests=0 failed=0
 
 note() {
-	printf '# %s\n' "$*"
+	printf '# %s (%d s)\n' "$*" "$SECONDS"
 }
 
 pass() {

@@ -31,7 +31,8 @@ trap stop_all EXIT
 trap 'exit 130' INT TERM HUP
 
 mkdir -p "$WORK"/{primary,replica1,cluster,ca,archive,own}
-common=(HOME="$WORK" CLUSTER="$WORK/cluster" ARCHIVE_DIR="$WORK/archive" REPLWATCH_PORT=0 PRIMARY_HOST=localhost)
+# Whether somebody installs the extension meanwhile is not to matter.
+common=(HOME="$WORK" CLUSTER="$WORK/cluster" ARCHIVE_DIR="$WORK/archive" PRELOAD='' PRIMARY_HOST=localhost)
 primary=("${common[@]}" LISTEN="127.0.0.1,127.0.0.2" NODE=primary ROLE=primary PGDATA="$WORK/primary/data" PGPORT="$port1" PRIMARY_PORT="$port2")
 replica=("${common[@]}" NODE=replica1 ROLE=replica PGDATA="$WORK/replica1/data" PGPORT="$port2" PRIMARY_PORT="$port1"
 	PRIMARY_TIMEOUT=60)
@@ -102,6 +103,8 @@ refused "cannot read the password file /none.*APP_PASSWORD_FILE" "a file of a pa
 : >"$WORK/empty"
 refused "$WORK/empty is empty.*APP_PASSWORD" "an empty password" node "${primary[@]}" APP_PASSWORD_FILE="$WORK/empty" -- bootstrap
 refused "TLS_CA_FILE is not set" "no CA" node "${replica[@]}" CLUSTER= REPLICATION_PASSWORD=x -- bootstrap
+refused "APP_USER is \"postgres\"" "an owner that is the superuser" node "${primary[@]}" APP_USER=postgres -- bootstrap
+refused "MAX_SLOT_WAL_KEEP_SIZE is \"much\"" "a size that is none" node "${replica[@]}" MAX_SLOT_WAL_KEEP_SIZE=much -- bootstrap
 refused "PGDATA is not set" "no data directory" node "${replica[@]}" PGDATA= -- bootstrap
 refused "no PostgreSQL server in /none" "no server" node "${replica[@]}" PG_BIN=/none -- bootstrap
 refused "/ belongs to user 0.*runs as user $EUID" "a directory of the wrong owner" node "${replica[@]}" PGDATA=/data -- bootstrap
@@ -112,6 +115,11 @@ ok "stays" test -e "$WORK/full/data/somebody's"
 refused "did not answer within 1 s.*PRIMARY_TIMEOUT" "a primary that never comes" \
 	node "${replica[@]}" PRIMARY_TIMEOUT=1 -- bootstrap
 is "$(find "$WORK/primary" "$WORK/replica1" -mindepth 1)" '' "nothing was made"
+help=$(node -- --help)
+mapfile -t names < <(grep -ohE '\$\{[A-Z][A-Z_]+[-:]' "$docker"/lib/*.sh | sed 's/[^A-Z_]//g' | sort -u)
+for name in "${names[@]}"; do
+	[[ $name =~ ^HOME$|^HOSTNAME$|_PASSWORD_FILE$ || $help =~ [[:space:]]$name([,[:space:]]|$) ]] || fail "--help tells of $name"
+done
 
 note "3. A primary"
 cat >"$WORK/first.sql" <<<"CREATE TABLE t AS SELECT 1 AS a"
@@ -124,9 +132,26 @@ mkdir "$WORK/primary/data.new"
 like "$(node "${primary[@]}" INIT="$WORK/init" SYNC='any 2 (primary, replica1)' ARCHIVE=on -- bootstrap)" \
 	"interrupted.*making a primary.*1.sql.*is made" "it is made, as the time before was interrupted"
 is "$(stat -c %a "$WORK/primary/data")" 700 "for its owner alone"
+mkdir "$WORK/early"
+node "${replica[@]}" PGDATA="$WORK/early/data" -- bootstrap >"$WORK/early/log" 2>&1 &
+early=$!
+comes "a replica that comes first waits" grep -q "waiting up to 60 s for localhost:$port1" "$WORK/early/log"
 start primary
+status=0
+wait "$early" || status=$?
+is "$status" 0 "until it answers"
+like "$(<"$WORK/early/log")" "base backup is complete" "and copies it then"
+rm -r "$WORK/early"
+is "$(sql "$port1" "SELECT count(pg_drop_replication_slot(slot_name)::text) FROM pg_replication_slots WHERE slot_name = 'replica1'")" 1 \
+	"by its slot"
 is "$(sql "$port1" 'SELECT a FROM t' app)" 1 "the script was run"
 is "$(sql "$port1" 'SHOW synchronous_standby_names')" 'ANY 1 ("replica1")' "it does not wait for itself"
+# A value of SYNC, and what it is in the server's words.
+for sync in 'off|' 'any 1|ANY 1 (*)' 'first 1|FIRST 1 (*)' 'ANY 2|ANY 2 (*)' 'replica1|FIRST 1 ("replica1")' \
+	'first 2 (replica1, primary)|FIRST 1 ("replica1")'; do
+	node "${primary[@]}" ARCHIVE=on SYNC="${sync%|*}" -- bootstrap >/dev/null
+	is "$(sed -n "s/^synchronous_standby_names = '\(.*\)'$/\1/p" "$WORK/primary/data/replwatch.conf")" "${sync#*|}" "SYNC=${sync%|*}"
+done
 sql "$port1" "ALTER SYSTEM SET synchronous_standby_names = ''"
 sql "$port1" "SELECT pg_reload_conf()" >/dev/null
 is "$(sql "$port1" "SELECT count(*) FROM pg_authid WHERE rolcanlogin AND rolpassword NOT LIKE 'SCRAM-SHA-256%'")" 0 \
@@ -221,6 +246,14 @@ log=$(node "${primary[@]}" -- rejoin 2>&1)
 like "$log" "base backup is complete" "a base backup replaces it"
 start primary
 comes "it streams" same "$port2" "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'" primary
+"$PG_BIN/pg_ctl" -D "$WORK/primary/data" -s -m fast stop
+mkdir "$WORK/unable"
+ln -s "$PG_BIN"/* "$WORK/unable"
+ln -sf "$(type -P false)" "$WORK/unable/pg_rewind"
+like "$(node "${primary[@]}" PG_BIN="$WORK/unable" -- rejoin 2>&1)" "pg_rewind cannot do it.*base backup is complete" \
+	"and where pg_rewind cannot do it"
+start primary
+comes "it streams" same "$port2" "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'" primary
 
 note "8. The archive"
 echo one >"$WORK/segment"
@@ -260,5 +293,12 @@ rm "$WORK"/own/{primary,replica1}.*
 ok "one for all, which signed itself" node "${own[@]}" -- setup
 ok "without them" node "${setup[@]}" -- setup
 ok "nodes have some of the CA made here again" openssl verify -CAfile "$WORK/ca/ca.crt" "$WORK/cluster/tls/primary.crt"
+
+note "10. The scripts"
+if type -P shellcheck >/dev/null; then
+	ok "shellcheck finds nothing" bash -c "cd '$docker/..' && shellcheck -x docker/{node,ctl,test} docker/lib/image docker/t/{node,host,set}.sh"
+else
+	note "left out, as shellcheck is not installed"
+fi
 
 done_testing

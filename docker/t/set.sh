@@ -6,9 +6,9 @@
 #	TOP=TREE WORK=DIRECTORY set.sh [SECTION]...
 #
 # One set lives through all sections, in the order in which they stand here, from
-# the first "up" to the end; what a section breaks it mends.  It has a name, ports
-# and images of its own, and a copy of the tree.  Sections may be named, to run
-# only these after the first.
+# the first "up" to the end; what a section breaks it mends, but for the last, which
+# makes another set.  It has a name, ports and images of its own, and a copy of the
+# tree.  Sections may be named, to run only these after the first.
 #
 set -euo pipefail
 shopt -s inherit_errexit
@@ -18,13 +18,20 @@ export LC_ALL=C.UTF-8
 . "$TOP/docker/t/lib.sh"
 
 sections=("$@")
-(($#)) || sections=(first tls roles secrets proxy restart replicas sync archive slots failover
-	warm certificates alerts wrong)
+(($#)) || sections=(first tls roles secrets proxy restart replicas documents sync archive slots failover
+	warm certificates alerts wrong other)
+for section in "${sections[@]}"; do
+	grep -q "^$section() {" "${BASH_SOURCE[0]}" || {
+		fail "there is no section $section"
+		exit 1
+	}
+done
 
 # Nothing of the caller's is to reach the set.
-for name in "${!PG@}" "${!POSTGRES_@}"; do
-	[[ $name == PG_MAJOR ]] || unset "$name"
+for name in "${!PG@}" $(sed -n 's/^\([A-Z_]*\)=.*/\1/p' "$TOP/docker/.env"); do
+	[[ $name == PG_MAJOR || $name == DEBIAN ]] || unset "$name"
 done
+unset "${!POSTGRES_@}" "${!COMPOSE_@}" APP_PASSWORD REPLICATION_PASSWORD REWIND_PASSWORD
 
 project=replwatch-test-$$
 export COMPOSE_PROJECT_NAME=$project IMAGE_PREFIX=$project READ_LAG=3s
@@ -49,6 +56,10 @@ else
 fi
 export COMPOSE="${compose[*]}"
 
+# What an engine of somebody's had before.
+had=$(docker images -aq --no-trunc)
+had_containers=$(docker ps -aq)
+
 # shellcheck disable=SC2317
 finish() {
 	local status=$?
@@ -61,17 +72,41 @@ finish() {
 		done
 	fi
 	exec >/dev/null 2>&1
+	set +e
 	"${compose[@]}" --profile monitoring down --volumes --remove-orphans --timeout 5
 	docker ps -aq --filter "name=$project" | xargs -r docker rm -f -v
 	docker volume ls -q --filter "name=$project" | xargs -r docker volume rm
-	[[ ! ${BUILD_NETWORK-} ]] || docker ps -aq | xargs -r docker rm -f -v
-	# What they were made of stays with an engine of the tests' own, for the next time.
-	docker images -q "$project-*" | sort -u | xargs -r docker rmi -f ${BUILD_NETWORK:+--no-prune}
+	# By name, as somebody's own set may have the same under another.  What they were
+	# made of stays with an engine of the tests' own, for the next time.
+	docker images --format '{{.Repository}}:{{.Tag}}' "$project-*" | xargs -r docker rmi --no-prune || true
+	[[ ${OWN_ENGINE-} ]] || remove_new_images || true
 	exit "$status"
 }
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+
+# Of an engine of somebody's: what a build was interrupted at; all steps of a build,
+# as long as one has no other that came after it; and Debian's own image.
+# shellcheck disable=SC2317
+remove_new_images() {
+	local image removed=yes
+
+	for image in $(docker ps -aq --filter status=exited --filter status=created); do
+		[[ $had_containers == *"$image"* || $(docker inspect --format '{{.Config.Cmd}}' "$image") != *"/replwatch/image"* ]] ||
+			docker rm -f -v "$image"
+	done
+	while [[ $removed ]]; do
+		removed=''
+		for image in $(docker images -aq --no-trunc); do
+			[[ $had == *"$image"* || $(docker image inspect --format '{{.RepoTags}}' "$image") != '[]' ||
+				$(docker history --no-trunc "$image") != *"PG_MAJOR"* ]] ||
+				! docker rmi --no-prune "$image" || removed=yes
+		done
+	done
+	image=$(docker images -q --no-trunc "debian:${DEBIAN:-trixie}-slim")
+	[[ ! $image || $had == *"$image"* ]] || docker rmi "$image"
+}
 
 #
 # Ways to ask
@@ -84,7 +119,7 @@ container() {
 
 # SQL as the superuser, in the container of a node.
 sql() {
-	docker exec -i "$(container "$1")" psql -XAtq -v ON_ERROR_STOP=1 -U postgres -d "${3-postgres}" <<<"$2"
+	docker exec -i "$(container "$1")" psql -XAtq -v ON_ERROR_STOP=1 -U "${POSTGRES_USER-postgres}" -d "${3-postgres}" <<<"$2"
 }
 
 same() {
@@ -136,6 +171,18 @@ pool() {
 	done
 }
 
+# The weight that the proxy gives a replica.
+weight() {
+	curl -s "http://127.0.0.1:$STATS_PORT/;csv" |
+		awk -F, -v address=",$(address "$1"):5432," '$1 == "replicas" && index($0, address) {print $19}'
+}
+
+# A write to be late with, and what the proxy makes of it.
+is_lighter() {
+	from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name"
+	[[ $(weight "$1") =~ ^[1-9][0-9]?$ ]]
+}
+
 pool_is() {
 	[[ $(pool "$1") == "$2 " ]]
 }
@@ -173,6 +220,8 @@ first() {
 	if [[ ${OTHER_COMPOSE-} ]]; then
 		# shellcheck disable=SC2086
 		ok "so does its other version" $OTHER_COMPOSE config -q
+	elif [[ ${OWN_ENGINE-} && ${CI-} == true ]]; then
+		fail "there is another version of Compose"
 	fi
 	"${compose[@]}" --profile monitoring build >"$WORK/build.log" 2>&1 || {
 		tail -n 30 "$WORK/build.log"
@@ -193,10 +242,19 @@ first() {
 	comes "and on the second" same replica2 "SELECT count(*) FROM wizards" 4 app
 	like "$(ctl verify)" "replica1: reads what.*replica2: reads what.*All is well" "verify carries a write round"
 	like "$(ctl status)" "primary +running, healthy +primary +1 .*replica1 +running, healthy +replica +1 " "status shows all"
+	is "$(docker volume ls --format '{{.Name}}' --filter "label=com.docker.compose.project=$project" |
+		grep -v prometheus | sort | xargs)" \
+		"${project}_archive ${project}_ca ${project}_certificates ${project}_cluster ${project}_passwords ${project}_primary ${project}_replica1 ${project}_replica2" \
+		"its volumes have names"
 	like "$(logs replica1)" "[0-9]+/[0-9]+ kB.*base backup is complete" "the progress of the base backup was shown"
 	is "$(docker exec "$(container replica1)" stat -c '%a %U' /var/lib/postgresql/data)" "700 postgres" \
 		"the data directory has the right owner and mode"
 	is "$(docker inspect --format '{{.HostConfig.RestartPolicy.Name}}' "$(container primary)")" unless-stopped "it would be restarted"
+}
+
+several() {
+	printf '%s' "host=localhost,localhost,localhost port=$REPLICA1_PORT,$PRIMARY_PORT,$REPLICA2_PORT user=app dbname=app \
+		sslmode=verify-full sslrootcert=$WORK/ca.crt"
 }
 
 tls() {
@@ -207,11 +265,9 @@ tls() {
 		"password authentication failed" "nor with a wrong password"
 	is "$(sql primary "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_replication USING (pid)")" t "replication is encrypted"
 	like "$(sql replica1 "SHOW primary_conninfo")" "sslmode=verify-full" "and checks who it talks to"
-	local hosts="host=localhost,localhost,localhost port=$REPLICA1_PORT,$PRIMARY_PORT,$REPLICA2_PORT user=app dbname=app
-		sslmode=verify-full sslrootcert=$WORK/ca.crt"
-	is "$(PGPASSWORD=$app_password psql -XAtqw "$hosts target_session_attrs=primary" -c 'SHOW cluster_name')" primary \
+	is "$(PGPASSWORD=$app_password psql -XAtqw "$(several) target_session_attrs=primary" -c 'SHOW cluster_name')" primary \
 		"libpq finds the primary by itself"
-	like "$(PGPASSWORD=$app_password psql -XAtqw "$hosts target_session_attrs=prefer-standby" -c 'SHOW cluster_name')" replica \
+	like "$(PGPASSWORD=$app_password psql -XAtqw "$(several) target_session_attrs=prefer-standby" -c 'SHOW cluster_name')" replica \
 		"and a standby"
 }
 
@@ -234,11 +290,25 @@ roles() {
 
 secrets() {
 	local who node word seen
+	local -A limit=([node]=200 [proxy]=120 [monitor]=450)
 
 	note "4. Nothing runs as root, nothing tells a password"
+	is "$(ctl password | sed -E 's/ +[0-9a-f]{32}$//' | xargs)" "postgres app replicator rewinder" "docker/ctl password shows who has one"
 	is "$(for node in $(docker ps -q --filter "label=com.docker.compose.project=$project"); do
 		docker top "$node" -eo pid,uid,args
 	done | awk '$2 == 0')" '' "no process is root's"
+	is "$(docker inspect --format '{{.Config.User}}' "$project-node:${PG_MAJOR:-17}" "$project-proxy:${DEBIAN:-trixie}" \
+		"$project-monitor:${DEBIAN:-trixie}" | xargs)" "postgres haproxy prometheus" "no image says otherwise"
+	is "$(docker ps -aq --filter "label=com.docker.compose.project=$project" |
+		xargs docker inspect --format '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}' | sort -u)" "true [ALL]" \
+		"containers are read-only and without capabilities"
+	for node in node:${PG_MAJOR:-17} proxy:${DEBIAN:-trixie} monitor:${DEBIAN:-trixie}; do
+		seen=$(docker image inspect --format '{{.Size}}' "$project-$node")
+		note "$node has $((seen / 1000000)) MB"
+		((seen < ${limit[${node%:*}]} * 1000000)) || fail "${node%:*}'s image is small" "it has $seen bytes"
+	done
+	is "$(docker run --rm --network none --entrypoint sh "$project-node:${PG_MAJOR:-17}" -c 'command -v gcc make apt-key perldoc; ls /build /out' 2>/dev/null)" '' \
+		"what built the extension is not in the image"
 	seen=$(docker ps -aq --filter "label=com.docker.compose.project=$project" | xargs docker inspect
 		docker history --no-trunc "$project-node:${PG_MAJOR:-17}"
 		for node in primary replica1 replica2; do
@@ -251,8 +321,10 @@ secrets() {
 		like "$word" "^[0-9a-f]{32}$" "$who has a password made at random"
 		unlike "$seen" "$word" "which no image, container, log, process list or configuration tells"
 	done
-	like "$(docker run --rm --network none -e NODE=one "$project-node:${PG_MAJOR:-17}" 2>&1)" 'ROLE is ""' "without settings a node refuses"
-	like "$(docker run --rm --network none -e NODE=one -e ROLE=primary -e TLS=off "$project-node:${PG_MAJOR:-17}" 2>&1)" "POSTGRES_PASSWORD is not set" "and without passwords"
+	refused 'ROLE is ""' "without settings a node refuses" \
+		docker run --rm --network none -e NODE=one "$project-node:${PG_MAJOR:-17}"
+	refused "POSTGRES_PASSWORD is not set" "and without passwords" \
+		docker run --rm --network none -e NODE=one -e ROLE=primary -e TLS=off "$project-node:${PG_MAJOR:-17}"
 }
 
 proxy() {
@@ -272,6 +344,10 @@ proxy() {
 	sql replica1 "SELECT pg_wal_replay_resume()" >/dev/null
 	sql replica2 "SELECT pg_wal_replay_resume()" >/dev/null
 	comes "both come back" pool_is replicas "replica1 replica2"
+	sql replica1 "ALTER SYSTEM SET recovery_min_apply_delay = '2s'; SELECT pg_reload_conf()" >/dev/null
+	comes "one that is a little late gets fewer reads" is_lighter replica1
+	sql replica1 "ALTER SYSTEM RESET recovery_min_apply_delay; SELECT pg_reload_conf()" >/dev/null
+	comes "both come back" pool_is replicas "replica1 replica2"
 }
 
 restart() {
@@ -287,14 +363,30 @@ restart() {
 	comes "started again, it is fit" healthy replica1
 	unlike "$(docker logs --since "$started" "$(container replica1)" 2>&1)" "copying" "data that are there are not copied again"
 	is "$(docker exec "$(container replica1)" stat -c %i /var/lib/postgresql/data/global/pg_control)" "$before" "they are the same"
+
+	is "$(docker exec "$(container replica1)" node health)" "/readiness 200" "its health is what replwatch's port says"
+	refused "refused" "which is none when nothing answers there" \
+		docker exec -e REPLWATCH_PORT=1 "$(container replica1)" node health
+	docker exec "$(container replica1)" sh -c 'kill -KILL "$(head -n 1 "$PGDATA/postmaster.pid")"'
+	comes "a server that is killed is started again" started_again replica1
+	comes "and fit" healthy replica1
+	comes "it streams" same primary "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'replica1' AND state = 'streaming'" 1
+}
+
+started_again() {
+	[[ $(docker inspect --format '{{.RestartCount}} {{.State.Status}}' "$(container "$1")") == "1 running" ]]
 }
 
 replicas() {
 	note "7. More replicas"
+	ok "docker-compose --profile monitoring up" "${compose[@]}" --profile monitoring up -d
+	comes "Prometheus sees all servers" prometheus 'query?query=sum(up{job="replwatch"})' '"3"\]'
 	like "$(ctl add replica3 "$replica3_port")" "replica3 streams from primary, and listens on port $replica3_port" "a third replica"
 	like "$(ctl add reports)" "reports streams from primary" "a fourth"
 	is "$(from_host "$replica3_port" "SELECT count(*) FROM wizards")" 4 "is read on its port"
 	comes "the proxy has found both" pool_is replicas "replica1 replica2 replica3 reports"
+	comes "so has Prometheus" prometheus 'query?query=sum(up{job="replwatch"})' '"5"\]'
+	like "$(docker volume ls -q --filter "name=${project}_re" | xargs)" "_replica3 .*_reports|_reports .*_replica3" "each has a volume"
 	is "$(sql primary "SELECT count(*) FROM pg_replication_slots WHERE active")" 4 "each has a slot"
 	like "$(ctl verify)" "reports: reads what.*All is well" "verify knows them"
 	refused "there is a node \"reports\" already" "no name is given twice" ./ctl add reports
@@ -306,10 +398,29 @@ replicas() {
 	like "$(ctl remove replica3)" "replica3 is gone" "the other one"
 }
 
+# Every statement that stands there, by the command that it names.
+documents() {
+	local doc=$TOP/doc/replication.md node statement column settings
+
+	note "8. doc/replication.md"
+	while read -r node statement; do
+		ok "$node: $statement" bash -c "./ctl psql $node -XAtqw -v ON_ERROR_STOP=1 <<<\"\$1\"" - "$statement"
+	done < <(grep -oE 'psql@[a-z0-9]+ +(SELECT|SHOW|\\)[^`]*' "$doc" | sed 's/^psql@//')
+	for column in $(sql primary "SELECT attname FROM pg_attribute WHERE attrelid = 'pg_stat_replication'::regclass AND attnum > 0"); do
+		grep -q "^| .*\`$column\`.* | ." "$doc" || fail "it explains pg_stat_replication.$column"
+	done
+	mapfile -t settings < <(sed -nE 's/.*\$\{([A-Z_0-9]+).*/\1/p' docker-compose.yml | grep -v _PORT | sort -u)
+	for column in "${settings[@]}"; do
+		grep -q "^| .*\`${column}[=\`]" README.md || fail "README.md explains $column"
+		grep -q "^$column=" .env || [[ $column =~ PASSWORD$|^IMAGE_PREFIX$|^BUILD_NETWORK$ ]] || fail ".env has $column"
+	done
+}
+
 sync() {
-	note "8. Synchronous replication"
+	note "9. Synchronous replication"
 	ok "SYNC=any 1" env SYNC='any 1' "${compose[@]}" up -d
 	comes "all servers are fit" all_healthy
+	is "$(from_host "$PRIMARY_PORT" "SELECT count(*) FROM wizards")" 4 "new containers have the data of the old"
 	is "$(sql primary "SHOW synchronous_standby_names")" 'ANY 1 (*)' "is set"
 	comes "and holds" same primary "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'" 2
 	sql primary "ALTER SYSTEM SET replwatch.alert_hold = '1s'; SELECT pg_reload_conf()" >/dev/null
@@ -321,12 +432,14 @@ sync() {
 	ok "a commit goes through" from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name"
 }
 
-# Writes WAL by the segment, with hardly any data, until a slot is lost.
+# Writes WAL by the segment, with hardly any data, until a slot is lost, and waits
+# for those that are connected, or they would lose theirs as well.
 lose_slot() {
-	local i
+	local i lsn
 
 	for ((i = 0; i < 40; i++)); do
-		sql primary "SELECT pg_logical_emit_message(false, 'test', 'x'), pg_switch_wal()" >/dev/null
+		lsn=$(sql primary "SELECT pg_switch_wal() FROM pg_logical_emit_message(false, 'test', 'x')")
+		wait_until same primary "SELECT count(*) FROM pg_stat_replication WHERE flush_lsn < '$lsn'" 0
 		((i % 4)) || sql primary CHECKPOINT
 		if same primary "SELECT wal_status FROM pg_replication_slots WHERE slot_name = '$1'" lost; then
 			return
@@ -336,11 +449,12 @@ lose_slot() {
 }
 
 archive() {
-	note "9. The archive"
+	note "10. The archive"
 	export ARCHIVE=on MAX_SLOT_WAL_KEEP_SIZE=48MB
-	ok "ARCHIVE=on, and SYNC=off" "${compose[@]}" up -d
+	ok "ARCHIVE=on, and SYNC with names" env SYNC='replica1, replica2' "${compose[@]}" up -d
 	comes "all servers are fit" all_healthy
-	is "$(sql primary "SHOW synchronous_standby_names")" '' "nobody is waited for any more"
+	comes "they are waited for in that order" same primary "SELECT string_agg(application_name || ' ' || sync_state, ', ' ORDER BY application_name)
+		FROM pg_stat_replication" "replica1 sync, replica2 potential"
 	docker stop "$(container replica2)" >/dev/null
 	ok "a replica is away for longer than its slot allows" lose_slot replica2
 	from_host "$PRIMARY_PORT" "UPDATE wizards SET element = 'aether' WHERE name = 'Isolde'"
@@ -353,14 +467,17 @@ archive() {
 }
 
 slots() {
-	note "10. A lost slot without an archive"
-	ok "ARCHIVE=off" "${compose[@]}" up -d
+	note "11. A lost slot without an archive"
+	export MAX_SLOT_WAL_KEEP_SIZE=48MB
+	ok "ARCHIVE=off, and SYNC=off" "${compose[@]}" up -d
 	comes "all servers are fit" all_healthy
+	is "$(sql primary "SHOW synchronous_standby_names")" '' "nobody is waited for any more"
 	docker stop "$(container replica2)" >/dev/null
 	ok "a replica is away for longer than its slot allows" lose_slot replica2
 	docker start "$(container replica2)" >/dev/null
 	comes "it is told apart from a fresh one" log_has replica2 "slot replica2 was lost on primary, which has removed WAL.*"
 	comes "it starts with what it has" same replica2 "SELECT count(*) FROM wizards" 4 app
+	unlike "$(logs replica2 | sed '1,/slot replica2 was lost/d')" "copying" "and is not copied"
 	refused "replica2 does not stream" "verify finds it" ./ctl verify
 	like "$(ctl rejoin replica2 --copy)" "base backup is complete.*replica2 is a replica of primary" "on demand it is copied"
 	unset MAX_SLOT_WAL_KEEP_SIZE
@@ -369,7 +486,7 @@ slots() {
 failover() {
 	local token lost
 
-	note "11. Failover"
+	note "12. Failover"
 	comes "a replica streams" same primary "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'" 2
 	token=$(sql primary "UPDATE wizards SET name = name; SELECT replwatch_commit_token()" app)
 	comes "the replicas have what was written" same replica1 "SELECT replwatch_wait_for_token('$token', '10 s')" t
@@ -384,6 +501,8 @@ failover() {
 	like "$(ctl promote replica1)" "replica1 is the primary.*replica2: follows replica1" "replica1 is promoted, replica2 follows"
 	comes "the proxy follows by itself" writes_reach replica1
 	comes "reads have the replica that is left" pool_is replicas replica2
+	is "$(PGPASSWORD=$app_password psql -XAtqw "$(several) target_session_attrs=primary" -c 'SHOW cluster_name')" replica1 \
+		"libpq finds the new primary without it"
 	is "$(sql replica1 "SELECT replwatch_wait_for_token('$token', '1 s')")" t "a token of a commit that was kept is taken"
 	like "$(sql replica1 "\\set VERBOSITY sqlstate
 		SELECT replwatch_wait_for_token('$lost', '1 s')" 2>&1)" RW001 "that of a lost commit is refused"
@@ -404,7 +523,7 @@ failover() {
 }
 
 warm() {
-	note "12. Warm standby"
+	note "13. Warm standby"
 	ok "HOT_STANDBY=off" env HOT_STANDBY=off "${compose[@]}" up -d
 	comes "all servers are fit" all_healthy
 	like "$(from_host "$REPLICA1_PORT" "SELECT 1")" "not accepting connections|Hot standby mode is disabled" "no reads"
@@ -412,6 +531,7 @@ warm() {
 	comes "replwatch's worker runs there" log_has replica1 "replwatch sampler started"
 	is "$(docker exec "$(container replica1)" node health)" "/liveness 200" "and its port"
 	comes "reads reach the primary" reads_reach primary
+	like "$(ctl verify)" "replica1 +running, healthy +closed .*All is well" "all is well"
 	is "$(ctl promote replica2 | tail -n 1)" "primary becomes its replica by: docker/ctl rejoin primary" "it can be promoted"
 	comes "writes reach it" writes_reach replica2
 	ctl rejoin primary >/dev/null
@@ -424,7 +544,7 @@ warm() {
 certificates() {
 	local before days
 
-	note "13. Certificates"
+	note "14. Certificates"
 	before=$(docker exec "$(container primary)" cat /cluster/tls/primary.crt | openssl x509 -noout -serial)
 	like "$(CERTIFICATE_DAYS=20 ctl renew)" "primary has taken its certificate" "new ones are made by one command"
 	unlike "$(openssl s_client -starttls postgres -connect "127.0.0.1:$PRIMARY_PORT" </dev/null 2>/dev/null | openssl x509 -noout -serial)" \
@@ -455,8 +575,8 @@ certificates() {
 }
 
 alerts() {
-	note "14. Monitoring"
-	ok "docker-compose --profile monitoring up" "${compose[@]}" --profile monitoring up -d
+	note "15. Monitoring"
+	like "$(ctl up --monitoring)" "All is up" "docker/ctl up --monitoring"
 	comes "Prometheus sees all servers" prometheus 'query?query=sum(up{job="replwatch"})' '"3"\]'
 	sql primary "ALTER SYSTEM SET replwatch.known_after = 0; ALTER SYSTEM SET replwatch.missing_timeout = '2s';
 		ALTER SYSTEM SET replwatch.alert_hold = '1s'; SELECT pg_reload_conf()" >/dev/null
@@ -474,14 +594,14 @@ prometheus() {
 wrong() {
 	local before extra=(-e NODE=extra -e ROLE=replica -e TLS_CERT_FILE=/cluster/tls/replica1.crt -e TLS_KEY_FILE=/cluster/tls/replica1.key)
 
-	note "15. What cannot work"
-	like "$(SIZE=30m node "${extra[@]}")" "No space left.*the base backup of primary failed.*free in /var/lib/postgresql.*volume large enough" \
-		"a volume that is too small"
-	like "$(node "${extra[@]}" -e PRIMARY_HOST=nobody -e PRIMARY_TIMEOUT=2)" "nobody:5432 did not answer within 2 s.*PRIMARY_HOST" \
-		"a primary that never comes"
-	like "$(docker run --rm --network none --tmpfs /var/lib/postgresql:uid=1234,mode=0755 -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
-		-e NODE=replica1 -e ROLE=replica "$project-node:${PG_MAJOR:-17}" 2>&1)" \
-		"/var/lib/postgresql belongs to user 1234.*runs as user 999.*chown" "a volume of the wrong owner"
+	note "16. What cannot work"
+	SIZE=30m refused "No space left.*the base backup of primary failed.*free in /var/lib/postgresql.*volume large enough" \
+		"a volume that is too small" node "${extra[@]}"
+	refused "nobody:5432 did not answer within 2 s.*PRIMARY_HOST" \
+		"a primary that never comes" node "${extra[@]}" -e PRIMARY_HOST=nobody -e PRIMARY_TIMEOUT=2
+	refused "/var/lib/postgresql belongs to user 1234.*runs as user 999.*chown" "a volume of the wrong owner" \
+		docker run --rm --network none --tmpfs /var/lib/postgresql:uid=1234,mode=0755 -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
+		-e NODE=replica1 -e ROLE=replica "$project-node:${PG_MAJOR:-17}"
 	refused "ROLE is" "an unknown role" node -e NODE=replica1 -e ROLE=slave
 	refused "SYNC is" "an unknown SYNC" node -e NODE=replica1 -e ROLE=replica -e SYNC=sometimes
 	sql primary "SELECT pg_drop_replication_slot('extra') FROM pg_replication_slots WHERE slot_name = 'extra'" >/dev/null
@@ -490,11 +610,64 @@ wrong() {
 	refused "there is no node \"replica9\"" "a node that is none" ./ctl promote replica9
 	docker volume create "${project}_lost" >/dev/null
 	before=$(sql primary "SELECT system_identifier FROM pg_control_system()")
-	like "$(docker run --rm --network "${project}_default" -v "${project}_lost:/var/lib/postgresql" -v "${project}_cluster:/cluster:ro" \
-		-e CLUSTER=/cluster -e NODE=primary -e ROLE=primary "$project-node:${PG_MAJOR:-17}" 2>&1)" \
-		"is empty, but replica[12] has a server of this set.*docker/ctl promote" "a primary whose volume is lost is not made anew"
+	refused "is empty, but replica[12] has a server of this set.*docker/ctl promote" "a primary whose volume is lost is not made anew" \
+		docker run --rm --network "${project}_default" -v "${project}_lost:/var/lib/postgresql" -v "${project}_cluster:/cluster:ro" \
+		-e CLUSTER=/cluster -e NODE=primary -e ROLE=primary "$project-node:${PG_MAJOR:-17}"
+	docker volume rm "${project}_lost" >/dev/null
 	is "$(sql primary "SELECT system_identifier FROM pg_control_system()")" "$before" "nothing has changed"
 	like "$(ctl verify)" "All is well" "all is well"
+}
+
+other() {
+	local seen node
+
+	note "17. Another set: the other Compose, names, passwords, no TLS"
+	"${compose[@]}" --profile monitoring down --volumes --timeout 5 >/dev/null 2>&1
+	is "$(docker volume ls -q --filter "name=$project")" '' "down --volumes leaves nothing"
+	if [[ ${OTHER_COMPOSE-} ]]; then
+		read -ra compose <<<"$OTHER_COMPOSE"
+		export COMPOSE=$OTHER_COMPOSE
+	fi
+	unset CERTIFICATES
+	mkdir passwords
+	echo 'of: a \ file' >passwords/replication
+	chmod -R a+rX passwords
+	export POSTGRES_USER=boss POSTGRES_DB=shop APP_USER=clerk APP_PASSWORD="clerk's: \\ own" PASSWORDS=./passwords TLS=off \
+		SYNC='first 1'
+	like "$(ctl up)" "port=$WRITE_PORT user=clerk dbname=shop\"" "docker/ctl up says how to connect"
+	is "$(other_from_host "$PRIMARY_PORT" "SELECT current_user, count(*) FROM wizards")" "clerk|3" "the owner has another name, and the database"
+	is "$(other_from_host "$REPLICA1_PORT" "SELECT count(*) FROM wizards")" 3 "on a replica, too"
+	is "$(sql primary "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper")" boss "and the superuser"
+	is "$(ctl password replication)" 'of: a \ file' "a password is that of the file"
+	is "$(ctl password app)" "$APP_PASSWORD" "another that of the environment"
+	seen=$(for node in primary replica1 replica2; do
+		docker inspect "$(container "$node")"
+		logs "$node"
+		docker top "$(container "$node")" -eo pid,args
+	done)
+	for node in "clerk's" 'of: a'; do
+		[[ $seen != *"$node"* ]] || fail "no server's container, log or process list tells it"
+	done
+	like "$(sql primary "SHOW synchronous_standby_names")" '^FIRST 1 \(\*\)$' "SYNC=first 1 is set"
+	comes "and holds" same primary "SELECT string_agg(sync_state, ' ' ORDER BY sync_state) FROM pg_stat_replication" "potential sync"
+	like "$(ctl add replica3)" "replica3 streams from primary" "a third replica"
+	like "$(ctl verify)" "replica3: reads what.*All is well" "verify"
+	like "$(ctl promote replica2)" "replica2 is the primary.*replica1: follows replica2" "promote"
+	like "$(ctl rejoin primary)" "primary is a replica of replica2" "and rejoin"
+	like "$(ctl status)" "replica2 +running, healthy +primary +2 .*primary +running, (healthy|starting) +replica +2 " "status shows it"
+	ok "down" "${compose[@]}" down --timeout 20
+	like "$(ctl up)" "All is up" "and up: the data are there"
+	comes "with the primary that was promoted" writes_reach_other replica2
+	like "$(ctl remove replica3)" "replica3 is gone" "the third is removed"
+}
+
+other_from_host() {
+	PGPASSWORD=$APP_PASSWORD psql -XAtqw -v ON_ERROR_STOP=1 \
+		"host=localhost port=$1 user=clerk dbname=shop sslmode=disable connect_timeout=5" -c "$2" 2>&1
+}
+
+writes_reach_other() {
+	[[ $(other_from_host "$WRITE_PORT" "SHOW cluster_name") == "$1" ]]
 }
 
 for section in first "${sections[@]/#first}"; do
