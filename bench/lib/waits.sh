@@ -270,10 +270,10 @@ measure_replay() {
 	local -A seconds least=([plain]=9999 [none]=9999 [many]=9999)
 	local -A name=([none]='nobody waits' [many]='1,000 wait for an LSN far away')
 
-	say '' "replay: $((6 * rounds)) rounds, $records records each"
+	say '' "replay: $((4 * rounds)) rounds, $records records each"
 	make_waits
 	make_wal
-	for ((i = 0; i < 6 * rounds; i++)); do
+	for ((i = 0; i < 4 * rounds; i++)); do
 		for what in plain none many; do
 			case $what in
 				plain) seconds[plain]=$(replay_time '' 0) ;;
