@@ -120,7 +120,7 @@ rw_settings_init(void)
 
 	DefineCustomIntVariable("replwatch.wait_recheck",
 							"Sets how often a waiting session looks for itself.",
-							"Sessions are woken when what they wait for has come; this is for a wake-up that was lost.",
+							"Sessions are woken when what they wait for has come; this is for a wake-up that was lost. One that has waited for long looks less often, down to a tenth of this.",
 							&rw_wait_recheck_ms,
 							1000, 1, 60000,
 							PGC_SUSET, GUC_UNIT_MS | GUC_NOT_IN_SAMPLE,

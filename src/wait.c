@@ -32,6 +32,9 @@
 #define LOOK_MIN_MS		1
 #define LOOK_MAX_MS		20
 
+/* How many times wait_recheck may go by until one looks that is woken. */
+#define RECHECK_SLACK	10
+
 /* Replay that has not moved for this long has no rate. */
 #define STANDSTILL		(3 * RW_SECOND)
 
@@ -57,20 +60,31 @@ rw_timeout_argument(const Interval *timeout)
 
 /*
  * Sleep until told, until the deadline (RW_NEVER: none) or until it is time to
- * look again; serves interrupts.  `looked` is how often has been looked.
+ * look again; serves interrupts.  `looked` is how often has been looked, the
+ * wait began at `since`.
  */
 static void
-wait_asleep(RwTime deadline, bool woken, int looked)
+wait_asleep(RwTime since, RwTime deadline, bool woken, int looked)
 {
 	static uint32 wait_event = 0;
-	int64		sleep_ms = rw_wait_recheck_ms;
+	int64		recheck_ms = rw_wait_recheck_ms;
+	int64		sleep_ms;
 
 	if (wait_event == 0)
 		wait_event = rw_wait_event("ReplwatchWait");
 
-	/* Often at first, when it is likely that it comes at once. */
-	if (!woken)
-		sleep_ms = Min(sleep_ms,
+	/*
+	 * Who is woken looks less often the longer it waits: thousands who wait for
+	 * something far away are to cost replay nothing, and a wake-up that was lost
+	 * costs no more time than had gone by.  Who is not looks often at first, when
+	 * it is likely that it comes at once.
+	 */
+	if (woken)
+		sleep_ms = Max(recheck_ms,
+					   Min((rw_clock_now() - since) / RW_MS,
+						   RECHECK_SLACK * recheck_ms));
+	else
+		sleep_ms = Min(recheck_ms,
 					   Min(LOOK_MIN_MS + looked / 8, LOOK_MAX_MS));
 	if (deadline != RW_NEVER)
 	{
@@ -115,7 +129,7 @@ wait_in_place(RwWait *wait)
 			else if (wake_at == RW_NEVER || again < wake_at)
 				wake_at = again;
 		}
-		wait_asleep(wake_at, wait->woken, looked);
+		wait_asleep(wait->waiter.since, wake_at, wait->woken, looked);
 	}
 }
 

@@ -224,11 +224,8 @@ make_wal() {
 	as_user rm -r "$dir/writer"
 }
 
-# Seconds that the startup process is on a processor while it replays all that,
-# with a library or none and so many sessions that wait for an LSN far away.
-replay_time() {
-	local library=$1 waiting=$2 startup before holder input
-
+# A standby that has not got that WAL yet, with a library or none; not started.
+make_replayer() {
 	as_user rm -rf "$dir/replayer"
 	as_user mkdir "$dir/replayer"
 	as_user cp -r "$dir/replayed" "$dir/replayer/data"
@@ -238,36 +235,85 @@ replay_time() {
 		unix_socket_directories = '$dir/replayer'
 		wal_retrieve_retry_interval = 100ms
 	END
-	load replayer "$library"
+	load replayer "$1"
+}
+
+# So many sessions that wait for an LSN far away.
+holder=''
+hold_waiters() {
+	(($1 > 0)) || return 0
+	coproc "$dir/waits" hold "host=$dir/replayer" "$1" 7FFFFFFF/0 2>/dev/null
+	holder=$COPROC_PID input=${COPROC[1]}
+	read -r _ <&"${COPROC[0]}"
+	wait_until replayer "count(*) = $1 FROM replwatch_waiters()"
+}
+
+let_waiters_go() {
+	[[ $holder ]] || return 0
+	exec {input}>&-
+	wait "$holder" || true
+	holder=''
+}
+
+bring_wal() {
+	as_user find "$dir/replayer/wal" -type f -exec mv -t "$dir/replayer/data/pg_wal" {} +
+}
+
+# Seconds that the startup process is on a processor while it replays all that,
+# with a library or none and so many sessions that wait for an LSN far away.
+replay_time() {
+	local library=$1 waiting=$2 startup before
+
+	make_replayer "$library"
 	start replayer
 	wait_until replayer "pg_is_in_recovery()"
-	if ((waiting > 0)); then
-		coproc "$dir/waits" hold "host=$dir/replayer" "$waiting" 7FFFFFFF/0 2>/dev/null
-		holder=$COPROC_PID input=${COPROC[1]}
-		read -r _ <&"${COPROC[0]}"
-		wait_until replayer "count(*) = $waiting FROM replwatch_waiters()"
-	fi
-
+	hold_waiters "$waiting"
 	startup=$(head -n 1 "$dir/replayer/data/postmaster.pid")
 	startup=$(pgrep --parent "$startup" --full 'startup')
 	before=$(cpu_time "$startup")
-	as_user find "$dir/replayer/wal" -type f -exec mv -t "$dir/replayer/data/pg_wal" {} +
+	bring_wal
 	# Nobody asks meanwhile: two processors may be one that does both.
 	sleep "$(calculate "$records / 600000")"
 	wait_until replayer "pg_last_wal_replay_lsn() >= '$replay_end'"
 	calculate "($(cpu_time "$startup") - $before) / 1000000000" 6
 	on_data replayer pg_ctl --silent --mode=immediate stop
-	if ((waiting > 0)); then
-		exec {input}>&-
-		wait "$holder" || true
-	fi
+	let_waiters_go
+}
+
+# Instructions a record that the startup process takes for it, as valgrind's
+# callgrind counts them: the same each time, whatever else the machine does.
+replay_instructions() {
+	local library=$1 waiting=$2 server file end=$((SECONDS + 600))
+
+	make_replayer "$library"
+	as_user valgrind --quiet --tool=callgrind --trace-children=yes \
+		--callgrind-out-file="$dir/replayer/callgrind.%p" \
+		"$bin/postgres" -D "$dir/replayer/data" >"$dir/replayer/log" 2>&1 &
+	server=$!
+	until [[ $(sql replayer "SELECT pg_is_in_recovery()" 2>/dev/null) == t ]]; do
+		((SECONDS < end)) || die "nothing runs under valgrind: $(tail -n 3 "$dir/replayer/log")"
+		sleep 1
+	done
+	hold_waiters "$waiting"
+	bring_wal
+	until [[ $(sql replayer "SELECT pg_last_wal_replay_lsn() >= '$replay_end'" 2>/dev/null) == t ]]; do
+		((SECONDS < end)) || die "no replay under valgrind: $(tail -n 3 "$dir/replayer/log")"
+		sleep 1
+	done
+	kill -INT "$(head -n 1 "$dir/replayer/data/postmaster.pid")"
+	wait "$server" || true
+	let_waiters_go
+	file=$(grep -l PerformWalRecovery "$dir/replayer/callgrind."*) || die "callgrind has not seen replay"
+	callgrind_annotate --inclusive=yes "$file" |
+		awk -v n="$records" '/:PerformWalRecovery / { gsub(",", "", $1); printf "%.1f\n", $1 / n; exit }' | grep .
 }
 
 # The same work is done in each round, and what else the machine does can only
 # add to the time of it: what counts is the least.
 measure_replay() {
-	local i what ratio bound
+	local i what ratio bound ours theirs
 	local -A seconds least=([plain]=9999 [none]=9999 [many]=9999)
+	local -A waiting_of=([none]=0 [some]=20)
 	local -A name=([none]='nobody waits' [many]='1,000 wait for an LSN far away')
 
 	say '' "replay: $((4 * rounds)) rounds, $records records each"
@@ -295,4 +341,20 @@ measure_replay() {
 			"$(calculate "$records / ${least[plain]} / 1000000" 2) without replwatch" "$ratio" "$ratio" '>=' "$bound"
 	done
 	as_user rm -rf "$dir/wal" "$dir/replayed" "$dir/replayer"
+
+	if ! type -P valgrind >/dev/null; then
+		say "  instructions are not counted: valgrind is not installed"
+		return
+	fi
+	records=$((records / 5))
+	make_wal
+	theirs=$(replay_instructions '' 0)
+	for what in none some; do
+		ours=$(replay_instructions replwatch "${waiting_of[$what]}")
+		ratio=$(calculate "$theirs / $ours" 4)
+		result "Replay by instructions, ${waiting_of[$what]} wait for an LSN far away" "$(calculate "$ours" 0) a record" \
+			"$(calculate "$theirs" 0) without replwatch" "$ratio" "$ratio" '>=' 0.98
+	done
+	as_user rm -rf "$dir/wal" "$dir/replayed" "$dir/replayer"
+	records=$((records * 5))
 }
