@@ -488,6 +488,20 @@ failover() {
 
 	note "12. Failover"
 	comes "a replica streams" same primary "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'" 2
+	# A container that stops at this moment is asked for nothing.
+	mkdir "$WORK/late"
+	cat >"$WORK/late/docker" <<-END
+		#!/bin/sh
+		case \$* in
+			"exec -i $(container primary) cat "*)
+				echo "cannot exec in a stopped state: unknown"
+				exit 126
+				;;
+		esac
+		exec $(type -P docker) "\$@"
+	END
+	chmod 755 "$WORK/late/docker"
+	unlike "$(PATH=$WORK/late:$PATH ctl status)" "cannot exec|does not answer" "what docker says of one that stops is no answer"
 	token=$(sql primary "UPDATE wizards SET name = name; SELECT replwatch_commit_token()" app)
 	comes "the replicas have what was written" same replica1 "SELECT replwatch_wait_for_token('$token', '10 s')" t
 	comes "both" same replica2 "SELECT replwatch_wait_for_token('$token', '10 s')" t
