@@ -30,8 +30,8 @@
  * the second).  A wait that fails or a row that is not there yet ends it,
  * but for `nothing`, which does not look.
  *
- * hold: so many sessions wait for an LSN, until standard input ends.  Prints
- * a line when all have asked.
+ * hold: so many sessions wait for an LSN, or do nothing if that is "none",
+ * until standard input ends.  Prints a line when all are there.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -378,7 +378,7 @@ hold(const char *server, int nclients, const char *lsn)
 	{
 		PGconn	   *conn = connect_to(server);
 
-		if (!PQsendQuery(conn, query))
+		if (strcmp(lsn, "none") != 0 && !PQsendQuery(conn, query))
 			fail("cannot send", PQerrorMessage(conn));
 	}
 	puts("waiting");

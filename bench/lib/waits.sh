@@ -238,14 +238,18 @@ make_replayer() {
 	load replayer "$1"
 }
 
-# So many sessions that wait for an LSN far away.
+# So many sessions that wait for an LSN far away or, without the library, do
+# nothing.
 holder=''
 hold_waiters() {
-	(($1 > 0)) || return 0
-	coproc "$dir/waits" hold "host=$dir/replayer" "$1" 7FFFFFFF/0 2>/dev/null
+	local number=$1 library=$2 lsn=none
+
+	((number > 0)) || return 0
+	[[ ! $library ]] || lsn=7FFFFFFF/0
+	coproc "$dir/waits" hold "host=$dir/replayer" "$number" "$lsn" 2>/dev/null
 	holder=$COPROC_PID input=${COPROC[1]}
 	read -r _ <&"${COPROC[0]}"
-	wait_until replayer "count(*) = $1 FROM replwatch_waiters()"
+	[[ ! $library ]] || wait_until replayer "count(*) = $number FROM replwatch_waiters()"
 }
 
 let_waiters_go() {
@@ -267,7 +271,7 @@ replay_time() {
 	make_replayer "$library"
 	start replayer
 	wait_until replayer "pg_is_in_recovery()"
-	hold_waiters "$waiting"
+	hold_waiters "$waiting" "$library"
 	startup=$(head -n 1 "$dir/replayer/data/postmaster.pid")
 	startup=$(pgrep --parent "$startup" --full 'startup')
 	before=$(cpu_time "$startup")
@@ -294,7 +298,7 @@ replay_instructions() {
 		((SECONDS < end)) || die "nothing runs under valgrind: $(tail -n 3 "$dir/replayer/log")"
 		sleep 1
 	done
-	hold_waiters "$waiting"
+	hold_waiters "$waiting" "$library"
 	bring_wal
 	until [[ $(sql replayer "SELECT pg_last_wal_replay_lsn() >= '$replay_end'" 2>/dev/null) == t ]]; do
 		((SECONDS < end)) || die "no replay under valgrind: $(tail -n 3 "$dir/replayer/log")"
@@ -312,7 +316,7 @@ replay_instructions() {
 # add to the time of it: what counts is the least.
 measure_replay() {
 	local i what ratio bound ours theirs
-	local -A seconds least=([plain]=9999 [none]=9999 [many]=9999)
+	local -A seconds least=([plain]=9999 [idle]=9999 [none]=9999 [many]=9999)
 	local -A waiting_of=([none]=0 [some]=20)
 	local -A name=([none]='nobody waits' [many]='1,000 wait for an LSN far away')
 
@@ -320,15 +324,16 @@ measure_replay() {
 	make_waits
 	make_wal
 	for ((i = 0; i < 4 * rounds; i++)); do
-		for what in plain none many; do
+		for what in plain none idle many; do
 			case $what in
 				plain) seconds[plain]=$(replay_time '' 0) ;;
+				idle) seconds[idle]=$(replay_time '' 1000) ;;
 				none) seconds[none]=$(replay_time replwatch 0) ;;
 				many) seconds[many]=$(replay_time replwatch 1000) ;;
 			esac
 		done
-		say "  ${seconds[plain]} s of processor time without, ${seconds[none]} s with replwatch, ${seconds[many]} s with 1,000 waiting"
-		for what in plain none many; do
+		say "  ${seconds[plain]} s of processor time without and ${seconds[none]} s with replwatch; ${seconds[idle]} s beside 1,000 idle sessions and ${seconds[many]} s beside 1,000 that wait"
+		for what in plain none idle many; do
 			least[$what]=$(quantile 0 "${least[$what]}" "${seconds[$what]}")
 		done
 	done
