@@ -93,6 +93,9 @@ sub standby
 	wait_until($upstream,
 		"SELECT state = 'streaming' FROM replwatch_status() WHERE name = '$name' AND link = 'downstream'",
 		"$name streams");
+
+	# A replica is known, and will be missed, once the worker has seen it.
+	wait_sampled($upstream);
 	return $node;
 }
 
