@@ -70,15 +70,15 @@ sub try_connect
 		Timeout => $PostgreSQL::Test::Utils::timeout_default);
 }
 
-# Connect, once somebody listens there.
+# Connect, once somebody listens there, on 127.0.0.1 unless told otherwise.
 sub connect_to
 {
-	my ($port) = @_;
+	my ($port, $address) = @_;
 	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
 
 	while (1)
 	{
-		my $socket = try_connect($port);
+		my $socket = try_connect($port, $address);
 
 		return $socket if $socket;
 		die "nobody listens on port $port" if time() > $limit;

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, the replwatch authors
+
+# Names in listen_addresses: one that leads elsewhere, one that can't be looked
+# up for a while, several that lead to one address.  The names are looked up in
+# a file of this test, by nss_wrapper (https://cwrap.org/nss_wrapper.html).
+#
+# matrix: every major
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Port;
+use Replwatch;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $wrapper = 'libnss_wrapper.so';
+
+# The linker says on standard error what it can't load, and goes on without.
+my $complaint = `LD_PRELOAD=$wrapper true 2>&1`;
+plan skip_all => "$wrapper is not installed" if $complaint ne '';
+
+my $hosts = PostgreSQL::Test::Utils::tempdir() . '/hosts';
+my $edited = time();
+my @port = map { PostgreSQL::Test::Cluster::get_free_port() } 1 .. 2;
+my $offset;
+
+# Name => address, for all there are.  The file is read again when its time, in
+# whole seconds, is another one.
+sub set_hosts
+{
+	my (%address) = @_;
+
+	unlink $hosts;
+	append_to_file($hosts,
+		join('', map { "$address{$_} $_\n" } sort keys %address));
+	$edited += 2;
+	utime $edited, $edited, $hosts or die "could not set a time: $!";
+	return;
+}
+
+# Wait until it is so that the port is listened on there, or that it is not.
+sub listening
+{
+	my ($expected, $port, $address, $name) = @_;
+	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	my $listening;
+
+	do
+	{
+		my $socket = Port::try_connect($port, $address);
+
+		$listening = defined $socket ? 1 : 0;
+		sleep(0.05) if $listening != $expected;
+	} while ($listening != $expected && time() < $limit);
+	is($listening, $expected, $name);
+	return;
+}
+
+# Change a setting, or none: the names are looked up at each reload, and those
+# that are not to be found are complained about.
+sub set
+{
+	my ($node, $setting) = @_;
+
+	$offset = -s $node->logfile;
+	$node->append_conf('postgresql.conf', "$setting\n");
+	$node->reload;
+	return;
+}
+
+sub state_is
+{
+	my ($node, $state, $what) = @_;
+
+	Replwatch::wait_until($node,
+		"SELECT port_state = '$state' FROM replwatch_node()", $what);
+	pass("node: $state, $what");
+	return;
+}
+
+set_hosts('here.invalid' => '127.0.0.1', 'there.invalid' => '127.0.0.2');
+my $node;
+{
+	local $ENV{LD_PRELOAD} = $wrapper;
+	local $ENV{NSS_WRAPPER_HOSTS} = $hosts;
+
+	$node = Replwatch::primary(
+		'primary',
+		"replwatch.port = $port[0]",
+		"replwatch.listen_addresses = 'here.invalid, there.invalid'");
+}
+
+note '1. Names that lead somewhere';
+
+listening(1, $port[0], '127.0.0.1', 'the first name is listened on');
+listening(1, $port[0], '127.0.0.2', 'and the second');
+state_is($node, 'listening', 'both are there');
+
+note '2. A name that can not be looked up';
+
+my $client = Port::connect_to($port[0], '127.0.0.2');
+set_hosts('here.invalid' => '127.0.0.1');
+set($node, '');
+$node->wait_for_log(
+	qr/WARNING:  could not translate host name "there\.invalid" for "replwatch\.listen_addresses": /,
+	$offset);
+state_is($node, 'partly listening', 'a name leads nowhere');
+ok(Port::try_connect($port[0], '127.0.0.2'),
+	'where it led is listened on still');
+ok(Port::try_connect($port[0], '127.0.0.1'), 'and where the other leads');
+syswrite($client, "primary\n");
+is(Port::read_all($client), "up ready 100%\n", 'a client there is answered');
+
+note '3. It is found again, elsewhere';
+
+set_hosts('here.invalid' => '127.0.0.1', 'there.invalid' => '127.0.0.3');
+listening(1, $port[0], '127.0.0.3', 'it is listened on without being told');
+listening(0, $port[0], '127.0.0.2', 'and where it led before no more');
+state_is($node, 'listening', 'both are there again');
+
+note '4. Two names for one address';
+
+set_hosts('here.invalid' => '127.0.0.1', 'there.invalid' => '127.0.0.1');
+set($node, '');
+listening(0, $port[0], '127.0.0.3', 'the second leads to the same as the first');
+state_is($node, 'listening', 'which is enough');
+set_hosts('there.invalid' => '127.0.0.1');
+set($node, '');
+$node->wait_for_log(qr/could not translate host name "here\.invalid"/, $offset);
+state_is($node, 'partly listening', 'one of the two is gone');
+listening(1, $port[0], '127.0.0.1', 'the address stays for the other');
+
+note '5. None can be looked up';
+
+set_hosts();
+set($node, '');
+$node->wait_for_log(qr/could not translate host name "there\.invalid"/,
+	$offset);
+is(Port::status($port[0], '/primary'), 200, 'what there was stays');
+
+note '6. Nothing stays on the port that was';
+
+set($node, "replwatch.port = $port[1]");
+$node->wait_for_log(qr/could not translate host name "there\.invalid"/,
+	$offset);
+listening(0, $port[0], '127.0.0.1', 'the first port is given up');
+is(Port::try_connect($port[1], '127.0.0.1'),
+	undef, 'and where to listen on the other is not known');
+state_is($node, 'not listening', 'the server says so');
+set_hosts('here.invalid' => '127.0.0.2', 'there.invalid' => '127.0.0.1');
+listening(1, $port[1], '127.0.0.1', 'when a name is found, it is');
+listening(1, $port[1], '127.0.0.2', 'and when the other is');
+
+note '7. A name is taken out';
+
+set_hosts('here.invalid' => '127.0.0.2');
+set($node, "replwatch.listen_addresses = 'here.invalid'");
+listening(0, $port[1], '127.0.0.1',
+	'a name that is not wanted keeps no address');
+state_is($node, 'listening', 'the one that is wanted is there');
+
+$node->stop;
+done_testing();
