@@ -44,7 +44,7 @@ $(UNIT_BUILD)/%: unit/test_%.c src/%.c unit/tap.h $(wildcard src/*.h)
 	$(CC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -lm
 
 # What else a pure file is made of.
-$(UNIT_BUILD)/replicas: src/rates.c
+$(UNIT_BUILD)/replicas: src/rates.c src/replicas_names.c src/replicas_table.c
 $(UNIT_BUILD)/commandline: src/shell.c
 $(UNIT_BUILD)/verdict: src/render.c src/timeline.c
 $(UNIT_BUILD)/answer: src/render.c src/request.c

@@ -5,8 +5,11 @@
  *
  * Once a round the sampling worker has everything judged, steps each alert's
  * machine (rules.h), publishes those that fire in shared memory, and tells of
- * changes in the server log and by alert_command.  Everybody else reads what is published, or asks
- * for something to be done at the next round.
+ * changes in the server log and by alert_command.  Everybody else reads what
+ * is published, or asks for something to be done at the next round.
+ *
+ * The life is in alerts.c, what is published and read in alerts_publish.c,
+ * and what is told in alerts_notify.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

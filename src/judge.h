@@ -11,6 +11,9 @@
  * slots are judged that a walsender has used since the server started: others
  * are copies that somebody keeps for after a failover.
  *
+ * Which subjects there are is found in judge.c; what the rules say of each
+ * class of them is in judge_replica.c, judge_slot.c and judge_node.c.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------

@@ -30,6 +30,8 @@
 #endif
 
 #include "src/replicas.h"
+#include "src/replicas_names.h"
+#include "src/replicas_table.h"
 
 /* What all steps of a round work on. */
 typedef struct Round
@@ -47,32 +49,13 @@ static void end_connections(Round *round);
 static void take_in_gone(Round *round);
 static void expire(Round *round, RwTime forget_after);
 static void take_in_new(Round *round);
-static void judge_names(Round *round, RwTime known_after);
 
 static void connect_place(Round *round, int place, RwSeen *seen);
 static void follow(RwReplica *replica, const RwSeen *seen, RwTime now);
 static void move_connection(Round *round, int from, int to);
 static int	find_room(Round *round);
 static int	find_heir(Round *round, int place);
-static void count_company(Round *round, const char *name);
-static bool are_two(const RwReplica *a, const RwReplica *b);
-static void declare_shared(Round *round, const char *name);
-static bool known_elsewhere(Round *round, int place);
 static bool is_seen(Round *round, int place);
-static bool same_name(const char *a, const char *b);
-static bool is_connected(const RwReplica *replica, const char *name);
-static void copy_text(char *to, const char *from, size_t size);
-static void tell(RwReplicaEvents *events, RwReplicaEventType type,
-				 const char *name);
-static void cut(RwReplica *replica, uint64 lsn);
-static void clear(RwReplica *replica);
-
-void
-rw_replicas_init(RwReplica *table, int size)
-{
-	for (int i = 0; i < size; i++)
-		clear(&table[i]);
-}
 
 void
 rw_replicas_update(RwReplica *table, int size, RwSeen *seen, int nseen,
@@ -92,7 +75,7 @@ rw_replicas_update(RwReplica *table, int size, RwSeen *seen, int nseen,
 	take_in_gone(&round);
 	expire(&round, forget_after);
 	take_in_new(&round);
-	judge_names(&round, known_after);
+	rw_replicas_judge_names(table, size, now, known_after, events);
 }
 
 /* ----------------------------------------------------------------
@@ -122,7 +105,7 @@ find_continued(Round *round)
 			RwReplica  *replica = &round->table[place];
 
 			if (replica->pid == seen->pid &&
-				is_connected(replica, seen->name))
+				rw_replica_is_connected(replica, seen->name))
 			{
 				seen->place = place;
 				follow(replica, seen, round->now);
@@ -152,11 +135,11 @@ end_connections(Round *round)
 		if (!replica->used || !replica->connected || is_seen(round, i))
 			continue;
 
-		copy_text(name, replica->name, RW_NAME_LEN);
+		rw_replica_copy_text(name, replica->name, RW_NAME_LEN);
 		heir = find_heir(round, i);
 
 		if (!replica->known)
-			clear(replica);
+			rw_replica_clear(replica);
 		else if (heir >= 0)
 			move_connection(round, heir, i);
 		else
@@ -165,9 +148,10 @@ end_connections(Round *round)
 			replica->pid = 0;
 			replica->streaming_since = RW_NEVER;
 			replica->gone_at = round->now;
-			tell(round->events, RW_REPLICA_GONE, name);
+			rw_replica_tell(round->events, RW_REPLICA_GONE, name);
 		}
-		count_company(round, name);
+		rw_replicas_count_company(round->table, round->size, name,
+								  round->now);
 	}
 }
 
@@ -189,7 +173,7 @@ take_in_gone(Round *round)
 			continue;
 
 		connect_place(round, replica - round->table, seen);
-		tell(round->events, RW_REPLICA_BACK, replica->name);
+		rw_replica_tell(round->events, RW_REPLICA_BACK, replica->name);
 	}
 }
 
@@ -207,8 +191,8 @@ expire(Round *round, RwTime forget_after)
 			!replica->expected &&
 			round->now - replica->gone_at >= forget_after)
 		{
-			tell(round->events, RW_REPLICA_EXPIRED, replica->name);
-			clear(replica);
+			rw_replica_tell(round->events, RW_REPLICA_EXPIRED, replica->name);
+			rw_replica_clear(replica);
 		}
 	}
 }
@@ -231,51 +215,10 @@ take_in_new(Round *round)
 			return;
 
 		replica = &round->table[place];
-		copy_text(replica->name, seen->name, RW_NAME_LEN);
+		rw_replica_copy_text(replica->name, seen->name, RW_NAME_LEN);
 		if (++replica->generation == 0)
 			replica->generation = 1;
 		connect_place(round, place, seen);
-	}
-}
-
-/* Who shares a name, who does no longer, and who is known from now on. */
-static void
-judge_names(Round *round, RwTime known_after)
-{
-	for (int i = 0; i < round->size; i++)
-	{
-		RwReplica  *replica = &round->table[i];
-
-		if (!replica->used || !replica->connected)
-			continue;
-
-		if (replica->alone_since == RW_NEVER)
-		{
-			for (int j = i + 1; j < round->size && !replica->shared; j++)
-			{
-				if (is_connected(&round->table[j], replica->name) &&
-					are_two(replica, &round->table[j]))
-					declare_shared(round, replica->name);
-			}
-		}
-		else if (replica->shared &&
-				 round->now - replica->alone_since >= known_after)
-			replica->shared = false;
-	}
-
-	/* Only now is it certain which names are shared. */
-	for (int i = 0; i < round->size; i++)
-	{
-		RwReplica  *replica = &round->table[i];
-
-		if (!replica->used || !replica->connected || replica->known ||
-			replica->shared || replica->streaming_since == RW_NEVER ||
-			round->now - replica->streaming_since < known_after ||
-			known_elsewhere(round, i))
-			continue;
-
-		replica->known = true;
-		tell(round->events, RW_REPLICA_KNOWN, replica->name);
 	}
 }
 
@@ -312,11 +255,12 @@ connect_place(Round *round, int place, RwSeen *seen)
 	follow(replica, seen, round->now);
 	replica->replay_moved_at = round->now;
 
-	count_company(round, replica->name);
+	rw_replicas_count_company(round->table, round->size, replica->name,
+							  round->now);
 	for (int i = 0; i < round->size; i++)
 	{
 		if (i != place && round->table[i].shared &&
-			is_connected(&round->table[i], replica->name))
+			rw_replica_is_connected(&round->table[i], replica->name))
 			replica->shared = true;
 	}
 }
@@ -332,7 +276,7 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 {
 	replica->logical = seen->logical;
 	replica->has_slot = seen->has_slot;
-	copy_text(replica->address, seen->address, RW_ADDRESS_LEN);
+	rw_replica_copy_text(replica->address, seen->address, RW_ADDRESS_LEN);
 
 	if (!seen->streaming)
 		replica->streaming_since = RW_NEVER;
@@ -386,7 +330,7 @@ move_connection(Round *round, int from, int to)
 	*replica = round->table[from];
 	replica->generation = generation;
 	replica->known = true;
-	clear(&round->table[from]);
+	rw_replica_clear(&round->table[from]);
 
 	for (int i = 0; i < round->nseen; i++)
 	{
@@ -413,9 +357,9 @@ find_room(Round *round)
 
 	if (longest_gone >= 0)
 	{
-		tell(round->events, RW_REPLICA_EVICTED,
-			 round->table[longest_gone].name);
-		clear(&round->table[longest_gone]);
+		rw_replica_tell(round->events, RW_REPLICA_EVICTED,
+						round->table[longest_gone].name);
+		rw_replica_clear(&round->table[longest_gone]);
 	}
 	return longest_gone;
 }
@@ -432,7 +376,8 @@ find_heir(Round *round, int place)
 
 	for (int i = 0; i < round->size; i++)
 	{
-		if (i == place || !is_connected(&table[i], table[place].name) ||
+		if (i == place ||
+			!rw_replica_is_connected(&table[i], table[place].name) ||
 			!is_seen(round, i))
 			continue;
 
@@ -444,170 +389,6 @@ find_heir(Round *round, int place)
 	return heir;
 }
 
-/* ----------------------------------------------------------------
- *		Names
- * ----------------------------------------------------------------
- */
-
-/* A connection of this name came or went: is the rest alone? */
-static void
-count_company(Round *round, const char *name)
-{
-	int			last = -1;
-	int			n = 0;
-
-	for (int i = 0; i < round->size; i++)
-	{
-		if (!is_connected(&round->table[i], name))
-			continue;
-
-		/* Until proven otherwise by the count. */
-		if (n > 0)
-			round->table[last].alone_since = RW_NEVER;
-		last = i;
-		n++;
-	}
-
-	if (n > 1)
-		round->table[last].alone_since = RW_NEVER;
-	else if (n == 1 && round->table[last].alone_since == RW_NEVER)
-		round->table[last].alone_since = round->now;
-}
-
-/*
- * Are these two connections of one name two replicas?  If so, both reply.  A
- * reply that was seen in the same round as the later connection may be the
- * last one of the earlier.
- */
-static bool
-are_two(const RwReplica *a, const RwReplica *b)
-{
-	RwTime		later = Max(a->connected_at, b->connected_at);
-
-	return a->streaming_since != RW_NEVER && b->streaming_since != RW_NEVER &&
-		a->replied_at > later && b->replied_at > later;
-}
-
-static void
-declare_shared(Round *round, const char *name)
-{
-	for (int i = 0; i < round->size; i++)
-	{
-		if (is_connected(&round->table[i], name))
-		{
-			round->table[i].shared = true;
-			round->table[i].known = false;
-		}
-	}
-	tell(round->events, RW_REPLICA_SHARED, name);
-}
-
-/* Is the name known already, by a connection that may be dead? */
-static bool
-known_elsewhere(Round *round, int place)
-{
-	const RwReplica *replica = &round->table[place];
-
-	if (replica->alone_since != RW_NEVER)
-		return false;
-
-	for (int i = 0; i < round->size; i++)
-	{
-		if (i != place && round->table[i].known &&
-			is_connected(&round->table[i], replica->name))
-			return true;
-	}
-	return false;
-}
-
-/* ----------------------------------------------------------------
- *		Asking and forgetting
- * ----------------------------------------------------------------
- */
-
-RwReplica *
-rw_replicas_find_gone(RwReplica *table, int size, const char *name)
-{
-	for (int i = 0; i < size; i++)
-	{
-		if (table[i].used && !table[i].connected &&
-			same_name(table[i].name, name))
-			return &table[i];
-	}
-	return NULL;
-}
-
-RwReplica *
-rw_replicas_find_pid(RwReplica *table, int size, int pid)
-{
-	for (int i = 0; i < size; i++)
-	{
-		if (table[i].used && table[i].connected && table[i].pid == pid)
-			return &table[i];
-	}
-	return NULL;
-}
-
-void
-rw_replicas_slot_dropped(RwReplica *table, int size, const char *name)
-{
-	RwReplica  *replica = rw_replicas_find_gone(table, size, name);
-
-	if (replica != NULL)
-		replica->has_slot = false;
-}
-
-void
-rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
-{
-	for (int i = 0; i < size; i++)
-	{
-		RwReplica  *replica = &table[i];
-
-		if (!replica->used || Max(replica->replay, replica->flush) <= lsn)
-			continue;
-		if (replica->end == 0)
-			replica->left = replica->replay;
-		replica->end = lsn;
-		cut(replica, lsn);
-	}
-}
-
-/*
- * All connections of the name start again, also one that waits to inherit
- * from a dead one.  The next round that sees them stream counts from then.
- */
-bool
-rw_replicas_forget(RwReplica *table, int size, const char *name)
-{
-	RwReplica  *gone = rw_replicas_find_gone(table, size, name);
-	bool		known = false;
-
-	if (gone != NULL)
-	{
-		clear(gone);
-		return true;
-	}
-
-	for (int i = 0; i < size; i++)
-		known = known || (table[i].known && is_connected(&table[i], name));
-
-	for (int i = 0; i < size && known; i++)
-	{
-		if (is_connected(&table[i], name))
-		{
-			table[i].known = false;
-			table[i].streaming_since = RW_NEVER;
-		}
-	}
-	return known;
-}
-
-/* ----------------------------------------------------------------
- *		Helpers
- * ----------------------------------------------------------------
- */
-
 static bool
 is_seen(Round *round, int place)
 {
@@ -617,61 +398,4 @@ is_seen(Round *round, int place)
 			return true;
 	}
 	return false;
-}
-
-static bool
-same_name(const char *a, const char *b)
-{
-	return strncmp(a, b, RW_NAME_LEN - 1) == 0;
-}
-
-static bool
-is_connected(const RwReplica *replica, const char *name)
-{
-	return replica->used && replica->connected &&
-		same_name(replica->name, name);
-}
-
-/* All of the target is written: it may end up in a file. */
-static void
-copy_text(char *to, const char *from, size_t size)
-{
-	size_t		len = strnlen(from, size - 1);
-
-	memcpy(to, from, len);
-	memset(to + len, 0, size - len);
-}
-
-static void
-tell(RwReplicaEvents *events, RwReplicaEventType type, const char *name)
-{
-	if (events->nevents >= RW_REPLICA_MAX_EVENTS)
-		return;
-	events->events[events->nevents].type = type;
-	copy_text(events->events[events->nevents].name, name, RW_NAME_LEN);
-	events->nevents++;
-}
-
-static void
-cut(RwReplica *replica, uint64 lsn)
-{
-	replica->sent = Min(replica->sent, lsn);
-	replica->write = Min(replica->write, lsn);
-	replica->flush = Min(replica->flush, lsn);
-	replica->replay = Min(replica->replay, lsn);
-	rw_rate_init(&replica->replay_rate);
-}
-
-/*
- * No replica, no time and an empty rate are all zeros.  The generation goes
- * on from where it is, or the next one in this place would look like this
- * one.
- */
-static void
-clear(RwReplica *replica)
-{
-	uint32		generation = replica->generation;
-
-	memset(replica, 0, sizeof(RwReplica));
-	replica->generation = generation;
 }

@@ -29,6 +29,9 @@
  * When the table is full, the replica that has been gone longest makes room,
  * unless it is expected back; if there is none, a further one is not followed.
  *
+ * A round is in replicas.c, what names tell in it in replicas_names.c, and what
+ * is asked and forgotten between rounds in replicas_table.c.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------

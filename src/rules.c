@@ -56,6 +56,16 @@ rw_alert_name(RwAlertKind alert)
 	return alert_names[alert];
 }
 
+RwSubjectClass
+rw_alert_class(RwAlertKind alert)
+{
+	if (alert >= rw_class_alerts[RW_SUBJECT_NODE].first)
+		return RW_SUBJECT_NODE;
+	if (alert >= rw_class_alerts[RW_SUBJECT_SLOT].first)
+		return RW_SUBJECT_SLOT;
+	return RW_SUBJECT_REPLICA;
+}
+
 bool
 rw_alert_follows_from(RwAlertKind alert, RwAlertKind cause)
 {

@@ -78,6 +78,9 @@ extern const RwClassAlerts rw_class_alerts[RW_SUBJECT_NODE + 1];
 /* "replica_lag" and so on. */
 extern const char *rw_alert_name(RwAlertKind alert);
 
+/* The class whose alert it is. */
+extern RwSubjectClass rw_alert_class(RwAlertKind alert);
+
 /* Is it kept from log and command while `cause` fires for the same subject? */
 extern bool rw_alert_follows_from(RwAlertKind alert, RwAlertKind cause);
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_replicas.c
- *	  Tests of src/replicas.c.
+ *	  Tests of src/replicas.c, replicas_names.c and replicas_table.c.
  *
  * The tests play a primary: connections come, reply and go, and round after
  * round brings the table up to date.  What it then holds of a name, and what

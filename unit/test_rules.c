@@ -53,13 +53,19 @@ test_names(void)
 	int			same = 0;
 	int			unnamed = 0;
 	int			wrong = 0;
+	int			elsewhere = 0;
 
 	section("alerts, their classes and severities");
 
 	for (int class = 0; class <= RW_SUBJECT_NODE; class++)
 	{
 		for (int i = 0; i < rw_class_alerts[class].n; i++)
-			seen[rw_class_alerts[class].first + i]++;
+		{
+			RwAlertKind alert = rw_class_alerts[class].first + i;
+
+			seen[alert]++;
+			elsewhere += rw_alert_class(alert) != class;
+		}
 		wrong += rw_class_alerts[class].n > RW_CLASS_MAX_ALERTS;
 	}
 	is_int(wrong, 0, "no class has more than it can");
@@ -71,6 +77,7 @@ test_names(void)
 			same += strcmp(rw_alert_name(i), rw_alert_name(j)) == 0;
 	}
 	is_int(wrong, 0, "each alert is of one class");
+	is_int(elsewhere, 0, "and says so");
 	is_int(unnamed, 0, "each has a name");
 	is_int(same, 0, "of its own");
 
