@@ -16,6 +16,7 @@
 #include "postgres.h"
 #endif
 
+#include "src/digit.h"
 #include "src/request.h"
 
 /* A piece of the request. */
@@ -122,18 +123,6 @@ is_token(Piece piece)
 	return piece.end > piece.at;
 }
 
-static int
-hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 size_t
 rw_request_length(const char *data, size_t len, size_t seen)
 {
@@ -179,9 +168,9 @@ take_number(Piece *rest, int base, int most_digits, uint64 *value)
 	*value = 0;
 	while (rest->at < rest->end)
 	{
-		int			digit = hex_digit(*rest->at);
+		int			digit = rw_digit(*rest->at, base);
 
-		if (digit < 0 || digit >= base)
+		if (digit < 0)
 			break;
 		if (++digits > most_digits)
 			return false;
@@ -355,8 +344,8 @@ decode(Piece *piece, char *buffer)
 
 		if (c == '%')
 		{
-			int			high = piece->end - p > 2 ? hex_digit(p[1]) : -1;
-			int			low = piece->end - p > 2 ? hex_digit(p[2]) : -1;
+			int			high = piece->end - p > 2 ? rw_digit(p[1], 16) : -1;
+			int			low = piece->end - p > 2 ? rw_digit(p[2], 16) : -1;
 
 			if (high < 0 || low < 0)
 				return false;
