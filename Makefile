@@ -47,13 +47,15 @@ $(UNIT_BUILD)/%: unit/test_%.c src/%.c unit/tap.h $(wildcard src/*.h)
 $(UNIT_BUILD)/replicas: src/rates.c src/replicas_names.c src/replicas_table.c
 $(UNIT_BUILD)/commandline: src/shell.c
 $(UNIT_BUILD)/verdict: src/render.c src/timeline.c
-$(UNIT_BUILD)/answer: src/render.c src/request.c
+$(UNIT_BUILD)/request: src/request_parameters.c
+$(UNIT_BUILD)/answer: src/render.c src/request.c src/request_parameters.c
 
 # The parser of the port under random input, for as long as one likes; what is
 # found on the way is kept in the build directory, a crash beside it.
 FUZZ_SECONDS = 60
 FUZZ_BUILD = unit/build/fuzz
-FUZZ_PURE = src/request.c src/verdict.c src/answer.c src/render.c src/timeline.c
+FUZZ_PURE = src/request.c src/request_parameters.c src/verdict.c src/answer.c \
+	src/render.c src/timeline.c
 
 $(FUZZ_BUILD)/request: unit/fuzz_request.c $(FUZZ_PURE) $(wildcard src/*.h)
 	@$(MKDIR_P) $(FUZZ_BUILD)/found

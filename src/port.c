@@ -4,7 +4,8 @@
  *	  The port: a process that answers health checks and scrapes.
  *
  * Whatever comes from the network is bounded before it is looked at
- * (clients.c, request.c); a fault here would restart the whole server.
+ * (clients.c, request.c, request_parameters.c); a fault here would restart the
+ * whole server.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_request.c
- *	  Tests of src/request.c.
+ *	  Tests of src/request.c and src/request_parameters.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
