@@ -17,10 +17,8 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "replication/slot.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "src/compat.h"
 #include "src/lag.h"

@@ -3,7 +3,8 @@
  * lag_upstream.h
  *	  The row of a standby's own link.
  *
- * Internal to the lag room; others include lag.h.
+ * Internal to the lag room, but for the state of the link, which the worker
+ * follows; others include lag.h.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
