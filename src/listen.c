@@ -44,6 +44,14 @@ static char names[RW_SOCKETS_MAX][NI_MAXHOST];
 static bool wanted[RW_SOCKETS_MAX];
 static int	nwanted;
 
+/* A name to listen on, and what it stands for. */
+typedef struct Lookup
+{
+	const char *name;
+	struct addrinfo *list;		/* NULL: it could not be looked up, */
+	int			code;			/* for this reason */
+} Lookup;
+
 static void
 numeric_host(char *host, const struct addrinfo *address)
 {
@@ -104,6 +112,14 @@ drop(int i)
 	wanted[i] = wanted[rw_listen_count];
 }
 
+static bool
+listens_there(int i, const struct addrinfo *address)
+{
+	return addresses[i].salen == address->ai_addrlen &&
+		memcmp(&addresses[i].addr, address->ai_addr,
+			   address->ai_addrlen) == 0;
+}
+
 /* The socket that listens there, -1 if none does. */
 static int
 find_socket(const struct addrinfo *address)
@@ -112,12 +128,17 @@ find_socket(const struct addrinfo *address)
 
 	for (i = 0; i < rw_listen_count; i++)
 	{
-		if (addresses[i].salen == address->ai_addrlen &&
-			memcmp(&addresses[i].addr, address->ai_addr,
-				   address->ai_addrlen) == 0)
+		if (listens_there(i, address))
 			return i;
 	}
 	return -1;
+}
+
+/* What a name has led to stays while it can't be looked up. */
+static bool
+stays_for(int i, const char *name)
+{
+	return ports[i] == rw_port && strcmp(names[i], name) == 0;
 }
 
 /* A socket is to stay, for this name. */
@@ -130,7 +151,6 @@ want(int i, const char *name)
 	strlcpy(names[i], name, NI_MAXHOST);
 }
 
-/* What a name has led to stays while it can't be looked up. */
 static void
 want_name(const char *name)
 {
@@ -138,7 +158,7 @@ want_name(const char *name)
 
 	for (i = 0; i < rw_listen_count && nwanted < RW_LISTEN_MAX; i++)
 	{
-		if (!wanted[i] && ports[i] == rw_port && strcmp(names[i], name) == 0)
+		if (!wanted[i] && stays_for(i, name))
 			want(i, name);
 	}
 }
@@ -190,37 +210,74 @@ warn_of_too_many(const struct addrinfo *address)
 			 errdetail("Address \"%s\" is left out.", host)));
 }
 
+static List *
+look_up_names(List *listed_names)
+{
+	List	   *lookups = NIL;
+	ListCell   *cell;
+
+	foreach(cell, listed_names)
+	{
+		Lookup	   *lookup = palloc0(sizeof(Lookup));
+		struct addrinfo hint;
+		char		service[16];
+
+		memset(&hint, 0, sizeof(hint));
+		hint.ai_family = AF_UNSPEC;
+		hint.ai_flags = AI_PASSIVE;
+		hint.ai_socktype = SOCK_STREAM;
+		snprintf(service, sizeof(service), "%d", rw_port);
+
+		lookup->name = lfirst(cell);
+		lookup->code = pg_getaddrinfo_all(strcmp(lookup->name, "*") == 0 ?
+										  NULL : lookup->name, service,
+										  &hint, &lookup->list);
+		lookups = lappend(lookups, lookup);
+	}
+	return lookups;
+}
+
+static bool
+is_listed(int i, List *lookups)
+{
+	ListCell   *cell;
+
+	foreach(cell, lookups)
+	{
+		const Lookup *lookup = lfirst(cell);
+		const struct addrinfo *address;
+
+		if (lookup->list == NULL && stays_for(i, lookup->name))
+			return true;
+		for (address = lookup->list; address; address = address->ai_next)
+		{
+			if (listens_there(i, address))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Listen on all that a name stands for. */
 static bool
-listen_on_name(const char *name, bool warn)
+listen_on_name(const Lookup *lookup, bool warn)
 {
-	struct addrinfo hint;
-	struct addrinfo *list = NULL;
+	const char *name = lookup->name;
 	struct addrinfo *address;
-	char		service[16];
 	bool		complete = true;
 	int			listening = 0;
-	int			code;
 
-	memset(&hint, 0, sizeof(hint));
-	hint.ai_family = AF_UNSPEC;
-	hint.ai_flags = AI_PASSIVE;
-	hint.ai_socktype = SOCK_STREAM;
-	snprintf(service, sizeof(service), "%d", rw_port);
-
-	code = pg_getaddrinfo_all(strcmp(name, "*") == 0 ? NULL : name, service,
-							  &hint, &list);
-	if (code != 0 || list == NULL)
+	if (lookup->list == NULL)
 	{
 		want_name(name);
 		if (warn)
 			ereport(WARNING,
 					(errmsg("could not translate host name \"%s\" for \"replwatch.listen_addresses\": %s",
-							name, gai_strerror(code))));
+							name, gai_strerror(lookup->code))));
 		return false;
 	}
 
-	for (address = list; address; address = address->ai_next)
+	for (address = lookup->list; address; address = address->ai_next)
 	{
 		char		host[NAME_LEN];
 		int			problem;
@@ -271,7 +328,6 @@ listen_on_name(const char *name, bool warn)
 				 errhint("Is another program using this port? It is tried again.") :
 				 errhint("It is tried again.")));
 	}
-	pg_freeaddrinfo_all(hint.ai_family, list);
 	return complete;
 }
 
@@ -280,13 +336,12 @@ rw_listen(bool warn)
 {
 	char	   *setting = pstrdup(rw_listen_addresses);
 	bool		complete = true;
-	List	   *wanted_names;
+	List	   *listed_names;
+	List	   *lookups;
 	ListCell   *cell;
 	int			i;
 
-	memset(wanted, 0, sizeof(wanted));
-	nwanted = 0;
-	if (!SplitGUCList(setting, ',', &wanted_names))
+	if (!SplitGUCList(setting, ',', &listed_names))
 	{
 		if (warn)
 			ereport(WARNING,
@@ -295,15 +350,37 @@ rw_listen(bool warn)
 							"replwatch.listen_addresses")));
 		return false;
 	}
+	lookups = look_up_names(listed_names);
 
-	foreach(cell, wanted_names)
-		complete &= listen_on_name((const char *) lfirst(cell), warn);
+	/*
+	 * What is not to stay goes first: a socket on all addresses and one of a
+	 * single address can't listen on the same port.
+	 */
+	for (i = rw_listen_count - 1; i >= 0; i--)
+	{
+		if (!is_listed(i, lookups))
+			drop(i);
+	}
 
+	memset(wanted, 0, sizeof(wanted));
+	nwanted = 0;
+	foreach(cell, lookups)
+		complete &= listen_on_name(lfirst(cell), warn);
+
+	/* There may be more on the list than there may be sockets. */
 	for (i = rw_listen_count - 1; i >= 0; i--)
 	{
 		if (!wanted[i])
 			drop(i);
 	}
 	Assert(rw_listen_count <= RW_LISTEN_MAX);
+
+	foreach(cell, lookups)
+	{
+		Lookup	   *lookup = lfirst(cell);
+
+		if (lookup->list)
+			pg_freeaddrinfo_all(AF_UNSPEC, lookup->list);
+	}
 	return complete;
 }

@@ -13,7 +13,7 @@
 /* More addresses than that are not listened on. */
 #define RW_LISTEN_MAX	16
 
-/* While addresses change, the old ones are there beside the new ones. */
+/* Those that are there may be at the end of a list of others. */
 #define RW_SOCKETS_MAX	(2 * RW_LISTEN_MAX)
 
 /* What is listened on now: no more than RW_LISTEN_MAX between two calls. */

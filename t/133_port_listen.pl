@@ -151,9 +151,16 @@ ok($other, 'now it is');
 is(Port::status($port[1], '/primary'), 200, 'the first one is, too');
 set($node, "replwatch.listen_addresses = '127.0.0.2'");
 ok(gone($port[1]), 'until it is taken out');
+# One of them is not to be in the way of all, nor all in the way of one.
+$offset = -s $node->logfile;
 set($node, "replwatch.listen_addresses = '*'");
 Port::status_when($port[1], '/primary', 200, 'all addresses');
 ok(Port::try_connect($port[1], '127.0.0.2'), '* is all addresses');
+set($node, "replwatch.listen_addresses = '127.0.0.1'");
+ok(gone($port[1], '127.0.0.2'), 'one address again');
+is(Port::status($port[1], '/primary'), 200, 'which is listened on');
+unlike(slurp_file($node->logfile, $offset),
+	qr/WARNING/, 'which is nothing to complain about');
 
 SKIP:
 {
