@@ -74,6 +74,7 @@ rw_health_publish(RwFacts *facts, const RwLinks *links)
 
 	memset(&standing, 0, sizeof(standing));
 	standing.sampled_at = facts->now;
+	standing.missing_bytes = -1;
 	for (i = 0; facts->in_recovery && i < facts->nsenders; i++)
 		standing.cascade |= facts->senders[i].replica;
 	if (links->nlinks > 0 && links->links[0].upstream)

@@ -172,6 +172,8 @@ add_link(RwText *out, const RwLink *link, const RwFacts *facts)
 	add_lsn(out, "replay_lsn", link->replay);
 	if (link->sender)
 		add_sender(out, link->sender);
+	else if (link->upstream && facts->receiver.pid != 0)
+		add_int(out, "pid", facts->receiver.pid);
 	if (link->slot)
 		add_slot(out, link);
 	rw_text_add(out, "}");

@@ -98,14 +98,16 @@ within_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 		return true;
 	if (!standing->lag_known)
 		return refuse(verdict, "lag is not known");
-	if (lag_now(facts) <= limits->time)
+	/* What is at least within the limit may be beyond it. */
+	if (lag_now(facts) <= limits->time && !standing->at_least)
 		return true;
 
 	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
 	rw_text_add(&out, standing->at_most ? "lag may be up to " :
 				standing->at_least ? "lag is at least " : "lag is ");
 	rw_text_duration(&out, lag_now(facts));
-	rw_text_add(&out, ", more than ");
+	rw_text_add(&out, lag_now(facts) <= limits->time ?
+				", perhaps more than " : ", more than ");
 	rw_text_duration(&out, limits->time);
 	return false;
 }
@@ -241,7 +243,8 @@ rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
 
 	memset(verdict, 0, sizeof(RwVerdict));
 	verdict->role = role_name(facts);
-	if (facts->in_recovery && is_fresh(facts, verdict))
+	if (facts->in_recovery && !facts->crash_recovery &&
+		is_fresh(facts, verdict))
 	{
 		verdict->shows_lag = true;
 		verdict->cut_off = standing->cut_off;
@@ -309,7 +312,8 @@ share_used(const RwAskLimits *limits, const RwCheckFacts *facts, bool *sure)
 	const RwStanding *standing = &facts->standing;
 	double		share = 0;
 
-	*sure = !standing->cut_off && standing->lag_known;
+	*sure = !standing->cut_off && standing->lag_known &&
+		!(limits->has_time && standing->at_least);
 
 	if (limits->has_bytes && standing->missing_bytes < 0)
 		*sure = false;

@@ -38,6 +38,8 @@ rw_role_name(const RwFacts *facts)
 
 	if (!facts->in_recovery)
 		return "primary";
+	if (facts->crash_recovery)
+		return NULL;
 	for (i = 0; i < facts->nsenders; i++)
 	{
 		if (facts->senders[i].replica)

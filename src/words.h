@@ -17,7 +17,9 @@
 #include "src/port.h"
 #include "src/worker.h"
 
+/* NULL in crash recovery, which may end in either. */
 extern const char *rw_role_name(const RwFacts *facts);
+
 extern const char *rw_replay_state_name(const RwFacts *facts);
 extern const char *rw_worker_state_name(RwWorkerState state);
 extern const char *rw_port_state_name(RwPortState state);

@@ -150,7 +150,7 @@ $row = (Replwatch::statuses($standby, 'upstream'))[0];
 $status = Port::ask($port[1], '/status')->{json};
 $seen = $status->{status}->[0];
 foreach
-  my $column (qw(name link state lag_bytes reason_code reason replay_lsn))
+  my $column (qw(name link state lag_bytes reason_code reason replay_lsn pid))
 {
 	is($seen->{$column}, $row->{$column}, "standby's status: $column");
 }

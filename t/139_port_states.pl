@@ -116,6 +116,8 @@ Port::answer_when(
 yes_are('replica1', $yes_of_standby, 'cut off');
 agent_says('replica1', qr/^down #/, qr/^up ready 10%$/, 'cut off');
 yes_are('replica2', $yes_of_standby, 'fed by one that is cut off');
+is(Port::status($port{replica2}, '/replica?lag=5s'),
+	200, 'which is all that it knows of');
 Replwatch::connect_to($standby, $primary, 'replica1');
 $standby->reload;
 Port::answer_when(
@@ -221,8 +223,13 @@ agent_says(
 	qr/^down #this server is in recovery$/,
 	qr/^down #not accepting connections$/,
 	'in crash recovery');
-is(Port::ask($port{primary}, '/liveness')->{json}->{role},
-	undef, 'its role is open');
+my $json = Port::ask($port{primary}, '/liveness')->{json};
+is($json->{role}, undef, 'its role is open');
+is($json->{lag_bytes}, undef, 'and nothing is said of a lag');
+is(Port::ask($port{primary}, '/status')->{json}->{node}->{role},
+	undef, 'on the pages, too');
+unlike(Port::ask($port{primary}, '/metrics')->{body},
+	qr/^replwatch_role\{/m, 'both of them');
 command_ok(
 	[ 'pg_ctl', '-m', 'immediate', '-D', $primary->data_dir, 'stop' ],
 	'it is stopped');

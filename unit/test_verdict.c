@@ -153,6 +153,7 @@ test_roles(void)
 	facts.crash_recovery = true;
 	topic_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
 	ok(verdict.role == NULL, "it has no role yet");
+	ok(!verdict.shows_lag, "nor a lag");
 
 	section("pages");
 	be_primary();
@@ -215,6 +216,9 @@ test_limits(void)
 	facts.now += RW_SECOND;
 	says("lag is at least 6.0 s, more than 0 ms",
 		 "it grows until a sample says otherwise");
+	limit_time(RW_MINUTE);
+	says("lag is at least 6.0 s, perhaps more than 60 s",
+		 "a lower bound never proves that a limit is kept");
 	facts.standing.lag_known = false;
 	says("lag is not known", "not known is no");
 
@@ -408,6 +412,11 @@ test_agent(void)
 	limit_bytes(10 * MB);
 	limit_time(20 * RW_SECOND);
 	agent_says(0, "up ready 60%\n", "of two the one that is used up most");
+	facts.standing.at_least = true;
+	agent_says(0, "up ready 10%\n", "a lower bound may be any more");
+	ask_agent(RW_ASK_REPLICA);
+	limit_bytes(2 * MB);
+	agent_says(0, "up ready 60%\n", "which bytes have nothing to do with");
 
 	section("agent: drained and back");
 	be_standby();
