@@ -145,6 +145,11 @@ note '5. they go, and the worker has not seen it yet';
 $primary->safe_psql('postgres',
 	'ALTER SYSTEM SET replwatch.sample_interval = 10000');
 $primary->reload;
+
+# Nothing is to be written between the sample and the looks.
+my $writer = Replwatch::process($primary, 'background writer');
+kill 'STOP', $writer;
+Replwatch::wait_replayed($primary, $standby{$_}) foreach @names;
 Replwatch::wait_sampled($primary);
 foreach my $name (@names)
 {
@@ -156,6 +161,7 @@ foreach my $name (@names)
 	is_gone($row, $name, $last{$name}, 'just now');
 	is($row->{lag_bound}, 'exact', "$name: how far it is behind is known");
 }
+kill 'CONT', $writer;
 isnt(Replwatch::status($primary, 'with_slot')->{inactive_since},
 	undef, 'with_slot: so is since when nobody uses the slot');
 

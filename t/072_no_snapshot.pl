@@ -287,7 +287,7 @@ while ($select->handles)
 
 		step($client, $session->answer);
 		next if $client->{stage} ne 'rest';
-		if (time() < $end)
+		if (time() < $end || $client->{n} < 5)
 		{
 			begin_cycle($client);
 		}
@@ -297,8 +297,8 @@ while ($select->handles)
 		}
 	}
 }
-note("$counted{cycles} cycles in $seconds s");
-cmp_ok($counted{cycles}, '>', 5 * $clients, 'cycles were gone through');
+note("$counted{cycles} cycles");
+cmp_ok($counted{cycles}, '>=', 5 * $clients, 'cycles were gone through');
 is($counted{stale}, 0, 'no read was stale') or diag(join("\n", @told));
 is($counted{failed}, 0, 'no wait failed') or diag(join("\n", @told));
 cmp_ok(

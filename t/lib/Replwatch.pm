@@ -94,8 +94,10 @@ sub standby
 		"SELECT state = 'streaming' FROM replwatch_status() WHERE name = '$name' AND link = 'downstream'",
 		"$name streams");
 
-	# A replica is known, and will be missed, once the worker has seen it.
-	wait_sampled($upstream);
+	# A replica is known, and will be missed, once a worker has seen it.
+	wait_sampled($upstream)
+	  if $upstream->safe_psql('postgres',
+		'SELECT worker_state FROM replwatch_node()') eq 'running';
 	return $node;
 }
 
