@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/guc.h"
 
 #include "src/compat.h"
 #include "src/readafter.h"
@@ -44,13 +45,16 @@ _PG_init(void)
 {
 	rw_settings_init();
 
-	if (!process_shared_preload_libraries_in_progress)
-		return;
+	if (process_shared_preload_libraries_in_progress)
+	{
+		rw_shared_init();
+		rw_replay_init();
+		rw_token_init();
+		rw_read_after_init();
+		rw_tend_init();
+		rw_worker_init();
+	}
 
-	rw_shared_init();
-	rw_replay_init();
-	rw_token_init();
-	rw_read_after_init();
-	rw_tend_init();
-	rw_worker_init();
+	/* The rooms above have settings of their own. */
+	MarkGUCPrefixReserved("replwatch");
 }

@@ -245,12 +245,10 @@ rw_settings_init(void)
 
 		DefineCustomBoolVariable("replwatch.tend_walsenders",
 								 "Sends a keepalive to standbys each second.",
-								 "Lets a standby tell an idle upstream server from a dead connection.",
+								 "Lets a standby tell an idle upstream server from a dead connection, and wakes who waits for replicas.",
 								 &rw_tend_walsenders,
 								 true,
 								 PGC_POSTMASTER, 0,
 								 NULL, NULL, NULL);
 	}
-
-	MarkGUCPrefixReserved("replwatch");
 }

@@ -240,6 +240,21 @@ is( state_of(
 	'',
 	'where REPEATABLE READ is the default');
 is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
+
+# SERIALIZABLE there is on the primary only, which has what it has written.
+{
+	my $serial = Session->new($primary,
+		default_transaction_isolation => 'serializable');
+
+	is( state_of(
+			$serial,
+			"BEGIN; SET LOCAL replwatch.read_after = '$token'; SELECT max(i) FROM t; COMMIT"
+		),
+		'',
+		'as the first command of SERIALIZABLE');
+	is(state_of($serial, "SET replwatch.read_after = '$token'"),
+		'', 'where SERIALIZABLE is the default');
+}
 $token = write_row();
 is( state_of(
 		$reader,
@@ -439,8 +454,13 @@ is(state_of($reader, "SET replwatch.read_after = '$token'"),
 # Nor does a file keep it from starting.
 $standby->append_conf('postgresql.conf',
 	"replwatch.read_after = '$token'\n");
+$offset = -s $standby->logfile;
 $standby->restart;
 is(Session->new($standby)->value('SHOW replwatch.read_after'),
 	'', 'a server starts with the setting in postgresql.conf');
+like(
+	slurp_file($standby->logfile, $offset),
+	qr/HINT: .*SET replwatch\.read_after/,
+	'and says what to do instead');
 
 done_testing();
