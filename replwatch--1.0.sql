@@ -207,7 +207,7 @@ AS 'MODULE_PATHNAME', 'replwatch_waiters'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 
 COMMENT ON FUNCTION replwatch_waiters() IS
-'sessions that wait for an LSN: how much is missing, when it will be there at the present rate of replay, and why replay stands still if it does';
+'sessions that wait for an LSN: how much is missing (for kind replicas at the last one that is needed), when it will be there at the present rate of replay, and why replay stands still if it does';
 
 CREATE FUNCTION replwatch_wait_stats(
 	OUT waits bigint,

@@ -34,9 +34,8 @@
 
 PG_FUNCTION_INFO_V1(replwatch_wait_for_replicas);
 
-/* Where one connection is at a stage; InvalidXLogRecPtr if it does not count. */
-static XLogRecPtr
-position_at(const RwSenderFacts *sender, RwQueue stage)
+XLogRecPtr
+rw_replica_position(const RwSenderFacts *sender, RwQueue stage)
 {
 	if (sender->state != WALSNDSTATE_STREAMING ||
 		(!sender->replica && !sender->receiver))
@@ -63,12 +62,12 @@ position_at(const RwSenderFacts *sender, RwQueue stage)
 static bool
 is_overtaken(const RwFacts *facts, int i, RwQueue stage)
 {
-	XLogRecPtr	position = position_at(&facts->senders[i], stage);
+	XLogRecPtr	position = rw_replica_position(&facts->senders[i], stage);
 	int			j;
 
 	for (j = 0; j < facts->nsenders; j++)
 	{
-		XLogRecPtr	other = position_at(&facts->senders[j], stage);
+		XLogRecPtr	other = rw_replica_position(&facts->senders[j], stage);
 
 		if ((other > position || (other == position && j < i)) &&
 			strcmp(facts->senders[j].name, facts->senders[i].name) == 0)
@@ -86,7 +85,7 @@ rw_replica_positions(const RwFacts *facts, RwQueue stage, XLogRecPtr target,
 
 	for (i = 0; i < facts->nsenders; i++)
 	{
-		XLogRecPtr	position = position_at(&facts->senders[i], stage);
+		XLogRecPtr	position = rw_replica_position(&facts->senders[i], stage);
 
 		if (position == InvalidXLogRecPtr || position < target ||
 			is_overtaken(facts, i, stage))

@@ -24,6 +24,12 @@
 #include "src/waiters.h"
 
 /*
+ * Where one connection is at a stage; InvalidXLogRecPtr if it does not count.
+ */
+extern XLogRecPtr rw_replica_position(const RwSenderFacts *sender,
+									  RwQueue stage);
+
+/*
  * How many replicas have the target at a stage, of those seen.  If not NULL,
  * positions gets the position of each; it has room for all senders.
  */

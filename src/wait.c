@@ -215,9 +215,10 @@ look_replayed(RwWait *wait)
 	if (replayed && reachable)
 		return RW_WAITED;
 
-	/* Nobody tells when the server follows another timeline. */
+	/* The sampling worker tells when the server follows another timeline. */
 	wait->waiter.key = reachable ? target : RW_KEY_WHEN_TOLD;
-	wait->woken = rw_wake_on_replay && reachable && !rw_being_replayed(target);
+	wait->woken = !reachable ||
+		(rw_wake_on_replay && !rw_being_replayed(target));
 
 	/* Recovery may have ended since, having replayed it before. */
 	return in_recovery ? RW_WAIT_TIMED_OUT : RW_WAIT_NOT_IN_RECOVERY;
@@ -255,23 +256,33 @@ rw_wait_here(RwWaitKind kind, TimeLineID tli, XLogRecPtr target,
 }
 
 int64
-rw_replay_eta(uint64 missing)
+rw_eta(uint64 missing, const RwRate *rate, XLogRecPtr position,
+	   RwTime moved_at)
 {
 	RwTime		now = rw_clock_now();
+
+	/* What the last minute's rate was says nothing of one that has stopped. */
+	if (missing > 0 && now - moved_at > STANDSTILL)
+		return -1;
+	return rw_catchup(missing, rw_rate(rate, position, now), 0);
+}
+
+int64
+rw_replay_eta(uint64 missing)
+{
+	RwRate		rate;
+	XLogRecPtr	position;
 	RwTime		moved_at;
-	double		speed;
 
 	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
-	speed = rw_rate(&rw_shared->upstream.replay_rate,
-					rw_shared->upstream.replay, now);
+	rate = rw_shared->upstream.replay_rate;
+	position = rw_shared->upstream.replay;
 	moved_at = rw_shared->upstream.replay_moved_at;
 	LWLockRelease(rw_shared->state_lock);
 
-	/* What the last minute's rate was says nothing of one that has stopped. */
-	if (missing > 0 && (now - moved_at > STANDSTILL ||
-						GetRecoveryPauseState() != RECOVERY_NOT_PAUSED))
+	if (missing > 0 && GetRecoveryPauseState() != RECOVERY_NOT_PAUSED)
 		return -1;
-	return rw_catchup(missing, speed, 0);
+	return rw_eta(missing, &rate, position, moved_at);
 }
 
 void

@@ -13,6 +13,7 @@
 #include "access/xlogdefs.h"
 #include "datatype/timestamp.h"
 
+#include "src/rates.h"
 #include "src/waiters.h"
 
 /* A timeout in milliseconds that never comes. */
@@ -73,9 +74,14 @@ extern RwWaitResult rw_wait_here(RwWaitKind kind, TimeLineID tli,
 extern int	rw_timeout_argument(const Interval *timeout);
 
 /*
- * Microseconds until replay has taken so many bytes more at its present rate;
- * -1 if it stands still or its rate is not known.
+ * Microseconds until what is at `position` since `moved_at` has taken so many
+ * bytes more at its present rate; -1 if it stands still or the rate is not
+ * known.
  */
+extern int64 rw_eta(uint64 missing, const RwRate *rate, XLogRecPtr position,
+					RwTime moved_at);
+
+/* The same for this server's own replay. */
 extern int64 rw_replay_eta(uint64 missing);
 
 /* Raise what a result other than RW_WAITED and RW_WAIT_TIMED_OUT means. */

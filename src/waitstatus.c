@@ -53,22 +53,64 @@ compare_lsns_descending(const void *a, const void *b)
 	return left < right ? 1 : left > right ? -1 : 0;
 }
 
-/*
- * How much the last of the replicas that are needed still lacks; -1 if there
- * are not as many.
- */
-static int64
-missing_at_replicas(const RwFacts *facts, const RwWaiter *waiter)
+/* What a wait still lacks. */
+typedef struct Outlook
 {
+	int64		missing;		/* bytes; -1: that can't be told */
+	int64		eta;			/* microseconds; -1: not known */
+	const char *reason;			/* why; NULL if nothing holds it up */
+} Outlook;
+
+/* For a wait here; `reason` is why this server's own replay is behind. */
+static Outlook
+look_here(const RwWaiter *waiter, const char *reason)
+{
+	Outlook		outlook = {-1, -1, "this server is not on that timeline yet"};
+	XLogRecPtr	replayed = rw_replayed();
+
+	if (waiter->key != waiter->target)
+		return outlook;
+	outlook.missing = waiter->target > replayed ?
+		(int64) (waiter->target - replayed) : 0;
+	outlook.eta = rw_replay_eta(outlook.missing);
+	outlook.reason = reason;
+	return outlook;
+}
+
+/* For a wait for replicas: what the last of those that are needed lacks. */
+static Outlook
+look_at_replicas(const RwFacts *facts, const RwLinks *links,
+				 const RwWaiter *waiter)
+{
+	Outlook		outlook = {-1, -1, "fewer replicas are connected than are waited for"};
 	XLogRecPtr *positions = palloc(Max(facts->nsenders, 1) * sizeof(XLogRecPtr));
 	int			n = rw_replica_positions(facts, waiter->queue,
 										 InvalidXLogRecPtr, positions);
+	XLogRecPtr	position;
+	int			i;
 
 	if (n < waiter->count || waiter->count < 1)
-		return -1;
+		return outlook;
 	qsort(positions, n, sizeof(XLogRecPtr), compare_lsns_descending);
-	return waiter->target > positions[waiter->count - 1] ?
-		(int64) (waiter->target - positions[waiter->count - 1]) : 0;
+	position = positions[waiter->count - 1];
+	outlook.missing = waiter->target > position ?
+		(int64) (waiter->target - position) : 0;
+	outlook.reason = NULL;
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		const RwLink *link = &links->links[i];
+
+		if (link->sender == NULL ||
+			rw_replica_position(link->sender, waiter->queue) != position)
+			continue;
+		outlook.reason = link->reason_text;
+		if (waiter->queue == RW_QUEUE_REPLICA_REPLAY && link->replica)
+			outlook.eta = rw_eta(outlook.missing, &link->replica->replay_rate,
+								 position, link->replica->replay_moved_at);
+		break;
+	}
+	return outlook;
 }
 
 /*
@@ -100,16 +142,9 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 	{
 		const RwWaiter *waiter = &waiters[i];
 		bool		here = waiter->queue == RW_QUEUE_REPLAY;
-		int64		missing;
+		Outlook		outlook = here ? look_here(waiter, reason) :
+			look_at_replicas(&facts, &links, waiter);
 		RwRow		row;
-
-		if (here && waiter->key != waiter->target)
-			missing = -1;
-		else if (here)
-			missing = waiter->target > rw_replayed() ?
-				(int64) (waiter->target - rw_replayed()) : 0;
-		else
-			missing = missing_at_replicas(&facts, waiter);
 
 		rw_row_begin(&row);
 		rw_row_int(&row, waiter->pid);
@@ -122,15 +157,9 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 		rw_row_text(&row, stage_names[waiter->queue]);
 		rw_row_time(&row, rw_wall_time(&facts, waiter->since));
 		rw_row_time(&row, rw_wall_time(&facts, waiter->deadline));
-		rw_row_count(&row, missing);
-		rw_row_duration(&row, here && missing >= 0 ?
-						rw_replay_eta(missing) : -1);
-		if (missing >= 0)
-			rw_row_text(&row, here ? reason : NULL);
-		else
-			rw_row_text(&row, here ?
-						"this server is not on that timeline yet" :
-						"fewer replicas are connected than are waited for");
+		rw_row_count(&row, outlook.missing);
+		rw_row_duration(&row, outlook.eta);
+		rw_row_text(&row, outlook.reason);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
 							 row.values, row.nulls);
 	}
