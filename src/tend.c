@@ -114,9 +114,17 @@ notice_reply(void)
 	static XLogRecPtr last_write = InvalidXLogRecPtr;
 	static XLogRecPtr last_flush = InvalidXLogRecPtr;
 	static XLogRecPtr last_replay = InvalidXLogRecPtr;
+	static WalSndState last_state = WALSNDSTATE_STARTUP;
 
 	if (MyWalSnd == NULL)
 		return;
+
+	/* Only what streams counts: what was reported before counts from now on. */
+	if (MyWalSnd->state != last_state)
+	{
+		last_state = MyWalSnd->state;
+		last_write = last_flush = last_replay = InvalidXLogRecPtr;
+	}
 	pass_on(RW_QUEUE_REPLICA_WRITE, MyWalSnd->write, &last_write);
 	pass_on(RW_QUEUE_REPLICA_FLUSH, MyWalSnd->flush, &last_flush);
 	pass_on(RW_QUEUE_REPLICA_REPLAY, MyWalSnd->apply, &last_replay);

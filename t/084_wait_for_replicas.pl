@@ -21,6 +21,7 @@ use Time::HiRes qw(sleep time);
 my $primary = Replwatch::primary(
 	'primary',
 	'wal_level = logical',
+	'max_connections = 40',
 	'max_wal_senders = 8',
 	'max_replication_slots = 8',
 	'wal_sender_timeout = 1min');
@@ -157,6 +158,11 @@ Replwatch::wait_until(
 	$primary,
 	"SELECT target = '$lsn' AND count = 2 AND stage = 'replay' AND kind = 'replicas' AND missing_bytes > 0 FROM replwatch_waiters()",
 	'it waits, and that can be seen');
+Replwatch::wait_until(
+	$primary,
+	"SELECT w.eta IS NULL AND w.reason = s.reason FROM replwatch_waiters() w, replwatch_status() s WHERE s.name = 'replica2'",
+	'there is no saying when, and the reason is that of the last one needed'
+);
 is( $primary->safe_psql(
 		'postgres',
 		'SELECT backend_xmin IS NULL FROM pg_stat_activity WHERE pid = '
@@ -479,6 +485,29 @@ foreach my $i (1 .. 5)
 }
 isnt($client->value('SELECT pg_current_wal_flush_lsn()'),
 	$begin, 'which wrote WAL');
+
+# Those who wait for the same have it asked for once.
+pause($standby2);
+$lsn = $client->value("SELECT pg_create_restore_point('a crowd waits')");
+my @crowd = map { Session->new($primary) } 1 .. 20;
+my $from = $client->value('SELECT pg_current_wal_flush_lsn()');
+$_->ask("SELECT replwatch_wait_for_replicas('$lsn', 2, 'replay', '1 min')")
+  foreach @crowd;
+Replwatch::wait_until($primary,
+	'SELECT count(*) = 20 FROM replwatch_waiters()', 'all wait');
+my $to = $client->value('SELECT pg_current_wal_flush_lsn()');
+resume($standby2);
+is(scalar(grep { $_->answer->{rows}[0][0] == 2 } @crowd),
+	20, 'all are told');
+my ($records, $stderr) = run_command(
+	[
+		'pg_waldump', '-p', $primary->data_dir . '/pg_wal',
+		'-s', $from, '-e', $to, '-r', 'XLOG'
+	]);
+my $nudges = () = $records =~ /desc: NOOP/g;
+cmp_ok($nudges, '>', 0, 'the replicas were asked');
+cmp_ok($nudges, '<', 10, 'and not for each of them') or diag($records);
+
 is( $primary->safe_psql(
 		'postgres',
 		"SELECT count(*) FROM pg_logical_slot_get_changes('quiet', NULL, NULL)"
