@@ -8,7 +8,7 @@ Needs, on the primary:
     CREATE EXTENSION replwatch;
     CREATE TABLE note (id bigserial PRIMARY KEY, body text);
 
-With psycopg 3 only the import differs.
+With psycopg 3 the import differs, and pgcode is called sqlstate there.
 """
 
 import sys

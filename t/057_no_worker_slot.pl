@@ -9,6 +9,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
+use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -184,5 +185,21 @@ $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 Replwatch::wait_replayed($primary, $standby);
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM burst'),
 	200, 'all has been replicated');
+
+note '4. Who waits at a promotion';
+
+# It is the worker that tells them of it; without it they find out by a look.
+$standby->restart;
+Replwatch::wait_until(
+	$standby,
+	"SELECT worker_state = 'not running' FROM replwatch_node()",
+	'there is no worker again') if $has_prewarm;
+my $waiter = Session->new($standby);
+$waiter->ask("SELECT replwatch_wait_for_lsn('FFFFFFFF/0', '10 min')");
+Replwatch::wait_until($standby,
+	'SELECT count(*) = 1 FROM replwatch_waiters()', 'somebody waits');
+$standby->promote;
+like($waiter->answer->{message},
+	qr/recovery ended before LSN/, 'it ends the wait');
 
 done_testing();
