@@ -25,25 +25,26 @@ literal() {
 }
 
 # On standard input and without a trace in the log, as there are passwords in it.
+# Names may be words of SQL, such as user.
 roles() {
 	cat <<-END
 		SET log_statement = none;
 		SET log_min_duration_statement = -1;
 		SET log_min_error_statement = panic;
 		SET standard_conforming_strings = on;
-		CREATE ROLE $REPLICATION_USER LOGIN REPLICATION
+		CREATE ROLE "$REPLICATION_USER" LOGIN REPLICATION
 			CONNECTION LIMIT $REPLICATION_CONNECTIONS PASSWORD $(literal "$(password REPLICATION)");
-		CREATE ROLE $REWIND_USER LOGIN CONNECTION LIMIT 5 PASSWORD $(literal "$(password REWIND)");
+		CREATE ROLE "$REWIND_USER" LOGIN CONNECTION LIMIT 5 PASSWORD $(literal "$(password REWIND)");
 		GRANT EXECUTE ON FUNCTION
 			pg_ls_dir(text, boolean, boolean),
 			pg_stat_file(text, boolean),
 			pg_read_binary_file(text),
 			pg_read_binary_file(text, bigint, bigint, boolean)
-			TO $REWIND_USER;
-		CREATE ROLE $APP_USER LOGIN PASSWORD $(literal "$(password APP)");
+			TO "$REWIND_USER";
+		CREATE ROLE "$APP_USER" LOGIN PASSWORD $(literal "$(password APP)");
 	END
 	if [[ $POSTGRES_DB != postgres ]]; then
-		printf 'CREATE DATABASE %s OWNER %s;\n' "$POSTGRES_DB" "$APP_USER"
+		printf 'CREATE DATABASE "%s" OWNER "%s";\n' "$POSTGRES_DB" "$APP_USER"
 	fi
 }
 
@@ -76,7 +77,8 @@ make_primary() {
 		primary_failed "the new server does not start"
 
 	sql="$PG_BIN/psql -XAtq -v ON_ERROR_STOP=1 -h $socket -U $POSTGRES_USER -v app_user=$APP_USER"
-	roles | $sql -d postgres || primary_failed "cannot make the roles and the database"
+	# Terse: a line of SQL that is wrong would be shown, with its password.
+	roles | $sql -v VERBOSITY=terse -d postgres || primary_failed "cannot make the roles and the database"
 	for database in postgres "$POSTGRES_DB"; do
 		[[ ! $(preload_option) ]] ||
 			$sql -d "$database" -c 'CREATE EXTENSION IF NOT EXISTS replwatch' 2>/dev/null ||

@@ -127,7 +127,15 @@ mkdir "$WORK/init"
 echo 'SELECT 1/0' >"$WORK/init/1.sql"
 refused "1.sql failed" "a script that fails" node "${primary[@]}" INIT="$WORK/init" -- bootstrap
 is "$(find "$WORK/primary" -mindepth 1)" '' "leaves nothing"
+# psql shows the line that is wrong, unless it is told not to.
+log=$(node "${primary[@]}" APP_USER=public APP_PASSWORD=told-to-nobody -- bootstrap 2>&1) || true
+like "$log" 'role name "public" is reserved' "a name that no role may have is refused"
+unlike "$log" told-to-nobody "and no password is told"
 mv "$WORK/first.sql" "$WORK/init/1.sql"
+mkdir "$WORK/words"
+like "$(node "${primary[@]}" PGDATA="$WORK/words/data" APP_USER=user APP_PASSWORD=told-to-nobody POSTGRES_DB=order INIT="$docker/init" \
+	-- bootstrap 2>&1)" "is made, with the database order of user" "names may be words of SQL"
+rm -r "$WORK/words"
 mkdir "$WORK/primary/data.new"
 like "$(node "${primary[@]}" INIT="$WORK/init" SYNC='any 2 (primary, replica1)' ARCHIVE=on -- bootstrap)" \
 	"interrupted.*making a primary.*1.sql.*is made" "it is made, as the time before was interrupted"
