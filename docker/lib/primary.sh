@@ -45,6 +45,8 @@ roles() {
 	END
 	if [[ $POSTGRES_DB != postgres ]]; then
 		printf 'CREATE DATABASE "%s" OWNER "%s";\n' "$POSTGRES_DB" "$APP_USER"
+	else
+		printf 'ALTER DATABASE postgres OWNER TO "%s";\n' "$APP_USER"
 	fi
 }
 

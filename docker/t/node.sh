@@ -135,6 +135,8 @@ mv "$WORK/first.sql" "$WORK/init/1.sql"
 mkdir "$WORK/words"
 like "$(node "${primary[@]}" PGDATA="$WORK/words/data" APP_USER=user APP_PASSWORD=told-to-nobody POSTGRES_DB=order INIT="$docker/init" \
 	-- bootstrap 2>&1)" "is made, with the database order of user" "names may be words of SQL"
+like "$(node "${primary[@]}" PGDATA="$WORK/words/postgres" POSTGRES_DB=postgres INIT="$docker/init" -- bootstrap 2>&1)" \
+	"10-wizards.sql.*is made, with the database postgres of app" "the database may be the one that is there"
 rm -r "$WORK/words"
 mkdir "$WORK/primary/data.new"
 like "$(node "${primary[@]}" INIT="$WORK/init" SYNC='any 2 (primary, replica1)' ARCHIVE=on -- bootstrap)" \
