@@ -63,6 +63,8 @@ make_primary() {
 	check_no_primary
 	is_one_of "$APP_USER" "$POSTGRES_USER" "$REPLICATION_USER" "$REWIND_USER" &&
 		die "APP_USER is \"$APP_USER\"" "It has to be another role than the superuser and those for replicas."
+	[[ ! $INIT || -d $INIT && -r $INIT && -x $INIT ]] ||
+		die "cannot read INIT \"$INIT\"" "It has to be a directory that $(id -un) may read. Nothing was made."
 	begin_new
 	say "$PGDATA is empty: making a primary with PostgreSQL $major"
 	socket=$(mktemp -d /tmp/node.XXXXXX)
@@ -86,7 +88,7 @@ make_primary() {
 			$sql -d "$database" -c 'CREATE EXTENSION IF NOT EXISTS replwatch' 2>/dev/null ||
 			primary_failed "cannot create the extension in $database"
 	done
-	[[ ! -d $INIT ]] || mapfile -t files < <(find "$INIT" -maxdepth 1 -name '*.sql' | sort)
+	[[ ! $INIT ]] || mapfile -t files < <(find "$INIT" -maxdepth 1 -name '*.sql' | sort)
 	for file in "${files[@]}"; do
 		say "running $file"
 		$sql -d "$POSTGRES_DB" -f "$file" || primary_failed "$file failed"

@@ -125,6 +125,9 @@ note "3. A primary"
 cat >"$WORK/first.sql" <<<"CREATE TABLE t AS SELECT 1 AS a"
 mkdir "$WORK/init"
 echo 'SELECT 1/0' >"$WORK/init/1.sql"
+chmod 0 "$WORK/init"
+refused "cannot read INIT" "scripts that it may not read" node "${primary[@]}" INIT="$WORK/init" -- bootstrap
+chmod 700 "$WORK/init"
 refused "1.sql failed" "a script that fails" node "${primary[@]}" INIT="$WORK/init" -- bootstrap
 is "$(find "$WORK/primary" -mindepth 1)" '' "leaves nothing"
 # psql shows the line that is wrong, unless it is told not to.

@@ -47,7 +47,9 @@ mkdir -p "$WORK/tree"
 tar -C "$TOP" -c --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude=tmp_check --exclude=docker-compose.override.yml . |
 	tar -C "$WORK/tree" -x --no-same-owner
 cd "$WORK/tree/docker"
-chmod -R a+rX .
+# As under a strict umask: only what is mounted has to be readable by others.
+chmod -R go= "$WORK/tree"
+chmod -R a+rX init
 
 if type -P docker-compose >/dev/null; then
 	compose=(docker-compose)
