@@ -3,9 +3,10 @@
 #
 # shellcheck shell=bash disable=SC2154
 
-# An empty directory becomes a primary only where none is.
+# An empty directory becomes a primary only where none is.  A server that refuses,
+# as one that starts or takes no reads, is one as well.
 check_no_primary() {
-	local named peer
+	local named peer answer
 
 	named=$(named_primary)
 	[[ ! $named || $named == "$NODE" ]] ||
@@ -14,9 +15,10 @@ check_no_primary() {
 	[[ -e $CLUSTER/nodes ]] || return 0
 	while read -r peer; do
 		[[ $peer != "$NODE" ]] || continue
-		! PRIMARY_HOST=$peer ask IDENTIFY_SYSTEM >/dev/null 2>&1 ||
+		if answer=$(PRIMARY_HOST=$peer ask IDENTIFY_SYSTEM 2>&1) || [[ $answer == *FATAL:* || $answer == *"SSL error"* ]]; then
 			die "$PGDATA is empty, but $peer has a server of this set" \
 				"A primary made here would be another cluster. Use what is there: docker/ctl promote $peer"
+		fi
 	done <"$CLUSTER/nodes"
 }
 

@@ -233,6 +233,15 @@ before=$(checksum "$WORK/other/data")
 refused "is of another cluster" "data of another cluster" node "${replica[@]}" PGDATA="$WORK/other/data" -- bootstrap
 refused "is of another cluster" "which rejoin does not replace" node "${replica[@]}" PGDATA="$WORK/other/data" -- rejoin --copy
 is "$(checksum "$WORK/other/data")" "$before" "they are as they were"
+node "${replica[@]}" HOT_STANDBY=off -- bootstrap >/dev/null
+start replica1
+mkdir "$WORK/lost"
+cp -r "$WORK/cluster" "$WORK/cluster3"
+printf '%s\n' primary localhost >"$WORK/cluster3/nodes"
+refused "is empty, but localhost has a server of this set" "a primary is not made anew while a replica stands by" \
+	node "${primary[@]}" CLUSTER="$WORK/cluster3" PGDATA="$WORK/lost/data" -- bootstrap
+"$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s -m fast stop
+node "${replica[@]}" -- bootstrap >/dev/null
 start replica1
 
 note "6. Another primary"
