@@ -201,15 +201,15 @@ check_place() {
 
 # What pg_basebackup -R writes, by the environment of now.
 write_upstream() {
-	local file=$PGDATA/postgresql.auto.conf
+	local file=$PGDATA/postgresql.auto.conf text
 
 	[[ $PRIMARY_HOST && $PRIMARY_HOST != "$NODE" ]] || return 0
-	{
+	text=$(
 		grep -vE '^primary_(conninfo|slot_name) *=' "$file" || true
 		setting primary_conninfo "$(connection "$REPLICATION_USER")"
 		setting primary_slot_name "$NODE"
-	} >"$file.tmp"
-	mv "$file.tmp" "$file"
+	)
+	replace "$file" <<<"$text"
 }
 
 #

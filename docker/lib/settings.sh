@@ -77,16 +77,31 @@ old_limits() {
 	done
 }
 
+# Replaces a file by what comes on standard input, or leaves it as it is.
+replace() {
+	local file=$1 remedy=${2-}
+
+	if ! cat >"$file.tmp"; then
+		rm -f "$file.tmp"
+		die "cannot write $file" "Is the volume full? ${remedy:+$remedy }It stays as it was."
+	fi
+	mv "$file.tmp" "$file"
+}
+
 write_settings() {
+	local text
+
 	if is_standby; then
 		old_limits
 		write_upstream
 	fi
-	settings >"$CONFIG.tmp" || die "cannot write $CONFIG" "Set CONFIG to a file that the server's configuration includes."
-	mv "$CONFIG.tmp" "$CONFIG"
+	# On its own, as errexit does not count in what is tested.
+	text=$(settings)
+	replace "$CONFIG" "Else set CONFIG to a file that the server's configuration includes." <<<"$text"
 	if [[ -e $PGDATA/postgresql.conf && $CONFIG == "$PGDATA/"* ]] &&
 		! grep -qs "^include_if_exists = '${CONFIG##*/}'" "$PGDATA/postgresql.conf"; then
-		printf "\ninclude_if_exists = '%s'\n" "${CONFIG##*/}" >>"$PGDATA/postgresql.conf"
+		text=$(<"$PGDATA/postgresql.conf")
+		replace "$PGDATA/postgresql.conf" <<<"$text"$'\n\n'"include_if_exists = '${CONFIG##*/}'"
 	fi
 	if [[ $(head -n 1 "$PGDATA/pg_hba.conf" 2>/dev/null) == "$hba_mark" ]]; then
 		write_hba
@@ -99,7 +114,7 @@ write_hba() {
 	local host=hostssl
 
 	[[ $TLS == on ]] || host=host
-	cat >"$PGDATA/pg_hba.conf" <<-END
+	replace "$PGDATA/pg_hba.conf" <<-END
 		$hba_mark
 		# TYPE	DATABASE	USER	ADDRESS	METHOD
 		local	all	all		peer map=node
@@ -108,7 +123,7 @@ write_hba() {
 		$host	all	$REPLICATION_USER,$REWIND_USER	all	reject
 		$host	all	all	all	scram-sha-256
 	END
-	cat >"$PGDATA/pg_ident.conf" <<-END
+	replace "$PGDATA/pg_ident.conf" <<-END
 		# Written by docker/node at each start.
 		# MAP	SYSTEM-USER	DATABASE-USER
 		node	$(id -un)	$POSTGRES_USER

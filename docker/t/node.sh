@@ -165,6 +165,13 @@ for sync in 'off|' 'any 1|ANY 1 (*)' 'first 1|FIRST 1 (*)' 'ANY 2|ANY 2 (*)' 're
 	node "${primary[@]}" ARCHIVE=on SYNC="${sync%|*}" -- bootstrap >/dev/null
 	is "$(sed -n "s/^synchronous_standby_names = '\(.*\)'$/\1/p" "$WORK/primary/data/replwatch.conf")" "${sync#*|}" "SYNC=${sync%|*}"
 done
+# A full volume, as far as these files go.
+for file in replwatch.conf pg_hba.conf pg_ident.conf; do
+	before=$(<"$WORK/primary/data/$file")
+	ln -s /dev/full "$WORK/primary/data/$file.tmp"
+	refused "cannot write $WORK/primary/data/$file.*volume full" "$file cannot be written" node "${primary[@]}" ARCHIVE=on -- bootstrap
+	is "$(<"$WORK/primary/data/$file")" "$before" "it stays as it was"
+done
 sql "$port1" "ALTER SYSTEM SET synchronous_standby_names = ''"
 sql "$port1" "SELECT pg_reload_conf()" >/dev/null
 is "$(sql "$port1" "SELECT count(*) FROM pg_authid WHERE rolcanlogin AND rolpassword NOT LIKE 'SCRAM-SHA-256%'")" 0 \
