@@ -258,7 +258,10 @@ rejoin_primary() {
 		say "pg_rewind cannot do it, as it says above: copying $PRIMARY_HOST"
 		copy=yes
 	fi
-	[[ ! $copy ]] || copy
+	if [[ $copy ]]; then
+		check_beside
+		copy
+	fi
 	rm -f "$PGDATA.rewinding"
 	touch "$PGDATA/standby.signal"
 }
