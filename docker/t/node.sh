@@ -189,6 +189,19 @@ refused "is for another name" "a name that the certificate has not" \
 	node "${replica[@]}" PRIMARY_HOST=127.0.0.2 -- bootstrap
 refused "refuses the password.*REPLICATION_PASSWORD" "the wrong password" \
 	node "${replica[@]}" CLUSTER= REPLICATION_PASSWORD=wrong TLS_CA_FILE="$WORK/cluster/tls/ca.crt" -- bootstrap
+mkdir "$WORK/dual"
+ln -s "$PG_BIN"/* "$WORK/dual"
+rm "$WORK/dual/psql"
+cat >"$WORK/dual/psql" <<-'END'
+	#!/bin/sh
+	echo 'psql: error: connection to server at "localhost" (::1), port 5432 failed: Connection refused
+		Is the server running on that host and accepting TCP/IP connections?
+	connection to server at "localhost" (127.0.0.1), port 5432 failed: FATAL:  password authentication failed for user "replicator"' >&2
+	exit 2
+END
+chmod +x "$WORK/dual/psql"
+refused "refuses the password" "at the second address of a name" \
+	node "${replica[@]}" PG_BIN="$WORK/dual" PRIMARY_TIMEOUT=1 -- bootstrap
 refused "does not let nobody in|refuses the password" "a role that is none" node "${replica[@]}" REPLICATION_USER=nobody -- bootstrap
 is "$(find "$WORK/replica1" -mindepth 1)" '' "nothing was made"
 
