@@ -67,8 +67,8 @@ check_answer() {
 
 	case $line in
 		*"certificate verify failed"*)
-			die "the certificate of $PRIMARY_HOST is not from the CA in $TLS_CA_FILE" \
-				"TLS_CA_FILE has to be the certificate of the CA that signed it. Nothing was changed."
+			die "the certificate of $PRIMARY_HOST is not from the CA in $TLS_CA_FILE, or has ended" \
+				"TLS_CA_FILE has to be the certificate of the CA that signed it; docker/ctl renew makes new ones. Nothing was changed."
 			;;
 		*"server certificate for"*"does not match host name"*)
 			die "the certificate of $PRIMARY_HOST is for another name: ${line##*: }" \

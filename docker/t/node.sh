@@ -315,6 +315,14 @@ before=$(openssl x509 -noout -serial -in "$WORK/cluster/tls/primary.crt")
 ok "renewed" node "${setup[@]}" CERTIFICATE_DAYS=20 -- setup renew
 unlike "$(openssl x509 -noout -serial -in "$WORK/cluster/tls/primary.crt")" "$before" "they are new"
 ok "signed by the same CA" openssl verify -CAfile "$WORK/cluster/tls/ca.crt" "$WORK/cluster/tls/primary.crt"
+node "${setup[@]}" CERTIFICATE_DAYS=0 -- setup renew >/dev/null
+sleep 1
+"$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s reload
+mkdir "$WORK/late"
+refused "is not from the CA in .*, or has ended.*docker/ctl renew" "one that has ended is refused" \
+	node "${primary[@]}" ROLE=replica PGDATA="$WORK/late/data" -- bootstrap
+like "$(node "${setup[@]}" -- setup)" "made a certificate for primary.*for replica1" "and made anew without being asked for"
+"$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s reload
 own=("${setup[@]}" CERTIFICATES="$WORK/own")
 refused "neither primary.crt nor server.crt" "certificates of one's own, but none" node "${own[@]}" -- setup
 cp "$WORK/cluster/tls/primary.crt" "$WORK/own/server.crt"
