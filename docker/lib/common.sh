@@ -14,6 +14,13 @@ die() {
 	exit 1
 }
 
+# A shell hears a signal once the program that it waits for has ended, and SIGINT
+# only if it is told to where that program takes none.
+end_on_signals() {
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
 usage() {
 	sed -n '/^# SYNOPSIS/,/^# DESCRIPTION/s/^#	/	/p' "$self" >&2
 	exit 1

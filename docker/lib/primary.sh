@@ -60,7 +60,7 @@ primary_failed() {
 }
 
 make_primary() {
-	local socket file sql database files=() final=$PGDATA
+	local socket file sql database files=()
 
 	check_no_primary
 	is_one_of "$APP_USER" "$POSTGRES_USER" "$REPLICATION_USER" "$REWIND_USER" &&
@@ -70,14 +70,13 @@ make_primary() {
 	begin_new
 	say "$PGDATA is empty: making a primary with PostgreSQL $major"
 	socket=$(mktemp -d /tmp/node.XXXXXX)
+	trap 'primary_failed "this was interrupted"' INT TERM
 	"$PG_BIN/initdb" --pgdata="$PGDATA.new" --username="$POSTGRES_USER" --pwfile=<(password POSTGRES) \
 		--auth-local=peer --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 \
 		>"$PGDATA.new.log" 2>&1 || primary_failed "initdb failed"
 
 	# The same settings that it will have, on no port.
-	PGDATA=$PGDATA.new
-	write_hba
-	PGDATA=$final
+	(write_hba "$PGDATA.new") || primary_failed "its configuration cannot be written"
 	"$PG_BIN/pg_ctl" -D "$PGDATA.new" -s -w -l "$PGDATA.new.log" -o "-c listen_addresses='' \
 		-c unix_socket_directories='$socket' -c cluster_name=$NODE $(preload_option)" start >/dev/null ||
 		primary_failed "the new server does not start"
@@ -98,6 +97,7 @@ make_primary() {
 
 	"$PG_BIN/pg_ctl" -D "$PGDATA.new" -s -m fast stop || primary_failed "the new server does not stop"
 	rm -rf "$PGDATA.new.log" "$socket"
+	end_on_signals
 	finish_new
 	say "the primary is made, with the database $POSTGRES_DB of $APP_USER"
 }

@@ -238,13 +238,15 @@ make_replica() {
 
 copy() {
 	make_slot "$(slot_state)"
-	trap 'rm -rf "$PGDATA.new"; exit 1' INT TERM
 	"$PG_BIN/pg_basebackup" --dbname="$(connection "$REPLICATION_USER")" --pgdata="$PGDATA.new" --no-password \
 		--write-recovery-conf --slot="$NODE" --wal-method=stream --checkpoint=fast --progress --verbose 2>&1 &
-	# A trap would wait for the end of what runs in the foreground.
-	wait $! || fail_new "the base backup of $PRIMARY_HOST failed" \
+	# In the background, as a signal would wait for what runs in the foreground; there
+	# it does not hear SIGINT itself.
+	copier=$!
+	trap 'kill "$copier" 2>/dev/null || true; wait "$copier" 2>/dev/null || true; rm -rf "$PGDATA.new"' EXIT
+	wait "$copier" || fail_new "the base backup of $PRIMARY_HOST failed" \
 		"What pg_basebackup said stands above. Is the volume large enough? Nothing else was changed."
-	trap - INT TERM
+	trap - EXIT
 	finish_new
 	say "the base backup is complete"
 }

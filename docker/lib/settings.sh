@@ -129,17 +129,17 @@ write_settings() {
 		replace "$PGDATA/postgresql.conf" <<<"$text"$'\n\n'"include_if_exists = '${CONFIG##*/}'"
 	fi
 	if [[ $(head -n 1 "$PGDATA/pg_hba.conf" 2>/dev/null) == "$hba_mark" ]]; then
-		write_hba
+		write_hba "$PGDATA"
 	fi
 }
 
-# Who may connect: over the network nobody without a password and, but for
-# TLS=off, nobody without encryption.
+# Who may connect to the server there: over the network nobody without a password
+# and, but for TLS=off, nobody without encryption.
 write_hba() {
-	local host=hostssl
+	local dir=$1 host=hostssl
 
 	[[ $TLS == on ]] || host=host
-	replace "$PGDATA/pg_hba.conf" <<-END
+	replace "$dir/pg_hba.conf" <<-END
 		$hba_mark
 		# TYPE	DATABASE	USER	ADDRESS	METHOD
 		local	all	all		peer map=node
@@ -148,7 +148,7 @@ write_hba() {
 		$host	all	$REPLICATION_USER,$REWIND_USER	all	reject
 		$host	all	all	all	scram-sha-256
 	END
-	replace "$PGDATA/pg_ident.conf" <<-END
+	replace "$dir/pg_ident.conf" <<-END
 		# Written by docker/node at each start.
 		# MAP	SYSTEM-USER	DATABASE-USER
 		node	$(id -un)	$POSTGRES_USER

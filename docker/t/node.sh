@@ -48,6 +48,27 @@ node() {
 	env "${settings[@]}" bash "$docker/node" "${@:2}"
 }
 
+# The same as a process, $job, that hears signals: env's arguments.
+in_background() {
+	set -m
+	env "$@" &
+	job=$!
+	set +m
+}
+
+# How it ends by the signal that stops a container.
+ended_by_int() {
+	local status=0
+
+	kill -INT "$job"
+	wait "$job" || status=$?
+	is "$status" 130 "$1"
+}
+
+no_copier() {
+	! pgrep -f -- "--pgdata=$WORK/replica1/data.new"
+}
+
 sql() {
 	"$PG_BIN/psql" -XAtqw -v ON_ERROR_STOP=1 -h "$WORK" -p "$1" -U postgres -d "${3-postgres}" -c "$2"
 }
@@ -115,6 +136,9 @@ ok "stays" test -e "$WORK/full/data/somebody's"
 refused "did not answer within 1 s.*PRIMARY_TIMEOUT" "a primary that never comes" \
 	node "${replica[@]}" PRIMARY_TIMEOUT=1 -- bootstrap
 is "$(find "$WORK/primary" "$WORK/replica1" -mindepth 1)" '' "nothing was made"
+in_background "${replica[@]}" PRIMARY_TIMEOUT=20 bash "$docker/node" run >"$WORK/waiting" 2>&1
+comes "a replica waits" grep -q "waiting up to" "$WORK/waiting"
+ended_by_int "until it is stopped"
 help=$(node -- --help)
 mapfile -t names < <(grep -ohE '\$\{[A-Z][A-Z_]+[-:]' "$docker"/lib/*.sh | sed 's/[^A-Z_]//g' | sort -u)
 for name in "${names[@]}"; do
@@ -134,6 +158,12 @@ is "$(find "$WORK/primary" -mindepth 1)" '' "leaves nothing"
 log=$(node "${primary[@]}" APP_USER=public APP_PASSWORD=told-to-nobody -- bootstrap 2>&1) || true
 like "$log" 'role name "public" is reserved' "a name that no role may have is refused"
 unlike "$log" told-to-nobody "and no password is told"
+echo 'SELECT pg_sleep(2)' >"$WORK/init/1.sql"
+in_background "${primary[@]}" INIT="$WORK/init" bash "$docker/node" run >"$WORK/waiting" 2>&1
+comes "a script runs" grep -q "running" "$WORK/waiting"
+kill -INT "$job"
+wait "$job" || true
+is "$(find "$WORK/primary" -mindepth 1)" '' "stopped in it, nothing is left"
 mv "$WORK/first.sql" "$WORK/init/1.sql"
 mkdir "$WORK/words"
 like "$(node "${primary[@]}" PGDATA="$WORK/words/data" APP_USER=user APP_PASSWORD=told-to-nobody POSTGRES_DB=order INIT="$docker/init" \
@@ -211,10 +241,12 @@ ln -s "$PG_BIN"/* "$WORK/slow"
 rm "$WORK/slow/pg_basebackup"
 printf '#!/bin/sh\nexec %s/pg_basebackup --max-rate=1M "$@"\n' "$PG_BIN" >"$WORK/slow/pg_basebackup"
 chmod +x "$WORK/slow/pg_basebackup"
-set -m
-node "${replica[@]}" PG_BIN="$WORK/slow" -- bootstrap >"$WORK/replica1/log" 2>&1 &
-job=$!
-set +m
+in_background "${replica[@]}" PG_BIN="$WORK/slow" bash "$docker/node" bootstrap >"$WORK/replica1/log" 2>&1
+wait_until test -e "$WORK/replica1/data.new/PG_VERSION"
+ended_by_int "a base backup is stopped half way"
+comes "it does not go on" no_copier
+ok "nothing is left of it" test ! -e "$WORK/replica1/data.new"
+in_background "${replica[@]}" PG_BIN="$WORK/slow" bash "$docker/node" bootstrap >"$WORK/replica1/log" 2>&1
 wait_until test -e "$WORK/replica1/data.new/PG_VERSION"
 kill -KILL -- "-$job"
 wait "$job" 2>/dev/null || true
