@@ -76,8 +76,10 @@ finish() {
 	exec >/dev/null 2>&1
 	set +e
 	"${compose[@]}" --profile monitoring down --volumes --remove-orphans --timeout 5
-	docker ps -aq --filter "name=$project" | xargs -r docker rm -f -v
-	docker volume ls -q --filter "name=$project" | xargs -r docker volume rm
+	# By label, as a name may be part of another test's.
+	docker ps -aq --filter "label=com.docker.compose.project=$project" | xargs -r docker rm -f -v
+	docker volume ls -q --filter "label=com.docker.compose.project=$project" | xargs -r docker volume rm
+	docker volume rm "${project}_lost"
 	# By name, as somebody's own set may have the same under another.  What they were
 	# made of stays with an engine of the tests' own, for the next time.
 	docker images --format '{{.Repository}}:{{.Tag}}' "$project-*" | xargs -r docker rmi --no-prune || true
@@ -383,6 +385,10 @@ replicas() {
 	note "7. More replicas"
 	ok "docker-compose --profile monitoring up" "${compose[@]}" --profile monitoring up -d
 	comes "Prometheus sees all servers" prometheus 'query?query=sum(up{job="replwatch"})' '"3"\]'
+	echo '# My own' >docker-compose.override.yml
+	refused "docker-compose.override.yml is not docker/ctl's" "an override of somebody's own is not replaced" ./ctl add replica3
+	is "$(<docker-compose.override.yml)" '# My own' "it stays"
+	rm docker-compose.override.yml
 	like "$(ctl add replica3 "$replica3_port")" "replica3 streams from primary, and listens on port $replica3_port" "a third replica"
 	like "$(ctl add reports)" "reports streams from primary" "a fourth"
 	is "$(from_host "$replica3_port" "SELECT count(*) FROM wizards")" 4 "is read on its port"
@@ -639,7 +645,7 @@ other() {
 
 	note "17. Another set: the other Compose, names, passwords, no TLS"
 	"${compose[@]}" --profile monitoring down --volumes --timeout 5 >/dev/null 2>&1
-	is "$(docker volume ls -q --filter "name=$project")" '' "down --volumes leaves nothing"
+	is "$(docker volume ls -q --filter "label=com.docker.compose.project=$project")" '' "down --volumes leaves nothing"
 	if [[ ${OTHER_COMPOSE-} ]]; then
 		read -ra compose <<<"$OTHER_COMPOSE"
 		export COMPOSE=$OTHER_COMPOSE
