@@ -435,6 +435,7 @@ sync() {
 	docker stop "$(container replica1)" "$(container replica2)" >/dev/null
 	comes "without replicas the alert sync_short is raised" log_has primary 'alert raised: sync_short'
 	comes "in SQL too" same primary "SELECT state FROM replwatch_alerts() WHERE alert = 'sync_short'" firing
+	refused "WRONG: 0 of 1 synchronous replicas" "verify does not wait as well" timeout 120 ./ctl verify
 	docker start "$(container replica1)" >/dev/null
 	comes "one that is back clears it" log_has primary 'alert cleared: sync_short'
 	ok "a commit goes through" from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name"
