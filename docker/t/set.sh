@@ -232,6 +232,9 @@ first() {
 		fail "the images are built"
 		exit 1
 	}
+	refused "there is no set yet.*docker-compose up" "before the first up there are no passwords" ./ctl password
+	refused "there is no set yet" "and no status" ./ctl status
+	is "$(docker volume ls -q --filter "label=com.docker.compose.project=$project")" '' "asking for them makes nothing"
 	ok "docker-compose up" "${compose[@]}" up -d
 	comes "all servers are fit" all_healthy
 	app_password=$(ctl password app)
