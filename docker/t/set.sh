@@ -403,6 +403,9 @@ replicas() {
 	refused "there is a node \"reports\" already" "no name is given twice" ./ctl add reports
 	refused "no name for a node" "nor one that a slot cannot have" ./ctl add Reports-2
 	refused "means something else" "nor one that is taken otherwise" ./ctl add proxy
+	docker pause "$(container primary)" >/dev/null
+	refused "primary, the primary, does not answer.*Nothing was removed" "none is removed whose slot would stay" ./ctl remove reports
+	docker unpause "$(container primary)" >/dev/null
 	like "$(ctl remove reports)" "reports is gone" "one is removed"
 	is "$(sql primary "SELECT count(*) FROM pg_replication_slots")" 3 "its slot, too"
 	is "$(docker volume ls -q --filter "name=${project}_reports")" '' "its volume, too"
@@ -678,7 +681,9 @@ other() {
 	comes "and holds" same primary "SELECT string_agg(sync_state, ' ' ORDER BY sync_state) FROM pg_stat_replication" "potential sync"
 	like "$(ctl add replica3)" "replica3 streams from primary" "a third replica"
 	like "$(ctl verify)" "replica3: reads what.*All is well" "verify"
-	like "$(ctl promote replica2)" "replica2 is the primary.*replica1: follows replica2" "promote"
+	"${compose[@]}" rm --stop --force primary >/dev/null 2>&1
+	like "$(ctl promote replica2)" "replica2 is the primary.*replica1: follows replica2" "promote, also where the old container is gone"
+	"${compose[@]}" up -d primary >/dev/null 2>&1
 	like "$(ctl rejoin primary)" "primary is a replica of replica2" "and rejoin"
 	like "$(ctl status)" "replica2 +running, healthy +primary +2 .*primary +running, (healthy|starting) +replica +2 " "status shows it"
 	ok "down" "${compose[@]}" down --timeout 20
