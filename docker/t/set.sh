@@ -420,6 +420,10 @@ documents() {
 	while read -r node statement; do
 		ok "$node: $statement" bash -c "./ctl psql $node -XAtqw -v ON_ERROR_STOP=1 <<<\"\$1\"" - "$statement"
 	done < <(grep -oE 'psql@[a-z0-9]+ +(SELECT|SHOW|\\)[^`]*' "$doc" | sed 's/^psql@//')
+	is "$(grep -n "docker/ctl" "$doc"; grep -n '`docker/ctl' README.md)" '' "docker/ctl is called from where the reader is"
+	while read -r statement; do
+		ok "$statement" bash -c "$statement" </dev/null
+	done < <(grep -oE '^\$ \./ctl (verify|status)' "$doc" | sed 's/^\$ //')
 	for column in $(sql primary "SELECT attname FROM pg_attribute WHERE attrelid = 'pg_stat_replication'::regclass AND attnum > 0"); do
 		grep -q "^| .*\`$column\`.* | ." "$doc" || fail "it explains pg_stat_replication.$column"
 	done
