@@ -197,10 +197,10 @@ for sync in 'off|' 'any 1|ANY 1 (*)' 'first 1|FIRST 1 (*)' 'ANY 2|ANY 2 (*)' 're
 done
 # A full volume, as far as these files go.
 for file in replwatch.conf pg_hba.conf pg_ident.conf; do
-	before=$(<"$WORK/primary/data/$file")
+	before=$(head -c 9999 "$WORK/primary/data/$file" | md5sum)
 	ln -s /dev/full "$WORK/primary/data/$file.tmp"
 	refused "cannot write $WORK/primary/data/$file.*volume full" "$file cannot be written" node "${primary[@]}" ARCHIVE=on -- bootstrap
-	is "$(<"$WORK/primary/data/$file")" "$before" "it stays as it was"
+	is "$(head -c 9999 "$WORK/primary/data/$file" | md5sum)" "$before" "it stays as it was"
 done
 sql "$port1" "ALTER SYSTEM SET synchronous_standby_names = ''"
 sql "$port1" "SELECT pg_reload_conf()" >/dev/null
