@@ -14,6 +14,13 @@ die() {
 	exit 1
 }
 
+# A shell hears a signal once the program that it waits for has ended, and SIGINT
+# only if it is told to where that program takes none.
+end_on_signals() {
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
 usage() {
 	sed -n '/^# SYNOPSIS/,/^# DESCRIPTION/s/^#	/	/p' "$self" >&2
 	exit 1
@@ -53,6 +60,8 @@ defaults() {
 	PRIMARY_PORT=${PRIMARY_PORT:-$PGPORT}
 	PRIMARY_TIMEOUT=${PRIMARY_TIMEOUT:-300}
 	HOT_STANDBY=${HOT_STANDBY:-on}
+	# A plain host has its own of these, which stay where nobody asks for others.
+	sync_given=${CONTAINER-}${SYNC-} archive_given=${CONTAINER-}${ARCHIVE-}
 	SYNC=${SYNC:-off}
 	ARCHIVE=${ARCHIVE:-off}
 	ARCHIVE_DIR=${ARCHIVE_DIR:-/archive}
@@ -245,13 +254,17 @@ check_owner() {
 		die "$dir belongs to user $(stat -c '%u (%U)' "$dir"), and this runs as user $EUID ($(id -un))" \
 			"Give it to that user: chown -R $EUID:$(id -g) where it is mounted from. Nothing was changed."
 	[[ -w $dir ]] || die "cannot write to $dir" "Is it mounted read-only? Nothing was changed."
-	[[ -w $(dirname "$PGDATA") ]] && ! mountpoint -q "$PGDATA" ||
-		has_data || die "cannot make $PGDATA.new beside $PGDATA" \
-		"Mount the volume at $(dirname "$PGDATA"), not at $PGDATA. Nothing was changed."
+	has_data || check_beside
 	if [[ -d $PGDATA ]] && ! has_data && [[ $(ls -A "$PGDATA") ]]; then
 		die "$PGDATA is not empty, and holds no PostgreSQL server" \
 			"Empty it, or set PGDATA to another directory. Nothing was changed."
 	fi
+}
+
+# What is made beside it can get its name.
+check_beside() {
+	[[ -w $(dirname "$PGDATA") ]] && ! mountpoint -q "$PGDATA" || die "cannot make $PGDATA.new beside $PGDATA" \
+		"Mount the volume at $(dirname "$PGDATA"), not at $PGDATA. Nothing was made."
 }
 
 # For as long as this process lives, and what it turns into.  Containers do not

@@ -3,9 +3,10 @@
 #
 # shellcheck shell=bash disable=SC2154
 
-# An empty directory becomes a primary only where none is.
+# An empty directory becomes a primary only where none is.  A server that refuses,
+# as one that starts or takes no reads, is one as well.
 check_no_primary() {
-	local named peer
+	local named peer answer
 
 	named=$(named_primary)
 	[[ ! $named || $named == "$NODE" ]] ||
@@ -14,9 +15,10 @@ check_no_primary() {
 	[[ -e $CLUSTER/nodes ]] || return 0
 	while read -r peer; do
 		[[ $peer != "$NODE" ]] || continue
-		! PRIMARY_HOST=$peer ask IDENTIFY_SYSTEM >/dev/null 2>&1 ||
+		if answer=$(PRIMARY_HOST=$peer ask IDENTIFY_SYSTEM 2>&1) || [[ $answer == *FATAL:* || $answer == *"SSL error"* ]]; then
 			die "$PGDATA is empty, but $peer has a server of this set" \
 				"A primary made here would be another cluster. Use what is there: docker/ctl promote $peer"
+		fi
 	done <"$CLUSTER/nodes"
 }
 
@@ -25,25 +27,28 @@ literal() {
 }
 
 # On standard input and without a trace in the log, as there are passwords in it.
+# Names may be words of SQL, such as user.
 roles() {
 	cat <<-END
 		SET log_statement = none;
 		SET log_min_duration_statement = -1;
 		SET log_min_error_statement = panic;
 		SET standard_conforming_strings = on;
-		CREATE ROLE $REPLICATION_USER LOGIN REPLICATION
+		CREATE ROLE "$REPLICATION_USER" LOGIN REPLICATION
 			CONNECTION LIMIT $REPLICATION_CONNECTIONS PASSWORD $(literal "$(password REPLICATION)");
-		CREATE ROLE $REWIND_USER LOGIN CONNECTION LIMIT 5 PASSWORD $(literal "$(password REWIND)");
+		CREATE ROLE "$REWIND_USER" LOGIN CONNECTION LIMIT 5 PASSWORD $(literal "$(password REWIND)");
 		GRANT EXECUTE ON FUNCTION
 			pg_ls_dir(text, boolean, boolean),
 			pg_stat_file(text, boolean),
 			pg_read_binary_file(text),
 			pg_read_binary_file(text, bigint, bigint, boolean)
-			TO $REWIND_USER;
-		CREATE ROLE $APP_USER LOGIN PASSWORD $(literal "$(password APP)");
+			TO "$REWIND_USER";
+		CREATE ROLE "$APP_USER" LOGIN PASSWORD $(literal "$(password APP)");
 	END
 	if [[ $POSTGRES_DB != postgres ]]; then
-		printf 'CREATE DATABASE %s OWNER %s;\n' "$POSTGRES_DB" "$APP_USER"
+		printf 'CREATE DATABASE "%s" OWNER "%s";\n' "$POSTGRES_DB" "$APP_USER"
+	else
+		printf 'ALTER DATABASE postgres OWNER TO "%s";\n' "$APP_USER"
 	fi
 }
 
@@ -55,34 +60,36 @@ primary_failed() {
 }
 
 make_primary() {
-	local socket file sql database files=() final=$PGDATA
+	local socket file sql database files=()
 
 	check_no_primary
 	is_one_of "$APP_USER" "$POSTGRES_USER" "$REPLICATION_USER" "$REWIND_USER" &&
 		die "APP_USER is \"$APP_USER\"" "It has to be another role than the superuser and those for replicas."
+	[[ ! $INIT || -d $INIT && -r $INIT && -x $INIT ]] ||
+		die "cannot read INIT \"$INIT\"" "It has to be a directory that $(id -un) may read. Nothing was made."
 	begin_new
 	say "$PGDATA is empty: making a primary with PostgreSQL $major"
 	socket=$(mktemp -d /tmp/node.XXXXXX)
+	trap 'primary_failed "this was interrupted"' INT TERM
 	"$PG_BIN/initdb" --pgdata="$PGDATA.new" --username="$POSTGRES_USER" --pwfile=<(password POSTGRES) \
 		--auth-local=peer --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 \
 		>"$PGDATA.new.log" 2>&1 || primary_failed "initdb failed"
 
 	# The same settings that it will have, on no port.
-	PGDATA=$PGDATA.new
-	write_hba
-	PGDATA=$final
+	(write_hba "$PGDATA.new") || primary_failed "its configuration cannot be written"
 	"$PG_BIN/pg_ctl" -D "$PGDATA.new" -s -w -l "$PGDATA.new.log" -o "-c listen_addresses='' \
 		-c unix_socket_directories='$socket' -c cluster_name=$NODE $(preload_option)" start >/dev/null ||
 		primary_failed "the new server does not start"
 
 	sql="$PG_BIN/psql -XAtq -v ON_ERROR_STOP=1 -h $socket -U $POSTGRES_USER -v app_user=$APP_USER"
-	roles | $sql -d postgres || primary_failed "cannot make the roles and the database"
+	# Terse: a line of SQL that is wrong would be shown, with its password.
+	roles | $sql -v VERBOSITY=terse -d postgres || primary_failed "cannot make the roles and the database"
 	for database in postgres "$POSTGRES_DB"; do
 		[[ ! $(preload_option) ]] ||
 			$sql -d "$database" -c 'CREATE EXTENSION IF NOT EXISTS replwatch' 2>/dev/null ||
 			primary_failed "cannot create the extension in $database"
 	done
-	[[ ! -d $INIT ]] || mapfile -t files < <(find "$INIT" -maxdepth 1 -name '*.sql' | sort)
+	[[ ! $INIT ]] || mapfile -t files < <(find "$INIT" -maxdepth 1 -name '*.sql' | sort)
 	for file in "${files[@]}"; do
 		say "running $file"
 		$sql -d "$POSTGRES_DB" -f "$file" || primary_failed "$file failed"
@@ -90,6 +97,7 @@ make_primary() {
 
 	"$PG_BIN/pg_ctl" -D "$PGDATA.new" -s -m fast stop || primary_failed "the new server does not stop"
 	rm -rf "$PGDATA.new.log" "$socket"
+	end_on_signals
 	finish_new
 	say "the primary is made, with the database $POSTGRES_DB of $APP_USER"
 }

@@ -61,45 +61,55 @@ ask() {
 	"$PG_BIN/psql" -XAtqw "$(connection "$REPLICATION_USER") replication=true" -c "$1"
 }
 
+# What no waiting mends, in a line of what psql says, is the end at once.
+check_answer() {
+	local line=$1
+
+	case $line in
+		*"certificate verify failed"*)
+			die "the certificate of $PRIMARY_HOST is not from the CA in $TLS_CA_FILE, or has ended" \
+				"TLS_CA_FILE has to be the certificate of the CA that signed it; docker/ctl renew makes new ones. Nothing was changed."
+			;;
+		*"server certificate for"*"does not match host name"*)
+			die "the certificate of $PRIMARY_HOST is for another name: ${line##*: }" \
+				"Set PRIMARY_HOST to a name in it, or give that server one with this name. Nothing was changed."
+			;;
+		*"certificate file"*"does not exist"* | *"could not read root certificate"*)
+			die "cannot use TLS_CA_FILE $TLS_CA_FILE: ${line##*: }" "Nothing was changed."
+			;;
+		*"server does not support SSL"*)
+			die "$PRIMARY_HOST has no TLS" "Switch it on there, or set TLS=off on all nodes. Nothing was changed."
+			;;
+		*"password authentication failed"* | *"no password supplied"*)
+			die "$PRIMARY_HOST refuses the password of $REPLICATION_USER" \
+				"Set REPLICATION_PASSWORD, or REPLICATION_PASSWORD_FILE, to the one it has there. Nothing was changed."
+			;;
+		*"no pg_hba.conf entry"* | *"pg_hba.conf rejects"*)
+			die "$PRIMARY_HOST does not let $REPLICATION_USER in: ${line##*FATAL:  }" \
+				"Its pg_hba.conf needs: hostssl replication $REPLICATION_USER ADDRESS scram-sha-256. Nothing was changed."
+			;;
+	esac
+}
+
 # Waits for the primary, up to so many seconds, and learns who it is.  1 if it
-# does not come.  What no waiting mends is the end at once.
+# does not come.  A name may have several addresses, each with a line in the answer.
 primary_id='' primary_timeline=''
 find_primary() {
-	local seconds=$1 end=$((SECONDS + $1)) answer said='' limit
+	local seconds=$1 end=$((SECONDS + $1)) answer line why said='' limit
 
 	write_passfile
 	until answer=$(ask IDENTIFY_SYSTEM 2>&1); do
-		answer=${answer%%$'\n'*}
-		case $answer in
-			*"certificate verify failed"*)
-				die "the certificate of $PRIMARY_HOST is not from the CA in $TLS_CA_FILE" \
-					"TLS_CA_FILE has to be the certificate of the CA that signed it. Nothing was changed."
-				;;
-			*"server certificate for"*"does not match host name"*)
-				die "the certificate of $PRIMARY_HOST is for another name: ${answer##*: }" \
-					"Set PRIMARY_HOST to a name in it, or give that server one with this name. Nothing was changed."
-				;;
-			*"certificate file"*"does not exist"* | *"could not read root certificate"*)
-				die "cannot use TLS_CA_FILE $TLS_CA_FILE: ${answer##*: }" "Nothing was changed."
-				;;
-			*"server does not support SSL"*)
-				die "$PRIMARY_HOST has no TLS" "Switch it on there, or set TLS=off on all nodes. Nothing was changed."
-				;;
-			*"password authentication failed"* | *"no password supplied"*)
-				die "$PRIMARY_HOST refuses the password of $REPLICATION_USER" \
-					"Set REPLICATION_PASSWORD, or REPLICATION_PASSWORD_FILE, to the one it has there. Nothing was changed."
-				;;
-			*"no pg_hba.conf entry"* | *"pg_hba.conf rejects"*)
-				die "$PRIMARY_HOST does not let $REPLICATION_USER in: ${answer##*FATAL:  }" \
-					"Its pg_hba.conf needs: hostssl replication $REPLICATION_USER ADDRESS scram-sha-256. Nothing was changed."
-				;;
-		esac
+		why=''
+		while read -r line; do
+			check_answer "$line"
+			[[ $why && $line != *FATAL:* ]] || why=${line##*: }
+		done <<<"$answer"
 		((SECONDS < end)) || {
-			primary_error=${answer##*: }
+			primary_error=$why
 			return 1
 		}
 		((seconds < 10)) || [[ $said ]] ||
-			say "waiting up to $seconds s for $PRIMARY_HOST:$PRIMARY_PORT: ${answer##*: }"
+			say "waiting up to $seconds s for $PRIMARY_HOST:$PRIMARY_PORT: $why"
 		said=yes
 		sleep 0.5
 	done
@@ -201,15 +211,15 @@ check_place() {
 
 # What pg_basebackup -R writes, by the environment of now.
 write_upstream() {
-	local file=$PGDATA/postgresql.auto.conf
+	local file=$PGDATA/postgresql.auto.conf text
 
 	[[ $PRIMARY_HOST && $PRIMARY_HOST != "$NODE" ]] || return 0
-	{
+	text=$(
 		grep -vE '^primary_(conninfo|slot_name) *=' "$file" || true
 		setting primary_conninfo "$(connection "$REPLICATION_USER")"
 		setting primary_slot_name "$NODE"
-	} >"$file.tmp"
-	mv "$file.tmp" "$file"
+	)
+	replace "$file" <<<"$text"
 }
 
 #
@@ -228,13 +238,15 @@ make_replica() {
 
 copy() {
 	make_slot "$(slot_state)"
-	trap 'rm -rf "$PGDATA.new"; exit 1' INT TERM
 	"$PG_BIN/pg_basebackup" --dbname="$(connection "$REPLICATION_USER")" --pgdata="$PGDATA.new" --no-password \
 		--write-recovery-conf --slot="$NODE" --wal-method=stream --checkpoint=fast --progress --verbose 2>&1 &
-	# A trap would wait for the end of what runs in the foreground.
-	wait $! || fail_new "the base backup of $PRIMARY_HOST failed" \
+	# In the background, as a signal would wait for what runs in the foreground; there
+	# it does not hear SIGINT itself.
+	copier=$!
+	trap 'kill "$copier" 2>/dev/null || true; wait "$copier" 2>/dev/null || true; rm -rf "$PGDATA.new"' EXIT
+	wait "$copier" || fail_new "the base backup of $PRIMARY_HOST failed" \
 		"What pg_basebackup said stands above. Is the volume large enough? Nothing else was changed."
-	trap - INT TERM
+	trap - EXIT
 	finish_new
 	say "the base backup is complete"
 }
@@ -258,7 +270,10 @@ rejoin_primary() {
 		say "pg_rewind cannot do it, as it says above: copying $PRIMARY_HOST"
 		copy=yes
 	fi
-	[[ ! $copy ]] || copy
+	if [[ $copy ]]; then
+		check_beside
+		copy
+	fi
 	rm -f "$PGDATA.rewinding"
 	touch "$PGDATA/standby.signal"
 }

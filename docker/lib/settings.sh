@@ -19,15 +19,40 @@ shell_quoted() {
 	printf "'%s'" "${1//\'/\'\\\'\'}"
 }
 
+# All that is preloaded: on a plain host beside what is there already, and nothing
+# where that is enough.
+preload_list() {
+	local config=${CONFIG%/conf.d/*}/postgresql.conf list='' library changed=''
+
+	if [[ $CONTAINER ]]; then
+		printf '%s' "$PRELOAD"
+		return
+	fi
+	[[ -e $config ]] || config=$PGDATA/postgresql.conf
+	[[ ! -e $config ]] || list=$("$PG_BIN/postgres" -D "$PGDATA" --config-file="$config" -C shared_preload_libraries) ||
+		die "cannot read the server's configuration" "Mend $config, or what it includes."
+	for library in ${PRELOAD//,/ }; do
+		if [[ " ${list//,/ } " != *" $library "* ]]; then
+			list+=${list:+, }$library
+			changed=yes
+		fi
+	done
+	# What was written here before is part of the list.
+	if [[ $changed ]] || grep -qs '^shared_preload_libraries' "$CONFIG"; then
+		printf '%s' "$list"
+	fi
+}
+
 settings() {
-	local limit
+	local limit preload
 
 	echo "# Written by docker/node at each start; ALTER SYSTEM goes over it."
 	setting cluster_name "$NODE"
 	[[ ! $LISTEN ]] || setting listen_addresses "$LISTEN"
 	setting port "$PGPORT"
 	if [[ -e $("$PG_BIN/pg_config" --pkglibdir)/replwatch.so && $PRELOAD ]]; then
-		setting shared_preload_libraries "$PRELOAD"
+		preload=$(preload_list)
+		[[ ! $preload ]] || setting shared_preload_libraries "$preload"
 		setting replwatch.port "$REPLWATCH_PORT"
 		[[ ! $CONTAINER ]] || setting replwatch.listen_addresses '*'
 		setting replwatch.port_serves all
@@ -42,18 +67,18 @@ settings() {
 		setting ssl_key_file "$TLS_KEY_FILE"
 	fi
 
-	setting wal_level replica
+	[[ ! $CONTAINER ]] || setting wal_level replica
 	setting wal_log_hints on
 	setting hot_standby "$HOT_STANDBY"
 	setting max_wal_senders "$((REPLICATION_CONNECTIONS + 5))"
 	setting max_replication_slots "$((REPLICATION_CONNECTIONS + 5))"
 	setting max_slot_wal_keep_size "$MAX_SLOT_WAL_KEEP_SIZE"
-	setting synchronous_standby_names "$(synchronous_names)"
-	setting archive_mode on
+	[[ ! $sync_given ]] || setting synchronous_standby_names "$(synchronous_names)"
+	[[ ! $archive_given ]] || setting archive_mode on
 	if [[ $ARCHIVE == on ]]; then
 		setting archive_command "$(shell_quoted "$self") archive $(shell_quoted "$ARCHIVE_DIR") \"%p\" \"%f\""
 		setting restore_command "$(shell_quoted "$self") restore $(shell_quoted "$ARCHIVE_DIR") \"%f\" \"%p\""
-	else
+	elif [[ $archive_given ]]; then
 		# Not off, so that switching it on later needs no restart.
 		setting archive_command /bin/true
 		setting restore_command ''
@@ -77,29 +102,44 @@ old_limits() {
 	done
 }
 
+# Replaces a file by what comes on standard input, or leaves it as it is.
+replace() {
+	local file=$1 remedy=${2-}
+
+	if ! cat >"$file.tmp"; then
+		rm -f "$file.tmp"
+		die "cannot write $file" "Is the volume full? ${remedy:+$remedy }It stays as it was."
+	fi
+	mv "$file.tmp" "$file"
+}
+
 write_settings() {
+	local text
+
 	if is_standby; then
 		old_limits
 		write_upstream
 	fi
-	settings >"$CONFIG.tmp" || die "cannot write $CONFIG" "Set CONFIG to a file that the server's configuration includes."
-	mv "$CONFIG.tmp" "$CONFIG"
+	# On its own, as errexit does not count in what is tested.
+	text=$(settings)
+	replace "$CONFIG" "Else set CONFIG to a file that the server's configuration includes." <<<"$text"
 	if [[ -e $PGDATA/postgresql.conf && $CONFIG == "$PGDATA/"* ]] &&
 		! grep -qs "^include_if_exists = '${CONFIG##*/}'" "$PGDATA/postgresql.conf"; then
-		printf "\ninclude_if_exists = '%s'\n" "${CONFIG##*/}" >>"$PGDATA/postgresql.conf"
+		text=$(<"$PGDATA/postgresql.conf")
+		replace "$PGDATA/postgresql.conf" <<<"$text"$'\n\n'"include_if_exists = '${CONFIG##*/}'"
 	fi
 	if [[ $(head -n 1 "$PGDATA/pg_hba.conf" 2>/dev/null) == "$hba_mark" ]]; then
-		write_hba
+		write_hba "$PGDATA"
 	fi
 }
 
-# Who may connect: over the network nobody without a password and, but for
-# TLS=off, nobody without encryption.
+# Who may connect to the server there: over the network nobody without a password
+# and, but for TLS=off, nobody without encryption.
 write_hba() {
-	local host=hostssl
+	local dir=$1 host=hostssl
 
 	[[ $TLS == on ]] || host=host
-	cat >"$PGDATA/pg_hba.conf" <<-END
+	replace "$dir/pg_hba.conf" <<-END
 		$hba_mark
 		# TYPE	DATABASE	USER	ADDRESS	METHOD
 		local	all	all		peer map=node
@@ -108,7 +148,7 @@ write_hba() {
 		$host	all	$REPLICATION_USER,$REWIND_USER	all	reject
 		$host	all	all	all	scram-sha-256
 	END
-	cat >"$PGDATA/pg_ident.conf" <<-END
+	replace "$dir/pg_ident.conf" <<-END
 		# Written by docker/node at each start.
 		# MAP	SYSTEM-USER	DATABASE-USER
 		node	$(id -un)	$POSTGRES_USER

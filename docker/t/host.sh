@@ -120,6 +120,10 @@ pg_createcluster "$major" primary --port 5432 >/dev/null
 prepare primary
 printf '%s\n' "listen_addresses = '127.0.0.2'" "unix_socket_directories = '$primary'" "replwatch.port = 8010" \
 	>>"/etc/postgresql/$major/primary/conf.d/a.conf"
+# What is the new host's own, and to stay.
+printf '%s\n' "shared_preload_libraries = 'pg_stat_statements'" "wal_level = logical" "archive_mode = on" \
+	"archive_command = 'true our own'" "restore_command = 'false our own'" \
+	>"$main/conf.d/own.conf"
 ok "the primary runs" pg_ctlcluster "$major" primary start
 pg_ctlcluster "$major" main start
 sql "$primary" "CREATE EXTENSION replwatch; CREATE TABLE t AS SELECT 1 AS a"
@@ -141,6 +145,10 @@ is "$(sql "$primary" "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_replication USING
 like "$(sql "$standby" "SHOW primary_conninfo")" "sslmode=verify-full" "and checked"
 is "$(sql "$standby" "SELECT worker_state FROM replwatch_node()")" running "replwatch works there"
 ok "its settings are where the README says" grep -q replica3 "$main/conf.d/replwatch.conf"
+is "$(sql "$standby" "SELECT string_agg(setting, '; ' ORDER BY name) FROM pg_settings
+	WHERE name IN ('wal_level', 'archive_mode', 'archive_command', 'restore_command')")" \
+	"true our own; on; false our own; logical" "what the host has of archiving stays"
+is "$(sql "$standby" "SHOW shared_preload_libraries")" "pg_stat_statements, replwatch" "so does what it preloads"
 is "$(stat -c '%a %U' /var/lib/postgresql/.pgpass)" "600 postgres" "the password, too"
 like "$(pg_lsclusters -h)" "$major +main +5432 online,recovery " "Debian's tools see a standby"
 pg_ctlcluster "$major" main restart
@@ -160,5 +168,11 @@ log=$(bash -e "$WORK/rejoin" 2>&1) || true
 like "$log" "pg_rewind: Done!.*is a replica of replica3.example.com" "pg_rewind makes it a replica"
 comes "it streams" same "$standby" "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'" old_primary
 comes "and has what was written" same "$primary" "SELECT a FROM after" 2
+unlike "$(<"/etc/postgresql/$major/primary/conf.d/replwatch.conf")" "shared_preload_libraries" "what is preloaded already is not said again"
+pg_ctlcluster "$major" primary stop
+mount --bind "/var/lib/postgresql/$major/primary" "/var/lib/postgresql/$major/primary"
+sed "s/rejoin/& --copy/" "$WORK/rejoin" >"$WORK/copy"
+like "$(bash -e "$WORK/copy" 2>&1)" "cannot make .*/primary.new beside.*Mount the volume" "a data directory that is a mount cannot be replaced"
+ok "nothing is left" test ! -e "/var/lib/postgresql/$major/primary.new"
 
 done_testing

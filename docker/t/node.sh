@@ -48,6 +48,27 @@ node() {
 	env "${settings[@]}" bash "$docker/node" "${@:2}"
 }
 
+# The same as a process, $job, that hears signals: env's arguments.
+in_background() {
+	set -m
+	env "$@" &
+	job=$!
+	set +m
+}
+
+# How it ends by the signal that stops a container.
+ended_by_int() {
+	local status=0
+
+	kill -INT "$job"
+	wait "$job" || status=$?
+	is "$status" 130 "$1"
+}
+
+no_copier() {
+	! pgrep -f -- "--pgdata=$WORK/replica1/data.new"
+}
+
 sql() {
 	"$PG_BIN/psql" -XAtqw -v ON_ERROR_STOP=1 -h "$WORK" -p "$1" -U postgres -d "${3-postgres}" -c "$2"
 }
@@ -115,6 +136,9 @@ ok "stays" test -e "$WORK/full/data/somebody's"
 refused "did not answer within 1 s.*PRIMARY_TIMEOUT" "a primary that never comes" \
 	node "${replica[@]}" PRIMARY_TIMEOUT=1 -- bootstrap
 is "$(find "$WORK/primary" "$WORK/replica1" -mindepth 1)" '' "nothing was made"
+in_background "${replica[@]}" PRIMARY_TIMEOUT=20 bash "$docker/node" run >"$WORK/waiting" 2>&1
+comes "a replica waits" grep -q "waiting up to" "$WORK/waiting"
+ended_by_int "until it is stopped"
 help=$(node -- --help)
 mapfile -t names < <(grep -ohE '\$\{[A-Z][A-Z_]+[-:]' "$docker"/lib/*.sh | sed 's/[^A-Z_]//g' | sort -u)
 for name in "${names[@]}"; do
@@ -125,9 +149,28 @@ note "3. A primary"
 cat >"$WORK/first.sql" <<<"CREATE TABLE t AS SELECT 1 AS a"
 mkdir "$WORK/init"
 echo 'SELECT 1/0' >"$WORK/init/1.sql"
+chmod 0 "$WORK/init"
+refused "cannot read INIT" "scripts that it may not read" node "${primary[@]}" INIT="$WORK/init" -- bootstrap
+chmod 700 "$WORK/init"
 refused "1.sql failed" "a script that fails" node "${primary[@]}" INIT="$WORK/init" -- bootstrap
 is "$(find "$WORK/primary" -mindepth 1)" '' "leaves nothing"
+# psql shows the line that is wrong, unless it is told not to.
+log=$(node "${primary[@]}" APP_USER=public APP_PASSWORD=told-to-nobody -- bootstrap 2>&1) || true
+like "$log" 'role name "public" is reserved' "a name that no role may have is refused"
+unlike "$log" told-to-nobody "and no password is told"
+echo 'SELECT pg_sleep(2)' >"$WORK/init/1.sql"
+in_background "${primary[@]}" INIT="$WORK/init" bash "$docker/node" run >"$WORK/waiting" 2>&1
+comes "a script runs" grep -q "running" "$WORK/waiting"
+kill -INT "$job"
+wait "$job" || true
+is "$(find "$WORK/primary" -mindepth 1)" '' "stopped in it, nothing is left"
 mv "$WORK/first.sql" "$WORK/init/1.sql"
+mkdir "$WORK/words"
+like "$(node "${primary[@]}" PGDATA="$WORK/words/data" APP_USER=user APP_PASSWORD=told-to-nobody POSTGRES_DB=order INIT="$docker/init" \
+	-- bootstrap 2>&1)" "is made, with the database order of user" "names may be words of SQL"
+like "$(node "${primary[@]}" PGDATA="$WORK/words/postgres" POSTGRES_DB=postgres INIT="$docker/init" -- bootstrap 2>&1)" \
+	"10-wizards.sql.*is made, with the database postgres of app" "the database may be the one that is there"
+rm -r "$WORK/words"
 mkdir "$WORK/primary/data.new"
 like "$(node "${primary[@]}" INIT="$WORK/init" SYNC='any 2 (primary, replica1)' ARCHIVE=on -- bootstrap)" \
 	"interrupted.*making a primary.*1.sql.*is made" "it is made, as the time before was interrupted"
@@ -152,6 +195,13 @@ for sync in 'off|' 'any 1|ANY 1 (*)' 'first 1|FIRST 1 (*)' 'ANY 2|ANY 2 (*)' 're
 	node "${primary[@]}" ARCHIVE=on SYNC="${sync%|*}" -- bootstrap >/dev/null
 	is "$(sed -n "s/^synchronous_standby_names = '\(.*\)'$/\1/p" "$WORK/primary/data/replwatch.conf")" "${sync#*|}" "SYNC=${sync%|*}"
 done
+# A full volume, as far as these files go.
+for file in replwatch.conf pg_hba.conf pg_ident.conf; do
+	before=$(head -c 9999 "$WORK/primary/data/$file" | md5sum)
+	ln -s /dev/full "$WORK/primary/data/$file.tmp"
+	refused "cannot write $WORK/primary/data/$file.*volume full" "$file cannot be written" node "${primary[@]}" ARCHIVE=on -- bootstrap
+	is "$(head -c 9999 "$WORK/primary/data/$file" | md5sum)" "$before" "it stays as it was"
+done
 sql "$port1" "ALTER SYSTEM SET synchronous_standby_names = ''"
 sql "$port1" "SELECT pg_reload_conf()" >/dev/null
 is "$(sql "$port1" "SELECT count(*) FROM pg_authid WHERE rolcanlogin AND rolpassword NOT LIKE 'SCRAM-SHA-256%'")" 0 \
@@ -169,6 +219,19 @@ refused "is for another name" "a name that the certificate has not" \
 	node "${replica[@]}" PRIMARY_HOST=127.0.0.2 -- bootstrap
 refused "refuses the password.*REPLICATION_PASSWORD" "the wrong password" \
 	node "${replica[@]}" CLUSTER= REPLICATION_PASSWORD=wrong TLS_CA_FILE="$WORK/cluster/tls/ca.crt" -- bootstrap
+mkdir "$WORK/dual"
+ln -s "$PG_BIN"/* "$WORK/dual"
+rm "$WORK/dual/psql"
+cat >"$WORK/dual/psql" <<-'END'
+	#!/bin/sh
+	echo 'psql: error: connection to server at "localhost" (::1), port 5432 failed: Connection refused
+		Is the server running on that host and accepting TCP/IP connections?
+	connection to server at "localhost" (127.0.0.1), port 5432 failed: FATAL:  password authentication failed for user "replicator"' >&2
+	exit 2
+END
+chmod +x "$WORK/dual/psql"
+refused "refuses the password" "at the second address of a name" \
+	node "${replica[@]}" PG_BIN="$WORK/dual" PRIMARY_TIMEOUT=1 -- bootstrap
 refused "does not let nobody in|refuses the password" "a role that is none" node "${replica[@]}" REPLICATION_USER=nobody -- bootstrap
 is "$(find "$WORK/replica1" -mindepth 1)" '' "nothing was made"
 
@@ -178,10 +241,12 @@ ln -s "$PG_BIN"/* "$WORK/slow"
 rm "$WORK/slow/pg_basebackup"
 printf '#!/bin/sh\nexec %s/pg_basebackup --max-rate=1M "$@"\n' "$PG_BIN" >"$WORK/slow/pg_basebackup"
 chmod +x "$WORK/slow/pg_basebackup"
-set -m
-node "${replica[@]}" PG_BIN="$WORK/slow" -- bootstrap >"$WORK/replica1/log" 2>&1 &
-job=$!
-set +m
+in_background "${replica[@]}" PG_BIN="$WORK/slow" bash "$docker/node" bootstrap >"$WORK/replica1/log" 2>&1
+wait_until test -e "$WORK/replica1/data.new/PG_VERSION"
+ended_by_int "a base backup is stopped half way"
+comes "it does not go on" no_copier
+ok "nothing is left of it" test ! -e "$WORK/replica1/data.new"
+in_background "${replica[@]}" PG_BIN="$WORK/slow" bash "$docker/node" bootstrap >"$WORK/replica1/log" 2>&1
 wait_until test -e "$WORK/replica1/data.new/PG_VERSION"
 kill -KILL -- "-$job"
 wait "$job" 2>/dev/null || true
@@ -220,6 +285,15 @@ before=$(checksum "$WORK/other/data")
 refused "is of another cluster" "data of another cluster" node "${replica[@]}" PGDATA="$WORK/other/data" -- bootstrap
 refused "is of another cluster" "which rejoin does not replace" node "${replica[@]}" PGDATA="$WORK/other/data" -- rejoin --copy
 is "$(checksum "$WORK/other/data")" "$before" "they are as they were"
+node "${replica[@]}" HOT_STANDBY=off -- bootstrap >/dev/null
+start replica1
+mkdir "$WORK/lost"
+cp -r "$WORK/cluster" "$WORK/cluster3"
+printf '%s\n' primary localhost >"$WORK/cluster3/nodes"
+refused "is empty, but localhost has a server of this set" "a primary is not made anew while a replica stands by" \
+	node "${primary[@]}" CLUSTER="$WORK/cluster3" PGDATA="$WORK/lost/data" -- bootstrap
+"$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s -m fast stop
+node "${replica[@]}" -- bootstrap >/dev/null
 start replica1
 
 note "6. Another primary"
@@ -273,6 +347,14 @@ before=$(openssl x509 -noout -serial -in "$WORK/cluster/tls/primary.crt")
 ok "renewed" node "${setup[@]}" CERTIFICATE_DAYS=20 -- setup renew
 unlike "$(openssl x509 -noout -serial -in "$WORK/cluster/tls/primary.crt")" "$before" "they are new"
 ok "signed by the same CA" openssl verify -CAfile "$WORK/cluster/tls/ca.crt" "$WORK/cluster/tls/primary.crt"
+node "${setup[@]}" CERTIFICATE_DAYS=0 -- setup renew >/dev/null
+sleep 1
+"$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s reload
+mkdir "$WORK/late"
+refused "is not from the CA in .*, or has ended.*docker/ctl renew" "one that has ended is refused" \
+	node "${primary[@]}" ROLE=replica PGDATA="$WORK/late/data" -- bootstrap
+like "$(node "${setup[@]}" -- setup)" "made a certificate for primary.*for replica1" "and made anew without being asked for"
+"$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s reload
 own=("${setup[@]}" CERTIFICATES="$WORK/own")
 refused "neither primary.crt nor server.crt" "certificates of one's own, but none" node "${own[@]}" -- setup
 cp "$WORK/cluster/tls/primary.crt" "$WORK/own/server.crt"

@@ -47,7 +47,9 @@ mkdir -p "$WORK/tree"
 tar -C "$TOP" -c --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude=tmp_check --exclude=docker-compose.override.yml . |
 	tar -C "$WORK/tree" -x --no-same-owner
 cd "$WORK/tree/docker"
-chmod -R a+rX .
+# As under a strict umask: only what is mounted has to be readable by others.
+chmod -R go= "$WORK/tree"
+chmod -R a+rX init
 
 if type -P docker-compose >/dev/null; then
 	compose=(docker-compose)
@@ -74,8 +76,10 @@ finish() {
 	exec >/dev/null 2>&1
 	set +e
 	"${compose[@]}" --profile monitoring down --volumes --remove-orphans --timeout 5
-	docker ps -aq --filter "name=$project" | xargs -r docker rm -f -v
-	docker volume ls -q --filter "name=$project" | xargs -r docker volume rm
+	# By label, as a name may be part of another test's.
+	docker ps -aq --filter "label=com.docker.compose.project=$project" | xargs -r docker rm -f -v
+	docker volume ls -q --filter "label=com.docker.compose.project=$project" | xargs -r docker volume rm
+	docker volume rm "${project}_lost"
 	# By name, as somebody's own set may have the same under another.  What they were
 	# made of stays with an engine of the tests' own, for the next time.
 	docker images --format '{{.Repository}}:{{.Tag}}' "$project-*" | xargs -r docker rmi --no-prune || true
@@ -228,6 +232,9 @@ first() {
 		fail "the images are built"
 		exit 1
 	}
+	refused "there is no set yet.*docker-compose up" "before the first up there are no passwords" ./ctl password
+	refused "there is no set yet" "and no status" ./ctl status
+	is "$(docker volume ls -q --filter "label=com.docker.compose.project=$project")" '' "asking for them makes nothing"
 	ok "docker-compose up" "${compose[@]}" up -d
 	comes "all servers are fit" all_healthy
 	app_password=$(ctl password app)
@@ -381,6 +388,10 @@ replicas() {
 	note "7. More replicas"
 	ok "docker-compose --profile monitoring up" "${compose[@]}" --profile monitoring up -d
 	comes "Prometheus sees all servers" prometheus 'query?query=sum(up{job="replwatch"})' '"3"\]'
+	echo '# My own' >docker-compose.override.yml
+	refused "docker-compose.override.yml is not docker/ctl's" "an override of somebody's own is not replaced" ./ctl add replica3
+	is "$(<docker-compose.override.yml)" '# My own' "it stays"
+	rm docker-compose.override.yml
 	like "$(ctl add replica3 "$replica3_port")" "replica3 streams from primary, and listens on port $replica3_port" "a third replica"
 	like "$(ctl add reports)" "reports streams from primary" "a fourth"
 	is "$(from_host "$replica3_port" "SELECT count(*) FROM wizards")" 4 "is read on its port"
@@ -392,6 +403,9 @@ replicas() {
 	refused "there is a node \"reports\" already" "no name is given twice" ./ctl add reports
 	refused "no name for a node" "nor one that a slot cannot have" ./ctl add Reports-2
 	refused "means something else" "nor one that is taken otherwise" ./ctl add proxy
+	docker pause "$(container primary)" >/dev/null
+	refused "primary, the primary, does not answer.*Nothing was removed" "none is removed whose slot would stay" ./ctl remove reports
+	docker unpause "$(container primary)" >/dev/null
 	like "$(ctl remove reports)" "reports is gone" "one is removed"
 	is "$(sql primary "SELECT count(*) FROM pg_replication_slots")" 3 "its slot, too"
 	is "$(docker volume ls -q --filter "name=${project}_reports")" '' "its volume, too"
@@ -406,6 +420,10 @@ documents() {
 	while read -r node statement; do
 		ok "$node: $statement" bash -c "./ctl psql $node -XAtqw -v ON_ERROR_STOP=1 <<<\"\$1\"" - "$statement"
 	done < <(grep -oE 'psql@[a-z0-9]+ +(SELECT|SHOW|\\)[^`]*' "$doc" | sed 's/^psql@//')
+	is "$(grep -n "docker/ctl" "$doc"; grep -n '`docker/ctl' README.md)" '' "docker/ctl is called from where the reader is"
+	while read -r statement; do
+		ok "$statement" bash -c "$statement" </dev/null
+	done < <(grep -oE '^\$ \./ctl (verify|status)' "$doc" | sed 's/^\$ //')
 	for column in $(sql primary "SELECT attname FROM pg_attribute WHERE attrelid = 'pg_stat_replication'::regclass AND attnum > 0"); do
 		grep -q "^| .*\`$column\`.* | ." "$doc" || fail "it explains pg_stat_replication.$column"
 	done
@@ -427,6 +445,7 @@ sync() {
 	docker stop "$(container replica1)" "$(container replica2)" >/dev/null
 	comes "without replicas the alert sync_short is raised" log_has primary 'alert raised: sync_short'
 	comes "in SQL too" same primary "SELECT state FROM replwatch_alerts() WHERE alert = 'sync_short'" firing
+	refused "WRONG: 0 of 1 synchronous replicas" "verify does not wait as well" timeout 120 ./ctl verify
 	docker start "$(container replica1)" >/dev/null
 	comes "one that is back clears it" log_has primary 'alert cleared: sync_short'
 	ok "a commit goes through" from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name"
@@ -606,13 +625,20 @@ prometheus() {
 }
 
 wrong() {
-	local before extra=(-e NODE=extra -e ROLE=replica -e TLS_CERT_FILE=/cluster/tls/replica1.crt -e TLS_KEY_FILE=/cluster/tls/replica1.key)
+	local before waiting extra=(-e NODE=extra -e ROLE=replica -e TLS_CERT_FILE=/cluster/tls/replica1.crt -e TLS_KEY_FILE=/cluster/tls/replica1.key)
 
 	note "16. What cannot work"
 	SIZE=30m refused "No space left.*the base backup of primary failed.*free in /var/lib/postgresql.*volume large enough" \
 		"a volume that is too small" node "${extra[@]}"
 	refused "nobody:5432 did not answer within 2 s.*PRIMARY_HOST" \
 		"a primary that never comes" node "${extra[@]}" -e PRIMARY_HOST=nobody -e PRIMARY_TIMEOUT=2
+	waiting=$(docker run -d --label "com.docker.compose.project=$project" --network "${project}_default" \
+		--tmpfs "/var/lib/postgresql:uid=999,gid=999,mode=0700" -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
+		"${extra[@]}" -e PRIMARY_HOST=nobody "$project-node:${PG_MAJOR:-17}")
+	comes "while it waits" bash -c "docker logs $waiting 2>&1 | grep 'waiting up to'"
+	docker stop --time 30 "$waiting" >/dev/null
+	is "$(docker inspect --format '{{.State.ExitCode}}' "$waiting")" 130 "docker stop ends it, and kills nothing"
+	docker rm "$waiting" >/dev/null
 	refused "/var/lib/postgresql belongs to user 1234.*runs as user 999.*chown" "a volume of the wrong owner" \
 		docker run --rm --network none --tmpfs /var/lib/postgresql:uid=1234,mode=0755 -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
 		-e NODE=replica1 -e ROLE=replica "$project-node:${PG_MAJOR:-17}"
@@ -637,7 +663,7 @@ other() {
 
 	note "17. Another set: the other Compose, names, passwords, no TLS"
 	"${compose[@]}" --profile monitoring down --volumes --timeout 5 >/dev/null 2>&1
-	is "$(docker volume ls -q --filter "name=$project")" '' "down --volumes leaves nothing"
+	is "$(docker volume ls -q --filter "label=com.docker.compose.project=$project")" '' "down --volumes leaves nothing"
 	if [[ ${OTHER_COMPOSE-} ]]; then
 		read -ra compose <<<"$OTHER_COMPOSE"
 		export COMPOSE=$OTHER_COMPOSE
@@ -666,7 +692,9 @@ other() {
 	comes "and holds" same primary "SELECT string_agg(sync_state, ' ' ORDER BY sync_state) FROM pg_stat_replication" "potential sync"
 	like "$(ctl add replica3)" "replica3 streams from primary" "a third replica"
 	like "$(ctl verify)" "replica3: reads what.*All is well" "verify"
-	like "$(ctl promote replica2)" "replica2 is the primary.*replica1: follows replica2" "promote"
+	"${compose[@]}" rm --stop --force primary >/dev/null 2>&1
+	like "$(ctl promote replica2)" "replica2 is the primary.*replica1: follows replica2" "promote, also where the old container is gone"
+	"${compose[@]}" up -d primary >/dev/null 2>&1
 	like "$(ctl rejoin primary)" "primary is a replica of replica2" "and rejoin"
 	like "$(ctl status)" "replica2 +running, healthy +primary +2 .*primary +running, (healthy|starting) +replica +2 " "status shows it"
 	ok "down" "${compose[@]}" down --timeout 20
