@@ -625,13 +625,20 @@ prometheus() {
 }
 
 wrong() {
-	local before extra=(-e NODE=extra -e ROLE=replica -e TLS_CERT_FILE=/cluster/tls/replica1.crt -e TLS_KEY_FILE=/cluster/tls/replica1.key)
+	local before waiting extra=(-e NODE=extra -e ROLE=replica -e TLS_CERT_FILE=/cluster/tls/replica1.crt -e TLS_KEY_FILE=/cluster/tls/replica1.key)
 
 	note "16. What cannot work"
 	SIZE=30m refused "No space left.*the base backup of primary failed.*free in /var/lib/postgresql.*volume large enough" \
 		"a volume that is too small" node "${extra[@]}"
 	refused "nobody:5432 did not answer within 2 s.*PRIMARY_HOST" \
 		"a primary that never comes" node "${extra[@]}" -e PRIMARY_HOST=nobody -e PRIMARY_TIMEOUT=2
+	waiting=$(docker run -d --label "com.docker.compose.project=$project" --network "${project}_default" \
+		--tmpfs "/var/lib/postgresql:uid=999,gid=999,mode=0700" -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
+		"${extra[@]}" -e PRIMARY_HOST=nobody "$project-node:${PG_MAJOR:-17}")
+	comes "while it waits" bash -c "docker logs $waiting 2>&1 | grep 'waiting up to'"
+	docker stop --time 30 "$waiting" >/dev/null
+	is "$(docker inspect --format '{{.State.ExitCode}}' "$waiting")" 130 "docker stop ends it, and kills nothing"
+	docker rm "$waiting" >/dev/null
 	refused "/var/lib/postgresql belongs to user 1234.*runs as user 999.*chown" "a volume of the wrong owner" \
 		docker run --rm --network none --tmpfs /var/lib/postgresql:uid=1234,mode=0755 -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
 		-e NODE=replica1 -e ROLE=replica "$project-node:${PG_MAJOR:-17}"
