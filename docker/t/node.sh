@@ -48,10 +48,11 @@ node() {
 	env "${settings[@]}" bash "$docker/node" "${@:2}"
 }
 
-# The same as a process, $job, that hears signals: env's arguments.
+# The same as a process, $job, that hears signals, also where this one was told to
+# ignore them: env's arguments.
 in_background() {
 	set -m
-	env "$@" &
+	env --default-signal=INT "$@" &
 	job=$!
 	set +m
 }
