@@ -98,6 +98,7 @@ within_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 		return true;
 	if (!standing->lag_known)
 		return refuse(verdict, "lag is not known");
+
 	/* What is at least within the limit may be beyond it. */
 	if (lag_now(facts) <= limits->time && !standing->at_least)
 		return true;

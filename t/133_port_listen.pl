@@ -151,6 +151,7 @@ ok($other, 'now it is');
 is(Port::status($port[1], '/primary'), 200, 'the first one is, too');
 set($node, "replwatch.listen_addresses = '127.0.0.2'");
 ok(gone($port[1]), 'until it is taken out');
+
 # One of them is not to be in the way of all, nor all in the way of one.
 $offset = -s $node->logfile;
 set($node, "replwatch.listen_addresses = '*'");
