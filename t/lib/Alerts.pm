@@ -30,6 +30,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Replwatch ();
+use Session ();
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -121,16 +122,12 @@ sub alerts
 	my @rows;
 	my $list = join ', ',
 	  map { /_at$/ ? "extract(epoch FROM $_)" : $_ } @columns;
-	my $out = $node->safe_psql(
-		'postgres',
-		"SELECT $list FROM replwatch_alerts()",
-		extra_params => [ '-P', 'null=(null)', '-F', "\t" ]);
 
-	foreach my $line (split /\n/, $out)
+	foreach my $values (
+		Replwatch::rows($node, "SELECT $list FROM replwatch_alerts()"))
 	{
 		my %row;
-		@row{@columns} =
-		  map { $_ eq '(null)' ? undef : $_ } split /\t/, $line, -1;
+		@row{@columns} = @$values;
 		push @rows, \%row;
 	}
 	return @rows;
@@ -153,11 +150,12 @@ sub alert_when
 {
 	my ($node, $alert, $subject, $state, $what) = @_;
 	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	my $client = Session->new($node);
 	my $row;
 
 	while (1)
 	{
-		$row = alert($node, $alert, $subject);
+		$row = alert($client, $alert, $subject);
 		return $row
 		  if $row
 		  && ($row->{state} eq $state
@@ -178,7 +176,7 @@ sub wait_known
 	my ($node) = @_;
 
 	Replwatch::wait_sampled($node);
-	my $since = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+	my $since = Replwatch::value($node, 'SELECT clock_timestamp()');
 	Replwatch::wait_until(
 		$node,
 		"SELECT clock_timestamp() > '$since'::timestamptz + current_setting('replwatch.known_after')::interval",

@@ -29,6 +29,7 @@ use warnings;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Session ();
 use Test::More;
 use Time::HiRes qw(time sleep stat);
 
@@ -96,8 +97,8 @@ sub standby
 
 	# A replica is known, and will be missed, once a worker has seen it.
 	wait_sampled($upstream)
-	  if $upstream->safe_psql('postgres',
-		'SELECT worker_state FROM replwatch_node()') eq 'running';
+	  if value($upstream, 'SELECT worker_state FROM replwatch_node()') eq
+	  'running';
 	return $node;
 }
 
@@ -126,14 +127,56 @@ sub start_client
 		'2>', '/dev/null');
 }
 
-# Wait for a query to return true, or die saying for what was waited.
+# The rows that a query returns, each an array of texts, undef for NULL; dies
+# if there is an error.  $node is a server or, for who looks again and again, a
+# Session with it: to start psql or a backend takes many times as long as most
+# queries do.
+sub rows
+{
+	my ($node, $query) = @_;
+	my $client = $node->isa('Session') ? $node : Session->new($node);
+	my $answer = $client->query($query);
+
+	die "$query: " . Session::verdict($answer)
+	  if $answer->{state} || $answer->{closed};
+	return @{ $answer->{rows} };
+}
+
+# The one value that a query returns, undef for NULL or no row; dies if there is
+# an error.
+sub value
+{
+	my ($node, $query) = @_;
+	my ($row) = rows($node, $query);
+
+	return $row ? $row->[0] : undef;
+}
+
+# Wait for a query to return true, or die saying for what was waited.  Goes on
+# while the server can't be reached, or says that there is an error.
 sub wait_until
 {
 	my ($node, $query, $what) = @_;
+	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	my ($client, $seen);
 
-	$node->poll_query_until('postgres', $query)
-	  or die "timed out waiting until $what";
-	return;
+	while (1)
+	{
+		eval {
+			$client //= Session->new($node);
+
+			my $answer = $client->query($query);
+
+			$seen = Session::verdict($answer);
+			undef $client if $answer->{closed};
+			1;
+		} or ($seen, $client) = ($@, undef);
+		return if $seen eq 't';
+		last if time() >= $limit;
+		sleep(0.05);
+	}
+	diag("$query: $seen");
+	die "timed out waiting until $what";
 }
 
 # Wait until the standby has replayed all that the primary has flushed now.
@@ -141,7 +184,7 @@ sub wait_replayed
 {
 	my ($primary, $standby) = @_;
 	my $lsn =
-	  $primary->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+	  value($primary, 'SELECT pg_current_wal_flush_lsn()');
 
 	wait_until($standby, "SELECT pg_last_wal_replay_lsn() >= '$lsn'",
 		"$lsn is replayed");
@@ -153,8 +196,7 @@ sub wait_replayed
 sub wait_sampled
 {
 	my ($node) = @_;
-	my $now = $node->safe_psql('postgres',
-		"SELECT clock_timestamp() + interval '50 ms'");
+	my $now = value($node, "SELECT clock_timestamp() + interval '50 ms'");
 
 	wait_until($node,
 		"SELECT last_sample > '$now' FROM replwatch_node()",
@@ -209,15 +251,15 @@ sub statuses
 		  : $_
 	} @columns;
 	my $where = "link = '" . ($link // 'downstream') . "'";
-	my $out = $node->safe_psql('postgres',
-		"SELECT $list FROM replwatch_status() WHERE $where OR link IS NULL",
-		extra_params => [ '-P', 'null=(null)', '-F', "\t" ]);
 
-	foreach my $line (split /\n/, $out)
+	foreach my $values (
+		rows(
+			$node,
+			"SELECT $list FROM replwatch_status() WHERE $where OR link IS NULL"
+		))
 	{
 		my %row;
-		@row{@columns} =
-		  map { $_ eq '(null)' ? undef : $_ } split /\t/, $line, -1;
+		@row{@columns} = @$values;
 		push @rows, \%row;
 	}
 	return @rows;
@@ -234,12 +276,12 @@ sub pause_replay
 	for my $try (1 .. 10)
 	{
 		wait_replayed($primary, $standby);
-		$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+		value($standby, 'SELECT pg_wal_replay_pause()');
 		wait_until($standby,
 			"SELECT pg_get_wal_replay_pause_state() = 'paused'",
 			'replay is paused');
 		return if replayed_all($primary, $standby);
-		$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+		value($standby, 'SELECT pg_wal_replay_resume()');
 	}
 	die 'something is written all the time';
 }
@@ -249,10 +291,9 @@ sub replayed_all
 {
 	my ($primary, $standby) = @_;
 	my $lsn =
-	  $primary->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+	  value($primary, 'SELECT pg_current_wal_flush_lsn()');
 
-	return $standby->safe_psql('postgres',
-		"SELECT pg_last_wal_replay_lsn() = '$lsn'") eq 't';
+	return value($standby, "SELECT pg_last_wal_replay_lsn() = '$lsn'") eq 't';
 }
 
 # Wait until the row of $name fits, and return it; or die saying for what was
@@ -263,11 +304,12 @@ sub row_when
 	my ($node, $name, $link, $what, $fits, $seconds) = @_;
 	my $limit =
 	  time() + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
+	my $client = Session->new($node);
 	my $row;
 
 	while (1)
 	{
-		$row = status($node, $name, $link);
+		$row = status($client, $name, $link);
 		return $row if defined $row && $fits->($row);
 		last if time() >= $limit;
 		sleep(0.2);
@@ -289,7 +331,7 @@ sub row_when_current
 sub process
 {
 	my ($node, $type) = @_;
-	my $pid = $node->safe_psql('postgres',
+	my $pid = value($node,
 		"SELECT pid FROM pg_stat_activity WHERE backend_type = '$type'");
 
 	die "no single process is a $type: $pid" if $pid !~ /^\d+$/;
@@ -305,8 +347,9 @@ sub burst
 
 	$rows //= 100;
 	$burst{start} = time();
-	$node->safe_psql('postgres',
-		"INSERT INTO burst SELECT repeat('x', 100) FROM generate_series(1, $rows)");
+	value($node,
+		"INSERT INTO burst SELECT repeat('x', 100) FROM generate_series(1, $rows)"
+	);
 	$burst{end} = time();
 	return \%burst;
 }
@@ -318,7 +361,7 @@ sub arrived
 {
 	my ($burst, $primary, $standby) = @_;
 	my $lsn =
-	  $primary->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+	  value($primary, 'SELECT pg_current_wal_flush_lsn()');
 
 	wait_until($standby, "SELECT pg_last_wal_receive_lsn() >= '$lsn'",
 		"$lsn is received");
