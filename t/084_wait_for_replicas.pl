@@ -461,8 +461,8 @@ Replwatch::wait_until(
 	'the load is on');
 my ($median, $failed) = median_cycle(50);
 is($failed, 0, 'all waits succeed');
-cmp_ok($median, '<', 300,
-	'a write and the wait for it take a moment in the median');
+cmp_ok($median, '<', 100,
+	'a write and the wait for it take less than 100 ms in the median');
 note("median $median ms");
 
 
