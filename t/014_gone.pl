@@ -131,9 +131,9 @@ foreach my $name (@names)
 {
 	$standby{$name}->start;
 	Replwatch::wait_replayed($primary, $standby{$name});
-	my $row = Replwatch::row_when_current($primary, $name);
+	my $row = Replwatch::row_when($primary, $name, undef, "$name is back",
+		sub { $_[0]->{state} eq 'streaming' && ($_[0]->{lag} // 1) == 0 });
 
-	is($row->{state}, 'streaming', "$name: it is back");
 	is($row->{reason_code}, undef, "$name: and needs no reason");
 	is($row->{name}, $name, "$name: there is one row of it, by its name");
 }

@@ -288,7 +288,12 @@ $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 Replwatch::row_when_current($primary, 'replica1', 'downstream');
 $series = metrics($port[0]);
 $standby->restart;
-Replwatch::row_when_current($primary, 'replica1', 'downstream');
+Replwatch::row_when($primary, 'replica1', 'downstream',
+	'it streams and has replied',
+	sub { $_[0]->{state} eq 'streaming' && defined $_[0]->{reply_time} });
+
+# A page is made of what the worker has seen.
+Replwatch::wait_sampled($primary);
 is($stable->(metrics($port[0])),
 	$stable->($series), 'a replica that reconnects is the same series');
 
