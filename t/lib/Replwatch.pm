@@ -183,8 +183,7 @@ sub wait_until
 sub wait_replayed
 {
 	my ($primary, $standby) = @_;
-	my $lsn =
-	  value($primary, 'SELECT pg_current_wal_flush_lsn()');
+	my $lsn = value($primary, 'SELECT pg_current_wal_flush_lsn()');
 
 	wait_until($standby, "SELECT pg_last_wal_replay_lsn() >= '$lsn'",
 		"$lsn is replayed");
@@ -290,8 +289,7 @@ sub pause_replay
 sub replayed_all
 {
 	my ($primary, $standby) = @_;
-	my $lsn =
-	  value($primary, 'SELECT pg_current_wal_flush_lsn()');
+	my $lsn = value($primary, 'SELECT pg_current_wal_flush_lsn()');
 
 	return value($standby, "SELECT pg_last_wal_replay_lsn() = '$lsn'") eq 't';
 }
@@ -331,11 +329,11 @@ sub row_when_current
 sub process
 {
 	my ($node, $type) = @_;
-	my $pid = value($node,
+	my @pids = map { $_->[0] } rows($node,
 		"SELECT pid FROM pg_stat_activity WHERE backend_type = '$type'");
 
-	die "no single process is a $type: $pid" if $pid !~ /^\d+$/;
-	return $pid;
+	die "no single process is a $type: @pids" if @pids != 1;
+	return $pids[0];
 }
 
 # Write something that reaches the disk at once.  Returns when the write began
@@ -360,8 +358,7 @@ sub burst
 sub arrived
 {
 	my ($burst, $primary, $standby) = @_;
-	my $lsn =
-	  value($primary, 'SELECT pg_current_wal_flush_lsn()');
+	my $lsn = value($primary, 'SELECT pg_current_wal_flush_lsn()');
 
 	wait_until($standby, "SELECT pg_last_wal_receive_lsn() >= '$lsn'",
 		"$lsn is received");
