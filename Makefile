@@ -5,65 +5,100 @@
 #   make fuzz FUZZ_SECONDS=60  the parser of the port under random input
 #   make installcheck          pg_regress on an instance of its own, then TAP
 #
+# From a directory of its own, which leaves the source's as it is:
+#
+#   make -f SOURCE/Makefile VPATH=SOURCE
+#
 # scripts/test does all of it on a machine that has nothing yet.
 
+# PGXS says where the source is only when it is included, which is too late for
+# what it is to be told.
+source := $(or $(VPATH),$(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST)))))
+
 EXTENSION = replwatch
-EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" replwatch.control)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(source)/replwatch.control)
 MODULE_big = replwatch
-OBJS = replwatch.o $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
-DATA = $(wildcard replwatch--*.sql)
+OBJS = replwatch.o $(patsubst $(source)/%.c,%.o,$(sort $(wildcard $(source)/src/*.c $(source)/src/*/*.c)))
+DATA = $(notdir $(wildcard $(source)/replwatch--*.sql))
 PGFILEDESC = "replwatch - watches over replication"
 
+# A library without them would be built as readily, and bring the server down.
+ifeq ($(EXTVERSION),)
+$(error no version in $(source)/replwatch.control)
+endif
+ifeq ($(OBJS),replwatch.o)
+$(error no C files in $(source)/src)
+endif
+
+# Objects in the source's directory would be taken for the ones to build here.
+ifneq ($(realpath $(source)),$(CURDIR))
+ifneq ($(wildcard $(addprefix $(source)/,$(OBJS) $(MODULE_big).so)),)
+$(error $(source) has been built in: run "make clean" there first)
+endif
+endif
+
 # The two warnings that PostgreSQL's own headers raise under -Wextra are off.
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
+WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
+PG_CFLAGS = $(WARNINGS) -MMD -MP
 PG_CPPFLAGS = -DREPLWATCH_VERSION='"$(EXTVERSION)"' -I$(srcdir)
 
-REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS = $(patsubst $(source)/sql/%.sql,%,$(sort $(wildcard $(source)/sql/*.sql)))
 REGRESS_OPTS = --temp-instance=./tmp_check --temp-config=$(srcdir)/sql/replwatch.conf
 TAP_TESTS = 1
-EXTRA_CLEAN = unit/build
+EXTRA_CLEAN = unit/build $(OBJS:.o=.d)
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# Objects know nothing of headers: any header rebuilds them all.
-$(OBJS): $(wildcard src/*.h)
+# Objects follow the headers that they include, as the compiler noted them, and
+# the flags above; bitcode follows its object.
+-include $(OBJS:.o=.d)
+$(OBJS): $(source)/Makefile $(source)/replwatch.control
+$(OBJS:.o=.bc): %.bc: %.o
+
+# By their whole names, or make would be content with those of the source.
+directories = $(addprefix $(CURDIR)/,$(sort $(dir $(OBJS))))
+$(OBJS): | $(directories)
+$(directories):
+	@$(MKDIR_P) $@
 
 # One program a pure file, no server in it; TAP on standard output.  The
 # headers are the server's own, made for gcc: clang finds fault with them.
-UNIT_PURE = $(patsubst unit/test_%.c,%,$(sort $(wildcard unit/test_*.c)))
+UNIT_PURE = $(patsubst $(source)/unit/test_%.c,%,$(sort $(wildcard $(source)/unit/test_*.c)))
+UNIT_HEADERS = $(source)/unit/tap.h $(wildcard $(source)/src/*.h $(source)/src/*/*.h)
 UNIT_BUILD = unit/build/$(lastword $(notdir $(CC)))
 UNIT_CFLAGS = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -DFRONTEND -DUSE_ASSERT_CHECKING=1 -Werror \
-	$(PG_CFLAGS) -Wno-ignored-attributes \
+	$(WARNINGS) -Wno-ignored-attributes \
 	-I$(srcdir) -I$(includedir_server) -I$(includedir_internal)
 
-$(UNIT_BUILD)/%: unit/test_%.c src/%.c unit/tap.h $(wildcard src/*.h)
+$(UNIT_BUILD)/%: $(source)/unit/test_%.c $(source)/src/%.c $(UNIT_HEADERS)
 	@$(MKDIR_P) $(UNIT_BUILD)
 	$(CC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -lm
 
 # What else a pure file is made of.
-$(UNIT_BUILD)/replicas: src/rates.c src/replicas_names.c src/replicas_table.c
-$(UNIT_BUILD)/commandline: src/shell.c
-$(UNIT_BUILD)/verdict: src/render.c src/timeline.c
-$(UNIT_BUILD)/request: src/request_parameters.c
-$(UNIT_BUILD)/answer: src/render.c src/request.c src/request_parameters.c
+pure = $(addprefix $(source)/src/,$(1))
+$(UNIT_BUILD)/replicas: $(call pure,rates.c replicas_names.c replicas_table.c)
+$(UNIT_BUILD)/commandline: $(call pure,shell.c)
+$(UNIT_BUILD)/verdict: $(call pure,render.c timeline.c)
+$(UNIT_BUILD)/request: $(call pure,request_parameters.c)
+$(UNIT_BUILD)/answer: $(call pure,render.c request.c request_parameters.c)
 
 # The parser of the port under random input, for as long as one likes; what is
 # found on the way is kept in the build directory, a crash beside it.
 FUZZ_SECONDS = 60
 FUZZ_BUILD = unit/build/fuzz
-FUZZ_PURE = src/request.c src/request_parameters.c src/verdict.c src/answer.c \
-	src/render.c src/timeline.c
+FUZZ_PURE = $(call pure,request.c request_parameters.c verdict.c answer.c render.c \
+	timeline.c)
 
-$(FUZZ_BUILD)/request: unit/fuzz_request.c $(FUZZ_PURE) $(wildcard src/*.h)
+$(FUZZ_BUILD)/request: $(source)/unit/fuzz_request.c $(FUZZ_PURE) $(UNIT_HEADERS)
 	@$(MKDIR_P) $(FUZZ_BUILD)/found
 	clang $(UNIT_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.c,$^)
 
 fuzz: $(FUZZ_BUILD)/request
 	ASAN_OPTIONS=quarantine_size_mb=16 $< -max_total_time=$(FUZZ_SECONDS) -max_len=9000 -print_final_stats=1 \
-		-artifact_prefix=$(FUZZ_BUILD)/ $(FUZZ_BUILD)/found unit/corpus/request
+		-artifact_prefix=$(FUZZ_BUILD)/ $(FUZZ_BUILD)/found $(source)/unit/corpus/request
 
 unit: $(addprefix $(UNIT_BUILD)/,$(UNIT_PURE))
 	$(PROVE) --jobs 4 --exec '' $^
