@@ -44,7 +44,7 @@
 
 #define WORKER_RESTART_S	1
 
-/* How often what has changed is written to disk. */
+/* How often what has changed is written to disk, unless a reload asks for it. */
 #define SAVE_INTERVAL		(10 * RW_SECOND)
 
 /* What was told of an alert is not to be told again after a crash. */
@@ -207,6 +207,7 @@ rw_worker_main(Datum arg)
 	RwTime		last_save;
 	bool		unsaved = false;
 	bool		urgent = false;
+	bool		save_asked = false;
 	uint32		wait_event;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
@@ -244,6 +245,8 @@ rw_worker_main(Datum arg)
 			rw_port_ensure(rw_clock_now());
 			/* The interval may be another one now. */
 			next_round = RW_NEVER;
+			/* Before a copy of the data directory is taken, for example. */
+			save_asked = true;
 		}
 
 		now = rw_clock_now();
@@ -260,14 +263,15 @@ rw_worker_main(Datum arg)
 			urgent |= alerts_changed;
 			next_round = now + pause_ms(moved) * RW_MS;
 
-			if (now - last_save >= (urgent ? URGENT_SAVE_INTERVAL :
+			if (save_asked ||
+				now - last_save >= (urgent ? URGENT_SAVE_INTERVAL :
 									unsaved ? SAVE_INTERVAL :
 									IDLE_SAVE_INTERVAL))
 			{
 				/* Sampling and keepalives do not wait for the disk. */
 				rw_persist_save(&facts, false);
 				last_save = now;
-				unsaved = urgent = false;
+				unsaved = urgent = save_asked = false;
 			}
 			now = rw_clock_now();
 		}
