@@ -159,7 +159,8 @@ is "$(find "$WORK/primary" -mindepth 1)" '' "leaves nothing"
 log=$(node "${primary[@]}" APP_USER=public APP_PASSWORD=told-to-nobody -- bootstrap 2>&1) || true
 like "$log" 'role name "public" is reserved' "a name that no role may have is refused"
 unlike "$log" told-to-nobody "and no password is told"
-echo 'SELECT pg_sleep(2)' >"$WORK/init/1.sql"
+# Longer than anybody takes to stop it.
+echo 'SELECT pg_sleep(600)' >"$WORK/init/1.sql"
 in_background "${primary[@]}" INIT="$WORK/init" bash "$docker/node" run >"$WORK/waiting" 2>&1
 comes "a script runs" grep -q "running" "$WORK/waiting"
 kill -INT "$job"
