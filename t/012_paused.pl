@@ -14,115 +14,106 @@ use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(sleep);
 
+# The standby replies again and again while nothing is written: then core's own
+# figures jump.
 my $primary = Replwatch::primary('primary');
-my $standby = Replwatch::standby($primary, 'replica');
+my $standby = Replwatch::standby($primary, 'replica',
+	conf => ['wal_receiver_status_interval = 1s']);
 
 my ($burst, $arrived);
 
 # Look at both rows; the lag that they show is to be the age of the burst.
-# Returns the primary's row and the standby's.
 sub both_are_true
 {
 	my ($what) = @_;
 
-	return (
-		Replwatch::lag_is_true(
-			$primary, 'replica', $burst, "$what, seen from the primary"),
-		Replwatch::lag_is_true(
-			$standby, 'replica',
-			$arrived, "$what, seen from the standby",
-			'upstream'));
+	Replwatch::lag_is_true($primary, 'replica', $burst,
+		"$what, seen from the primary");
+	Replwatch::lag_is_true($standby, 'replica', $arrived,
+		"$what, seen from the standby", 'upstream');
+	return;
+}
+
+# Wait until the primary's row and the standby's give these reasons, and return
+# them.
+sub both_say
+{
+	my ($down, $up) = @_;
+
+	return map {
+		my ($node, $link, $says) = @$_;
+
+		Replwatch::row_when($node, 'replica', $link, "$link: $says",
+			sub { ($_[0]->{reason} // '') =~ $says })
+	  } [ $primary, 'downstream', $down ],
+	  [ $standby, 'upstream', $up ];
 }
 
 note '1. paused, and nothing is written';
 
-# That nothing is written for a while is the case that this is about.
-my $writer = Replwatch::process($primary, 'background writer');
-kill 'STOP', $writer;
+# That nothing is written for a while is the case that this is about: for long
+# enough to tell the age of the pause from that of the burst.
+my $writer = Replwatch::stop_background_writer($primary);
 Replwatch::pause_replay($primary, $standby);
-sleep(8);
+sleep(6);
 
 foreach my $look ([ $primary, 'downstream' ], [ $standby, 'upstream' ])
 {
 	my ($node, $link) = @$look;
-	my $row = Replwatch::status($node, 'replica', $link);
+	my $row = Replwatch::row_when_current($node, 'replica', $link);
 
-	is($row->{lag} + 0, 0, "$link: there is no lag when nothing is missing");
-	is($row->{lag_bound}, 'exact', "$link: and that is certain");
-	is($row->{reason_code}, undef, "$link: and needs no reason");
+	is($row->{lag_bytes}, 0, "$link: nothing is missing, and there is no lag");
+	is($row->{reason_code}, undef, "$link: and that needs no reason");
 }
-kill 'CONT', $writer;
 
 note '2. one burst';
 
 $burst = Replwatch::burst($primary);
 $arrived = Replwatch::arrived($burst, $primary, $standby);
-my ($down, $up) = both_are_true('a burst after a quiet time');
+both_are_true('a burst after a quiet time');
 
+my ($down, $up) = both_say(
+	qr/^WAL is flushed there, but replay has not advanced for \d+ s/,
+	qr/pg_wal_replay_resume\(\)/);
 cmp_ok($down->{lag_bytes}, '>', 100 * 100,
 	'the primary knows how much is missing');
 is($up->{lag_bytes}, $down->{lag_bytes}, 'the standby knows it too');
 is($down->{reason_code}, 'replay_stuck',
-	'the primary sees that replay stands still');
-like(
-	$down->{reason},
-	qr/^WAL is flushed there, but replay has not advanced for \d+ s/,
-	'the reason says for how long');
-is($up->{reason_code}, 'paused', 'the standby knows that replay is paused');
-like($up->{reason}, qr/pg_wal_replay_resume\(\)/,
-	'the reason says what to do');
+	'the primary sees that replay stands still, and says for how long');
+is($up->{reason_code}, 'paused',
+	'the standby knows that replay is paused, and says what to do');
 is($up->{lag_bound}, 'exact', 'the standby knows its lag exactly');
-
-note '3. then nothing more for a while';
-
-# Longer than wal_receiver_status_interval, at which core's own figures jump.
-my $rest = $burst->{end} + 12 - time();
-sleep($rest) if $rest > 0;
-
-($down, $up) = both_are_true('a burst and then a quiet time');
 is($down->{catchup}, undef, 'a replay that stands still catches up never');
 
-note '4. writes go on';
+note '3. writes go on';
 
-my $until = time() + 5;
-while (time() < $until)
+# So much that it outweighs what replay has done in the last minute: a standby
+# whose worker saw it begin with the segment of the base backup seems to have
+# been quick.
+Replwatch::burst($primary, 100_000);
+both_are_true('more writes');
+foreach my $row (
+	both_say(qr/; falling further behind$/, qr/; falling further behind$/))
 {
-	Replwatch::burst($primary);
-	sleep(0.3);
+	is($row->{catchup}, undef,
+		"$row->{link}: the distance grows, and there is no forecast");
 }
 
-($down, $up) = both_are_true('more writes');
+note '4. resumed';
 
-# The rates are those of a minute: a standby whose worker saw it begin with the
-# segment of the base backup first seems to have been quick.
-foreach my $look ([ $primary, 'downstream' ], [ $standby, 'upstream' ])
-{
-	my ($node, $link) = @$look;
-	my $row = Replwatch::row_when(
-		$node,
-		'replica',
-		$link,
-		"$link: the distance grows",
-		sub {
-			Replwatch::burst($primary);
-			return $_[0]->{reason} =~ /; falling further behind$/;
-		});
-
-	is($row->{catchup}, undef, "$link: there is no forecast");
-}
-
-note '5. resumed';
-
-$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+Replwatch::value($standby, 'SELECT pg_wal_replay_resume()');
 Replwatch::wait_replayed($primary, $standby);
 
-$down = Replwatch::row_when_current($primary, 'replica');
-$up = Replwatch::row_when_current($standby, 'replica', 'upstream');
-is($_->{lag_bytes}, 0, "$_->{link}: nothing is missing any more")
-  foreach $down, $up;
-is($_->{reason_code}, undef, "$_->{link}: there is no reason any more")
-  foreach $down, $up;
+foreach my $row (
+	Replwatch::row_when_current($primary, 'replica'),
+	Replwatch::row_when_current($standby, 'replica', 'upstream'))
+{
+	is($row->{lag_bytes}, 0, "$row->{link}: nothing is missing any more");
+	is($row->{reason_code}, undef,
+		"$row->{link}: there is no reason any more");
+}
+kill 'CONT', $writer;
 
 done_testing();

@@ -14,12 +14,18 @@ use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep);
 
-my $primary = Replwatch::primary('primary', 'wal_keep_size = 64MB');
+# A standby is known as soon as it is seen, and replies often.
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_keep_size = 64MB',
+	'replwatch.known_after = 0');
+my @conf = ('wal_receiver_status_interval = 1s');
 my %standby = (
-	with_slot => Replwatch::standby($primary, 'with_slot', slot => 1),
-	without_slot => Replwatch::standby($primary, 'without_slot'));
+	with_slot =>
+	  Replwatch::standby($primary, 'with_slot', slot => 1, conf => \@conf),
+	without_slot =>
+	  Replwatch::standby($primary, 'without_slot', conf => \@conf));
 my @names = sort keys %standby;
 my %state = (with_slot => 'inactive', without_slot => 'missing');
 
@@ -40,22 +46,20 @@ sub is_gone
 	return;
 }
 
-# For how many seconds was it not seen?
-sub unseen_for
+# When was it last seen, in seconds since 1970?
+sub last_seen
 {
 	my ($name) = @_;
 
-	return $primary->safe_psql(
-		'postgres',
-		"SELECT extract(epoch FROM clock_timestamp() - last_seen)
-		   FROM replwatch_status() WHERE name = '$name'");
+	return Replwatch::value($primary,
+		"SELECT extract(epoch FROM last_seen) FROM replwatch_status() WHERE name = '$name'"
+	);
 }
 
 note '1. two standbys are stopped';
 
-# Both have streamed for long enough to be known.
-my (%last, %stop);
-sleep(1.5);
+my $writer = Replwatch::stop_background_writer($primary);
+my (%last, %alive, %stopped);
 foreach my $name (@names)
 {
 	Replwatch::wait_replayed($primary, $standby{$name});
@@ -63,14 +67,19 @@ foreach my $name (@names)
 }
 foreach my $name (@names)
 {
+	# What the worker has seen of it is from after this.
+	$alive{$name} = Replwatch::now($primary);
+	Replwatch::wait_until(
+		$primary,
+		"SELECT last_seen > to_timestamp($alive{$name}) + interval '50 ms' FROM replwatch_status() WHERE name = '$name'",
+		"$name replies");
+	Replwatch::wait_sampled($primary);
 	$last{$name} = Replwatch::status($primary, $name);
-	$stop{$name}{begin} = time();
 	$standby{$name}->stop;
-	$stop{$name}{end} = time();
+	Replwatch::row_when($primary, $name, 'downstream', "$name is gone",
+		sub { $_[0]->{state} eq $state{$name} });
+	$stopped{$name} = Replwatch::now($primary);
 }
-Replwatch::row_when($primary, $_, 'downstream', "$_ is gone",
-	sub { $_[0]->{state} eq $state{ $_[0]->{name} } })
-  foreach @names;
 
 note '2. then something is written';
 
@@ -83,17 +92,10 @@ foreach my $name (@names)
 	cmp_ok($row->{lag_bytes}, '>', 100 * 100,
 		"$name: what was written is missing");
 
-	# It replies each ten seconds when nothing happens, and when it goes.
-	my $begin = time();
-	my $unseen = unseen_for($name);
-	my $end = time();
-	cmp_ok(
-		$unseen, '>',
-		$begin - $stop{$name}{end} - 0.1,
+	my $seen = last_seen($name);
+	cmp_ok($seen, '<', $stopped{$name} + 0.1,
 		"$name: it was not seen after it was stopped");
-	cmp_ok(
-		$unseen, '<',
-		$end - $stop{$name}{begin} + 10.5,
+	cmp_ok($seen, '>', $alive{$name} - 0.1,
 		"$name: it was seen shortly before");
 }
 my $with_slot = Replwatch::status($primary, 'with_slot');
@@ -106,9 +108,10 @@ cmp_ok(
 
 note '3. the primary is restarted';
 
-my %seen = map { $_ => Replwatch::status($primary, $_)->{last_seen} } @names;
+my %seen = map { $_ => last_seen($_) } @names;
+kill 'CONT', $writer;
 $primary->restart;
-Replwatch::row_when($primary, $_, 'downstream', "$_ is known", sub { 1 }, 20)
+Replwatch::row_when($primary, $_, 'downstream', "$_ is known", sub { 1 })
   foreach @names;
 
 foreach my $name (@names)
@@ -117,11 +120,7 @@ foreach my $name (@names)
 		"$name, after a restart of the primary");
 
 	is_gone($row, $name, $last{$name}, 'after a restart');
-	is( $primary->safe_psql(
-			'postgres',
-			"SELECT abs(extract(epoch FROM '$row->{last_seen}'::timestamptz - '$seen{$name}')) < 0.1"
-		),
-		't',
+	Replwatch::is_between(last_seen($name), $seen{$name}, $seen{$name},
 		"$name: it is still known when it was last seen");
 }
 
@@ -140,29 +139,35 @@ foreach my $name (@names)
 
 note '5. they go, and the worker has not seen it yet';
 
-# Rows are read fresh: that somebody has gone shows at once, however seldom the
-# worker looks.
-$primary->safe_psql('postgres',
-	'ALTER SYSTEM SET replwatch.sample_interval = 10000');
-$primary->reload;
-
-# Nothing is to be written between the sample and the looks.
-my $writer = Replwatch::process($primary, 'background writer');
-kill 'STOP', $writer;
+# Nothing is to be written between the worker's last look and these.
+$writer = Replwatch::stop_background_writer($primary);
 Replwatch::wait_replayed($primary, $standby{$_}) foreach @names;
-Replwatch::wait_sampled($primary);
+Replwatch::row_when_current($primary, $_) foreach @names;
+
+# Rows are read fresh: that somebody has gone shows without the worker, which
+# is stopped.  With a long interval, and once both of its files are saved, it
+# sleeps, and has no lock that a reader needs.
+Replwatch::set($primary, 'replwatch.sample_interval = 10000');
+Replwatch::wait_saved($primary);
+my $sampler =
+  Replwatch::value($primary, 'SELECT worker_pid FROM replwatch_node()');
+kill('STOP', $sampler) or die "could not stop a process: $!";
 foreach my $name (@names)
 {
 	$last{$name} = Replwatch::status($primary, $name);
 	$standby{$name}->stop;
-	my $row = Replwatch::status($primary, $name);
 
-	ok($row, "$name: there is a row at once") or next;
+	# Only the walsender has to notice.
+	my $row = Replwatch::row_when(
+		$primary, $name, undef,
+		"$name is gone",
+		sub { ($_[0]->{state} // '') eq $state{$name} });
+
 	is_gone($row, $name, $last{$name}, 'just now');
 	is($row->{lag_bound}, 'exact', "$name: how far it is behind is known");
 }
-kill 'CONT', $writer;
 isnt(Replwatch::status($primary, 'with_slot')->{inactive_since},
 	undef, 'with_slot: so is since when nobody uses the slot');
+kill 'CONT', $writer, $sampler;
 
 done_testing();

@@ -14,9 +14,12 @@ use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep);
 
-my $primary = Replwatch::primary('primary', 'wal_level = logical');
+# The primary does not give up a receiver that hangs.
+my $primary = Replwatch::primary(
+	'primary',
+	'wal_level = logical',
+	'wal_sender_timeout = 1h');
 
 # The subscriber does not need the library.
 my $subscriber = PostgreSQL::Test::Cluster->new('subscriber');
@@ -97,10 +100,14 @@ is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM burst'),
 
 note '2. the apply worker waits, and the consumer hangs';
 
+# Now and then the background writer writes a record: nothing is to be written
+# between what is confirmed and the burst.
+my $writer = Replwatch::stop_background_writer($primary);
+Replwatch::row_when_current($primary, $_) foreach 'sub_slot', 'consumer';
+
 my $lock = $subscriber->background_psql('postgres');
 $lock->query_safe('BEGIN; LOCK TABLE burst');
 kill('STOP', consumer_pid()) or die "could not stop the consumer: $!";
-my $before = Replwatch::status($primary, 'sub_slot');
 my $burst = Replwatch::burst($primary);
 
 foreach my $name ('sub_slot', 'consumer')
@@ -145,6 +152,7 @@ foreach my $name ('sub_slot', 'consumer')
 
 note '4. they come back';
 
+kill 'CONT', $writer;
 $subscriber->start;
 $subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION sub ENABLE');
 $consumer = start_consumer();

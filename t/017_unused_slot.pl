@@ -16,22 +16,18 @@ use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time);
 
 my $primary = Replwatch::primary('primary', 'wal_level = logical');
 
-# The worker looks four times a second.
-my $slack = 0.35;
-
-# For how many seconds, as the row says, has nobody used the slot?
-sub unused_for
+# Since when, as the row says, nobody uses the slot, in seconds since 1970.
+sub unused_since
 {
 	my ($name) = @_;
 
-	return $primary->safe_psql(
-		'postgres',
-		"SELECT extract(epoch FROM clock_timestamp() - inactive_since)
-		   FROM replwatch_status() WHERE name = '$name'");
+	return Replwatch::value($primary,
+		"SELECT extract(epoch FROM inactive_since) FROM replwatch_status() WHERE name = '$name'"
+	);
 }
 
 note '1. slots are made';
@@ -39,16 +35,20 @@ note '1. slots are made';
 # A new physical slot keeps WAL from the last checkpoint on.
 my $write = { start => time() };
 $primary->safe_psql('postgres', 'CHECKPOINT');
-my $made_begin = time();
+my $made_begin = Replwatch::now($primary);
 $primary->safe_psql(
 	'postgres', q{
 	SELECT pg_create_physical_replication_slot('physical', true);
 	SELECT pg_create_physical_replication_slot('reserves_nothing');
 	SELECT pg_create_logical_replication_slot('logical', 'pgoutput');
 });
-my $made_end = time();
 my $burst = Replwatch::burst($primary);
 $write->{end} = $burst->{end};
+
+# Where the server does not say since when nobody uses a slot, it is when the
+# worker sees it first.
+Replwatch::wait_sampled($primary);
+my $made_end = Replwatch::now($primary);
 
 my $row = Replwatch::status($primary, 'reserves_nothing');
 is($row->{state}, 'inactive', 'a slot that reserves nothing: the state');
@@ -77,17 +77,8 @@ foreach my $name (qw(physical logical))
 		$name eq 'logical' ? 'postgres' : undef,
 		"a $name slot: the database");
 
-	my $begin = time();
-	my $unused = unused_for($name);
-	my $end = time();
-	cmp_ok(
-		$unused, '>',
-		$begin - $made_end - $slack,
-		"a $name slot: nobody uses it since it was made, and not longer");
-	cmp_ok(
-		$unused, '<',
-		$end - $made_begin + 0.1,
-		"a $name slot: nobody uses it since it was made, and not shorter");
+	Replwatch::is_between(unused_since($name), $made_begin, $made_end,
+		"a $name slot: nobody uses it since it was made");
 }
 is(Replwatch::status($primary, 'physical')->{lag_bound},
 	'at least', 'a physical slot: its consumer is at least that far behind');
@@ -96,13 +87,10 @@ is(Replwatch::status($primary, 'logical')->{lag_bound},
 
 note '3. more is written';
 
-my $before =
-  $primary->safe_psql('postgres',
-	"SELECT pg_current_wal_flush_lsn() - '0/0'");
+my $before = Replwatch::flushed($primary);
 Replwatch::burst($primary, 1000);
-my $written =
-  $primary->safe_psql('postgres', "SELECT pg_current_wal_flush_lsn() - '0/0'")
-  - $before;
+my $written = Replwatch::value($primary,
+	"SELECT pg_current_wal_flush_lsn() - '$before'");
 
 foreach my $name (qw(physical logical))
 {
@@ -143,7 +131,7 @@ $row = Replwatch::row_when(
 	sub { $_[0]->{state} eq 'streaming' && $_[0]->{restart_lsn} });
 is($row->{inactive_since}, undef, 'a slot in use is not unused');
 
-my $left_begin = time();
+my $left_begin = Replwatch::now($primary);
 $receiver->signal('INT');
 $receiver->finish;
 Replwatch::row_when(
@@ -151,10 +139,8 @@ Replwatch::row_when(
 	'the slot is left',
 	sub { $_[0]->{state} eq 'inactive' });
 Replwatch::wait_sampled($primary);
-my $unused = unused_for('physical');
-cmp_ok(
-	$unused, '<',
-	time() - $left_begin + 0.1,
+Replwatch::is_between(unused_since('physical'),
+	$left_begin, Replwatch::now($primary),
 	'a slot that was left is unused since then');
 
 done_testing();

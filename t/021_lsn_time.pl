@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the replwatch authors
 
 # When was this LSN reached, and where was the WAL at that time?  The answers
-# are compared with writes whose time and LSN the test knows, on the primary,
-# and on a standby, which knows when it was told of them.
+# are compared with writes whose LSN the test knows, and of which it knows
+# between which two looks of the worker they were, on the primary, and on a
+# standby, which knows when it was told of them.  What the answers are within
+# these bounds is shown in unit/test_lsntime.c, as is that they rise.
 #
 # After a time in which nothing was written there are two answers that look
 # alike: the LSN at its end was reached when it began, and the byte after it
@@ -13,38 +15,28 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
+use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(sleep);
 
 my $primary = Replwatch::primary('primary');
 my $standby = Replwatch::standby($primary, 'replica');
+my @nodes = ($primary, $standby);
+my %client = map { $_->name => Session->new($_) } @nodes;
 
-# A sample is taken a quarter of a second after the one before when nothing
-# moves, and a write shows in the next one.
-my $tolerance = 0.25 + 0.1;
-
-# What a busy machine may add to that.
-my $patience = 1;
+# What a time may be off for being worked out of two clocks, which are looked at
+# one after the other.
+my $slack = 0.1;
 
 sub ask
 {
 	my ($node, $expression) = @_;
 
-	return $node->safe_psql(
-		'postgres',
-		"SELECT $expression",
-		extra_params => [ '-P', 'null=(null)' ]);
-}
-
-# replwatch_lsn_time() in seconds since 1970, as the test's own clock has it.
-sub reached
-{
-	my ($node, $lsn) = @_;
-
-	return ask($node, "extract(epoch FROM replwatch_lsn_time('$lsn'))");
+	return Replwatch::value($client{ $node->name }, "SELECT $expression");
 }
 
 # replwatch_time_lsn() of seconds since 1970.
@@ -55,129 +47,145 @@ sub lsn_at
 	return ask($node, "replwatch_time_lsn(to_timestamp($at))");
 }
 
-# Were the ends of these writes reached when they were written?  A busy machine
-# may have delayed the look at one of them, but hardly that at most.
-sub reached_in_time
+# When a node's worker has looked last, in seconds since 1970.
+sub last_look
 {
-	my ($node, @writes) = @_;
-	my @late;
+	my ($node) = @_;
 
-	foreach my $write (@writes)
+	return ask($node,
+		'(SELECT extract(epoch FROM last_sample) FROM replwatch_node())');
+}
+
+# Wait until the worker has looked twice: the second look began after now.
+# Returns when that was.  The same look has not quite the same time each time,
+# and the next one is a tenth of a second later.
+sub next_look
+{
+	my ($node) = @_;
+
+	for (1, 2)
 	{
-		my $at = reached($node, $write->{lsn});
+		my $last = last_look($node);
 
-		push @late,
-		  sprintf(
-			'%.3f s from its beginning, %.3f s from its end',
-			$at - $write->{start},
-			$at - $write->{end})
-		  if $at < $write->{start} - $tolerance
-		  || $at > $write->{end} + $tolerance;
+		Process::until_true(
+			'the worker looks',
+			sub { last_look($node) > $last + 0.05 });
 	}
-	cmp_ok(
-		scalar @late, '<',
-		@writes / 2,
-		$node->name . ': writes were reached when they were written'
-	) or diag(join("\n", @late));
-	return;
+	return last_look($node);
 }
 
-note '1. a write, a time in which nothing is written, and another write';
-
-sleep(2 * $patience);
-my @writes;
-for my $n (1 .. 5)
+# Write something: the LSN at its end, and between which looks of each node's
+# worker all of it appeared there.
+sub write_row
 {
-	push @writes, Replwatch::burst($primary);
-	$writes[-1]{lsn} = ask($primary, 'pg_current_wal_flush_lsn()');
-	sleep(0.4);
+	my %write = (after => { map { $_->name => last_look($_) } @nodes });
+
+	$write{burst} = Replwatch::burst($primary);
+	$write{lsn} = Replwatch::flushed($client{primary});
+	Replwatch::wait_until(
+		$standby,
+		"SELECT pg_last_wal_receive_lsn() >= '$write{lsn}'",
+		"$write{lsn} is received");
+	$write{by} = { map { $_->name => next_look($_) } @nodes };
+	return \%write;
 }
-my ($first_start, $first_lsn) = @{ $writes[0] }{qw(start lsn)};
-my ($idle_begin, $idle_lsn);
 
-# The background writer may write a record of its own before all is quiet.
-do
+# Is a time, in seconds since 1970, after and before these?
+sub is_dated
 {
-	Replwatch::pause_replay($primary, $standby);
-	$idle_begin = time();
-	sleep(4);
-	$idle_lsn = ask($primary, 'pg_current_wal_flush_lsn()');
-} while (!Replwatch::replayed_all($primary, $standby));
+	my ($at, $after, $by, $what) = @_;
 
-my $second = Replwatch::burst($primary);
-my $second_lsn = ask($primary, 'pg_current_wal_flush_lsn()');
+	return ok(
+		defined $at && $at >= $after - $slack && $at <= $by + $slack,
+		$what)
+	  || diag(sprintf '%s should be between %.3f and %.3f',
+		$at // 'NULL', $after, $by);
+}
 
-Replwatch::wait_until(
-	$standby,
-	"SELECT pg_last_wal_receive_lsn() >= '$second_lsn'",
-	'the second write is received');
-Replwatch::wait_sampled($_) foreach $primary, $standby;
+note '1. writes, a time in which nothing is written, and another write';
+
+# Now and then the background writer writes a record.
+my $writer = Replwatch::stop_background_writer($primary);
+
+# The histories have begun before the first write.
+next_look($_) foreach @nodes;
+
+my @writes = map { write_row() } 1 .. 3;
+my $first = $writes[0];
+
+Replwatch::pause_replay($primary, $standby);
+my $idle_lsn = Replwatch::flushed($client{primary});
+my %idle_begin = map { $_->name => next_look($_) } @nodes;
+sleep(3);
+my $last = write_row();
 
 note '2. when was it reached';
 
-foreach my $node ($primary, $standby)
+foreach my $node (@nodes)
 {
 	my $name = $node->name;
 
-	reached_in_time($node, @writes);
-	cmp_ok(
-		reached($node, $idle_lsn),
-		'<',
-		$idle_begin + $patience,
-		"$name: what the second write came after was reached long before it");
+	foreach my $n (0 .. $#writes)
+	{
+		my $write = $writes[$n];
+
+		is_dated(
+			Replwatch::lsn_time($client{$name}, $write->{lsn}),
+			$write->{after}{$name},
+			$write->{by}{$name},
+			"$name: write $n was reached when it was written");
+	}
+	is_dated(
+		Replwatch::lsn_time($client{$name}, $idle_lsn),
+		$writes[-1]{after}{$name},
+		$idle_begin{$name},
+		"$name: what the last write came after was reached long before it");
 }
 
-# The same LSN, asked for as a lag.
-my $row = Replwatch::lag_is_true($primary, 'replica', $second,
-	'the byte after it appeared with the second write');
-is($row->{replay_lsn}, $idle_lsn, 'and it is the same LSN');
+# The same LSN, asked for as a lag: the look was between these two.
+my ($row) = Replwatch::rows(
+	$client{primary}, q{SELECT extract(epoch FROM statement_timestamp() - lag),
+		extract(epoch FROM clock_timestamp() - lag), replay_lsn
+	FROM replwatch_status() WHERE name = 'replica'});
+my ($at_least, $at_most, $replayed) = @$row;
+
+cmp_ok(
+	$at_most, '>=',
+	$last->{after}{primary} - $slack,
+	'the byte after it appeared with the last write, and not earlier');
+cmp_ok($at_least, '<=', $last->{by}{primary} + $slack, 'nor later');
+is($replayed, $idle_lsn, 'and it is the same LSN');
 
 note '3. where was it at a time';
 
-foreach my $node ($primary, $standby)
+foreach my $node (@nodes)
 {
 	my $name = $node->name;
 
-	is(lsn_at($node, $idle_begin + $patience),
+	is(lsn_at($node, $idle_begin{$name}),
 		$idle_lsn, "$name: when nothing was written any more");
-	is(lsn_at($node, $second->{start} - $patience),
-		$idle_lsn, "$name: just before the second write");
-
-	# Some record of the server itself may have followed.
+	is(lsn_at($node, $last->{after}{$name} - $slack),
+		$idle_lsn, "$name: just before the last write");
+	is(lsn_at($node, $last->{by}{$name}),
+		$last->{lsn}, "$name: just after it");
 	is( ask($node,
-			"replwatch_time_lsn(to_timestamp($second->{end} + $patience))
-			   BETWEEN '$second_lsn'::pg_lsn AND '$second_lsn'::pg_lsn + 1000"
-		),
-		't',
-		"$name: just after it");
-	is( ask($node,
-			"replwatch_time_lsn(to_timestamp($first_start - $patience)) < '$first_lsn'"
+			"replwatch_time_lsn(to_timestamp($first->{after}{$name} - $slack)) < '$first->{lsn}'"
 		),
 		't',
 		"$name: before the first write it was not there");
 
 	# One is the other's inverse; after each of these there was a pause.
 	is( ask($node,
-			"bool_and(replwatch_time_lsn(replwatch_lsn_time(lsn) + interval '20 ms') BETWEEN lsn AND lsn + 1000)
-			   FROM (VALUES ('$first_lsn'::pg_lsn), ('$idle_lsn'), ('$second_lsn')) v (lsn)"
+			"bool_and(replwatch_time_lsn(replwatch_lsn_time(lsn) + interval '20 ms') = lsn)
+			   FROM (VALUES ('$first->{lsn}'::pg_lsn), ('$idle_lsn'), ('$last->{lsn}')) v (lsn)"
 		),
 		't',
 		"$name: the time of an LSN leads back to it");
-
-	# Each look at the clocks is a little different.
-	is( ask($node,
-			"bool_and(later >= earlier - interval '1 ms')
-			   FROM (SELECT replwatch_lsn_time('$first_lsn'::pg_lsn + n * ('$second_lsn'::pg_lsn - '$first_lsn') / 50) AS later,
-							lag(replwatch_lsn_time('$first_lsn'::pg_lsn + n * ('$second_lsn'::pg_lsn - '$first_lsn') / 50)) OVER (ORDER BY n) AS earlier
-					   FROM generate_series(0, 50) n) s"
-		),
-		't',
-		"$name: what comes later was reached later");
 }
 
 note '4. beyond what is known';
 
-foreach my $node ($primary, $standby)
+foreach my $node (@nodes)
 {
 	my $name = $node->name;
 	my %unknown = (
@@ -188,7 +196,7 @@ foreach my $node ($primary, $standby)
 		"no valid LSN" => "replwatch_lsn_time('0/0')",
 		"no LSN" => "replwatch_lsn_time(NULL)",
 		"the future" =>
-		  "replwatch_time_lsn(clock_timestamp() + interval '1 s')",
+		  "replwatch_time_lsn(clock_timestamp() + interval '1 h')",
 		"the end of time" => "replwatch_time_lsn('infinity')",
 		"the beginning of time" => "replwatch_time_lsn('-infinity')",
 		"a time before the history" =>
@@ -196,20 +204,21 @@ foreach my $node ($primary, $standby)
 		"a time before the server" => "replwatch_time_lsn('1970-01-01')",
 		"no time" => "replwatch_time_lsn(NULL)");
 
-	is(ask($node, $unknown{$_}), '(null)', "$name: $_ is unknown")
+	is(ask($node, $unknown{$_}), undef, "$name: $_ is unknown")
 	  foreach sort keys %unknown;
 
 	isnt(
 		ask($node,
 			"replwatch_lsn_time((SELECT horizon FROM replwatch_node()))"),
-		'(null)',
+		undef,
 		"$name: the newest LSN is known");
 	isnt(
 		ask($node,
 			"replwatch_time_lsn((SELECT history_start + interval '100 ms' FROM replwatch_node()))"
 		),
-		'(null)',
+		undef,
 		"$name: the time at which the history begins is known");
 }
+kill 'CONT', $writer;
 
 done_testing();

@@ -169,8 +169,11 @@ my $temporary = Replwatch::standby($primary, 'temporary1',
 my $row = Replwatch::status($primary, 'temporary1');
 like($row->{slot_name}, qr/^pg_walreceiver_\d+$/,
 	'it has a slot with a name of the moment');
-is(Replwatch::status($temporary, 'temporary1', 'upstream')->{state},
-	'streaming', 'the standby goes by the same name for itself');
+my $pid = $row->{pid};
+ok( Replwatch::row_when(
+		$temporary, 'temporary1', 'upstream',
+		'the standby streams', sub { $_[0]->{state} eq 'streaming' }),
+	'the standby goes by the same name for itself');
 Replwatch::wait_sampled($primary);    # it is known
 $temporary->stop;
 Replwatch::wait_until(
@@ -187,6 +190,6 @@ Replwatch::wait_until(
 	"SELECT state = 'streaming' FROM replwatch_status() WHERE name = 'temporary1'",
 	'the standby is back, with another slot and the same name');
 isnt(Replwatch::status($primary, 'temporary1')->{pid},
-	$row->{pid}, 'it is another connection');
+	$pid, 'it is another connection');
 
 done_testing();

@@ -9,7 +9,9 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
+use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -37,12 +39,31 @@ sub write_segments
 	return;
 }
 
+# What a query returns, taken while nothing was written: what the server writes
+# of its own accord between two functions' looks would tell them apart.
+sub look
+{
+	my ($query) = @_;
+	my $client = Session->new($primary);
+	my @rows;
+
+	Process::until_true(
+		'nothing is written during a look',
+		sub {
+			my $before = $client->value('SELECT pg_current_wal_lsn()');
+
+			@rows = Replwatch::rows($client, $query);
+			return $client->value('SELECT pg_current_wal_lsn()') eq $before;
+		});
+	return join "\n", map { join '|', map { $_ // 'NULL' } @$_ } @rows;
+}
+
 # In how many slots, and where, do core and replwatch differ?  Empty if they
 # agree.
 sub differences
 {
-	return $primary->safe_psql(
-		'postgres', q(
+	return look(
+		q(
 		SELECT slot_name, c.wal_status, r.wal_status,
 			c.safe_wal_size, r.safe_wal_size, c.restart_lsn, r.restart_lsn
 		FROM pg_replication_slots c
@@ -52,23 +73,38 @@ sub differences
 }
 
 # While there is room: the time that is left is what is safe at the present
-# rate.  Both functions look at the clock for themselves, and the rate falls
-# while nothing is written.
+# rate.  That falls while nothing is written, so that it is asked for before and
+# after; only a look in which it has hardly changed tells anything.
 sub check_forecast
 {
-	Replwatch::wait_until(
-		$primary,
-		"SELECT slot_time_left > '0' FROM replwatch_status() WHERE name = 'replica1'",
-		'there is a forecast');
-	is( $primary->safe_psql(
-			'postgres', q(
-			SELECT s.name, s.safe_wal_size, s.slot_time_left, n.wal_rate
-			FROM replwatch_status() s, replwatch_node() n
-			WHERE s.slot_name IS NOT NULL
-				AND abs(extract(epoch FROM s.slot_time_left)
-					/ (s.safe_wal_size / n.wal_rate) - 1) > 0.05)),
-		'',
-		'the time that is left is safe_wal_size at the present rate');
+	my $client = Session->new($primary);
+	my $rate_query = 'SELECT wal_rate FROM replwatch_node()';
+	my ($rate, @rows);
+
+	Process::until_true(
+		'there is a forecast at a steady rate',
+		sub {
+			my $before = $client->value($rate_query) || return 0;
+
+			@rows = Replwatch::rows($client,
+				"SELECT name, safe_wal_size, extract(epoch FROM slot_time_left) FROM replwatch_status() WHERE slot_name IS NOT NULL"
+			);
+			$rate = $client->value($rate_query) || return 0;
+			return abs($rate / $before - 1) < 0.01;
+		});
+
+	is(scalar @rows, 2, 'there are two forecasts');
+	foreach (@rows)
+	{
+		my ($name, $safe, $left) = @$_;
+
+		cmp_ok(
+			abs(($left // 0) * $rate / $safe - 1),
+			'<',
+			0.05,
+			"$name: the time that is left is safe_wal_size at the present rate"
+		);
+	}
 	return;
 }
 
@@ -125,8 +161,7 @@ foreach my $segment (1 .. 12)
 	last if $row->{wal_status} eq 'unreserved';
 }
 
-is( $primary->safe_psql(
-		'postgres',
+is( look(
 		"SELECT bool_and(retained_bytes = pg_wal_lsn_diff(pg_current_wal_flush_lsn(), restart_lsn)) FROM replwatch_status() WHERE slot_name IS NOT NULL"
 	),
 	't',
@@ -203,10 +238,7 @@ check_lost('WAL later');
 note '4. after a restart';
 
 $primary->restart;
-Replwatch::wait_until(
-	$primary,
-	"SELECT worker_state = 'running' FROM replwatch_node()",
-	'the worker runs');
+Replwatch::wait_sampled($primary);    # the worker has its state again
 check_lost('restarted');
 is(Replwatch::status($primary, $_)->{retained_bytes},
 	$retained{$_}, "restarted: what $_ retained has not changed")

@@ -15,55 +15,23 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
+use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(sleep);
 
 # The standby that is promoted; where, and between which times that was.
 my ($promoted, $target, $promoted_from, $promoted_to);
 
-# When $node says that an LSN was reached, in seconds since the epoch; undef
-# for NULL.
-sub lsn_time
-{
-	my ($node, $lsn) = @_;
-	my $time = $node->safe_psql('postgres',
-		"SELECT extract(epoch FROM replwatch_lsn_time('$lsn'))");
-
-	return $time eq '' ? undef : $time;
-}
-
-# Is the time between these two, give or take half a second?
-sub is_between
+# Is the time that a server gives for something between these two moments, which
+# were taken before and after it?  What it could be taken for is two seconds away.
+sub is_dated
 {
 	my ($time, $from, $to, $what) = @_;
 
-	ok( defined $time
-		  && defined $from
-		  && defined $to
-		  && $time > $from - 0.5
-		  && $time < $to + 0.5,
-		$what)
-	  or diag(sprintf '%s instead of %s to %s',
-		$time // 'NULL', $from // 'NULL', $to // 'NULL');
-	return;
-}
-
-# Is it what it was before?
-sub is_about
-{
-	my ($time, $before, $what) = @_;
-
-	return is_between($time, $before, $before, $what);
-}
-
-# The end of the WAL that was flushed on a primary.
-sub flushed
-{
-	my ($node) = @_;
-
-	return $node->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+	local $Replwatch::tolerance = 1;
+	return Replwatch::is_between($time, $from, $to, $what);
 }
 
 # Give a standby another primary_conninfo.
@@ -84,26 +52,34 @@ sub is_left_at_fork
 {
 	my ($when) = @_;
 	my (%states, @wrong);
+	my $client = Session->new($promoted);
 
-	foreach my $look (1 .. 10)
+	foreach my $look (1 .. 20)
 	{
-		my $written = $promoted->safe_psql('postgres',
-			"SELECT pg_current_wal_flush_lsn() - '$target'");
-		my $least = time() - $promoted_to - 0.5;
-		my $row = Replwatch::status($promoted, 'diverged');
-		my $most = time() - $promoted_from + 0.5;
+		my $written =
+		  $client->value("SELECT pg_current_wal_flush_lsn() - '$target'");
+		my $least = Replwatch::now($client) - $promoted_to - 1;
+		my @rows =
+		  grep { $_->{name} eq 'diverged' } Replwatch::statuses($client);
+		my $most = Replwatch::now($client) - $promoted_from + 1;
 
-		$states{ $row->{state} } = 1;
-		push @wrong, "$row->{state}: $row->{lag_bytes} bytes, $row->{lag} s"
-		  if $row->{lag_bytes} < $written
-		  || $row->{lag} < $least
-		  || $row->{lag} > $most;
-		sleep(0.2);
+		# Its next connection may come before the end of the last one is seen.
+		push @wrong, 'no row' if !@rows;
+		foreach my $row (@rows)
+		{
+			$states{ $row->{state} }++;
+			push @wrong,
+			  "$row->{state}: $row->{lag_bytes} bytes, $row->{lag} s"
+			  if $row->{lag_bytes} < $written
+			  || $row->{lag} < $least
+			  || $row->{lag} > $most;
+		}
+		sleep(0.05);
 	}
 	is_deeply(\@wrong, [],
 		"$when: a replica that went past the fork has been behind since then"
 	);
-	note 'states: ' . join ' ', sort keys %states;
+	note 'states: ' . join ', ', map { "$_ $states{$_}" } sort keys %states;
 	return;
 }
 
@@ -119,32 +95,39 @@ $promoted = Replwatch::standby($primary, 'promoted',
 # Nothing of that may be inherited.
 my @no_target = ("recovery_target_name = ''");
 my $follower = Replwatch::standby($promoted, 'follower', conf => \@no_target);
-my $diverged = Replwatch::standby($promoted, 'diverged', conf => \@no_target);
+my $diverged = Replwatch::standby($promoted, 'diverged',
+	conf => [ @no_target, "wal_retrieve_retry_interval = '200ms'" ]);
 my $gone = Replwatch::standby($promoted, 'gone', conf => \@no_target);
 
 
 note '1. WAL of both timelines, and WAL of the old one';
 
+my $shared_from = Replwatch::now($primary);
 Replwatch::burst($primary);
-my $shared = flushed($primary);
+my $shared = Replwatch::flushed($primary);
 Replwatch::wait_replayed($primary, $_) foreach $follower, $gone;
 Replwatch::wait_sampled($promoted);
 $gone->stop;
+Replwatch::wait_until(
+	$promoted,
+	"SELECT count(*) = 0 FROM pg_stat_replication WHERE application_name = 'gone'",
+	'one is gone');
 Replwatch::wait_sampled($follower);
+my $shared_to = Replwatch::now($follower);
 set_upstream($follower, '');
 sleep(2);    # so that the times can be told apart
 
 $target =
   $primary->safe_psql('postgres', "SELECT pg_create_restore_point('fork')");
-my $lost_from = time();
+my $lost_from = Replwatch::now($primary);
 Replwatch::burst($primary, 1000);
-my $lost = flushed($primary);
+my $lost = Replwatch::flushed($primary);
 Replwatch::wait_until(
 	$promoted,
 	"SELECT pg_last_wal_receive_lsn() >= '$lost'",
 	'what will be lost is received');
 Replwatch::wait_sampled($promoted);
-my $lost_to = time();
+my $lost_to = Replwatch::now($promoted);
 Replwatch::wait_until(
 	$promoted,
 	"SELECT pg_get_wal_replay_pause_state() = 'paused'",
@@ -155,12 +138,18 @@ Replwatch::wait_until(
 	'diverged has replayed what will be lost');
 Replwatch::wait_sampled($promoted);
 
-my %before =
-  map { $_->name => lsn_time($_, $shared) } $promoted, $follower;
-is_between(lsn_time($promoted, $lost),
+is_dated(
+	Replwatch::lsn_time($_, $shared),
+	$shared_from, $shared_to,
+	'what both timelines will have has a time on ' . $_->name)
+  foreach $promoted, $follower;
+is_dated(Replwatch::lsn_time($promoted, $lost),
 	$lost_from, $lost_to, 'what will be lost has a time on the standby');
-is(Replwatch::status($promoted, 'promoted', 'upstream')->{reason_code},
-	'paused', 'it is paused at its target');
+my $row = Replwatch::row_when(
+	$promoted, 'promoted', 'upstream',
+	'there is a reason for the lag',
+	sub { defined $_[0]->{reason_code} });
+is($row->{reason_code}, 'paused', 'it is paused at its target');
 is(Replwatch::status($promoted, 'gone')->{state},
 	'missing', 'a replica of it is missed');
 
@@ -169,14 +158,15 @@ note '2. promotion';
 
 $primary->stop('immediate');
 sleep(2);    # so that the times can be told apart
-$promoted_from = time();
+$promoted_from = Replwatch::now($promoted);
+Replwatch::wait_sampled($promoted);    # the last of the old timeline
 $promoted->promote;
 Replwatch::wait_until(
 	$promoted,
 	"SELECT timeline = 2 AND role = 'primary' FROM replwatch_node()",
 	'it is the primary of timeline 2');
 Replwatch::wait_sampled($promoted);
-$promoted_to = time();
+$promoted_to = Replwatch::now($promoted);
 
 like(
 	$promoted->safe_psql(
@@ -185,15 +175,17 @@ like(
 	'the timelines part at the target');
 my @upstream = Replwatch::statuses($promoted, 'upstream');
 is(scalar @upstream, 0, 'the upstream row is gone');
-is_about(lsn_time($promoted, $shared),
-	$before{promoted}, 'what both timelines have keeps its time');
+is_dated(
+	Replwatch::lsn_time($promoted, $shared),
+	$shared_from, $shared_to, 'what both timelines have keeps its time');
 is( $promoted->safe_psql(
 		'postgres',
 		"SELECT replwatch_time_lsn(to_timestamp($lost_to + 1)) = '$target'"),
 	't',
 	'when there was what is lost now, the WAL that is left ended at the fork'
 );
-cmp_ok(lsn_time($promoted, flushed($promoted)),
+cmp_ok(
+	Replwatch::lsn_time($promoted, Replwatch::flushed($promoted)),
 	'>=', $promoted_from, 'the first of the new timeline came with it');
 is( $promoted->safe_psql(
 		'postgres',
@@ -204,26 +196,24 @@ is( $promoted->safe_psql(
 
 # The LSN of the replica that went past the fork is greater than any here, and
 # it has nothing of what was written here since.
-my $row = Replwatch::row_when(
-	$promoted, 'diverged', undef,
-	'diverged streams no more',
-	sub { $_[0]->{state} ne 'streaming' });
+Replwatch::wait_until(
+	$promoted,
+	"SELECT bool_and(state <> 'streaming') FROM replwatch_status() WHERE name = 'diverged'",
+	'diverged streams no more');
 Replwatch::wait_sampled($promoted);
-$row = Replwatch::status($promoted, 'diverged');
-cmp_ok($row->{lag_bytes}, '>', 0,
-	'a replica that went past the fork lacks what is written here');
-cmp_ok($row->{lag}, '>', 0, 'and since then');
+is_left_at_fork('when it streams no more');
 
 # The new timeline's WAL takes its place.
-my $renewed = Replwatch::burst($promoted, 2000);
+my $renewed_from = Replwatch::now($promoted);
+Replwatch::burst($promoted, 2000);
 is( $promoted->safe_psql(
 		'postgres', "SELECT pg_current_wal_flush_lsn() > '$lost'"),
 	't',
 	'the new timeline goes past what was lost');
 Replwatch::wait_sampled($promoted);
-my $renewed_at = lsn_time($promoted, $lost);
-is_between($renewed_at, $renewed->{start}, $renewed->{end},
-	'the same LSN is dated anew');
+my $renewed_to = Replwatch::now($promoted);
+is_dated(Replwatch::lsn_time($promoted, $lost),
+	$renewed_from, $renewed_to, 'the same LSN is dated anew');
 
 
 note '3. the replica that follows';
@@ -234,9 +224,11 @@ is( $follower->safe_psql('postgres', 'SELECT timeline FROM replwatch_node()'),
 	2,
 	'it is on timeline 2');
 Replwatch::wait_sampled($follower);
-is_about(lsn_time($follower, $shared),
-	$before{follower}, 'what both timelines have keeps its time there');
-cmp_ok(lsn_time($follower, $lost) // 0,
+is_dated(
+	Replwatch::lsn_time($follower, $shared),
+	$shared_from, $shared_to,
+	'what both timelines have keeps its time there');
+cmp_ok(Replwatch::lsn_time($follower, $lost) // 0,
 	'>=', $promoted_from, 'what was lost is dated anew there');
 Replwatch::row_when_current($promoted, 'follower');
 Replwatch::row_when_current($follower, 'follower', 'upstream');
@@ -256,11 +248,12 @@ is_left_at_fork('while it tries');
 
 note '5. the replica that was gone before';
 
+my $gone_at = Replwatch::now($promoted);
 $row = Replwatch::status($promoted, 'gone');
 is($row->{state}, 'missing', 'it is still missed');
 cmp_ok(
 	$row->{lag}, '>=',
-	time() - $lost_to - 0.5,
+	$gone_at - $lost_to - 1,
 	'its lag goes back to before the fork');
 
 
@@ -275,14 +268,12 @@ Replwatch::lag_is_true($follower, 'follower', $burst,
 note '7. after a restart';
 
 $promoted->restart;
-Replwatch::wait_until(
-	$promoted,
-	"SELECT worker_state = 'running' FROM replwatch_node()",
-	'the worker runs');
-is_about(lsn_time($promoted, $shared),
-	$before{promoted}, 'what both timelines have keeps its time');
-is_about(lsn_time($promoted, $lost),
-	$renewed_at, 'what the new one has, too');
+Replwatch::wait_sampled($promoted);    # the worker has its state again
+is_dated(
+	Replwatch::lsn_time($promoted, $shared),
+	$shared_from, $shared_to, 'what both timelines have keeps its time');
+is_dated(Replwatch::lsn_time($promoted, $lost),
+	$renewed_from, $renewed_to, 'what the new one has, too');
 is(Replwatch::status($promoted, 'gone')->{state},
 	'missing', 'who was missed is missed');
 Replwatch::wait_until(

@@ -14,36 +14,15 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use File::Copy;
-use Time::HiRes qw(time sleep);
 
-# When $node says that an LSN was reached, in seconds since the epoch; undef
-# for NULL.
-sub lsn_time
+# Is the time that a server gives for something between these two moments, which
+# were taken before and after it?  What it could be taken for is two seconds away.
+sub is_dated
 {
-	my ($node, $lsn) = @_;
-	my $time = $node->safe_psql('postgres',
-		"SELECT extract(epoch FROM replwatch_lsn_time('$lsn'))");
+	my ($time, $from, $to, $what) = @_;
 
-	return $time eq '' ? undef : $time;
-}
-
-# Is the time that of a moment, to half a second?
-sub is_about
-{
-	my ($time, $expected, $what) = @_;
-
-	ok(defined $time && defined $expected && abs($time - $expected) < 0.5,
-		$what)
-	  or
-	  diag(sprintf '%s instead of %s', $time // 'NULL', $expected // 'NULL');
-	return;
-}
-
-sub flushed
-{
-	my ($node) = @_;
-
-	return $node->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
+	local $Replwatch::tolerance = 1;
+	return Replwatch::is_between($time, $from, $to, $what);
 }
 
 my $old = Replwatch::primary(
@@ -58,37 +37,44 @@ note '1. a failover';
 
 Replwatch::wait_sampled($old);    # both are known
 $gone->stop;
+my $shared_from = Replwatch::now($old);
 Replwatch::burst($old);
-my $shared = flushed($old);
-my $shared_at = time();
+my $shared = Replwatch::flushed($old);
 Replwatch::wait_replayed($old, $new);
+Replwatch::wait_sampled($new);
+my $shared_to = Replwatch::now($new);
 $new->promote;
-sleep(2);                         # so that times can be told apart
 
 
 note '2. both go on';
 
 # The old primary writes more.
+my $lost_from = Replwatch::now($old);
 Replwatch::burst($old, 3000);
-my $lost = flushed($old);
-my $lost_at = time();
+my $lost = Replwatch::flushed($old);
 Replwatch::wait_sampled($old);
-is_about(lsn_time($old, $lost),
-	$lost_at, 'the old primary dates what it wrote alone');
-is( $old->safe_psql(
-		'postgres',
-		"SELECT string_agg(name || ' ' || state, ', ') FROM replwatch_status()"
+my $lost_to = Replwatch::now($old);
+is_dated(Replwatch::lsn_time($old, $lost),
+	$lost_from, $lost_to, 'the old primary dates what it wrote alone');
+Replwatch::wait_until(
+	$old,
+	'SELECT count(*) = 0 FROM pg_stat_replication',
+	'nobody is connected any more');
+is( Replwatch::value(
+		$old,
+		"SELECT string_agg(name || ' ' || state, ', ' ORDER BY name) FROM replwatch_status()"
 	),
 	'gone missing, new inactive',
 	'it knows two replicas that are gone');
-sleep(2);    # so that times can be told apart
+sleep(2);    # so that the times can be told apart
 
+my $won_from = Replwatch::now($new);
 Replwatch::burst($new, 1000);
-my $won = flushed($new);
-my $won_at = time();
+my $won = Replwatch::flushed($new);
 is($new->safe_psql('postgres', "SELECT '$won' < '$lost'::pg_lsn"),
 	't', 'the new primary has written less');
 Replwatch::wait_sampled($new);
+my $won_to = Replwatch::now($new);
 
 
 note '3. the old primary is rewound';
@@ -112,9 +98,11 @@ ok( !-e $old->data_dir . '/pg_stat_tmp/replwatch.state',
 $new->start;
 $old->set_standby_mode;
 
-# It starts where the timelines were still one; it takes a while to fetch its
-# first segment, so that the worker sees it there, with a history of timeline 2.
-$old->append_conf('postgresql.conf', "restore_command = 'sleep 1; false'\n");
+# It starts where the timelines were still one; it takes a while to fetch a
+# segment, so that the worker sees it there, with a history of timeline 2.
+$old->append_conf('postgresql.conf',
+	"restore_command = 'case %f in *.history) ;; *) sleep 1 ;; esac; false'\n"
+);
 Replwatch::connect_to($old, $new, 'old');
 $old->start;
 Replwatch::wait_until(
@@ -131,15 +119,21 @@ is( $old->safe_psql(
 		'postgres', 'SELECT role, timeline FROM replwatch_node()'),
 	'standby|2',
 	'it is a standby on timeline 2');
-is( $old->safe_psql(
-		'postgres',
-		"SELECT string_agg(name || ' ' || link || ' ' || state, ', ') FROM replwatch_status()"
+Replwatch::row_when(
+	$old, 'old', 'upstream',
+	'its own link streams',
+	sub { $_[0]->{state} eq 'streaming' });
+is( Replwatch::value(
+		$old,
+		"SELECT string_agg(name || ' ' || link, ', ') FROM replwatch_status()"
 	),
-	'old upstream streaming',
+	'old upstream',
 	'it has its own link, and no replica');
-is_about(lsn_time($old, $shared), $shared_at, 'it dates what both had');
-is_about(lsn_time($old, $won),
-	$won_at, 'it dates what the new primary wrote as the new primary does');
+is_dated(Replwatch::lsn_time($old, $shared),
+	$shared_from, $shared_to, 'it dates what both had');
+is_dated(Replwatch::lsn_time($old, $won),
+	$won_from, $won_to,
+	'it dates what the new primary wrote as the new primary does');
 is( $old->safe_psql(
 		'postgres',
 		"SELECT pg_last_wal_replay_lsn() < '$lost'::pg_lsn AND replwatch_lsn_time('$lost') IS NULL"
@@ -148,16 +142,18 @@ is( $old->safe_psql(
 	'what it once wrote alone has no time');
 is( $old->safe_psql(
 		'postgres',
-		"SELECT replwatch_time_lsn(to_timestamp($lost_at)) < '$won'"),
+		"SELECT replwatch_time_lsn(to_timestamp($lost_to)) < '$won'"),
 	't',
 	'nor did the WAL go that far at that time');
 
 # WAL takes the place of what was lost.
+my $again_from = Replwatch::now($new);
 Replwatch::burst($new, 3000);
-my $again_at = time();
 Replwatch::wait_replayed($new, $old);
-is_about(lsn_time($old, $lost),
-	$again_at, 'when the LSN comes again, it is dated anew');
+Replwatch::wait_sampled($old);
+my $again_to = Replwatch::now($old);
+is_dated(Replwatch::lsn_time($old, $lost),
+	$again_from, $again_to, 'when the LSN comes again, it is dated anew');
 my $row = Replwatch::row_when_current($new, 'old');
 is($row->{name}, 'old', 'the new primary sees it as current');
 Replwatch::row_when_current($old, 'old', 'upstream');

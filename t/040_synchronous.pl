@@ -1,5 +1,4 @@
 # Copyright (c) 2026, the replwatch authors
-# matrix: every major
 
 # Synchronous standbys.  Which one is synchronous is what core says; how many
 # commits need, how many are there and how many commits wait for them is what
@@ -37,7 +36,7 @@ sub set_names
 sub states
 {
 	return join ', ',
-	  map { "$_->{name} $_->{sync_priority} $_->{sync_state}" }
+	  sort map { "$_->{name} $_->{sync_priority} $_->{sync_state}" }
 	  Replwatch::statuses($primary);
 }
 

@@ -42,22 +42,22 @@ sub set
 }
 
 # Have the standby connect with this connection string, and wait for the new
-# connection.  Returns its name in core's view, as hex digits so that nothing
-# of it is lost on its way.
+# connection and its first reply, by which it is a replica.  Returns its name in
+# core's view, as hex digits so that nothing of it is lost on its way.
 sub reconnect
 {
 	my ($conninfo) = @_;
-	my $old = $primary->safe_psql('postgres',
+	my $old = Replwatch::value($primary,
 		'SELECT max(backend_start) FROM pg_stat_replication');
 
 	set('primary_conninfo', $conninfo);
 	$standby->reload;
 	Replwatch::wait_until(
 		$primary,
-		"SELECT count(*) = 1 AND bool_and(backend_start > '$old' AND state = 'streaming') FROM pg_stat_replication",
+		"SELECT count(*) = 1 AND bool_and(backend_start > '$old' AND state = 'streaming' AND replay_lsn IS NOT NULL) FROM pg_stat_replication",
 		'the standby has connected anew');
 	Replwatch::wait_sampled($_) foreach $primary, $standby;
-	return $primary->safe_psql('postgres',
+	return Replwatch::value($primary,
 		"SELECT encode(convert_to(application_name, 'UTF8'), 'hex') FROM pg_stat_replication"
 	);
 }
@@ -67,8 +67,8 @@ sub names
 {
 	my ($node, $link) = @_;
 
-	return $node->safe_psql('postgres',
-		"SELECT string_agg(encode(convert_to(name, 'UTF8'), 'hex'), ' ') FROM replwatch_status() WHERE link = '$link'"
+	return Replwatch::value($node,
+		"SELECT string_agg(encode(convert_to(name, 'UTF8'), 'hex'), ' ' ORDER BY name COLLATE \"C\") FROM replwatch_status() WHERE link = '$link'"
 	);
 }
 
@@ -89,15 +89,17 @@ my $uri = 'postgresql://:' . $primary->port . '/?host=' . $primary->host;
 # What becomes of bytes that are not printable ASCII is core's to say: from 16
 # on they are escaped, before that each is a question mark.
 my @cases = (
-	[ 'quotes', 'it\'s "here"' ],
-	[ 'a backslash', 'back\\slash' ],
-	[ 'formats', '100%s %n %d' ],
 	[
-		'a newline', "two\nlines",
-		$major >= 16 ? 'two\x0alines' : 'two?lines'
+		'quotes, a backslash, formats, SQL',
+		'it\'s "here" back\\slash 100%s %n %d\'; DROP TABLE burst; --'
 	],
-	[ 'a tab', "a\ttab", $major >= 16 ? 'a\x09tab' : 'a?tab' ],
-	[ 'SQL', '\'; DROP TABLE burst; --' ],
+	[
+		'a newline and a tab',
+		"two\nlines\tand a tab",
+		$major >= 16
+		? 'two\x0alines\x09and a tab'
+		: 'two?lines?and a tab'
+	],
 	[ 'blanks', '  ' ],
 	[ '63 bytes', 'x' x 63 ],
 	[ 'more than 63 bytes', 'y' x 80, 'y' x 63 ],
@@ -131,20 +133,20 @@ foreach my $case (@cases, [ 'at last', 'other' ])
 		"$what: there is one row, so named, beside that of the last name");
 	is(names($standby, 'upstream'),
 		$hex, "$what: the standby goes by the same name");
-	is( $primary->safe_psql(
-			'postgres',
+	is( Replwatch::value(
+			$primary,
 			"SELECT count(*) FROM replwatch_status() WHERE name ~ '[[:cntrl:]]' OR reason ~ '[[:cntrl:]]'"
 		),
 		0,
 		"$what: all is on one line");
-	is( $primary->safe_psql(
-			'postgres',
+	is( Replwatch::value(
+			$primary,
 			'SELECT state FROM replwatch_status() WHERE name = ' . text($last)
 		),
 		'missing',
 		"before $what: the last name is missed");
-	is( $primary->safe_psql(
-			'postgres', 'SELECT replwatch_forget(' . text($last) . ')'),
+	is( Replwatch::value(
+			$primary, 'SELECT replwatch_forget(' . text($last) . ')'),
 		't',
 		"before $what: it can be forgotten by its name");
 	$last = $hex;
@@ -154,7 +156,7 @@ foreach my $case (@cases, [ 'at last', 'other' ])
 note '2. a slot with a name as long as they come';
 
 my $slot = 's' x 63;
-$primary->safe_psql('postgres',
+Replwatch::value($primary,
 	"SELECT pg_create_physical_replication_slot('$slot')");
 set('primary_slot_name', $slot);
 reconnect($server . ' application_name=other');
@@ -173,9 +175,7 @@ my $name = '%s%n%%"\'';
 reconnect("$server application_name=" . quoted($name));
 my $offset = -s $primary->logfile;
 $standby->stop;
-$primary->safe_psql('postgres',
-	'ALTER SYSTEM SET replwatch.forget_after = 1');
-$primary->reload;
+Replwatch::set($primary, 'replwatch.forget_after = 1');
 $primary->wait_for_log(
 	qr/LOG:  replica "\Q$name\E" is forgotten after it has been gone/,
 	$offset);

@@ -11,22 +11,15 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
-# When the history of $node begins, in seconds.
-sub history_start
-{
-	my ($node) = @_;
-
-	return $node->safe_psql('postgres',
-		'SELECT extract(epoch FROM history_start) FROM replwatch_node()');
-}
-
-# Wait until a worker other than $pid runs; returns its pid.
+# Wait until a worker other than $pid runs, that is, has taken a sample since
+# connections are accepted: one that it takes before may be without what was
+# saved.
 sub wait_other_worker
 {
 	my ($node, $pid) = @_;
@@ -35,27 +28,22 @@ sub wait_other_worker
 		$node,
 		"SELECT worker_state = 'running' AND worker_pid <> $pid FROM replwatch_node()",
 		"a worker other than $pid runs");
-	return worker_pid($node);
+	Replwatch::wait_sampled($node);
+	return;
 }
 
-sub worker_pid
-{
-	my ($node) = @_;
-
-	return $node->safe_psql('postgres',
-		'SELECT worker_pid FROM replwatch_node()');
-}
-
-# The history of $node begins at $start, as it did before, and the replica
-# $name, which is gone, is still remembered as it was.  A step of the clock as
-# small as a tenth of a second is nobody's fault.
+# The history of $node begins at $start, as it did before, and not after what
+# has just happened, at $end; and the replica that is gone is still remembered
+# as it was, $before.
 sub is_as_before
 {
-	my ($node, $start, $before, $what) = @_;
+	my ($node, $start, $end, $before, $what) = @_;
 	my $after = Replwatch::status($node, $before->{name});
+	my $its_start = Replwatch::history_start($node);
 
-	cmp_ok(abs(history_start($node) - $start),
-		'<', 0.1, "$what: the history begins where it did");
+	cmp_ok($its_start, '<', $end, "$what: the history goes on");
+	Replwatch::is_between($its_start, $start, $start,
+		"$what: it begins where it did");
 	is($after->{state}, 'missing', "$what: the replica is still missing");
 	is($after->{$_}, $before->{$_}, "$what: its $_ is kept")
 	  foreach qw(kind sent_lsn flush_lsn replay_lsn);
@@ -84,7 +72,7 @@ my $primary = Replwatch::primary(
 	'replwatch.known_after = 0');
 my $replica1 = Replwatch::standby($primary, 'replica1');
 my $cascade1 = Replwatch::standby($replica1, 'cascade1');
-my ($start, $before, $burst, $offset, $pid, $log);
+my ($start, $end, $before, $burst, $offset, $pid, $log);
 
 note '1. A replica is gone, something is written, and all is saved';
 
@@ -92,19 +80,27 @@ Replwatch::wait_replayed($primary, $replica1);
 stop_and_miss($primary, $replica1);
 $burst = Replwatch::burst($primary);
 Replwatch::wait_saved($primary);
-$start = history_start($primary);
+$start = Replwatch::history_start($primary);
 $before = Replwatch::status($primary, 'replica1');
 cmp_ok($before->{lag}, '>', 0, 'its lag grows');
 
 note '2. SIGTERM of the worker: another comes, and nothing else happens';
 
 $offset = -s $primary->logfile;
-$pid = worker_pid($primary);
-my $begin = time();
+$pid = Replwatch::worker_pid($primary);
+$end = Replwatch::now($primary);
 kill 'TERM', $pid;
+
+# Nobody is connected, so it is the postmaster that starts it, a second later,
+# and no session that misses one.
+Process::until_true(
+	'another worker comes',
+	sub {
+		my $other = Process::child($primary, 'replwatch sampler');
+		return defined $other && $other != $pid;
+	});
 wait_other_worker($primary, $pid);
-cmp_ok(time() - $begin, '<', 4, 'SIGTERM: the other comes soon');
-is_as_before($primary, $start, $before, 'SIGTERM');
+is_as_before($primary, $start, $end, $before, 'SIGTERM');
 $log = slurp_file($primary->logfile, $offset);
 unlike(
 	$log,
@@ -114,12 +110,13 @@ unlike(
 note '3. SIGKILL of the worker: the server restarts';
 
 $offset = -s $primary->logfile;
-$pid = worker_pid($primary);
+$pid = Replwatch::worker_pid($primary);
+$end = Replwatch::now($primary);
 kill 'KILL', $pid;
 $primary->wait_for_log(qr/database system is ready to accept connections/,
 	$offset);
 wait_other_worker($primary, $pid);
-is_as_before($primary, $start, $before, 'SIGKILL');
+is_as_before($primary, $start, $end, $before, 'SIGKILL');
 $log = slurp_file($primary->logfile, $offset);
 like(
 	$log,
@@ -129,11 +126,12 @@ unlike($log, qr/could not .*replwatch/, 'SIGKILL: no file is in a bad state');
 
 note '4. Crash of the primary';
 
+$end = Replwatch::now($primary);
 $primary->stop('immediate');
 $offset = -s $primary->logfile;
 $primary->start;
 wait_other_worker($primary, 0);
-is_as_before($primary, $start, $before, 'crash');
+is_as_before($primary, $start, $end, $before, 'crash');
 like(
 	slurp_file($primary->logfile, $offset),
 	qr/replwatch sampler started with an LSN history of [1-9]\d* s/,
@@ -150,15 +148,16 @@ Replwatch::wait_until(
 	'cascade1 streams');
 Replwatch::wait_replayed($primary, $cascade1);
 stop_and_miss($replica1, $cascade1);
-Replwatch::wait_saved($primary, $replica1);
-$start = history_start($replica1);
+Replwatch::wait_saved($replica1);
+$start = Replwatch::history_start($replica1);
 $before = Replwatch::status($replica1, 'cascade1');
+$end = Replwatch::now($replica1);
 
 $replica1->stop('immediate');
-$burst = Replwatch::burst($primary);
+Replwatch::burst($primary);
 $replica1->start;
 wait_other_worker($replica1, 0);
-is_as_before($replica1, $start, $before, 'crash of a standby');
+is_as_before($replica1, $start, $end, $before, 'crash of a standby');
 Replwatch::wait_until(
 	$primary,
 	"SELECT state = 'streaming' AND lag = '0' FROM replwatch_status() WHERE name = 'replica1'",

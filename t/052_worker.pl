@@ -9,93 +9,66 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
+use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep);
 
-# How many samples are taken within two seconds, in which a transaction is
-# committed every five milliseconds, or none if $idle.
-sub count_samples
+# When samples were taken: at each the alerts are judged.
+sub samples
 {
-	my ($node, $idle) = @_;
-	my $write = $idle ? '' : "INSERT INTO burst VALUES ('x'); COMMIT;";
-	my $notice;
+	my ($node, $offset) = @_;
 
-	# The same moment is shown a few microseconds off each time.
-	$node->psql('postgres', <<"EOF", stderr => \$notice, on_error_die => 1);
-DO \$\$
-DECLARE
-	deadline timestamptz := clock_timestamp() + interval '2 s';
-	last timestamptz;
-	latest timestamptz;
-	samples int := -1;
-BEGIN
-	WHILE clock_timestamp() < deadline LOOP
-		$write
-		SELECT last_sample INTO latest FROM replwatch_node();
-		IF last IS NULL OR latest > last + interval '4 ms' THEN
-			samples := samples + 1;
-			last := latest;
-		END IF;
-		PERFORM pg_sleep(0.005);
-	END LOOP;
-	RAISE NOTICE 'samples: %', samples;
-END
-\$\$
-EOF
-	$notice =~ /samples: (\d+)/ or die "no number of samples: $notice";
-	return $1;
+	return Replwatch::logged_at($node, qr/DEBUG:  alerts were judged in/, $offset);
 }
 
-# Set replwatch.sample_interval by a reload, and wait until that is done.
-sub set_interval
+# The shortest time, in seconds, within which $count samples in a row were
+# taken; undef if there are fewer.
+sub shortest
 {
-	my ($node, $interval) = @_;
-	my $offset = -s $node->logfile;
+	my ($count, @samples) = @_;
+	my @spans = sort { $a <=> $b }
+	  map { $samples[ $_ + $count - 1 ] - $samples[$_] }
+	  0 .. @samples - $count;
 
-	$node->safe_psql('postgres',
-		"ALTER SYSTEM SET replwatch.sample_interval = '$interval'");
-	$node->reload;
-	$node->wait_for_log(
-		qr/parameter "replwatch.sample_interval" changed to "$interval"/,
-		$offset);
-	return;
+	return $spans[0];
 }
 
-sub worker_pid
+# The middle one of the pauses between samples.
+sub usual_pause
+{
+	my (@samples) = @_;
+	my @pauses = sort { $a <=> $b }
+	  map { $samples[$_] - $samples[ $_ - 1 ] } 1 .. $#samples;
+
+	return $pauses[ @pauses / 2 ];
+}
+
+# Commit something every five milliseconds for a while.
+sub write_on
 {
 	my ($node) = @_;
 
-	return $node->safe_psql('postgres',
-		'SELECT worker_pid FROM replwatch_node()');
+	Replwatch::rows($node, <<'EOF');
+DO $$
+BEGIN
+	FOR i IN 1 .. 50 LOOP
+		INSERT INTO burst VALUES ('x');
+		COMMIT;
+		PERFORM pg_sleep(0.005);
+	END LOOP;
+END
+$$
+EOF
+	return;
 }
 
-# The pids of all samplers that are children of $postmaster.
-sub samplers
-{
-	my ($postmaster) = @_;
-	my @pids;
-
-	foreach my $file (glob '/proc/[0-9]*/stat')
-	{
-		# It may be gone by now.
-		open my $stat, '<', $file or next;
-		my $line = <$stat> // '';
-		my ($pid) = $file =~ /(\d+)/;
-
-		push @pids, $pid
-		  if $line =~ /^\d+ \(.*\) \S (\d+) /
-		  && $1 == $postmaster
-		  && slurp_file("/proc/$pid/cmdline") =~ /replwatch sampler/;
-	}
-	return join ' ', @pids;
-}
-
-# The server tells of each worker that it starts.
-my $node = Replwatch::primary('primary', 'log_min_messages = debug1');
-my ($samples, $slower, $pid, $state, $begin);
+# The server tells of each worker that it starts, and the worker of each sample.
+my $node = Replwatch::primary('primary', 'log_min_messages = debug2',
+	"log_timezone = 'UTC'");
+my ($pid, $offset, $reload, @samples);
 
 note '1. How it shows itself';
 
@@ -107,23 +80,24 @@ like(
 	slurp_file($node->logfile),
 	qr/replwatch sampler started with an empty LSN history/,
 	'the log tells of its start');
-$pid = worker_pid($node);
+$pid = Replwatch::worker_pid($node);
 like(
-	slurp_file("/proc/$pid/cmdline"),
+	Process::title($pid),
 	qr/^postgres: primary: replwatch sampler/,
 	'worker_pid is the process of that name');
-is( $node->safe_psql(
-		'postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid"),
+is( Replwatch::value(
+		$node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid"),
 	0,
 	'it is no session, so it can be in the way of none');
-is( $node->safe_psql(
-		'postgres',
-		q{SELECT history_start <= last_sample,
-			last_sample BETWEEN clock_timestamp() - interval '2 s' AND clock_timestamp(),
+Replwatch::wait_sampled($node);
+is( Replwatch::value(
+		$node,
+		q{SELECT history_start <= last_sample AND
+			last_sample <= clock_timestamp() AND
 			version = (SELECT extversion FROM pg_extension WHERE extname = 'replwatch')
 		FROM replwatch_node()}),
-	't|t|t',
-	'its history has begun, its last sample is fresh');
+	't',
+	'its history has begun, and one sample follows the other');
 
 SKIP:
 {
@@ -139,72 +113,84 @@ SKIP:
 
 note '2. How often it samples';
 
-$samples = count_samples($node, 1);
-ok($samples >= 4 && $samples <= 12,
-	"an idle server is looked at each 250 ms ($samples times in 2 s)");
-$slower = count_samples($node);
-ok($slower > $samples && $slower <= 30,
-	"a busy one is looked at each 100 ms ($slower times in 2 s)");
-
-set_interval($node, '10ms');
-$samples = count_samples($node);
-cmp_ok(
-	$samples, '>',
-	2 * $slower,
-	"an interval of 10 ms holds from the reload on ($samples times in 2 s)");
-
-set_interval($node, '10s');
+Replwatch::set($node, "replwatch.sample_interval = '10s'");
 Replwatch::wait_until(
 	$node,
 	"SELECT last_sample < clock_timestamp() - interval '2 s' FROM replwatch_node()",
 	'samples are rare');
-is( $node->safe_psql('postgres', 'SELECT worker_state FROM replwatch_node()'),
-	'running',
-	'a worker that samples each 10 s runs');
+is(Replwatch::value($node, 'SELECT worker_state FROM replwatch_node()'),
+	'running', 'a worker that samples each 10 s runs');
 
 # It has some eight seconds to go.
-set_interval($node, '100ms');
-$begin = time();
+$offset = -s $node->logfile;
+Replwatch::set($node, "replwatch.sample_interval = '10ms'");
 Replwatch::wait_sampled($node);
-cmp_ok(time() - $begin, '<', 4,
-	'a shorter one holds from the reload on, too');
+($reload) = Replwatch::logged_at($node, qr/received SIGHUP/, $offset);
+@samples = grep { $_ >= $reload } samples($node, $offset);
+cmp_ok($samples[0] - $reload,
+	'<', 4, 'a shorter interval holds from the reload on');
+
+# However long it takes until there is a commit between each two of them.
+Process::until_true(
+	'a busy server is looked at often',
+	sub {
+		write_on($node);
+		my $span = shortest(10, samples($node, $offset));
+		return defined $span && $span < 1;
+	});
+pass('a busy server is looked at as often as the interval says');
+
+# After a sample that comes late the next one is early, but not most of them.
+Replwatch::wait_sampled($node);
+$offset = -s $node->logfile;
+Process::until_true('samples are taken',
+	sub { samples($node, $offset) > 8 });
+cmp_ok(usual_pause(samples($node, $offset)),
+	'>', 0.1, 'an idle one is looked at each 250 ms');
 
 note '3. While there is none';
 
 # A postmaster that stands still starts no other, so what is said then can be
 # watched by a session that is there already.
-my $session = $node->background_psql('postgres');
-my $postmaster = $node->safe_psql('postgres',
-	q{SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)});
+my $session = Session->new($node);
+my $postmaster = Process::postmaster($node);
+my $row;
 
+$offset = -s $node->logfile;
 kill 'STOP', $postmaster;
 kill 'TERM', $pid;
-for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-{
-	$state = $session->query_safe(
-		'SELECT worker_state, worker_pid FROM replwatch_node()');
-	last if $state !~ /^running/;
-	sleep(0.1);
-}
-is($state, 'starting|', 'a worker that has just gone is about to come back');
+Process::until_true(
+	'the worker has gone',
+	sub {
+		($row) = Replwatch::rows($session,
+			'SELECT worker_state, worker_pid FROM replwatch_node()');
+		return $row->[0] ne 'running';
+	});
+is_deeply($row, [ 'starting', undef ],
+	'a worker that has just gone is about to come back');
 
-# A session that finds none for five seconds has one started, too.
-$begin = time();
-while (time() < $begin + 7)
-{
-	$session->query_safe('SELECT worker_state FROM replwatch_node()');
-	sleep(0.5);
-}
-my $offset = -s $node->logfile;
+# A session that finds none for five seconds has one started, too, but not at
+# each look.
+$session->value('SELECT pg_sleep(5.5)');
+is_deeply(
+	[
+		Replwatch::rows(
+			$session,
+			'SELECT (replwatch_node()).worker_state FROM generate_series(1, 3)'
+		)
+	],
+	[ (['starting']) x 3 ],
+	'when it is missed, one is on its way');
 kill 'CONT', $postmaster;
 
 note '4. There is never more than one';
 
-# The server starts its own again as well, a second later.
+# The server starts its own again as well, a second later; either of the two
+# may be the first to come.
 $node->wait_for_log(
 	qr/background worker "replwatch sampler" \(PID \d+\) exited with exit code 0/,
 	$offset);
-$session->quit;
+$node->wait_for_log(qr/replwatch sampler started with/, $offset);
 my $log = slurp_file($node->logfile, $offset);
 my @processes =
   $log =~ /starting background worker process "replwatch sampler"/g;
@@ -213,7 +199,8 @@ is(@processes, 2, 'two have been started');
 is(@workers, 1, 'one of them has begun to work');
 
 Replwatch::wait_sampled($node);
-isnt(worker_pid($node), $pid, 'it is a new one');
-is(samplers($postmaster), worker_pid($node), 'nobody else is there');
+isnt(Replwatch::worker_pid($node), $pid, 'it is a new one');
+is(join(' ', Process::child($node, 'replwatch sampler')),
+	Replwatch::worker_pid($node), 'nobody else is there');
 
 done_testing();

@@ -8,42 +8,18 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
+use StateFile;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use POSIX qw(mkfifo);
 use Test::More;
 
-# How a file begins: magic, format, kind, length of what follows, system
-# identifier, and four more fields, then the checksum of all but itself.
+# In what follows the header: a point of the history, and where the state file
+# has how many replicas there are.
 use constant {
-	FORMAT_AT => 4,
-	SYSTEM_AT => 16,
-	CRC_AT => 48,
-	HEADER_SIZE => 56,
 	POINT_SIZE => 24,
 	NREPLICAS_AT => 12,
 };
-
-my @crc_table = map {
-	my $crc = $_;
-	$crc = $crc & 1 ? ($crc >> 1) ^ 0x82F63B78 : $crc >> 1 for 1 .. 8;
-	$crc
-} 0 .. 255;
-
-# $bytes with the checksum that they should have.
-sub seal
-{
-	my ($bytes) = @_;
-	my $crc = 0xFFFFFFFF;
-
-	foreach my $byte (unpack 'C*',
-		substr($bytes, 0, CRC_AT) . substr($bytes, HEADER_SIZE))
-	{
-		$crc = ($crc >> 8) ^ $crc_table[ ($crc ^ $byte) & 0xFF ];
-	}
-	substr($bytes, CRC_AT, 4) = pack 'L', $crc ^ 0xFFFFFFFF;
-	return $bytes;
-}
 
 # $bytes with one bit of the byte at $at turned over.
 sub flip
@@ -52,16 +28,6 @@ sub flip
 
 	substr($bytes, $at, 1) ^= "\x10";
 	return $bytes;
-}
-
-sub write_bytes
-{
-	my ($path, $bytes) = @_;
-
-	open my $file, '>:raw', $path or die "could not create $path: $!";
-	print $file $bytes;
-	close $file or die "could not write $path: $!";
-	return;
 }
 
 # Whatever lies at $path, remove it.
@@ -77,18 +43,18 @@ sub remove
 my $node = Replwatch::primary('primary', 'replwatch.known_after = 0');
 my $standby = Replwatch::standby($node, 'replica1');
 Replwatch::wait_sampled($node);
-my @files = map { $node->data_dir . "/$_" }
-  qw(pg_stat/replwatch.history pg_stat_tmp/replwatch.state);
+my @files = (StateFile::history_path($node), StateFile::path($node));
 
 $standby->stop;
 Replwatch::burst($node);
 $node->stop;
-my @good = map { slurp_file($_) } @files;
-is_deeply([ map { seal($_) } @good ],
+my @good = map { StateFile::read_bytes($_) } @files;
+my $saved = StateFile::saved_at($files[0]);
+is_deeply([ map { StateFile::seal($_) } @good ],
 	\@good, 'this test knows how files are sealed');
 cmp_ok(
 	length($good[0]), '>=',
-	HEADER_SIZE + 2 * POINT_SIZE,
+	StateFile::HEADER_SIZE + 2 * POINT_SIZE,
 	'the history has points');
 
 # What is done to a file: given its good bytes and its index, its new ones, or
@@ -96,12 +62,14 @@ cmp_ok(
 my @cases = (
 	{
 		name => 'a bit of the contents is flipped',
-		damage => sub { flip($_[0], (HEADER_SIZE + length $_[0]) / 2) },
+		damage => sub {
+			flip($_[0], (StateFile::HEADER_SIZE + length $_[0]) / 2);
+		},
 		reason => 'its checksum is wrong',
 	},
 	{
 		name => 'a bit of the header is flipped',
-		damage => sub { flip($_[0], SYSTEM_AT + 10) },
+		damage => sub { flip($_[0], StateFile::SYSTEM_AT + 10) },
 		reason => 'its checksum is wrong',
 	},
 	{
@@ -111,7 +79,7 @@ my @cases = (
 	},
 	{
 		name => 'cut within the header',
-		damage => sub { substr $_[0], 0, SYSTEM_AT },
+		damage => sub { substr $_[0], 0, StateFile::SYSTEM_AT },
 		reason => "it is not one of replwatch's files",
 	},
 	{
@@ -126,12 +94,12 @@ my @cases = (
 	},
 	{
 		name => 'of another cluster',
-		damage => sub { seal(flip($_[0], SYSTEM_AT)) },
+		damage => sub { StateFile::seal(flip($_[0], StateFile::SYSTEM_AT)) },
 		reason => 'it belongs to another database cluster',
 	},
 	{
 		name => 'of another format',
-		damage => sub { seal(flip($_[0], FORMAT_AT)) },
+		damage => sub { StateFile::seal(flip($_[0], StateFile::FORMAT_AT)) },
 		reason => "its format is another version's",
 	},
 	{
@@ -151,14 +119,15 @@ my @cases = (
 		name => 'nonsense with the right checksum',
 		damage => sub {
 			my ($bytes, $i) = @_;
+			my $begin = StateFile::HEADER_SIZE;
 
-			substr($bytes, HEADER_SIZE, 2 * POINT_SIZE) =
-				substr($bytes, HEADER_SIZE + POINT_SIZE, POINT_SIZE)
-			  . substr($bytes, HEADER_SIZE, POINT_SIZE)
+			substr($bytes, $begin, 2 * POINT_SIZE) =
+			    substr($bytes, $begin + POINT_SIZE, POINT_SIZE)
+			  . substr($bytes, $begin, POINT_SIZE)
 			  if $i == 0;
-			substr($bytes, HEADER_SIZE + NREPLICAS_AT, 4) = pack 'L', 2**31
+			$bytes = StateFile::with_number($bytes, NREPLICAS_AT, 2**31)
 			  if $i == 1;
-			return seal($bytes);
+			return StateFile::seal($bytes);
 		},
 		reason => qr/its points are out of order|its lengths do not add up/,
 	},
@@ -175,7 +144,7 @@ my @cases = (
 	{
 		name => 'unreadable',
 		damage => sub {
-			write_bytes($_[2], $_[0]);
+			StateFile::write_bytes($_[2], $_[0]);
 			chmod 0, $_[2] or die "chmod: $!";
 			undef;
 		},
@@ -183,7 +152,7 @@ my @cases = (
 	});
 
 # Start the server with good files, damaged by $damage if given, and stop it.
-# Returns what was seen: whether the history is an old one, whether replica1
+# Returns what was seen: whether the history is the old one, whether replica1
 # is remembered, whether the worker does its work, and the log.
 sub visit
 {
@@ -195,19 +164,20 @@ sub visit
 		remove($files[$i]) if -e $files[$i];
 		my $bytes =
 		  $damage ? $damage->($good[$i], $i, $files[$i]) : $good[$i];
-		write_bytes($files[$i], $bytes) if defined $bytes;
+		StateFile::write_bytes($files[$i], $bytes) if defined $bytes;
 	}
 
 	my $offset = -s $node->logfile;
 	$node->start;
 	Replwatch::wait_sampled($node);
 	Replwatch::burst($node);
-	@seen{qw(old_history knows works)} = split /\|/, $node->safe_psql(
-		'postgres',
-		q{SELECT history_start < pg_postmaster_start_time(),
+	my ($row) = Replwatch::rows(
+		$node,
+		qq{SELECT history_start < to_timestamp($saved),
 			EXISTS (SELECT FROM replwatch_status() WHERE name = 'replica1'),
 			replwatch_lsn_time(pg_current_wal_flush_lsn()) IS NOT NULL
 		FROM replwatch_node()});
+	@seen{qw(old_history knows works)} = @$row;
 	$node->stop;
 	$seen{log} = slurp_file($node->logfile, $offset);
 	return \%seen;
@@ -242,7 +212,8 @@ foreach my $case (@cases)
 		remove("$file.bad") if -e "$file.bad";
 		ok( -f $file
 			  && -r $file
-			  && seal(slurp_file($file)) eq slurp_file($file),
+			  && StateFile::seal(StateFile::read_bytes($file)) eq
+			  StateFile::read_bytes($file),
 			"$name: a good one is in its place in the end");
 	}
 	my @complaints = $seen->{log} =~ /could not .*replwatch/g;

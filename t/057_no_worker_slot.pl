@@ -8,40 +8,30 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
 use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep);
 
 my $warning =
   qr/WARNING:  could not start the replwatch sampler: no free background worker slot/;
 
-# The child of the server $node that is called $title, or undef.
-sub child_called
+# Assert that a link with nothing missing is known to be so.
+sub is_current
 {
-	my ($node, $title) = @_;
-	my $postmaster = $node->safe_psql('postgres',
-		q{SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)});
+	my ($row, $what) = @_;
 
-	foreach my $file (glob '/proc/[0-9]*/stat')
-	{
-		# It may be gone by now.
-		open my $stat, '<', $file or next;
-		my $line = <$stat> // '';
-		my ($pid) = $file =~ /(\d+)/;
-
-		return $pid
-		  if $line =~ /^\d+ \(.*\) \S (\d+) /
-		  && $1 == $postmaster
-		  && slurp_file("/proc/$pid/cmdline") =~ /$title/;
-	}
+	is_deeply(
+		[ @{$row}{qw(state lag_bytes lag lag_bound reason_code)} ],
+		[ 'streaming', 0, '0.000000', 'exact', undef ], $what);
 	return;
 }
 
-# On the primary there is no slot at all, on the standby the one that there is
-# has gone to somebody who gives it back when asked.
+# On the primary there is no slot at all, nor on the standby that is promoted in
+# the end; on the other one the one that there is has gone to somebody who gives
+# it back when asked.
 my $primary = Replwatch::primary(
 	'primary',
 	'max_worker_processes = 0',
@@ -52,13 +42,14 @@ my $standby = Replwatch::standby(
 	$primary,
 	'standby',
 	conf => [
-		'max_worker_processes = 1',
 		$has_prewarm
-		? ( "shared_preload_libraries = 'pg_prewarm, replwatch'",
+		? ( 'max_worker_processes = 1',
+			"shared_preload_libraries = 'pg_prewarm, replwatch'",
 			'max_logical_replication_workers = 0')
 		: ()
 	]);
-my $row;
+my $promoted = Replwatch::standby($primary, 'promoted');
+my ($row, $waiter, %told);
 
 note '1. It is said once';
 
@@ -73,22 +64,23 @@ Replwatch::wait_until(
 	"SELECT (port, port_state, command_runner_state) = (8009, 'not running', 'not running') FROM replwatch_node()",
 	'it is known that neither does what it starts');
 
-# Who asks later is told the same; the log is not.
-my $begin = time();
-my %states;
-while (time() < $begin + 7)
+# Five seconds later another attempt is made, for whoever asks then: he is told
+# the same; the log is not.
+Replwatch::value($primary, 'SELECT pg_sleep(5.5)');
+foreach my $node ($primary, $standby)
 {
-	$states{
-		$_->name . ': '
-		  . $_->safe_psql('postgres',
-			'SELECT worker_state FROM replwatch_node()')
-	  }++
-	  foreach $primary, $standby;
-	sleep(0.5);
+	my $client = Session->new($node);
+
+	$told{ $node->name } = [
+		map {
+			Replwatch::value($client,
+				'SELECT worker_state FROM replwatch_node()')
+		} 1 .. 2
+	];
 }
 is_deeply(
-	[ sort keys %states ],
-	[ 'primary: not running', 'standby: not running' ],
+	\%told,
+	{ map { $_ => [ ('not running') x 2 ] } qw(primary standby) },
 	'whoever asks is told that no worker runs');
 foreach my $node ($primary, $standby)
 {
@@ -113,18 +105,14 @@ note '2. What is seen without it';
 
 Replwatch::burst($primary);
 Replwatch::wait_replayed($primary, $standby);
-$row = Replwatch::status($primary, 'standby');
-is_deeply(
-	[ @{$row}{qw(state lag_bytes lag lag_bound reason_code)} ],
-	[ 'streaming', 0, '0.000000', 'exact', undef ],
+is_current(
+	Replwatch::row_when_current($primary, 'standby'),
 	'primary: a standby that lacks nothing');
-$row = (Replwatch::statuses($standby, 'upstream'))[0];
-is_deeply(
-	[ @{$row}{qw(state lag_bytes lag lag_bound reason_code)} ],
-	[ 'streaming', 0, '0.000000', 'exact', undef ],
+is_current(
+	Replwatch::row_when_current($standby, 'standby', 'upstream'),
 	'standby: it lacks nothing');
 
-$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+Replwatch::pause_replay($primary, $standby);
 Replwatch::burst($primary);
 Replwatch::wait_until(
 	$primary,
@@ -146,7 +134,7 @@ is( $primary->safe_psql(
 		SELECT (SELECT count(*) FROM replwatch_lag), (SELECT count(*) FROM replwatch_history()),
 			replwatch_lsn_time(pg_current_wal_flush_lsn()), replwatch_time_lsn(clock_timestamp()),
 			replwatch_forget('standby')}),
-	'1|0|||f',
+	'2|0|||f',
 	'the other functions have nothing to tell');
 
 note '3. When there is room';
@@ -156,8 +144,8 @@ SKIP:
 	skip 'pg_prewarm is not installed', 5 if !$has_prewarm;
 
 	kill 'TERM',
-	  child_called($standby, 'autoprewarm leader')
-	  // die 'nobody has the slot';
+	  Process::until_true('somebody has the slot',
+		sub { Process::child($standby, 'autoprewarm leader') });
 	Replwatch::wait_until(
 		$standby,
 		"SELECT worker_state = 'running' FROM replwatch_node()",
@@ -175,8 +163,8 @@ SKIP:
 	pass('there is no room for more');
 
 	# It knows what was received, not since when.
-	Replwatch::wait_sampled($standby);
-	$row = (Replwatch::statuses($standby, 'upstream'))[0];
+	$row = Replwatch::row_when($standby, 'standby', 'upstream',
+		'there is a lag', sub { defined $_[0]->{lag} });
 	is($row->{lag_bound}, 'at least', 'the lag is known from below');
 	cmp_ok($row->{lag}, '>', 0, 'and more than nothing');
 }
@@ -189,16 +177,15 @@ is($standby->safe_psql('postgres', 'SELECT count(*) FROM burst'),
 note '4. Who waits at a promotion';
 
 # It is the worker that tells them of it; without it they find out by a look.
-$standby->restart;
 Replwatch::wait_until(
-	$standby,
+	$promoted,
 	"SELECT worker_state = 'not running' FROM replwatch_node()",
-	'there is no worker again') if $has_prewarm;
-my $waiter = Session->new($standby);
+	'it is known that no worker runs');
+$waiter = Session->new($promoted);
 $waiter->ask("SELECT replwatch_wait_for_lsn('FFFFFFFF/0', '10 min')");
-Replwatch::wait_until($standby,
+Replwatch::wait_until($promoted,
 	'SELECT count(*) = 1 FROM replwatch_waiters()', 'somebody waits');
-$standby->promote;
+$promoted->promote;
 like($waiter->answer->{message},
 	qr/recovery ended before LSN/, 'it ends the wait');
 

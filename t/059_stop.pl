@@ -2,63 +2,67 @@
 
 # The worker never keeps a server from stopping, whatever the mode, and does
 # not outlive it.
+#
+# matrix: every major
 
 use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
+use StateFile;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep stat);
 
-# How long it may take, in seconds; nothing is written, so there is no more to
-# do than to end.
-my $at_once = 5;
+# When $node logged that the alerts were judged, which is done in each sample.
+sub judged_at
+{
+	my ($node, $offset) = @_;
 
-sub worker_pid
+	return Replwatch::logged_at($node, qr/DEBUG:  alerts were judged in/, $offset);
+}
+
+# Have the worker of $node take a sample, by a reload, so that it is going to
+# sleep for ten seconds.  Returns its pid.
+sub just_asleep
 {
 	my ($node) = @_;
+	my $offset = -s $node->logfile;
+	my ($asked, $row);
 
 	Replwatch::wait_until(
 		$node,
 		"SELECT worker_state = 'running' FROM replwatch_node()",
 		'the worker runs');
-	return $node->safe_psql('postgres',
-		'SELECT worker_pid FROM replwatch_node()');
+	$node->reload;
+	$asked = Process::until_true('the reload has come',
+		sub { (Replwatch::logged_at($node, qr/received SIGHUP/, $offset))[0] });
+
+	# The log knows milliseconds only.
+	Process::until_true(
+		'a sample is taken',
+		sub {
+			($row) = Replwatch::rows($node,
+				'SELECT extract(epoch FROM last_sample), worker_pid FROM replwatch_node()'
+			);
+			return $row->[0] > $asked + 0.001;
+		});
+	Process::until_true('the alerts are judged',
+		sub { grep { $_ > $row->[0] - 0.001 } judged_at($node, $offset) });
+	return $row->[1];
 }
 
-# Is there such a process?  One that has ended counts as gone, even if nobody
-# has asked how.
-sub is_alive
-{
-	my ($pid) = @_;
-
-	open my $stat, '<', "/proc/$pid/stat" or return 0;
-	return (<$stat> // '') =~ /^\d+ \(.*\) [^ZX] /;
-}
-
-# Wait until a process has ended; how many seconds that took.
-sub wait_for_end
-{
-	my ($pid) = @_;
-	my $begin = time();
-
-	while (is_alive($pid))
-	{
-		die "process $pid does not end"
-		  if time() > $begin + $PostgreSQL::Test::Utils::timeout_default;
-		sleep(0.05);
-	}
-	return time() - $begin;
-}
+# The server tells of each sample.
+my $primary = Replwatch::primary('primary', "log_timezone = 'UTC'",
+	'log_min_messages = debug2');
+my $standby = Replwatch::standby($primary, 'replica1');
+my ($pid, $postmaster, $offset, @all);
 
 # A worker that sleeps for long has to be woken.
-my $primary =
-  Replwatch::primary('primary', 'replwatch.sample_interval = 10s');
-my $standby = Replwatch::standby($primary, 'replica1');
-my ($pid, $begin);
+Replwatch::set($_, "replwatch.sample_interval = '10s'")
+  foreach $standby, $primary;
 
 note '1. Each mode, on a standby and on a primary with a standby';
 
@@ -67,30 +71,35 @@ foreach my $mode (qw(smart fast immediate))
 	foreach my $node ($standby, $primary)
 	{
 		my $what = $node->name . " stopped in $mode mode";
-		my $file = $node->data_dir . '/pg_stat/replwatch.history';
-		my $offset = -s $node->logfile;
+		my $log;
 
 		# The standby has been stopped already when it is the primary's turn.
 		$standby->start if $node eq $primary;
 		Replwatch::wait_replayed($primary, $standby);
 
-		$pid = worker_pid($node);
-		$begin = time();
+		$pid = just_asleep($node);
+		$offset = -s $node->logfile;
 		$node->stop($mode);
-		cmp_ok(time() - $begin, '<', $at_once, "$what: it stops at once");
-		ok(!is_alive($pid), "$what: the worker is gone");
+		ok(!Process::runs($pid), "$what: the worker is gone");
 		if ($mode ne 'immediate')
 		{
-			cmp_ok(
-				(stat($file))[9] // 0,
-				'>',
-				$begin - 0.1,
-				"$what: the history is saved");
+			my ($asked) =
+			  Replwatch::logged_at($node, qr/received $mode shutdown request/, $offset);
+			my $saved = StateFile::saved_at(StateFile::history_path($node));
+
+			# It would have slept for most of ten seconds.
+			cmp_ok($saved, '>=', $asked, "$what: the history is saved");
+			cmp_ok($saved - $asked, '<', 5, "$what: the worker ends at once");
 		}
+		$log = slurp_file($node->logfile, $offset);
 		unlike(
-			slurp_file($node->logfile, $offset),
+			$log,
 			qr/could not .*replwatch|PANIC/,
 			"$what: there is nothing to complain about");
+		unlike(
+			$log,
+			qr/to recalcitrant children/,
+			"$what: nobody has to be killed");
 	}
 	$primary->start;
 }
@@ -99,22 +108,28 @@ note '2. A postmaster that is killed takes its worker with it';
 
 foreach my $node ($standby, $primary)
 {
-	my ($postmaster) =
-	  slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+	$pid = just_asleep($node);
 
-	$pid = worker_pid($node);
+	# From then on no process is started.
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'",
+		'the standby streams');
+	$postmaster = Process::postmaster($node);
+	@all = ($postmaster, Process::children($postmaster));
+	$offset = -s $node->logfile;
 	$node->kill9;
-	cmp_ok(wait_for_end($pid), '<', 1.5,
-		$node->name . ': the worker is gone within a second');
+	Process::until_true('the worker has gone',
+		sub { !Process::runs($pid) });
+	is_deeply([ judged_at($node, $offset) ],
+		[], $node->name . ': the worker is gone before its next sample');
 
-	# Others may need a moment longer, and then somebody has to notice.
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-	{
-		last if !kill(0, $postmaster) && $node->start(fail_ok => 1);
-		sleep(0.1);
-	}
+	# Others may need a moment longer, and for the server one that has ended is
+	# still there until somebody has noticed.
+	Process::until_true('all have gone', sub { !kill(0, @all) });
+	$node->start;
+	cmp_ok(just_asleep($node), '>', 0,
+		$node->name . ' can be started again');
 }
-cmp_ok(worker_pid($primary), '>', 0, 'the primary can be started again');
-cmp_ok(worker_pid($standby), '>', 0, 'and so can the standby');
 
 done_testing();

@@ -1,59 +1,73 @@
 # Copyright (c) 2026, the replwatch authors
 
-# Files are saved when something moves, and once a minute even if nothing does:
-# a replica becomes known by the mere passing of time, and if both servers
-# lose power in that quiet the one that comes back still misses the other.
+# Files are saved at a reload, whether something has moved or not, and once a
+# minute even if nothing does: a replica becomes known by the mere passing of
+# time, and if both servers lose power in that quiet the one that comes back
+# still misses the other.
 
 use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
+use Session;
+use StateFile;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time sleep stat);
-
-# Wait until $file has been written after $since, $limit seconds at most.
-# Returns whether it was.
-sub is_written
-{
-	my ($file, $since, $limit) = @_;
-	my $begin = time();
-
-	while (time() < $begin + $limit)
-	{
-		return 1 if ((stat($file))[9] // 0) > $since;
-		sleep(0.5);
-	}
-	return 0;
-}
 
 # A standby whose upstream server is gone is told of nothing: nothing moves.
+# Nor is there an alert on that, for it would be saved soon.
 my $primary = Replwatch::primary('primary');
-my $standby = Replwatch::standby($primary, 'standby',
-	conf => ["replwatch.known_after = '1d'"]);
+my $standby = Replwatch::standby(
+	$primary,
+	'standby',
+	conf => [
+		"replwatch.known_after = '1d'",
+		'replwatch.upstream_timeout = 0',
+		'replwatch.lag_warning = 0',
+		'replwatch.lag_critical = 0',
+		'log_min_messages = debug1'
+	]);
 my $cascade = Replwatch::standby($standby, 'cascade');
-my $file = $standby->data_dir . '/pg_stat_tmp/replwatch.state';
-my $since;
+my %files = (
+	'the history' => StateFile::history_path($standby),
+	'what is known of links' => StateFile::path($standby));
+my $state = StateFile::path($standby);
+my ($client, $asked, $connected, $saved);
 
 Replwatch::wait_replayed($primary, $cascade);
 $primary->stop;
 
-note '1. The connection of a replica is saved, which is not known yet';
+note '1. A reload';
 
-$since = time();
-ok(is_written($file, $since, 70), 'what has moved is saved');
+# What has moved is saved now.  From then on a minute is the next time.
+Replwatch::wait_saved($standby);
+$client = Session->new($standby);
+$asked = $client->value(
+	'SELECT extract(epoch FROM clock_timestamp()) FROM pg_reload_conf()');
+foreach my $what (sort keys %files)
+{
+	Replwatch::wait_file_saved($standby, $files{$what}, $asked);
+	cmp_ok(StateFile::saved_at($files{$what}) - $asked,
+		'<', 30, "$what is saved at once, though nothing has moved");
+}
 
-note '2. It becomes known';
+note '2. A replica becomes known';
 
-$standby->safe_psql('postgres', 'ALTER SYSTEM SET replwatch.known_after = 1');
-$standby->reload;
-Replwatch::wait_sampled($standby);
-
-# The time of a file is the kernel's, and a little behind.
-$since = time() + 0.1;
-ok(is_written($file, $since, 70), 'a file is saved each minute anyway');
+# Five seconds after the reload that says so, which has had the files saved.
+$connected = $client->value(
+	'SELECT ceil(extract(epoch FROM clock_timestamp() - min(backend_start))) FROM pg_stat_replication'
+);
+$asked = Replwatch::now($standby);
+Replwatch::set($standby, 'replwatch.known_after = ' . ($connected + 5));
+Replwatch::wait_file_saved($standby, $state, $asked);
+$saved = StateFile::saved_at($state);
+$standby->wait_for_log(qr/replica "cascade" is known from now on/);
+Replwatch::wait_file_saved($standby, $state, $saved);
+cmp_ok(StateFile::saved_at($state) - $saved,
+	'>', 30, 'it is saved in its time, though nothing has moved');
 
 note '3. Both crash, and one comes back';
 

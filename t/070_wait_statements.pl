@@ -489,13 +489,14 @@ foreach my $name (qw(lsn token))
 
 	# What drivers make a timeout of.  A custom plan has a constant where a
 	# generic one still has to work it out, which is no reason for refusing.
-	foreach my $timeout (
-		"(\$2::text || ' ms')::interval",
-		"\$2::int * interval '1 ms'",
-		'make_interval(secs => $2::numeric / 1000)',
-		"coalesce(\$2::text::interval, '1 s')",
-		"least(greatest(\$2::int, 1), 5) * interval '1 ms'")
+	foreach my $case (
+		[ "(\$2::text || ' ms')::interval", '5' ],
+		[ "\$2::int * interval '1 ms'", '5' ],
+		[ 'make_interval(secs => $2::numeric / 1000)', '5' ],
+		[ "coalesce(\$2::text::interval, '1 s')", '5 ms' ],
+		[ "least(greatest(\$2::int, 1), 5) * interval '1 ms'", '5' ])
 	{
+		my ($timeout, $value) = @$case;
 		my %seen;
 
 		foreach my $mode (qw(force_generic_plan force_custom_plan))
@@ -504,7 +505,7 @@ foreach my $name (qw(lsn token))
 
 			$client->query("SET plan_cache_mode = $mode");
 			$client->bound("SELECT replwatch_wait_for_$name(\$1, $timeout)",
-				"${prefix}FFFFFFFF/FFFFFFFF", '5');
+				"${prefix}FFFFFFFF/FFFFFFFF", $value);
 			$seen{$mode} = verdict($client->sync->answer);
 		}
 		is("$seen{force_generic_plan} $seen{force_custom_plan}",

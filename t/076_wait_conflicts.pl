@@ -5,20 +5,20 @@
 # for it.  Each kind of recovery conflict comes while sessions wait, with
 # hot_standby_feedback off and on: on a standby that never resolves conflicts
 # (max_standby_streaming_delay = -1) nobody but them is there, and replay goes
-# on; on one that resolves them soon somebody else is in the way and is
-# cancelled, and they are not.  Only who waits in a database that is dropped is
-# thrown out, as anybody is.
+# on, or they would wait for ever; on one that resolves them soon somebody else
+# is in the way and is cancelled, and they are not.  Only who waits in a database
+# that is dropped is thrown out, as anybody is.
 
 use strict;
 use warnings;
 
 use lib 't/lib';
+use Process;
 use Replwatch;
 use Session qw(verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes ();
 
 my $primary = Replwatch::primary(
 	'primary',
@@ -38,15 +38,15 @@ my @standbys = ($patient, $strict);
 
 # How sessions wait: what they do first, and what waits for LSN.
 my %way = (
-	'a call' => ["SELECT replwatch_wait_for_lsn('LSN', '3 min')"],
+	'a call' => ["SELECT replwatch_wait_for_lsn('LSN', '1 day')"],
 	'a call in a block' =>
-	  [ 'BEGIN', "SELECT replwatch_wait_for_token('1:LSN', '3 min')" ],
+	  [ 'BEGIN', "SELECT replwatch_wait_for_token('1:LSN', '1 day')" ],
 	'a setting' => [
-		"SET replwatch.wait_timeout = '3 min'",
+		"SET replwatch.wait_timeout = '1d'",
 		"SET replwatch.read_after = '1:LSN'"
 	],
 	'a setting in REPEATABLE READ' => [
-		"SET replwatch.wait_timeout = '3 min'",
+		"SET replwatch.wait_timeout = '1d'",
 		'BEGIN ISOLATION LEVEL REPEATABLE READ',
 		"SET LOCAL replwatch.read_after = 'LSN'"
 	]);
@@ -66,7 +66,7 @@ sub begin_waits
 
 		$client->value("SELECT count(*) FROM $_")
 		  foreach qw(removed locked pinned);
-		$client->query($_) foreach @statements;
+		$client->value($_) foreach @statements;
 		$client->ask($last);
 	}
 	Replwatch::wait_until(
@@ -85,26 +85,8 @@ sub holder
 	my ($node, @statements) = @_;
 	my $client = Session->new($node);
 
-	foreach my $statement (@statements)
-	{
-		my $answer = $client->query($statement);
-		die verdict($answer) if $answer->{state};
-	}
+	$client->value($_) foreach @statements;
 	return $client;
-}
-
-# Write up to that LSN and beyond.
-sub write_beyond
-{
-	my ($lsn) = @_;
-
-	while (
-		$primary->safe_psql('postgres',
-			"SELECT pg_current_wal_flush_lsn() < '$lsn'") eq 't')
-	{
-		Replwatch::burst($primary, 1000);
-	}
-	return;
 }
 
 # Let a conflict come while sessions wait on both standbys.
@@ -114,13 +96,13 @@ sub write_beyond
 sub conflict
 {
 	my ($what, %conflict) = @_;
-	my $lsn = $primary->safe_psql('postgres',
+	my $lsn = Replwatch::value($primary,
 		'SELECT pg_current_wal_insert_lsn() + 512 * 1024');
 	my $holder = holder($strict, @{ $conflict{hold} });
 	my %waits = map { $_->name => { begin_waits($_, $lsn) } } @standbys;
 
 	$conflict{make}->($holder);
-	write_beyond($lsn);
+	Replwatch::write_beyond($primary, $lsn);
 	foreach my $node (@standbys)
 	{
 		my $name = $node->name;
@@ -179,15 +161,14 @@ foreach my $feedback ('off', 'on')
 
 			if ($feedback eq 'on')
 			{
-				my $xmin = $strict->safe_psql('postgres',
+				my $xmin = Replwatch::value($strict,
 					'SELECT backend_xmin FROM pg_stat_activity WHERE pid = '
 					  . $holder->pid);
 
 				# The next transaction is newer; what is reported after it counts.
-				my $now = $primary->safe_psql('postgres',
-					'SELECT pg_current_xact_id(); SELECT now()');
+				Replwatch::value($primary, 'SELECT pg_current_xact_id()');
 
-				$now =~ s/.*\n//;
+				my $now = Replwatch::value($primary, 'SELECT clock_timestamp()');
 				Replwatch::wait_until(
 					$primary,
 					"SELECT backend_xmin = '$xmin' AND reply_time > '$now' FROM pg_stat_replication WHERE application_name = 'strict1'",
@@ -291,18 +272,19 @@ SELECT oid FROM pg_tablespace WHERE spcname = 'place'});
 			$session->ask(
 				"SELECT pg_create_logical_replication_slot('temporary', 'test_decoding', true)"
 			);
-			foreach my $try (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-			{
-				last if !$session->silent;
-				$primary->safe_psql('postgres', 'SELECT pg_log_standby_snapshot()');
-				Time::HiRes::usleep(100_000);
-			}
+			Process::until_true(
+				'a slot is made',
+				sub {
+					return 1 if !$session->silent;
+					Replwatch::value($primary, 'SELECT pg_log_standby_snapshot()');
+					return 0;
+				});
 			is($session->answer->{state}, undef,
 				'a logical slot is made on ' . $node->name);
 		}
-		my $far = $primary->safe_psql('postgres',
+		my $far = Replwatch::value($primary,
 			'SELECT pg_current_wal_insert_lsn() + 512 * 1024');
-		$owner{patient1}->ask("SELECT replwatch_wait_for_lsn('$far', '3 min')");
+		$owner{patient1}->ask("SELECT replwatch_wait_for_lsn('$far', '1 day')");
 		conflict(
 			'a logical slot',
 			hold => ['SELECT 1'],
@@ -323,11 +305,11 @@ SELECT oid FROM pg_tablespace WHERE spcname = 'place'});
 
 	# Who is in a database that is dropped has to go.
 	$primary->safe_psql('postgres',
-		"CREATE DATABASE dropped; ALTER DATABASE dropped SET replwatch.wait_timeout = '3 min'"
+		"CREATE DATABASE dropped; ALTER DATABASE dropped SET replwatch.wait_timeout = '1d'"
 	);
 	$primary->safe_psql('dropped', 'CREATE EXTENSION replwatch');
 	Replwatch::wait_replayed($primary, $_) foreach @standbys;
-	my $lsn = $primary->safe_psql('postgres',
+	my $lsn = Replwatch::value($primary,
 		'SELECT pg_current_wal_insert_lsn() + 512 * 1024');
 	my @others = map {
 		{ begin_waits($_, $lsn) }
@@ -344,7 +326,7 @@ SELECT oid FROM pg_tablespace WHERE spcname = 'place'});
 		qr/^57P04 /,
 		"feedback $feedback: who waits in a database that is dropped is out"
 	) foreach @inside;
-	write_beyond($lsn);
+	Replwatch::write_beyond($primary, $lsn);
 	foreach my $waits (@others)
 	{
 		like(verdict($waits->{$_}->answer),

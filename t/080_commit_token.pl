@@ -18,9 +18,13 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $primary = Replwatch::primary('primary', 'max_prepared_transactions = 5');
+my $primary = Replwatch::primary(
+	'primary',
+	'max_prepared_transactions = 5',
+	'replwatch.wait_timeout = 1h');
 my $standby = Replwatch::standby($primary, 'replica1');
 my $client = Session->new($primary);
+my $observer = Session->new($primary);
 my $reader = Session->new($standby);
 
 # The ends of the commit records between two LSNs, by pg_waldump: where the
@@ -29,8 +33,7 @@ sub commit_ends
 {
 	my ($from, $to) = @_;
 	my ($stdout, $stderr);
-	my $file = $primary->safe_psql('postgres',
-		"SELECT pg_walfile_name('$from')");
+	my $file = $observer->value("SELECT pg_walfile_name('$from')");
 	my $dir = $primary->data_dir . '/pg_wal';
 	my @ends;
 	my $after_commit;
@@ -102,7 +105,7 @@ sub commits
 
 	# It takes a record after it to see where it ended.
 	my $to = $client->value('SELECT pg_current_wal_insert_lsn()');
-	$primary->safe_psql('postgres', 'CHECKPOINT');
+	$observer->value('CHECKPOINT');
 	my @ends = commit_ends($from, $to);
 	is(bytes(lsn_of($token)),
 		$ends[-1], "$what: it is the end of the last commit record");
@@ -301,11 +304,11 @@ leaves_alone('a restore point', "SELECT pg_create_restore_point('here')");
 leaves_alone('a logical message',
 	"SELECT pg_logical_emit_message(false, 'test', 'x')");
 
-# A wait for more replicas than there are asks them to report, which is WAL.
+# Waits for what is there, and one for a replica that has it not yet: that one
+# asks for a report, which is WAL, before replay goes on and it ends.
 my $before = $client->value('SELECT pg_current_wal_insert_lsn()');
 foreach my $wait (
 	'replwatch_wait_for_replicas()',
-	"replwatch_wait_for_replicas('$before', 2, 'replay', '100 ms')",
 	"replwatch_wait_for_lsn('$before')",
 	"replwatch_wait_for_token('1:$before')")
 {
@@ -315,8 +318,18 @@ foreach my $wait (
 	is($client->value('SELECT replwatch_commit_token()'),
 		$token, "$wait leaves the token alone");
 }
-isnt($client->value('SELECT pg_current_wal_insert_lsn()'),
-	$before, 'of which one wrote WAL');
+Replwatch::pause_replay($primary, $standby);
+my $token = $client->value('SELECT replwatch_commit_token()');
+my $target =
+  $observer->value("SELECT pg_logical_emit_message(false, 'test', 'x')");
+$client->ask("SELECT replwatch_wait_for_replicas('$target', 1)");
+Replwatch::wait_until($primary,
+	"SELECT pg_current_wal_insert_lsn() > '$target'",
+	'the wait has written WAL');
+Replwatch::value($standby, 'SELECT pg_wal_replay_resume()');
+is($client->answer->{rows}[0][0], 1, 'a wait that wrote WAL succeeds');
+is($client->value('SELECT replwatch_commit_token()'),
+	$token, 'a wait that wrote WAL leaves the token alone');
 
 # A SELECT that cleans up a page: there has to be something to clean up, and
 # that it was is seen by the WAL that it wrote.
@@ -324,7 +337,7 @@ $primary->safe_psql('postgres',
 	"CREATE TABLE pruned (i int, f text) WITH (fillfactor = 100); INSERT INTO pruned SELECT i, repeat('x', 500) FROM generate_series(1, 14) i; VACUUM FREEZE pruned"
 );
 $primary->safe_psql('postgres', 'UPDATE pruned SET f = f WHERE i < 3');
-my $token = $client->value('SELECT replwatch_commit_token()');
+$token = $client->value('SELECT replwatch_commit_token()');
 $before = $client->value('SELECT pg_current_wal_insert_lsn()');
 $client->query('SELECT count(*) FROM pruned');
 isnt($client->value('SELECT pg_current_wal_insert_lsn()'),
@@ -368,7 +381,6 @@ is(Session->new($primary)->value('SELECT replwatch_commit_token()'),
 	undef, 'another session has none');
 is($reader->value('SELECT replwatch_commit_token()'),
 	undef, 'a session on a standby has none');
-
 
 
 note '6. in parallel workers';

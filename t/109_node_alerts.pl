@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the replwatch authors
-# matrix: every major
 
 # What a primary says of itself: that synchronous standbys are missing, and
 # that commits wait for them; from 17 on, that logical replication waits for
 # a standby; that the archive gets nothing.  Quiet are a list that is
 # satisfied, a standby that is soon back, and an attempt to archive that failed
 # once.
+#
+# matrix: every major
 
 use strict;
 use warnings;
@@ -23,8 +24,9 @@ my $primary = Replwatch::primary(
 	'archive_mode = on',
 	"archive_command = 'exit 0'",
 	'wal_level = logical',
-	"replwatch.alert_hold = '500ms'",
+	"replwatch.alert_hold = '200ms'",
 	'replwatch.missing_timeout = 0',
+	"replwatch.replica_overrides = 'marker: missing_timeout=1ms'",
 	'replwatch.slot_inactive_timeout = 0');
 my $flag = $primary->data_dir . '/archive_works';
 my $major = $primary->pg_version->major;
@@ -35,7 +37,7 @@ sub set_names
 {
 	my ($names) = @_;
 
-	Alerts::set($primary, "synchronous_standby_names = '$names'");
+	Replwatch::set($primary, "synchronous_standby_names = '$names'");
 	return;
 }
 
@@ -52,8 +54,8 @@ sub news
 	return @new;
 }
 
-# Wait until sync_short is in $state, and assert that the log says $story since
-# the last time.  Returns the last entry.
+# Wait until sync_short is in $state, and assert that the log says $story, a
+# pattern, since the last time.  Returns the last entry.
 sub changes
 {
 	my ($state, $story, $what) = @_;
@@ -61,15 +63,16 @@ sub changes
 
 	$row =
 	  Alerts::alert_when($primary, 'sync_short', 'primary', $state, $what);
-	Alerts::story_is($primary, 'sync_short', 'primary', qr/\Q$story\E$/,
+	Alerts::story_is($primary, 'sync_short', 'primary', qr/(^|, )$story$/,
 		"$what: in the log");
 	@events = news();
-	is( join(
+	like(
+		join(
 			', ',
 			map {
 				join ' ', grep { defined } @$_{qw(change severity)}
 			} @events),
-		$story,
+		qr/^$story$/,
 		"$what: and nothing else");
 	return $events[-1], $row;
 }
@@ -85,6 +88,15 @@ Replwatch::wait_until(
 	$primary,
 	'SELECT sync_wanted = 2 AND sync_connected = 2 FROM replwatch_node()',
 	'both are synchronous');
+
+# Until then it may have looked otherwise for some time.
+Alerts::wait_judged($primary);
+Replwatch::wait_until(
+	$primary,
+	"SELECT NOT EXISTS (SELECT FROM replwatch_alerts() WHERE state = 'firing')",
+	'nothing fires');
+Alerts::wait_judged($primary);
+news();
 $standby{beta}->stop;
 my ($event, $row) =
   changes('warning', 'raised warning', 'one of two is missing');
@@ -119,46 +131,57 @@ like(
 	'a commit waits: the detail');
 like($event->{hint}, $sync_hint, 'a commit waits: the hint');
 $standby{alpha}->start;
-($event, $row) = changes('cleared', 'cleared', 'a standby is back');
+
+# The standby may come between the looks at standbys and at commits: that is no
+# more than a warning, for a moment.
+($event, $row) =
+  changes('cleared', '(eased warning, )?cleared', 'a standby is back');
 ok(!$session->answer->{message}, 'the commit is done');
 
 
 note '3. soon back, or not needed';
 
 # However long a start takes here.
-Alerts::set($primary, "replwatch.alert_hold = '1h'");
-Replwatch::wait_until(
-	$primary,
-	"SELECT current_setting('replwatch.alert_hold') = '1h'",
-	'the setting is in force');
+Replwatch::set($primary, "replwatch.alert_hold = '1h'");
+Alerts::wait_judged($primary);
 $standby{alpha}->stop;
 Replwatch::wait_until(
 	$primary,
 	'SELECT sync_connected = 0 FROM replwatch_node()',
 	'the standby is away');
-Replwatch::wait_sampled($primary);
+Alerts::wait_judged($primary);
 $standby{alpha}->start;
 Replwatch::wait_until(
 	$primary,
 	'SELECT sync_connected = 1 FROM replwatch_node()',
 	'the standby is back');
-Replwatch::wait_sampled($primary);
-Alerts::set($primary, "replwatch.alert_hold = '500ms'");
-set_names('');
+Alerts::wait_judged($primary);
+Replwatch::set($primary, "replwatch.alert_hold = '200ms'", "synchronous_standby_names = ''");
+Alerts::wait_judged($primary);
 $standby{alpha}->stop;
-Replwatch::wait_sampled($primary);
+
+# One that is missed from now on is told of after the same hold time.
+Replwatch::wait_until(
+	$primary,
+	'SELECT count(*) = 0 FROM pg_stat_replication',
+	'the standby is away');
+Replwatch::set($primary, 'replwatch.expected_replicas = marker');
+Alerts::alert_when($primary, 'replica_missing', 'marker', 'firing',
+	'the hold time has gone by');
+Alerts::wait_judged($primary);
 is(scalar(news()), 0, 'shorter than the hold, or not wanted: nothing');
+Replwatch::set($primary, "replwatch.expected_replicas = ''");
 
 
 SKIP:
 {
-	skip 'logical replication waits for nobody before 17', 10 if $major < 17;
+	skip 'logical replication waits for nobody before 17', 7 if $major < 17;
 
 	note '4. a standby that logical replication waits for';
 
 	$primary->safe_psql('postgres',
 		"SELECT pg_create_physical_replication_slot('alpha', true)");
-	Alerts::set($primary, "synchronized_standby_slots = 'alpha'");
+	Replwatch::set($primary, "synchronized_standby_slots = 'alpha'");
 	($event, $row) =
 	  changes('warning', 'raised warning', 'its slot is not used');
 	is( $event->{detail},
@@ -174,7 +197,7 @@ SKIP:
 	  ->append_conf('postgresql.conf', "primary_slot_name = 'alpha'");
 	$standby{alpha}->start;
 	changes('cleared', 'cleared', 'its slot is used');
-	Alerts::set($primary, "synchronized_standby_slots = ''");
+	Replwatch::set($primary, "synchronized_standby_slots = ''");
 }
 
 
@@ -185,9 +208,7 @@ sub archive_with
 {
 	my ($command, $timeout) = @_;
 
-	Alerts::set(
-		$primary,
-		"archive_command = '$command'",
+	Replwatch::set($primary, "archive_command = '$command'",
 		"replwatch.archiver_failing_timeout = '$timeout'");
 	$primary->safe_psql('postgres',
 		"SELECT pg_logical_emit_message(false, 'test', 'x'); SELECT pg_switch_wal()"
@@ -204,11 +225,11 @@ archive_with("test -e $flag", '5min');
 Replwatch::wait_until($primary, $fails, 'an attempt to archive has failed');
 append_to_file($flag, '');
 Replwatch::wait_until($primary, $works, 'the next one has not');
-Replwatch::wait_sampled($primary);
+Alerts::wait_judged($primary);
 is(Alerts::story($primary, 'archiver_failing', 'primary'),
 	'', 'a failure that is soon over is not told');
 
-archive_with('exit 1', '2s');
+archive_with('exit 1', '1s');
 $row =
   Alerts::alert_when($primary, 'archiver_failing', 'primary', 'warning',
 	'nothing is archived');
@@ -226,16 +247,16 @@ like(
 	$event->{hint},
 	qr/^See the server log for what "archive_command" or "archive_library" says\. /,
 	'the archive: the hint');
-is($row->{threshold}, '00:00:02', 'the archive: the threshold');
+is($row->{threshold}, '00:00:01', 'the archive: the threshold');
 cmp_ok(
 	$row->{raised_at} - $primary->safe_psql(
 		'postgres',
 		'SELECT extract(epoch FROM last_archived_time) FROM pg_stat_archiver'
 	),
-	'>=', 2.49,
+	'>=', 1.19,
 	'the archive: not before its time');
 
-archive_with('exit 0', '2s');
+archive_with('exit 0', '1s');
 Alerts::alert_when($primary, 'archiver_failing', 'primary', 'cleared',
 	'the archive gets what there is');
 Alerts::story_is(

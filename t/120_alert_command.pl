@@ -14,6 +14,7 @@ use Command;
 use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Process;
 use Test::More;
 
 my $primary = Command::primary('primary');
@@ -138,7 +139,7 @@ Command::start(
 	': $(true %s) `true %s` "$(true %s)" ${nothing:-%s}',
 	qq{printf "%%s\\n" %s"|%s" >> $dir/otherwise});
 Command::expect($primary, @names);
-Command::until_true(
+Process::until_true(
 	'all are told',
 	sub {
 		-e "$dir/otherwise"

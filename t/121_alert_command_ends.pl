@@ -14,6 +14,8 @@ use Command;
 use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Process;
+use POSIX ();
 use Test::More;
 
 my $primary = Command::primary(
@@ -63,14 +65,41 @@ sub descriptors
 	  glob "/proc/$pid/fd/*";
 }
 
-# Of what the runner has run, nothing is left.
+# Wait until the runner has seen the end of all that it has run, and sleeps.
+sub wait_idle
+{
+	Process::until_true(
+		'the runner is idle',
+		sub {
+			!Process::children($runner)
+			  && slurp_file("/proc/$runner/stat") =~ /\) S /;
+		});
+	return;
+}
+
+# Of what the runner has run, nothing is left: no process, dead or alive, else
+# it would not be idle, and no descriptor.
 sub nothing_left
 {
 	my ($what) = @_;
 
-	is_deeply([ Command::children($runner) ],
-		[], "$what: no process is left, dead or alive");
-	is(descriptors($runner), $descriptors, "$what: no descriptor is left");
+	wait_idle();
+	is(descriptors($runner), $descriptors, "$what: nothing is left");
+	return;
+}
+
+# Wait until these processes have gone, which they do not of their own accord.
+# One that was killed may take its time.
+sub all_go
+{
+	my ($what, @processes) = @_;
+
+	Process::until_true(
+		"$what: all go",
+		sub {
+			!grep { Process::runs($_) } @processes;
+		});
+	ok(1, "$what: nothing goes on");
 	return;
 }
 
@@ -80,8 +109,7 @@ Command::expect($primary, 'first');
 Command::calls_when($primary, 1);
 Command::expect($primary);
 Command::calls_when($primary, 2);
-Command::until_true('the command has ended',
-	sub { !Command::children($runner) });
+wait_idle();
 $descriptors = descriptors($runner);
 
 note '1. One that hangs';
@@ -95,7 +123,7 @@ Command::expect($primary, 'a', 'b');
 $primary->wait_for_log(
 	qr/replication alert raised: replica_missing .* on "b"/, $offset);
 Replwatch::wait_sampled($primary) foreach 1 .. 5;
-ok(Command::runs($pid), 'sampling and alerts go on meanwhile');
+ok(Process::runs($pid), 'sampling and alerts go on meanwhile');
 is(Command::calls($primary), 1, 'the next command waits');
 
 append_to_file("$dir/go", '');
@@ -103,8 +131,6 @@ is((Command::calls_when($primary, 2))[1]->{subject},
 	'b', 'then it is its turn');
 Command::expect($primary);
 Command::calls_when($primary, 4);
-Command::until_true('the commands have ended',
-	sub { !Command::children($runner) });
 nothing_left('after it');
 unlink "$dir/go";
 unlink "$dir/pid";
@@ -120,26 +146,49 @@ set_timeout('1s');
 $primary->wait_for_log(
 	qr/WARNING:  alert command was ended after 1000 ms\n.*DETAIL:  The alert command, run for alert replica_missing \(raised\) on "a", was: /,
 	$offset);
-ok( !Command::runs($pid) && !Command::runs($child),
-	'it is ended with its child, though it does not listen');
+all_go('it is ended with its child, though it does not listen',
+	$pid, $child);
 nothing_left('by force');
 
+# What ends a process is the first signal that does, however long the process
+# takes to go.  Whoever is to tell which one it was has to leave the session.
 set_timeout('10min');
+append_to_file("$dir/background", <<'END');
+use POSIX;
+my $child = fork // die;
+if (!$child)
+{
+	sleep 1000;
+	exit;
+}
+POSIX::setsid();
+write_line('child', $child);
+waitpid $child, 0;
+write_line('signal', $? & 127);
+
+sub write_line
+{
+	my ($name, $line) = @_;
+
+	open my $file, '>', "$ARGV[0]/$name.new" or die;
+	print $file "$line\n";
+	close $file;
+	rename "$ARGV[0]/$name.new", "$ARGV[0]/$name";
+}
+END
 Command::does($primary,
-	"(trap 'echo asked > $dir/asked; exit' TERM; echo ready > $dir/ready; while :; do sleep 0.05; done) &\necho \$! > $dir/child; echo \$\$ > $dir/pid"
-);
+	"'$^X' $dir/background $dir &\necho \$\$ > $dir/pid");
 $offset = -s $primary->logfile;
 Command::expect($primary);
 $pid   = Command::line_in($primary, 'pid');
 $child = Command::line_in($primary, 'child');
-Command::line_in($primary, 'ready');
-Command::until_true('the shell has ended', sub { !Command::runs($pid) });
-ok(Command::runs($child), 'what it put into the background belongs to it');
+Process::until_true('the shell has ended', sub { !Process::runs($pid) });
+ok(Process::runs($child), 'what it put into the background belongs to it');
 set_timeout('1s');
 $primary->wait_for_log(qr/WARNING:  alert command was ended after 1000 ms/,
 	$offset);
-is(Command::line_in($primary, 'asked'),
-	'asked', 'and is asked to end when the time is over');
+is(Command::line_in($primary, 'signal'),
+	POSIX::SIGTERM, 'and is asked to end when the time is over');
 nothing_left('in the background');
 
 set_timeout('10min');
@@ -149,7 +198,7 @@ $offset = -s $primary->logfile;
 Command::expect($primary, 'a');
 is(Command::line_in($primary, 'done'),
 	'done', 'what is done within the time is let do it');
-Command::until_true('it has ended', sub { !Command::children($runner) });
+wait_idle();
 unlike(
 	slurp_file($primary->logfile, $offset),
 	qr/alert command/,
@@ -158,7 +207,7 @@ nothing_left('done in the background');
 
 SKIP:
 {
-	skip 'setsid is not there', 5
+	skip 'setsid is not there', 4
 	  if system('command -v setsid >/dev/null') != 0;
 
 	Command::does($primary,
@@ -171,9 +220,8 @@ SKIP:
 	Command::expect($primary, 'a');
 	is((Command::calls_when($primary, 2))[1]->{state},
 		'raised', 'what has left its session holds up nobody');
-	ok(Command::runs($child), 'and goes on');
+	ok(Process::runs($child), 'and goes on');
 	append_to_file("$dir/go", '');
-	Command::until_true('it has gone', sub { !Command::children($runner) });
 	nothing_left('a process that had left');
 	is(Command::runner($primary),
 		$runner, 'all the time there was one runner');
@@ -227,7 +275,7 @@ $pid = Command::line_in($primary, 'pid');
 Command::set_command($primary, "echo %s >> $dir/other");
 Command::expect($primary, 'a', 'b');
 alerts_fire(2);
-ok(Command::runs($pid), 'the one that runs is not disturbed by another');
+ok(Process::runs($pid), 'the one that runs is not disturbed by another');
 append_to_file("$dir/go", '');
 is(Command::line_in($primary, 'other'), 'b', 'the next is the new one');
 unlink "$dir/go";
@@ -241,12 +289,15 @@ alerts_fire(0);
 $offset = -s $primary->logfile;
 Command::forget_calls($primary);
 Command::stop($primary);
-ok(!Command::runs($pid), 'none: the one that runs is ended');
+all_go('none', $pid);
 like(
 	slurp_file($primary->logfile, $offset),
 	qr/LOG:  alert command was ended because its runner stops\n.*DETAIL:  The alert command, run for alert replica_missing \(cleared\) on "b"/,
 	'which is said');
 Command::does($primary, '');
+
+# The sampler has to notice, too, that there was no command.
+Replwatch::wait_sampled($primary) for 1 .. 3;
 Command::start($primary);
 Command::expect($primary, 'c');
 is((Command::calls_when($primary, 1))[0]->{subject},
@@ -264,39 +315,30 @@ $runner = Command::runner($primary);
 kill 'TERM', $runner;
 isnt(Command::line_in($primary, 'pid'),
 	$pid, 'another comes, and goes on with what waited');
-ok(!Command::runs($pid), 'the command that ran is ended');
-isnt(Command::runner($primary), $runner, 'that is another runner');
+all_go('the runner and its command', $runner, $pid);
+ok(defined Command::runner($primary), 'that is another runner');
 
 note '6. The server stops';
 
 # All processes that a command started, and the runner, while one hangs.
 sub processes
 {
-	my $runner = Command::runner($primary);
-	my $pid    = Command::line_in($primary, 'pid');
-	my $child  = Command::line_in($primary, 'child');
+	my $pid   = Command::line_in($primary, 'pid');
+	my $child = Command::line_in($primary, 'child');
+
+	# The runner before it may not have gone yet.
+	my ($runner) = grep {
+		grep { $_ == $pid } Process::children($_)
+	} Process::child($primary, 'replwatch command runner');
 
 	return ($runner, $pid, $child);
-}
-
-sub all_go
-{
-	my ($what, @processes) = @_;
-
-	Command::until_true(
-		"$what: all go",
-		sub {
-			!grep { Command::runs($_) } @processes;
-		});
-	ok(1, "$what: nothing is left");
-	return;
 }
 
 # One that hangs, from the start of the server on.
 sub start_and_hang
 {
 	$primary->start;
-	Command::until_true('the runner has come',
+	Process::until_true('the runner has come',
 		sub { defined Command::runner($primary) });
 	Command::expect($primary, 'x' . ++$turn);
 	return processes();
@@ -310,13 +352,13 @@ kill 'TERM', Command::runner($primary);
 Command::expect($primary, 'w');
 @processes = processes();
 $primary->stop('fast');
-is((grep { Command::runs($_) } @processes), 0, 'fast: nothing is left');
+all_go('fast', @processes);
 
 # What the last server heard of the first is not told to the next.
 Command::forget_calls($primary);
 @processes = start_and_hang();
 $primary->stop('smart');
-is((grep { Command::runs($_) } @processes), 0, 'smart: nothing is left');
+all_go('smart', @processes);
 
 Command::does($primary, $deaf);
 @processes = start_and_hang();
@@ -325,10 +367,10 @@ all_go('immediate', @processes);
 
 @processes = start_and_hang();
 my $postmaster = $primary->{_pid};
-my @servers    = Command::children($postmaster);
+my @servers    = Process::children($postmaster);
 $primary->kill9;
 all_go('kill -9 of the postmaster', @processes);
-Command::until_true(
+Process::until_true(
 	'the other processes have gone',
 	sub {
 		!grep { kill 0, $_ } $postmaster, @servers;
@@ -340,11 +382,11 @@ Command::until_true(
 Command::does($primary, '');
 Command::forget_calls($primary);
 kill 'KILL', $processes[0];
-Command::until_true('the shell has gone',
-	sub { !Command::runs($processes[1]) });
+Process::until_true('the shell has gone',
+	sub { !Process::runs($processes[1]) });
 ok(1, 'kill -9 of the runner: the shell goes with it');
 kill 'KILL', $processes[2];
-Command::until_true(
+Process::until_true(
 	'another runner has come',
 	sub {
 		(Command::runner($primary) // $processes[0]) != $processes[0];
@@ -352,7 +394,7 @@ Command::until_true(
 $primary->poll_query_until('postgres', 'SELECT true')
   or die 'the server has not come back';
 Command::expect($primary, 'again');
-Command::until_true(
+Process::until_true(
 	'it is told',
 	sub {
 		grep { $_->{subject} eq 'again' } Command::calls($primary);
@@ -384,7 +426,7 @@ $primary->wait_for_log(
 my $begin = $primary->safe_psql('postgres', 'SELECT now()');
 Replwatch::wait_until(
 	$primary,
-	"SELECT last_sample > '$begin'::timestamptz + interval '3 s' FROM replwatch_node()",
+	"SELECT last_sample > '$begin'::timestamptz + interval '2 s' FROM replwatch_node()",
 	'it has been tried again');
 is( () =
 	  slurp_file($primary->logfile, $offset) =~
@@ -403,10 +445,10 @@ SKIP:
 	Command::forget_calls($primary);
 	Command::expect($primary, 'kept');
 	alerts_fire(1);
-	my ($leader) = grep { Command::title($_) =~ /autoprewarm leader/ }
-	  Command::children($primary->{_pid});
+	my ($leader) = grep { Process::title($_) =~ /autoprewarm leader/ }
+	  Process::children($primary->{_pid});
 	kill 'TERM', $leader // die 'nobody has the slot';
-	Command::until_true(
+	Process::until_true(
 		'it is told',
 		sub {
 			grep { $_->{subject} eq 'kept' } Command::calls($primary);

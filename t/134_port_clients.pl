@@ -1,11 +1,9 @@
 # Copyright (c) 2026, the replwatch authors
 
 # Clients that mean no good, or know no better: many at once, slow ones, ones
-# that never ask or never read, garbage, pipelined requests, zero bytes, headers
-# without end.  Others are served meanwhile, sampling goes on, and nothing is
+# that never ask or never read, garbage, pipelined requests, headers without
+# end.  Others are served meanwhile, sampling goes on, and nothing is
 # left behind.
-#
-# matrix: every major
 
 use strict;
 use warnings;
@@ -13,9 +11,9 @@ use warnings;
 use lib 't/lib';
 use Port;
 use Replwatch;
-use IO::Select;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Process;
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -35,28 +33,39 @@ my ($answer, $before, @clients, $begin);
 sub descriptors
 {
 	my @fds =
-	  glob '/proc/' . Port::child($primary, 'replwatch port') . '/fd/*';
+	  glob '/proc/' . Process::child($primary, 'replwatch port') . '/fd/*';
 
 	return scalar @fds;
 }
 
 sub memory
 {
-	my ($kb) =
-	  slurp_file(
-		'/proc/' . Port::child($primary, 'replwatch port') . '/status') =~
-	  /^RssAnon:\s+(\d+) kB/m;
+	my ($kb) = status_of_process() =~ /^RssAnon:\s+(\d+) kB/m;
 
 	return $kb;
+}
+
+# How often it has gone to sleep.
+sub sleeps
+{
+	my ($n) = status_of_process() =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
+
+	return $n;
+}
+
+sub status_of_process
+{
+	return slurp_file(
+		'/proc/' . Process::child($primary, 'replwatch port') . '/status');
 }
 
 # Wait until it holds as many descriptors as it did when it had no client.
 sub all_gone
 {
 	my ($what) = @_;
-	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
 
-	sleep(0.05) while descriptors() > $before && time() < $limit;
+	Process::until_true("$what: nobody is left",
+		sub { descriptors() <= $before });
 	is(descriptors(), $before, "$what: nobody is left");
 	return;
 }
@@ -66,7 +75,7 @@ sub has_ended
 {
 	my ($socket) = @_;
 
-	return 0 if !IO::Select->new($socket)->can_read(0);
+	return 0 if !Process::readable($socket, 0);
 	my $n = sysread($socket, my $part, 65536);
 	return !$n;
 }
@@ -87,24 +96,15 @@ $before = descriptors();
 
 note '1. None, and many in a row';
 
-# How often the process has gone to sleep: nobody wakes it.
-sub sleeps
-{
-	my ($n) =
-	  slurp_file(
-		'/proc/' . Port::child($primary, 'replwatch port') . '/status') =~
-	  /^voluntary_ctxt_switches:\s+(\d+)/m;
-
-	return $n;
-}
-
-sleep(0.5);
+all_gone('before');
+Process::until_true('it sleeps',
+	sub { status_of_process() =~ /^State:\s+S/m });
 my $sleeps = sleeps();
-sleep(3);
+sleep(2);
 is(sleeps(), $sleeps, 'while nobody asks it is not woken');
 
 # The last sample is looked at as well: whoever asks does not keep the sampling
-# worker from its work.
+# worker from its work.  A busy machine may, for a while.
 Port::status($port, '/primary') for 1 .. 100;
 my $used = memory();
 my $wrong = 0;
@@ -113,7 +113,10 @@ for my $i (1 .. $requests)
 	my $target =
 	  $i % 50 == 0 ? '/metrics' : $i % 10 == 0 ? '/health' : '/primary';
 
-	$wrong++ if Port::status($port, $target) != 200;
+	$answer = Port::ask($port, $target);
+	$answer = Port::status_when($port, $target, 200, 'samples are taken')
+	  if $answer->{body} =~ /"reason":"no sample for /;
+	$wrong++ if $answer->{status} != 200;
 }
 is($wrong, 0, "each of $requests is answered, and samples are taken");
 all_gone('after them');
@@ -124,10 +127,16 @@ note '2. 200 clients at once';
 $begin = time();
 push @clients, Port::connect_to($port) for 1 .. 200;
 syswrite($_, "GET /primary HTTP/1.1\r\n\r\n") foreach @clients;
-$wrong = grep { Port::read_all($_) !~ /^HTTP\/1\.1 200 / } @clients;
-cmp_ok($wrong, '<=', 136,
-	"of those who waited before they asked, 64 were served ($wrong were not)"
-);
+
+# Each client has five seconds: where it took long until all had asked, none
+# needs to be served.
+my $served_at_least = time() < $begin + 1.5 ? 64 : 0;
+my @answers = map { Port::read_all($_) } @clients;
+is((grep { !/^(HTTP\/1\.1 200 |\z)/ } @answers),
+	0, 'of those who wait before they ask, each is served or gone');
+my $served = grep { /^HTTP\/1\.1 200 / } @answers;
+cmp_ok($served, '>=', $served_at_least,
+	"and as many as there is room for are served ($served were)");
 @clients = ();
 is_served('afterwards');
 
@@ -159,8 +168,8 @@ all_gone('after them');
 
 note '4. Half a request, slowly';
 
-push @clients, Port::connect_to($port) for 1 .. 3;
 $begin = time();
+push @clients, Port::connect_to($port) for 1 .. 4;
 syswrite($clients[0], "GET /primary HTTP/1.1\r\nHost: x\r\n");
 syswrite($clients[1], 'repl');
 my $slow = '';
@@ -172,15 +181,14 @@ while (!has_ended($clients[2]))
 	syswrite($clients[2], 'G') or last;
 	$slow .= 'G';
 	sleep(0.2);
-	last if IO::Select->new($clients[2])->can_read(0);
+	last if Process::readable($clients[2], 0);
 }
-cmp_ok(time() - $begin, '>', 4.5, 'a slow client has five seconds');
+cmp_ok(time() - $begin, '>', 4.9, 'a slow client has five seconds');
 $answer = Port::read_all($clients[0]);
 is(Port::parse($answer)->{status}, 408, 'half a request: it is told');
 is(Port::read_all($clients[1]) =~ /^HTTP\/1\.1 408 / ? 1 : 0,
 	1, 'half a line, too');
-@clients = (Port::connect_to($port));
-is(Port::read_all($clients[0]), '', 'who has said nothing is told nothing');
+is(Port::read_all($clients[3]), '', 'who has said nothing is told nothing');
 @clients = ();
 all_gone('after them');
 
@@ -211,6 +219,8 @@ cmp_ok($written, '<', $garbage, "it is cut off ($written bytes were taken)");
 close $socket;
 is_served('a lot of garbage');
 all_gone('after it');
+
+# What is malformed is for unit/test_request.c: here is what is too long.
 is(Port::parse(Port::raw($port, 'X' x 9000))->{status},
 	431, 'a line without end');
 is( Port::parse(
@@ -223,13 +233,6 @@ is( Port::parse(
 	)->{status},
 	200,
 	'a long header that fits');
-is(Port::parse(Port::raw($port, "GET /\0 HTTP/1.1\r\n\r\n"))->{status},
-	400, 'a zero byte');
-is(Port::parse(Port::raw($port, "\0" x 100))->{status},
-	400, 'nothing but zero bytes');
-is(Port::parse(Port::raw($port, "\x16\x03\x01\x02\x00"))->{status},
-	400, 'TLS');
-is(Port::parse(Port::raw($port, "\r\n\r\n"))->{status}, 400, 'empty lines');
 is(Port::raw($port, 'replica' . 'x' x 9000) =~ /^HTTP\/1\.1 431 / ? 1 : 0,
 	1, "an agent's line without end");
 
@@ -290,11 +293,11 @@ all_gone('after them');
 # A slow reader gets all of it.
 $socket = Port::connect_to($port);
 syswrite($socket, "GET /metrics HTTP/1.1\r\n\r\n");
-sleep(1);
+sleep(0.5);
 $answer = Port::parse(Port::read_all($socket));
 is( $answer->{headers}->{'content-length'},
 	length($answer->{body}),
-	'who reads a second later gets all of it');
+	'who reads a while later gets all of it');
 all_gone('after it');
 
 note '8. Meanwhile';

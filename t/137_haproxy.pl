@@ -5,8 +5,6 @@
 # when none is fit, and returns; the write pool follows a promotion and takes
 # their sessions from who is no primary any more; when the primary dies reads go
 # on.
-#
-# matrix: every major
 
 use strict;
 use warnings;
@@ -17,6 +15,7 @@ use Replwatch;
 use IO::Socket::UNIX;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Process;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -36,8 +35,9 @@ my ($write, $read, $checked, $told) =
   map { PostgreSQL::Test::Cluster::get_free_port() } 1 .. 4;
 my $dir = PostgreSQL::Test::Utils::tempdir_short();
 
-# The example, with the addresses of here, asking more often; a pool that goes
-# by health check alone; and one that goes by agent check alone.
+# The example, with the addresses of here, asking more often and with more time
+# for an answer; a pool that goes by health check alone; and one that goes by
+# agent check alone.
 my $example = slurp_file('examples/haproxy.cfg');
 $example =~ s/:5000$/127.0.0.1:$write/m or die;
 $example =~ s/:5001$/127.0.0.1:$read/m or die;
@@ -50,6 +50,7 @@ foreach my $i (1 .. 3)
 	  s/ db$i:5432/' 127.0.0.1:' . $node->port . " port $port agent-port $port"/ge;
 }
 $example =~ s/inter 1s/inter 200ms/g;
+$example =~ s/timeout check 2s/timeout check 1m/ or die;
 $example =~
   s/^global\n/global\n\tstats socket $dir\/stats mode 600 level admin\n/m;
 $example .= <<"EOS";
@@ -102,13 +103,13 @@ sub state_of
 
 sub state_when
 {
-	my ($pool, $server, $pattern, $what) = @_;
+	my ($pool, $server, $pattern, $what, $field) = @_;
 	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
 	my $state = '';
 
 	while (time() < $limit)
 	{
-		$state = state_of($pool, $server);
+		$state = state_of($pool, $server, $field);
 		return $state if $state =~ $pattern;
 		sleep(0.1);
 	}
@@ -168,11 +169,8 @@ sub met_when
 my $log = "$PostgreSQL::Test::Utils::log_path/137_haproxy.haproxy.log";
 my $haproxy = IPC::Run::start([ 'haproxy', '-db', '-f', "$dir/haproxy.cfg" ],
 	'<', \undef, '>', $log, '2>&1');
-for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-{
-	last if -S "$dir/stats" && Port::try_connect($read);
-	sleep(0.1);
-}
+Process::until_true('haproxy listens',
+	sub { -S "$dir/stats" && Port::try_connect($read) });
 
 note '1. All is well';
 
@@ -184,10 +182,8 @@ state_when('replicas', $_, qr/^UP 100$/, "$_ is a replica")
   foreach qw(db2 db3);
 state_when('checked', 'db1', qr/^DOWN/, 'it is none by check either');
 state_when('told', 'db1', qr/^DOWN/, 'the agent takes it out');
-like(
-	state_of('told', 'db1', 'last_agt'),
-	qr/down \(this server is a primary\)/,
-	'haproxy is told why');
+state_when('told', 'db1', qr/down \(this server is a primary\)/,
+	'haproxy is told why', 'last_agt');
 met_when($write, 'db1', 'writes go to the primary');
 met_when($read, 'db2 db3', 'reads go to the replicas');
 met_when($checked, 'db2 db3', 'by health check, too');

@@ -3,8 +3,6 @@
 # A real Prometheus, with the configuration in examples/: it scrapes, a rule
 # fires when there is cause and stops, and each rule of the example is made to
 # fire by promtool.
-#
-# matrix: every major
 
 use strict;
 use warnings;
@@ -14,6 +12,7 @@ use Port;
 use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Process;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -49,11 +48,12 @@ my $config = slurp_file('examples/prometheus.yml');
 my $targets = join '',
   map { "          - 127.0.0.1:" . Port::of($_) . "\n" } $primary, $standby;
 $config =~ s/(targets:\n)(?:\s+- db\d:8009\n)+/$1$targets/ or die;
-$config =~ s/: 10s/: 1s/g;
+$config =~ s/scrape_interval: 10s/scrape_interval: 1s/ or die;
+$config =~ s/evaluation_interval: 10s/evaluation_interval: 500ms/ or die;
 append_to_file("$dir/prometheus.yml", $config);
 my $rules = slurp_file('examples/prometheus.rules.yml');
-$rules =~ s/for: \d+m/for: 1s/g;
-$rules =~ s/> 30 and/> 2 and/ or die;
+$rules =~ s/for: \d+m/for: 500ms/g;
+$rules =~ s/> 30 and/> 1 and/ or die;
 append_to_file("$dir/prometheus.rules.yml", $rules);
 
 my $prometheus = IPC::Run::start(
@@ -98,22 +98,25 @@ sub values_when
 	die "timed out waiting for $n values of $expression";
 }
 
-# The alerts of a name that fire, when there are as many.
+# The alerts of a name that fire for a server, when there are as many.
 sub firing_when
 {
-	my ($name, $n) = @_;
+	my ($name, $node, $n) = @_;
 	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	my $instance = '127.0.0.1:' . Port::of($node);
 	my @found;
 
 	while (time() < $limit)
 	{
 		@found = grep {
-			$_->{labels}->{alertname} eq $name && $_->{state} eq 'firing'
+				 $_->{labels}->{alertname} eq $name
+			  && $_->{labels}->{instance} eq $instance
+			  && $_->{state} eq 'firing'
 		} @{ api('alerts')->{data}->{alerts} // [] };
 		return @found if @found == $n;
 		sleep(0.2);
 	}
-	die "timed out waiting for $n alerts $name";
+	die "timed out waiting for $n alerts $name for $instance";
 }
 
 is(join(' ', values_when('up{job="replwatch"} == 1', 2)),
@@ -127,32 +130,37 @@ is( join(
 			1)) =~ /^[\d.]+$/ ? 1 : 0,
 	1,
 	'it knows how late the replica is');
-my @scraped = @{ api('targets')->{data}->{activeTargets} };
-is(join('', map { $_->{lastError} } @scraped), '', 'without any error');
+
+# A scrape may come too late on a busy machine; then the next one does not.
+my @scraped;
+Process::until_true(
+	'both are scraped without an error',
+	sub {
+		@scraped = @{ api('targets')->{data}->{activeTargets} // [] };
+		return @scraped == 2 && !grep { $_->{lastError} ne '' } @scraped;
+	});
+is(join(' ', map { $_->{health} } @scraped), 'up up', 'without any error');
 
 note '3. A rule fires';
 
-firing_when('ReplicaLag', 0);
+firing_when('ReplicaLag', $primary, 0);
 Replwatch::pause_replay($primary, $standby);
 Replwatch::burst($primary);
-my ($alert) = firing_when('ReplicaLag', 1);
+my ($alert) = firing_when('ReplicaLag', $primary, 1);
 is($alert->{labels}->{name}, 'replica1', 'for the replica that is late');
 like(
 	$alert->{annotations}->{summary},
-	qr/^Replica "replica1" is [\d.]+s behind 127\.0\.0\.1:\d+$/,
+	qr/^Replica "replica1" is [\w. ]+s behind 127\.0\.0\.1:\d+$/,
 	'it says so');
-my ($cause) = firing_when('ReplayPaused', 1);
+my ($cause) = firing_when('ReplayPaused', $standby, 1);
 is($cause->{labels}->{state}, 'paused', 'and the cause, of the standby');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
-is(scalar(firing_when('ReplicaLag', 0)), 0, 'it stops');
+is(scalar(firing_when('ReplicaLag', $primary, 0)), 0, 'it stops');
 
 note '4. A server that is gone';
 
 $standby->stop;
-($alert) = firing_when('ServerNotSeen', 1);
-is( $alert->{labels}->{instance},
-	'127.0.0.1:' . Port::of($standby),
-	'it is missed');
+is(scalar(firing_when('ServerNotSeen', $standby, 1)), 1, 'it is missed');
 $prometheus->kill_kill;
 
 done_testing();

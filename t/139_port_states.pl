@@ -2,8 +2,6 @@
 
 # Every page of the port in every state of a server: which say yes, and that all
 # the others say no and nothing else.
-#
-# matrix: every major
 
 use strict;
 use warnings;
@@ -14,8 +12,10 @@ use Replwatch;
 use POSIX qw(mkfifo);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Process;
+use Session;
 use Test::More;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time);
 
 # Who says yes while all is well.
 my $yes_of_primary =
@@ -30,7 +30,7 @@ my $standby = Replwatch::standby(
 	'replica1',
 	conf => [
 		Port::conf(
-			'wal_retrieve_retry_interval = 500ms',
+			'replwatch.route_lag = 1h',
 			"recovery_end_command = 'touch $dir/ending; while [ -e $dir/hold ]; do sleep 0.1; done'"
 		)
 	]);
@@ -38,7 +38,6 @@ my $cascade =
   Replwatch::standby($standby, 'replica2', conf => [ Port::conf() ]);
 my %port =
   map { $_->name => Port::of($_) } ($primary, $standby, $cascade);
-my $pid;
 
 # The pages that say yes, in order; each of the others has to say no.
 sub yes
@@ -107,8 +106,7 @@ $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 note '3. Nothing is received any more';
 
 # The receiver goes, and the one behind it notices nothing.
-$standby->append_conf('postgresql.conf', "primary_conninfo = ''\n");
-$standby->reload;
+Replwatch::set($standby, "primary_conninfo = ''");
 Port::answer_when(
 	$port{replica1}, '/replica',
 	'it is cut off',
@@ -116,23 +114,23 @@ Port::answer_when(
 yes_are('replica1', $yes_of_standby, 'cut off');
 agent_says('replica1', qr/^down #/, qr/^up ready 10%$/, 'cut off');
 yes_are('replica2', $yes_of_standby, 'fed by one that is cut off');
-is(Port::status($port{replica2}, '/replica?lag=5s'),
-	200, 'which is all that it knows of');
+Port::status_when($port{replica2}, '/replica?lag=5s', 200,
+	'which is all that it knows of');
+pass('which is all that it knows of');
 Replwatch::connect_to($standby, $primary, 'replica1');
 $standby->reload;
 Port::answer_when(
 	$port{replica1}, '/replica',
 	'it is connected',
-	sub { !$_[0]->{json}->{cut_off} });
+	sub { !($_[0]->{json}->{cut_off} // 1) });
 
 note '4. No samples are taken';
 
+my @samplers = map { Replwatch::stop_sampler($_) } $primary, $standby, $cascade;
 foreach my $node ($primary, $standby, $cascade)
 {
 	my $name = $node->name;
 
-	$pid = Port::child($node, 'replwatch sampler');
-	kill 'STOP', $pid;
 	Port::status_when($port{$name}, '/health', 503, 'no sample is taken');
 	yes_are(
 		$name,
@@ -147,9 +145,10 @@ foreach my $node ($primary, $standby, $cascade)
 		? qr/^down #.*primary/
 		: qr/^down #no sample for \d+ s$/,
 		'without samples');
-	kill 'CONT', $pid;
-	Port::status_when($port{$name}, '/health', 200, 'samples are taken');
 }
+kill 'CONT', @samplers;
+Port::status_when($_, '/health', 200, 'samples are taken')
+  foreach values %port;
 
 note '5. hot_standby = off';
 
@@ -170,9 +169,8 @@ Replwatch::wait_replayed($primary, $standby);
 # The standby is held where it has taken its last WAL, and is no primary yet.
 append_to_file("$dir/hold", '');
 $standby->safe_psql('postgres', 'SELECT pg_promote(false)');
-my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
-sleep(0.1) while !-e "$dir/ending" && time() < $limit;
-ok(-e "$dir/ending", 'recovery is about to end');
+Process::until_true('recovery is about to end',
+	sub { -e "$dir/ending" });
 is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'),
 	't', 'but has not');
 yes_are('replica1', $yes_of_standby, 'being promoted');

@@ -712,6 +712,9 @@ test_flapping(void)
 	RwJudged	up = rw_judge_level(RW_SEVERITY_CRITICAL);
 	RwJudged	down = rw_judge_level(RW_SEVERITY_NONE);
 	int			close = 0;
+	int			turned = 0;
+	int			twice = 0;
+	int			left = 0;
 	int			told = 0;
 	int			waves = 0;
 
@@ -721,15 +724,20 @@ test_flapping(void)
 	{
 		RwRuleState state;
 		RwTime		last[RW_CHANGE_REPEATED + 1] = {0};
+		RwTime		last_told_at = START - hold;
+		RwChange	last_told = RW_CHANGE_CLEARED;
 		RwTime		turn = START;
 		bool		is_up = false;
 
 		memset(&state, 0, sizeof(state));
-		for (RwTime now = START; now < START + RW_HOUR; now += 50 * RW_MS)
+		for (RwTime now = START; now < START + RW_HOUR + 2 * HOLD; now += 50 * RW_MS)
 		{
 			RwChange	change;
 
-			if (now >= turn)
+			/* In the end it remains down. */
+			if (now >= START + RW_HOUR)
+				is_up = false;
+			else if (now >= turn)
 			{
 				is_up = !is_up;
 				turn = now + next_random(&random) % (1100 * RW_MS);
@@ -743,12 +751,20 @@ test_flapping(void)
 			close += last[change] != 0 && now - last[change] < hold;
 			last[change] = now;
 			close += hold > 1150 * RW_MS;
+			turned += now - last_told_at < hold;
+			twice += change == last_told;
+			last_told = change;
+			last_told_at = now;
 		}
+		left += last_told != RW_CHANGE_CLEARED || !rw_rule_idle(&state);
 	}
 	ok(waves > 51 * 60 * 50, "it was up often enough");
 	ok(told > 0, "short hold times tell of it");
 	is_int(close, 0,
 		   "at most once raised and once cleared a hold time, long ones never");
+	is_int(turned, 0, "each remains so for the hold time");
+	is_int(twice, 0, "they take turns");
+	is_int(left, 0, "and all that was raised is cleared");
 }
 
 /* What the machine was handed, to work out from scratch what it should say. */

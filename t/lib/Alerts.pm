@@ -185,6 +185,51 @@ sub wait_known
 	return;
 }
 
+# Wait until the state of each server as it is now was judged, and told: that a
+# sample was is certain when the next has ended.
+sub wait_judged
+{
+	Replwatch::wait_sampled($_, 3) foreach @_;
+	return;
+}
+
+# Wait until alert_hold has gone by between two samples of $node: if something
+# is wrong all the while, its alert has been raised.
+sub wait_held
+{
+	my ($node) = @_;
+
+	Replwatch::wait_sampled($node);
+	my $since = Replwatch::value($node, 'SELECT clock_timestamp()');
+	Replwatch::wait_until(
+		$node,
+		"SELECT clock_timestamp() > '$since'::timestamptz + current_setting('replwatch.alert_hold')::interval",
+		'alert_hold has gone by');
+	wait_judged($node);
+	return;
+}
+
+# Assert that the health of a link is this, or becomes it.
+sub health_is
+{
+	my ($node, $name, $link, $health, $what) = @_;
+	my $row = Replwatch::row_when($node, $name, $link, $what,
+		sub { $_[0]->{health} eq $health });
+
+	return is($row->{health}, $health, $what);
+}
+
+# Assert that the detail of an entry of the log matches, and that the time in it,
+# as HH:MM:SS, has reached the limit.
+sub is_beyond
+{
+	my ($event, $pattern, $limit, $what) = @_;
+	my ($value) = $event->{detail} =~ $pattern;
+
+	return cmp_ok($value // 'nothing', 'ge', $limit, $what)
+	  || diag($event->{detail});
+}
+
 # What fires on $node, in order: 'replica_lag (critical) on replica1, ...'.
 sub firing
 {
@@ -192,21 +237,6 @@ sub firing
 
 	return join ', ', map { "$_->{alert} ($_->{severity}) on $_->{subject}" }
 	  grep { $_->{state} ne 'cleared' } alerts($node);
-}
-
-# Change settings of $node while it runs, by lines for postgresql.conf; dies if
-# they are wrong.
-sub set
-{
-	my ($node, @lines) = @_;
-
-	$node->append_conf('postgresql.conf', join("\n", @lines) . "\n");
-	my $errors = $node->safe_psql('postgres',
-		'SELECT sourceline, name, error FROM pg_file_settings WHERE error IS NOT NULL'
-	);
-	die "bad settings: $errors" if $errors ne '';
-	$node->reload;
-	return;
 }
 
 # Do the whole log of $node and what SQL shows tell the same?  Each alert's

@@ -36,7 +36,7 @@ use warnings;
 use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Time::HiRes qw(time sleep);
+use Process ();
 
 # What a call is told, by argument and in the environment.
 our @values = qw(alert subject severity state detail);
@@ -96,7 +96,7 @@ sub start
 	$command //= command($node);
 	die 'there is a runner already' if defined runner($node);
 	set_command($node, $command);
-	until_true('the runner has come', sub { defined runner($node) });
+	Process::until_true('the runner has come', sub { defined runner($node) });
 	return;
 }
 
@@ -106,7 +106,7 @@ sub stop
 	my ($node) = @_;
 
 	set_command($node, '');
-	until_true('the runner has gone', sub { !defined runner($node) });
+	Process::until_true('the runner has gone', sub { !defined runner($node) });
 	return;
 }
 
@@ -181,7 +181,7 @@ sub calls_when
 {
 	my ($node, $count) = @_;
 
-	until_true(
+	Process::until_true(
 		"the command is called $count times",
 		sub { calls($node) >= $count });
 	return calls($node);
@@ -199,62 +199,8 @@ sub forget_calls
 sub runner
 {
 	my ($node) = @_;
-	my ($postmaster) =
-	  slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
 
-	return (grep { title($_) =~ /replwatch command runner/ }
-		  children($postmaster))[0];
-}
-
-# The processes whose parent is $parent; those that have ended and were not
-# waited for too.
-sub children
-{
-	my ($parent) = @_;
-	my @children;
-
-	foreach my $file (glob '/proc/[0-9]*/stat')
-	{
-		# It may be gone by now.
-		open my $stat, '<', $file or next;
-		my ($pid, $ppid) = (<$stat> // '') =~ /^(\d+) \(.*\) \S (\d+) /s
-		  or next;
-
-		push @children, $pid if $ppid == $parent;
-	}
-	return @children;
-}
-
-# The title of a process; empty if it has gone.
-sub title
-{
-	my ($pid) = @_;
-
-	open my $file, '<', "/proc/$pid/cmdline" or return '';
-	return <$file> // '';
-}
-
-# Does a process run?  One that has ended and was not waited for does not.
-sub runs
-{
-	my ($pid) = @_;
-
-	open my $stat, '<', "/proc/$pid/stat" or return 0;
-	return (<$stat> // '') =~ /^\d+ \(.*\) [^ZX] /s ? 1 : 0;
-}
-
-# Wait for a sub to return true, or die saying for what was waited.
-sub until_true
-{
-	my ($what, $is_true) = @_;
-	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
-
-	while (!$is_true->())
-	{
-		die "timed out waiting until $what" if time() >= $limit;
-		sleep(0.05);
-	}
-	return;
+	return scalar Process::child($node, 'replwatch command runner');
 }
 
 # What a command writes to one of its files, a line, once it has.
@@ -263,7 +209,7 @@ sub line_in
 	my ($node, $name) = @_;
 	my $file = file($node, $name);
 
-	until_true("something is in $name",
+	Process::until_true("something is in $name",
 		sub { -s $file && slurp_file($file) =~ /\n\z/ });
 	my ($line) = slurp_file($file) =~ /(.*)\n\z/;
 	unlink $file;

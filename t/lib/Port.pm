@@ -27,11 +27,11 @@ package Port;
 use strict;
 use warnings;
 
-use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Process ();
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -90,12 +90,11 @@ sub connect_to
 sub read_all
 {
 	my ($socket) = @_;
-	my $select = IO::Select->new($socket);
 	my $all = '';
 
 	while (1)
 	{
-		$select->can_read($PostgreSQL::Test::Utils::timeout_default)
+		Process::readable($socket, $PostgreSQL::Test::Utils::timeout_default)
 		  or die 'the port does not close a connection';
 		my $n = sysread($socket, my $part, 65536);
 
@@ -182,6 +181,25 @@ sub answer_when
 	die "timed out waiting until $what";
 }
 
+# An answer that rests on a fresh sample: on a busy machine the sampling worker
+# may be late, and the port says so then.
+sub sampled
+{
+	my ($port, $target) = @_;
+
+	return answer_when($port, $target, 'samples are taken',
+		sub { $_[0]->{body} !~ /"reason":"no sample / });
+}
+
+# Likewise of the agent.
+sub sampled_agent
+{
+	my ($port, $line) = @_;
+
+	return agent_when($port, $line, 'samples are taken',
+		qr/^(?!down #no sample )/);
+}
+
 # Ask until the status is that, and return the answer.
 sub status_when
 {
@@ -205,27 +223,6 @@ sub agent_when
 		sleep(0.1);
 	}
 	die "timed out waiting until $what; it says $answer";
-}
-
-# The pid of the child of a server that is called $title, or undef.
-sub child
-{
-	my ($node, $title) = @_;
-	my ($postmaster) =
-	  slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-
-	foreach my $file (glob '/proc/[0-9]*/stat')
-	{
-		# It may be gone by now.
-		open my $stat, '<', $file or next;
-		my $line = <$stat> // '';
-		my ($pid) = $file =~ /(\d+)/;
-
-		next if $line !~ /^\d+ \(.*\) \S (\d+) / || $1 != $postmaster;
-		open my $command, '<', "/proc/$pid/cmdline" or next;
-		return $pid if (<$command> // '') =~ /$title/;
-	}
-	return;
 }
 
 1;

@@ -41,9 +41,9 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
-use IO::Select;
 use IO::Socket::UNIX;
 use PostgreSQL::Test::Utils;
+use Process ();
 use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(verdict);
@@ -203,7 +203,7 @@ sub silent
 	my ($self) = @_;
 
 	return $self->{in} eq ''
-	  && !IO::Select->new($self->{socket})->can_read(0);
+	  && !Process::readable($self->{socket}, 0);
 }
 
 # Messages of the extended protocol, sent with the next sync.  Values are texts.
@@ -310,8 +310,7 @@ sub _next
 
 		my $left = $limit - time();
 		die 'timed out waiting for an answer'
-		  if $left <= 0
-		  || !IO::Select->new($self->{socket})->can_read($left);
+		  if $left <= 0 || !Process::readable($self->{socket}, $left);
 		sysread($self->{socket}, $self->{in}, 65536, length $self->{in})
 		  or return;
 	}

@@ -29,6 +29,7 @@ use PostgreSQL::Test::Utils;
 use constant {
 	FORMAT_AT => 4,
 	SYSTEM_AT => 16,
+	WALL_AT => 32,
 	CRC_AT => 48,
 	HEADER_SIZE => 56,
 };
@@ -67,6 +68,27 @@ sub path
 	my ($node) = @_;
 
 	return $node->data_dir . '/pg_stat_tmp/replwatch.state';
+}
+
+# And its history.
+sub history_path
+{
+	my ($node) = @_;
+
+	return $node->data_dir . '/pg_stat/replwatch.history';
+}
+
+# When what is in a file was collected, by the server's clock, in seconds since
+# 1970; undef if there is no such file.
+sub saved_at
+{
+	my ($path) = @_;
+
+	open my $file, '<:raw', $path or return;
+	read($file, my $header, HEADER_SIZE) == HEADER_SIZE or return;
+
+	# The server counts microseconds since 2000.
+	return unpack('q', substr($header, WALL_AT, 8)) / 1e6 + 946_684_800;
 }
 
 sub read_bytes
