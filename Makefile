@@ -11,8 +11,7 @@
 #
 # scripts/test does all of it on a machine that has nothing yet.
 
-# PGXS says where the source is only when it is included, which is too late for
-# what it is to be told.
+# PGXS sets srcdir only when it is included, too late for the variables above it.
 source := $(or $(VPATH),$(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST)))))
 
 EXTENSION = replwatch
@@ -22,18 +21,21 @@ OBJS = replwatch.o $(patsubst $(source)/%.c,%.o,$(sort $(wildcard $(source)/src/
 DATA = $(notdir $(wildcard $(source)/replwatch--*.sql))
 PGFILEDESC = "replwatch - watches over replication"
 
-# A library without them would be built as readily, and bring the server down.
+# Without a version or C files make would still link a library, and that would
+# crash the server.
 ifeq ($(EXTVERSION),)
 $(error no version in $(source)/replwatch.control)
 endif
-ifeq ($(OBJS),replwatch.o)
+ifeq ($(words $(OBJS)),1)
 $(error no C files in $(source)/src)
 endif
 
-# Objects in the source's directory would be taken for the ones to build here.
+# VPATH would find objects in the source's directory and build none here.
 ifneq ($(realpath $(source)),$(CURDIR))
+ifeq ($(filter clean distclean maintainer-clean,$(MAKECMDGOALS)),)
 ifneq ($(wildcard $(addprefix $(source)/,$(OBJS) $(MODULE_big).so)),)
 $(error $(source) has been built in: run "make clean" there first)
+endif
 endif
 endif
 
@@ -57,7 +59,7 @@ include $(PGXS)
 $(OBJS): $(source)/Makefile $(source)/replwatch.control
 $(OBJS:.o=.bc): %.bc: %.o
 
-# By their whole names, or make would be content with those of the source.
+# Absolute, because VPATH would find the source's directories.
 directories = $(addprefix $(CURDIR)/,$(sort $(dir $(OBJS))))
 $(OBJS): | $(directories)
 $(directories):
@@ -67,7 +69,7 @@ $(directories):
 # headers are the server's own, made for gcc: clang finds fault with them.
 UNIT_PURE = $(patsubst $(source)/unit/test_%.c,%,$(sort $(wildcard $(source)/unit/test_*.c)))
 UNIT_HEADERS = $(source)/unit/tap.h $(wildcard $(source)/src/*.h $(source)/src/*/*.h)
-UNIT_BUILD = unit/build/$(lastword $(notdir $(CC)))
+UNIT_BUILD = $(CURDIR)/unit/build/$(lastword $(notdir $(CC)))
 UNIT_CFLAGS = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -DFRONTEND -DUSE_ASSERT_CHECKING=1 -Werror \
 	$(WARNINGS) -Wno-ignored-attributes \
@@ -88,7 +90,7 @@ $(UNIT_BUILD)/answer: $(call pure,render.c request.c request_parameters.c)
 # The parser of the port under random input, for as long as one likes; what is
 # found on the way is kept in the build directory, a crash beside it.
 FUZZ_SECONDS = 60
-FUZZ_BUILD = unit/build/fuzz
+FUZZ_BUILD = $(CURDIR)/unit/build/fuzz
 FUZZ_PURE = $(call pure,request.c request_parameters.c verdict.c answer.c render.c \
 	timeline.c)
 

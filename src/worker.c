@@ -44,7 +44,7 @@
 
 #define WORKER_RESTART_S	1
 
-/* How often what has changed is written to disk, unless a reload asks for it. */
+/* How often changes are written to disk; a reload writes them at once. */
 #define SAVE_INTERVAL		(10 * RW_SECOND)
 
 /* What was told of an alert is not to be told again after a crash. */
@@ -245,7 +245,7 @@ rw_worker_main(Datum arg)
 			rw_port_ensure(rw_clock_now());
 			/* The interval may be another one now. */
 			next_round = RW_NEVER;
-			/* Before a copy of the data directory is taken, for example. */
+			/* Save now, for example before the data directory is copied. */
 			save_asked = true;
 		}
 

@@ -159,7 +159,7 @@ is "$(find "$WORK/primary" -mindepth 1)" '' "leaves nothing"
 log=$(node "${primary[@]}" APP_USER=public APP_PASSWORD=told-to-nobody -- bootstrap 2>&1) || true
 like "$log" 'role name "public" is reserved' "a name that no role may have is refused"
 unlike "$log" told-to-nobody "and no password is told"
-# It goes on until it has been stopped.
+# The script runs until the file exists.
 echo "DO \$\$ BEGIN WHILE (pg_stat_file('$WORK/stopped', true)).size IS NULL LOOP PERFORM pg_sleep(0.1); END LOOP; END \$\$" \
 	>"$WORK/init/1.sql"
 in_background "${primary[@]}" INIT="$WORK/init" bash "$docker/node" run >"$WORK/waiting" 2>&1
