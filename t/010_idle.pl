@@ -134,8 +134,6 @@ note '2. how long a standby heard nothing';
 my @heard = sort { $a <=> $b } keys %heard;
 cmp_ok(($heard[-1] - $heard[0]) / $#heard,
 	'<', 4, 'a tended standby hears from its primary again and again');
-cmp_ok($longest{far}, '>', $patience{near} + 3,
-	'a standby that is not tended heard nothing for a long time');
 
 # Nobody could say that there is nothing more, so nothing is known.
 my $row = Replwatch::row_when(

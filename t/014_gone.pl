@@ -144,14 +144,8 @@ $writer = Replwatch::stop_background_writer($primary);
 Replwatch::wait_replayed($primary, $standby{$_}) foreach @names;
 Replwatch::row_when_current($primary, $_) foreach @names;
 
-# Rows are read fresh: that somebody has gone shows without the worker, which
-# is stopped.  With a long interval, and once both of its files are saved, it
-# sleeps, and has no lock that a reader needs.
-Replwatch::set($primary, 'replwatch.sample_interval = 10000');
-Replwatch::wait_saved($primary);
-my $sampler =
-  Replwatch::value($primary, 'SELECT worker_pid FROM replwatch_node()');
-kill('STOP', $sampler) or die "could not stop a process: $!";
+# Rows are read fresh: that somebody has gone shows without the worker.
+my $sampler = Replwatch::stop_sampler($primary);
 foreach my $name (@names)
 {
 	$last{$name} = Replwatch::status($primary, $name);

@@ -68,8 +68,7 @@ foreach my $name (qw(physical logical))
 {
 	$row =
 	  Replwatch::lag_is_true($primary, $name,
-		$name eq 'physical' ? $write : $burst,
-		"a $name slot");
+		$write, "a $name slot");
 	is($row->{kind}, $name, "a $name slot: the kind");
 	is($row->{state}, 'inactive', "a $name slot: the state");
 	is($row->{reason_code}, 'gone', "a $name slot: the reason");

@@ -32,9 +32,9 @@ my $primary = Replwatch::primary(
 my $standby = Replwatch::standby($primary, 'replica',
 	conf => ['wal_receiver_timeout = 1h']);
 
-# What the line lets through, in bytes a second: so little that it takes minutes
-# for all that is written here.
-my $speed = 500_000;
+# What the line lets through, in bytes a second: so little that it takes more
+# than a minute for all that is written here.
+my $speed = 200_000;
 
 # By how much a figure may be off for what the background writer writes, and for
 # what a line has let through and holds.

@@ -114,8 +114,10 @@ note '1. room to spare';
 # One that was never used, beside that of a known replica.
 $primary->safe_psql('postgres',
 	"SELECT pg_create_physical_replication_slot('unused', true)");
+my $writer = Replwatch::stop_background_writer($primary);
 Replwatch::pause_replay($primary, $standby);
 my $burst = Replwatch::burst($primary);
+kill('CONT', $writer);
 Replwatch::wait_sampled($primary);    # the replica is known
 $standby->stop;
 Replwatch::wait_until(
@@ -133,7 +135,9 @@ note '2. a segment at a time, until there is no room left';
 
 # Without a checkpoint, which is due all the time, nothing is lost yet.
 my $checkpointer = Replwatch::process($primary, 'checkpointer');
-kill 'STOP', $checkpointer or die "could not stop process $checkpointer";
+Replwatch::stop_quietly($primary, $checkpointer,
+	"SELECT 1 FROM pg_stat_activity WHERE pid = $checkpointer AND wait_event ILIKE 'checkpoint%'"
+);
 
 foreach my $segment (1 .. 12)
 {

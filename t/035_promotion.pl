@@ -34,18 +34,6 @@ sub is_dated
 	return Replwatch::is_between($time, $from, $to, $what);
 }
 
-# Give a standby another primary_conninfo.
-sub set_upstream
-{
-	my ($node, $conninfo) = @_;
-
-	$conninfo =~ s/'/''/g;
-	$node->safe_psql('postgres',
-		"ALTER SYSTEM SET primary_conninfo = '$conninfo'");
-	$node->reload;
-	return;
-}
-
 # Is "diverged" shown as a replica that has nothing of the new timeline, in
 # whatever state it is found?  Several looks, since it comes and goes.
 sub is_left_at_fork
@@ -114,7 +102,11 @@ Replwatch::wait_until(
 	'one is gone');
 Replwatch::wait_sampled($follower);
 my $shared_to = Replwatch::now($follower);
-set_upstream($follower, '');
+Replwatch::set_upstream($follower, '');
+Replwatch::wait_until(
+	$promoted,
+	"SELECT count(*) = 0 FROM pg_stat_replication WHERE application_name = 'follower'",
+	'the other receives nothing any more');
 sleep(2);    # so that the times can be told apart
 
 $target =
@@ -218,7 +210,7 @@ is_dated(Replwatch::lsn_time($promoted, $lost),
 
 note '3. the replica that follows';
 
-set_upstream($follower, $promoted->connstr . ' application_name=follower');
+Replwatch::set_upstream($follower, $promoted->connstr . ' application_name=follower');
 Replwatch::wait_replayed($promoted, $follower);
 is( $follower->safe_psql('postgres', 'SELECT timeline FROM replwatch_node()'),
 	2,
@@ -236,8 +228,11 @@ is( scalar(grep { $_->{name} eq 'follower' } Replwatch::statuses($promoted)),
 	1,
 	'it has one row');
 
+my $writer = Replwatch::stop_background_writer($promoted);
 Replwatch::pause_replay($promoted, $follower);
 my $burst = Replwatch::burst($promoted);
+my $arrived = Replwatch::arrived($burst, $promoted, $follower);
+kill('CONT', $writer);
 
 
 note '4. the replica that went past the fork';
@@ -261,7 +256,7 @@ note '6. lags on the new timeline';
 
 Replwatch::lag_is_true($promoted, 'follower', $burst,
 	'a paused follower, on the new primary');
-Replwatch::lag_is_true($follower, 'follower', $burst,
+Replwatch::lag_is_true($follower, 'follower', $arrived,
 	'a paused follower, by itself', 'upstream');
 
 

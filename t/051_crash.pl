@@ -76,9 +76,11 @@ my ($start, $end, $before, $burst, $offset, $pid, $log);
 
 note '1. A replica is gone, something is written, and all is saved';
 
+my $writer = Replwatch::stop_background_writer($primary);
 Replwatch::wait_replayed($primary, $replica1);
 stop_and_miss($primary, $replica1);
 $burst = Replwatch::burst($primary);
+kill('CONT', $writer);
 Replwatch::wait_saved($primary);
 $start = Replwatch::history_start($primary);
 $before = Replwatch::status($primary, 'replica1');

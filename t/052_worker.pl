@@ -195,7 +195,7 @@ my $log = slurp_file($node->logfile, $offset);
 my @processes =
   $log =~ /starting background worker process "replwatch sampler"/g;
 my @workers = $log =~ /replwatch sampler started with/g;
-is(@processes, 2, 'two have been started');
+cmp_ok(scalar @processes, '>=', 2, 'at least two have been started');
 is(@workers, 1, 'one of them has begun to work');
 
 Replwatch::wait_sampled($node);

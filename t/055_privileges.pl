@@ -123,8 +123,9 @@ is( as( 'monitor', $primary,
 		'SELECT string_agg(slot_name, $$ $$) FROM replwatch_slots'),
 	'replica1 unused',
 	'pg_monitor may use the view replwatch_slots');
-ok( as( 'monitor', $primary,
+is( as( 'monitor', $primary,
 		"SELECT count(*) > 0 FROM replwatch_history('replica1')"),
+	't',
 	'pg_monitor may look at the history');
 is( as( 'monitor',
 		$primary,

@@ -115,10 +115,10 @@ is_deeply(
 note '2. Both standbys pause';
 
 Replwatch::pause_replay($bare_primary, $standby);
-Replwatch::pause_replay($primary, $bare_standby);
 my $bare_burst =
   Replwatch::arrived(Replwatch::burst($bare_primary), $bare_primary,
 	$standby);
+Replwatch::pause_replay($primary, $bare_standby);
 my $burst = Replwatch::burst($primary);
 
 foreach my $node ($bare_primary, $bare_standby)

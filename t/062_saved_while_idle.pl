@@ -9,7 +9,6 @@ use strict;
 use warnings;
 
 use lib 't/lib';
-use Process;
 use Replwatch;
 use Session;
 use StateFile;

@@ -36,8 +36,8 @@ my $standby = Replwatch::standby(
 
 # Start so many sessions that wait once for $target, an expression of pgbench's
 # variable offset, which is random, and beyond what the server may write of its
-# own accord.  Returns once they are among the waiters.  Who gets anything but true is not among those that pgbench says were
-# processed.
+# own accord.  Returns once they are among the waiters.  Sessions that get anything
+# but true are not counted by pgbench as processed.
 sub begin_waits
 {
 	my ($target) = @_;
@@ -132,7 +132,7 @@ note '2. each for another';
 	cmp_ok($left, '>', 0, 'those whose LSN has not come wait on');
 	cmp_ok($left, '<', $many, 'others do not');
 
-	Replwatch::write_beyond($primary, 
+	Replwatch::write_beyond($primary,
 		Replwatch::value(
 			$primary, "SELECT '$lsn'::pg_lsn + 4 * 1024 * 1024 + 1"));
 	is(succeeded($waits), $many, 'each has waited, and none was forgotten');
@@ -153,7 +153,7 @@ note '3. some give up';
 		$standby,
 		"SELECT count(*) = $rest FROM replwatch_waiters()",
 		"$rest are left");
-	Replwatch::write_beyond($primary, 
+	Replwatch::write_beyond($primary,
 		Replwatch::value(
 			$primary, "SELECT '$lsn'::pg_lsn + 4 * 1024 * 1024 + 1"));
 	is(succeeded($waits), $rest, 'each of the rest has waited, and none was forgotten');

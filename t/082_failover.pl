@@ -72,18 +72,6 @@ sub write_row
 	return $client->value('SELECT replwatch_commit_token()');
 }
 
-# Give a standby another primary_conninfo.
-sub set_upstream
-{
-	my ($node, $conninfo) = @_;
-
-	$conninfo =~ s/'/''/g;
-	$node->safe_psql('postgres',
-		"ALTER SYSTEM SET primary_conninfo = '$conninfo'");
-	$node->reload;
-	return;
-}
-
 my $primary = Replwatch::primary(
 	'primary',
 	'wal_keep_size = 64MB',
@@ -130,7 +118,7 @@ note '2. the failover';
 foreach my $cut_off ($behind, $promoted)
 {
 	Replwatch::wait_replayed($primary, $cut_off);
-	set_upstream($cut_off, '');
+	Replwatch::set_upstream($cut_off, '');
 	Replwatch::wait_until(
 		$cut_off,
 		"SELECT count(*) = 0 AND (SELECT wait_event = 'RecoveryRetrieveRetryInterval' FROM pg_stat_activity WHERE backend_type = 'startup') FROM pg_stat_wal_receiver",
@@ -219,7 +207,7 @@ is(answer($on{behind}, $lost, '200 ms'),
 	'f', 'nor can it say before that a commit is lost');
 
 my $new_on_behind = waiter($behind, $new);
-set_upstream($behind, $promoted->connstr . ' application_name=behind');
+Replwatch::set_upstream($behind, $promoted->connstr . ' application_name=behind');
 is(result($new_on_behind->answer),
 	't', 'when it follows, who waits for a new commit has it');
 is(Session->new($behind)->value('SELECT max(i) FROM t'), 4, 'and can read it');

@@ -29,16 +29,6 @@ my $other = Replwatch::standby($primary, 'other');
 my $leaf = Replwatch::standby($middle, 'leaf');
 my @nodes = ($primary, $middle, $other, $leaf);
 
-# Wait until the health of a link is this.
-sub health_is
-{
-	my ($node, $name, $link, $health, $what) = @_;
-	my $row = Replwatch::row_when($node, $name, $link, $what,
-		sub { $_[0]->{health} =~ $health });
-
-	return like($row->{health}, $health, $what);
-}
-
 # All have one list, as they should.
 foreach my $node (@nodes)
 {
@@ -61,9 +51,9 @@ like(
 	'as a primary would');
 Alerts::alert_when($middle, 'replica_lag', 'leaf', 'warning',
 	'it lags as well');
-health_is($middle, 'leaf', 'downstream', qr/^(warning|critical)$/,
+Alerts::health_is($middle, 'leaf', 'downstream', qr/^(warning|critical)$/,
 	'replwatch_status() shows it');
-health_is($middle, 'middle', 'upstream', qr/^ok$/,
+Alerts::health_is($middle, 'middle', 'upstream', qr/^ok$/,
 	'of the link upstream it tells something else');
 
 Alerts::alert_when($primary, 'replica_missing', 'ghost', 'critical',

@@ -68,16 +68,6 @@ sub advance
 	return;
 }
 
-# Wait until the health of a slot is this.
-sub health_is
-{
-	my ($slot, $health, $what) = @_;
-	my $row = Replwatch::row_when($primary, $slot, 'downstream', $what,
-		sub { $_[0]->{health} eq $health });
-
-	return is($row->{health}, $health, $what);
-}
-
 
 note '1. slots of all kinds';
 
@@ -134,7 +124,7 @@ foreach my $slot (qw(idle idle_logical))
 		'>=',
 		$timeout + $hold - 0.1,
 		"$slot: it was not raised too soon");
-	health_is($slot, 'warning', "$slot: its health");
+	Alerts::health_is($primary, $slot, 'downstream', 'warning', "$slot: its health");
 }
 foreach my $slot (qw(keeps_nothing used temporary from_backup))
 {
@@ -142,7 +132,7 @@ foreach my $slot (qw(keeps_nothing used temporary from_backup))
 		undef, "$slot: quiet in SQL");
 	is(Alerts::story($primary, 'slot_inactive', $slot),
 		'', "$slot: quiet in the log");
-	health_is($slot, 'ok', "$slot: its health") if $slot ne 'temporary';
+	Alerts::health_is($primary, $slot, 'downstream', 'ok', "$slot: its health") if $slot ne 'temporary';
 }
 cmp_ok(Replwatch::status($primary, 'from_backup')->{retained_bytes},
 	'>', 0, 'although the slot for a standby to come keeps WAL');
@@ -190,7 +180,7 @@ foreach my $slot (qw(idle idle_logical))
 	is($row->{changed_at}, $row->{cleared_at},
 		"$slot: that was its last change");
 }
-health_is('idle', 'ok', 'a slot that is used is well');
+Alerts::health_is($primary, 'idle', 'downstream', 'ok', 'a slot that is used is well');
 
 
 note '4. left';

@@ -47,16 +47,6 @@ sub write_segments
 	return;
 }
 
-# Wait until the health of a slot is this.
-sub health_is
-{
-	my ($slot, $health, $what) = @_;
-	my $row = Replwatch::row_when($primary, $slot, 'downstream', $what,
-		sub { $_[0]->{health} eq $health });
-
-	return is($row->{health}, $health, $what);
-}
-
 sub advance
 {
 	my ($slot) = @_;
@@ -105,7 +95,9 @@ Replwatch::wait_until(
 
 # Without a checkpoint, which is due all the time, nothing is lost yet.
 my $checkpointer = Replwatch::process($primary, 'checkpointer');
-kill 'STOP', $checkpointer or die "could not stop process $checkpointer";
+Replwatch::stop_quietly($primary, $checkpointer,
+	"SELECT 1 FROM pg_stat_activity WHERE pid = $checkpointer AND wait_event ILIKE 'checkpoint%'"
+);
 
 write_segments(2);
 my $row =
@@ -124,7 +116,7 @@ like(
 like($event->{hint}, $hint, 'by size: the hint');
 is($row->{threshold}, '24 MB', 'by size: the threshold');
 like($row->{value}, qr/^(\d\d MB|\d{5} kB)$/, 'by size: the value');
-health_is('by_size', 'warning', 'by size: its health');
+Alerts::health_is($primary, 'by_size', 'downstream', 'warning', 'by size: its health');
 
 # At this rate the others are lost in seconds, but have more than half of
 # what they may keep, and have not been left for long.
@@ -195,7 +187,7 @@ like(
 	qr/^The slot retains \d+ MB of WAL, more than is allowed, and is lost at the next checkpoint unless it moves\.$/,
 	'unreserved: the detail');
 like($event->{hint}, $hint, 'unreserved: the hint');
-health_is('doomed', 'critical', 'unreserved: its health');
+Alerts::health_is($primary, 'doomed', 'downstream', 'critical', 'unreserved: its health');
 
 # The way back, and there again.
 Replwatch::set($primary, 'max_slot_wal_keep_size = 160MB');
@@ -250,7 +242,7 @@ foreach my $slot (qw(doomed kept))
 		$event->{hint},
 		qr/^Increase "max_slot_wal_keep_size", run pg_drop_replication_slot\('$slot'\), and make its replica anew\. /,
 		"$slot: the hint names the setting to raise");
-	health_is($slot, 'critical', "$slot: its health");
+	Alerts::health_is($primary, $slot, 'downstream', 'critical', "$slot: its health");
 }
 Alerts::alert_when($primary, 'slot_at_risk', 'doomed', 'cleared',
 	'what is lost is no longer at risk');

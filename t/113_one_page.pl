@@ -59,9 +59,9 @@ foreach my $name (qw(paused cut))
 			"replwatch.upstream_timeout = '$never'",
 			"replwatch.replica_overrides = ''",
 
-			# Half of it and five seconds is what an upstream server may say
-			# nothing at most before it counts as down.
-			"wal_receiver_timeout = '30s'",
+			# A link that is not tended counts as down after half of this and five
+			# seconds.
+			"wal_receiver_timeout = '60s'",
 			"wal_retrieve_retry_interval = '200ms'"
 		]);
 	connect_by($name, $name eq 'cut' ? $line : $primary);
@@ -261,7 +261,7 @@ note '5. replay goes on';
 # longer paused, but has no processor either.
 my $startup = Replwatch::process($standby{paused}, 'startup');
 Replwatch::set($standby{paused}, "recovery_min_apply_delay = '4s'");
-kill 'STOP', $startup or die "could not stop process $startup";
+Process::stop($startup);
 Replwatch::value($standby{paused}, 'SELECT pg_wal_replay_resume()');
 Alerts::alert_when($standby{paused}, 'replay_paused', 'paused', 'cleared',
 	'replay is not paused any more');
@@ -288,11 +288,11 @@ is( story($standby{paused}, 'paused'),
 
 note '6. it comes back before its old connection is given up';
 
-# Whatever the old one could be alerted for, the new one is quicker than that.
+# Limits come once the new one is there.
 %overrides = (
-	cut =>
-	  'lag_warning=5s, silent_timeout=5s, missing_timeout=5s, stall_timeout=5s'
-);
+	cut => join ', ',
+	map { "$_=$never" }
+	  qw(lag_warning silent_timeout missing_timeout stall_timeout));
 Replwatch::set($primary, overrides(), 'wal_sender_timeout = 0');
 my $story = story($primary, 'cut');
 my $old = Replwatch::status($primary, 'cut')->{pid};
@@ -305,10 +305,14 @@ Replwatch::wait_until(
 	SELECT count(*) = 2 FROM replwatch_status()
 	WHERE name = 'cut' AND state = 'streaming'},
 	'both connections are there');
+Replwatch::wait_replayed($primary, $standby{cut});
+$overrides{cut} =~ s/=$never/=5s/g;
+Replwatch::set($primary, overrides());
 Replwatch::wait_until(
 	$primary,
 	"SELECT reply_time < clock_timestamp() - interval '8 s' FROM pg_stat_replication WHERE pid = $old",
 	'the old one has said nothing for longer than any limit');
+Alerts::wait_held($primary);
 is(story($primary, 'cut'), $story, 'nothing is told');
 is( $primary->safe_psql(
 		'postgres',

@@ -123,9 +123,7 @@ for my $try (1 .. 10)
 	Replwatch::wait_until($primary,
 		"SELECT pg_current_wal_flush_lsn() > '$before'",
 		'something of it is written');
-	kill 'STOP', $walwriter;
-	Process::until_true('the WAL writer stands still',
-		sub { Process::is_stopped($walwriter) });
+	Process::stop($walwriter);
 	$half = Replwatch::flushed($primary);
 	$part = Replwatch::value($primary,
 		"SELECT pg_current_wal_insert_lsn() > '$half'") eq 't';
@@ -210,7 +208,7 @@ $old->append_conf(
 			'replwatch.route_hold = 0',
 			"primary_conninfo = 'host=/nonexistent'",
 			'wal_retrieve_retry_interval = 200ms',
-			"restore_command = 'test -e $archive/seen || sleep 0.8; cp $archive/%f %p'"
+			"restore_command = 'test -e $archive/seen || sleep 2; cp $archive/%f %p'"
 		))
 	  . "\n");
 $primary->start;

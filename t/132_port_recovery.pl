@@ -15,7 +15,6 @@ use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Process;
-use Session;
 use Test::More;
 use Time::HiRes qw(time);
 

@@ -71,7 +71,7 @@ foreach my $mode (qw(smart fast immediate))
 		my @answers = map { Port::read_all($_) } @clients;
 		like(
 			$answers[1],
-			told_to_stop($node, $mode, $offset) < $begin + 2
+			told_to_stop($node, $mode, $offset) < $begin + 1
 			? qr/^$/
 			: qr/^(HTTP\/1\.1 408 .*)?$/s,
 			"$what: it does not wait for its clients");

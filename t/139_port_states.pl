@@ -13,7 +13,6 @@ use POSIX qw(mkfifo);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Process;
-use Session;
 use Test::More;
 use Time::HiRes qw(time);
 

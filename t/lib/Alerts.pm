@@ -185,8 +185,8 @@ sub wait_known
 	return;
 }
 
-# Wait until the state of each server as it is now was judged, and told: that a
-# sample was is certain when the next has ended.
+# Wait until the present state of each server was judged and reported; a sample
+# was judged once the next one has ended.
 sub wait_judged
 {
 	Replwatch::wait_sampled($_, 3) foreach @_;
@@ -209,14 +209,20 @@ sub wait_held
 	return;
 }
 
-# Assert that the health of a link is this, or becomes it.
+# Assert that the health of a link is this, or matches this pattern, or becomes so.
 sub health_is
 {
 	my ($node, $name, $link, $health, $what) = @_;
 	my $row = Replwatch::row_when($node, $name, $link, $what,
-		sub { $_[0]->{health} eq $health });
+		sub {
+			ref $health
+			  ? $_[0]->{health} =~ $health
+			  : $_[0]->{health} eq $health;
+		});
 
-	return is($row->{health}, $health, $what);
+	return ref $health
+	  ? like($row->{health}, $health, $what)
+	  : is($row->{health}, $health, $what);
 }
 
 # Assert that the detail of an entry of the log matches, and that the time in it,
@@ -226,7 +232,7 @@ sub is_beyond
 	my ($event, $pattern, $limit, $what) = @_;
 	my ($value) = $event->{detail} =~ $pattern;
 
-	return cmp_ok($value // 'nothing', 'ge', $limit, $what)
+	return cmp_ok($value // '', 'ge', $limit, $what)
 	  || diag($event->{detail});
 }
 

@@ -34,9 +34,10 @@ use constant {
 	HEADER_SIZE => 56,
 };
 
-# Where in what follows the state file has the size of an alert, and how many
-# there are.
+# Where in what follows the state file has the size of an alert, how many there
+# are, and whether the upstream server tends its walsenders.
 use constant {
+	TENDED_AT => 48,
 	ALERT_SIZE_AT => 20,
 	NALERTS_AT => 24,
 };
