@@ -119,7 +119,9 @@ sub is_tended
 	my ($node) = @_;
 	my $bytes = StateFile::read_bytes(StateFile::path($node));
 
-	return ord(substr($bytes, StateFile::HEADER_SIZE + StateFile::TENDED_AT, 1)) == 1;
+	my $at = StateFile::HEADER_SIZE + StateFile::TENDED_AT;
+
+	return ord(substr($bytes, $at, 1)) == 1;
 }
 
 note '1. a link is cut while nothing is written';

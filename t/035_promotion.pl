@@ -210,7 +210,8 @@ is_dated(Replwatch::lsn_time($promoted, $lost),
 
 note '3. the replica that follows';
 
-Replwatch::set_upstream($follower, $promoted->connstr . ' application_name=follower');
+Replwatch::set_upstream($follower,
+	$promoted->connstr . ' application_name=follower');
 Replwatch::wait_replayed($promoted, $follower);
 is( $follower->safe_psql('postgres', 'SELECT timeline FROM replwatch_node()'),
 	2,

@@ -229,7 +229,8 @@ Alerts::alert_when($standby{$_}, 'upstream_down', $_, 'cleared',
 Alerts::alert_when(
 	$standby{cut_off}, 'self_lag', 'cut_off', 'cleared',
 	'and does not lag');
-Alerts::health_is($standby{$_}, $_, 'upstream', 'ok', "$_: replwatch_status() shows it")
+Alerts::health_is($standby{$_}, $_, 'upstream', 'ok',
+	"$_: replwatch_status() shows it")
   for qw(cut_off late);
 Alerts::story_is(
 	$standby{cut_off}, 'upstream_down', 'cut_off',

@@ -124,7 +124,8 @@ foreach my $slot (qw(idle idle_logical))
 		'>=',
 		$timeout + $hold - 0.1,
 		"$slot: it was not raised too soon");
-	Alerts::health_is($primary, $slot, 'downstream', 'warning', "$slot: its health");
+	Alerts::health_is($primary, $slot, 'downstream', 'warning',
+		"$slot: its health");
 }
 foreach my $slot (qw(keeps_nothing used temporary from_backup))
 {
@@ -132,7 +133,9 @@ foreach my $slot (qw(keeps_nothing used temporary from_backup))
 		undef, "$slot: quiet in SQL");
 	is(Alerts::story($primary, 'slot_inactive', $slot),
 		'', "$slot: quiet in the log");
-	Alerts::health_is($primary, $slot, 'downstream', 'ok', "$slot: its health") if $slot ne 'temporary';
+	Alerts::health_is($primary, $slot, 'downstream', 'ok',
+		"$slot: its health")
+	  if $slot ne 'temporary';
 }
 cmp_ok(Replwatch::status($primary, 'from_backup')->{retained_bytes},
 	'>', 0, 'although the slot for a standby to come keeps WAL');
@@ -180,7 +183,8 @@ foreach my $slot (qw(idle idle_logical))
 	is($row->{changed_at}, $row->{cleared_at},
 		"$slot: that was its last change");
 }
-Alerts::health_is($primary, 'idle', 'downstream', 'ok', 'a slot that is used is well');
+Alerts::health_is($primary, 'idle', 'downstream', 'ok',
+	'a slot that is used is well');
 
 
 note '4. left';

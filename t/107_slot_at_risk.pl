@@ -116,7 +116,8 @@ like(
 like($event->{hint}, $hint, 'by size: the hint');
 is($row->{threshold}, '24 MB', 'by size: the threshold');
 like($row->{value}, qr/^(\d\d MB|\d{5} kB)$/, 'by size: the value');
-Alerts::health_is($primary, 'by_size', 'downstream', 'warning', 'by size: its health');
+Alerts::health_is($primary, 'by_size', 'downstream', 'warning',
+	'by size: its health');
 
 # At this rate the others are lost in seconds, but have more than half of
 # what they may keep, and have not been left for long.
@@ -187,7 +188,8 @@ like(
 	qr/^The slot retains \d+ MB of WAL, more than is allowed, and is lost at the next checkpoint unless it moves\.$/,
 	'unreserved: the detail');
 like($event->{hint}, $hint, 'unreserved: the hint');
-Alerts::health_is($primary, 'doomed', 'downstream', 'critical', 'unreserved: its health');
+Alerts::health_is($primary, 'doomed', 'downstream', 'critical',
+	'unreserved: its health');
 
 # The way back, and there again.
 Replwatch::set($primary, 'max_slot_wal_keep_size = 160MB');
@@ -242,7 +244,8 @@ foreach my $slot (qw(doomed kept))
 		$event->{hint},
 		qr/^Increase "max_slot_wal_keep_size", run pg_drop_replication_slot\('$slot'\), and make its replica anew\. /,
 		"$slot: the hint names the setting to raise");
-	Alerts::health_is($primary, $slot, 'downstream', 'critical', "$slot: its health");
+	Alerts::health_is($primary, $slot, 'downstream', 'critical',
+		"$slot: its health");
 }
 Alerts::alert_when($primary, 'slot_at_risk', 'doomed', 'cleared',
 	'what is lost is no longer at risk');
