@@ -24,16 +24,6 @@ use Time::HiRes qw(sleep);
 # The standby that is promoted; where, and between which times that was.
 my ($promoted, $target, $promoted_from, $promoted_to);
 
-# Is the time that a server gives for something between these two moments, which
-# were taken before and after it?  What it could be taken for is two seconds away.
-sub is_dated
-{
-	my ($time, $from, $to, $what) = @_;
-
-	local $Replwatch::tolerance = 1;
-	return Replwatch::is_between($time, $from, $to, $what);
-}
-
 # Is "diverged" shown as a replica that has nothing of the new timeline, in
 # whatever state it is found?  Several looks, since it comes and goes.
 sub is_left_at_fork
@@ -130,12 +120,12 @@ Replwatch::wait_until(
 	'diverged has replayed what will be lost');
 Replwatch::wait_sampled($promoted);
 
-is_dated(
+Replwatch::is_dated(
 	Replwatch::lsn_time($_, $shared),
 	$shared_from, $shared_to,
 	'what both timelines will have has a time on ' . $_->name)
   foreach $promoted, $follower;
-is_dated(Replwatch::lsn_time($promoted, $lost),
+Replwatch::is_dated(Replwatch::lsn_time($promoted, $lost),
 	$lost_from, $lost_to, 'what will be lost has a time on the standby');
 my $row = Replwatch::row_when(
 	$promoted, 'promoted', 'upstream',
@@ -167,7 +157,7 @@ like(
 	'the timelines part at the target');
 my @upstream = Replwatch::statuses($promoted, 'upstream');
 is(scalar @upstream, 0, 'the upstream row is gone');
-is_dated(
+Replwatch::is_dated(
 	Replwatch::lsn_time($promoted, $shared),
 	$shared_from, $shared_to, 'what both timelines have keeps its time');
 is( $promoted->safe_psql(
@@ -204,7 +194,7 @@ is( $promoted->safe_psql(
 	'the new timeline goes past what was lost');
 Replwatch::wait_sampled($promoted);
 my $renewed_to = Replwatch::now($promoted);
-is_dated(Replwatch::lsn_time($promoted, $lost),
+Replwatch::is_dated(Replwatch::lsn_time($promoted, $lost),
 	$renewed_from, $renewed_to, 'the same LSN is dated anew');
 
 
@@ -217,7 +207,7 @@ is( $follower->safe_psql('postgres', 'SELECT timeline FROM replwatch_node()'),
 	2,
 	'it is on timeline 2');
 Replwatch::wait_sampled($follower);
-is_dated(
+Replwatch::is_dated(
 	Replwatch::lsn_time($follower, $shared),
 	$shared_from, $shared_to,
 	'what both timelines have keeps its time there');
@@ -265,10 +255,10 @@ note '7. after a restart';
 
 $promoted->restart;
 Replwatch::wait_sampled($promoted);    # the worker has its state again
-is_dated(
+Replwatch::is_dated(
 	Replwatch::lsn_time($promoted, $shared),
 	$shared_from, $shared_to, 'what both timelines have keeps its time');
-is_dated(Replwatch::lsn_time($promoted, $lost),
+Replwatch::is_dated(Replwatch::lsn_time($promoted, $lost),
 	$renewed_from, $renewed_to, 'what the new one has, too');
 is(Replwatch::status($promoted, 'gone')->{state},
 	'missing', 'who was missed is missed');

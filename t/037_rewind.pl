@@ -15,16 +15,6 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use File::Copy;
 
-# Is the time that a server gives for something between these two moments, which
-# were taken before and after it?  What it could be taken for is two seconds away.
-sub is_dated
-{
-	my ($time, $from, $to, $what) = @_;
-
-	local $Replwatch::tolerance = 1;
-	return Replwatch::is_between($time, $from, $to, $what);
-}
-
 my $old = Replwatch::primary(
 	'old',
 	'wal_keep_size = 64MB',
@@ -54,7 +44,7 @@ Replwatch::burst($old, 3000);
 my $lost = Replwatch::flushed($old);
 Replwatch::wait_sampled($old);
 my $lost_to = Replwatch::now($old);
-is_dated(Replwatch::lsn_time($old, $lost),
+Replwatch::is_dated(Replwatch::lsn_time($old, $lost),
 	$lost_from, $lost_to, 'the old primary dates what it wrote alone');
 Replwatch::wait_until(
 	$old,
@@ -129,9 +119,9 @@ is( Replwatch::value(
 	),
 	'old upstream',
 	'it has its own link, and no replica');
-is_dated(Replwatch::lsn_time($old, $shared),
+Replwatch::is_dated(Replwatch::lsn_time($old, $shared),
 	$shared_from, $shared_to, 'it dates what both had');
-is_dated(Replwatch::lsn_time($old, $won),
+Replwatch::is_dated(Replwatch::lsn_time($old, $won),
 	$won_from, $won_to,
 	'it dates what the new primary wrote as the new primary does');
 is( $old->safe_psql(
@@ -152,7 +142,7 @@ Replwatch::burst($new, 3000);
 Replwatch::wait_replayed($new, $old);
 Replwatch::wait_sampled($old);
 my $again_to = Replwatch::now($old);
-is_dated(Replwatch::lsn_time($old, $lost),
+Replwatch::is_dated(Replwatch::lsn_time($old, $lost),
 	$again_from, $again_to, 'when the LSN comes again, it is dated anew');
 my $row = Replwatch::row_when_current($new, 'old');
 is($row->{name}, 'old', 'the new primary sees it as current');

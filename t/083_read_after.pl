@@ -68,18 +68,6 @@ sub resume
 	return;
 }
 
-# How many waits on a server have been in vain, and how many seconds all have
-# taken that were not over at once, by its own clock.
-sub waited
-{
-	my ($node) = @_;
-	my ($row) = Replwatch::rows($node,
-		'SELECT timeouts, extract(epoch FROM total_time) FROM replwatch_wait_stats()'
-	);
-
-	return @$row;
-}
-
 # Wait until the client waits in the server.
 sub is_waiting
 {
@@ -181,10 +169,10 @@ note '3. not in time';
 
 $reader->query("SET replwatch.wait_timeout = '300 ms'");
 my $kept = $reader->value('SHOW replwatch.read_after');
-my ($timeouts, $seconds) = waited($standby);
+my ($timeouts, $seconds) = Replwatch::waited($standby);
 $error = $reader->query("SET replwatch.read_after = '$token'");
 is($error->{state}, 'RW002', 'a wait that takes too long is an error');
-my ($timeouts_then, $seconds_then) = waited($standby);
+my ($timeouts_then, $seconds_then) = Replwatch::waited($standby);
 is($timeouts_then - $timeouts, 1, 'it is counted as one that timed out');
 my $took = $seconds_then - $seconds;
 ok($took >= 0.3 && $took < 60, 'after wait_timeout')

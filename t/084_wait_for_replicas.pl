@@ -114,18 +114,6 @@ sub resume
 	return;
 }
 
-# How many waits on a server have been in vain, and how many seconds all have
-# taken that were not over at once, by its own clock.
-sub waited
-{
-	my ($node) = @_;
-	my ($row) = Replwatch::rows($node,
-		'SELECT timeouts, extract(epoch FROM total_time) FROM replwatch_wait_stats()'
-	);
-
-	return @$row;
-}
-
 # No session on this server waited until it looked for itself.
 sub all_woken
 {
@@ -218,9 +206,9 @@ fails($client, '(SELECT NULL::pg_lsn)', '55000', qr/cannot wait/,
 	'but not where it could not wait later');
 $client->query('CREATE TABLE t (i int)');
 is(have("NULL, 0, 'replay', '1 h'"), 0, 'count 0 answers at once');
-my ($timeouts, $seconds) = waited($primary);
+my ($timeouts, $seconds) = Replwatch::waited($primary);
 is(have("NULL, 1, 'replay', '300 ms'"), 0, 'nobody has it');
-my ($timeouts_then, $seconds_then) = waited($primary);
+my ($timeouts_then, $seconds_then) = Replwatch::waited($primary);
 is($timeouts_then - $timeouts, 1, 'which is counted as a wait in vain');
 my $took = $seconds_then - $seconds;
 ok($took >= 0.3 && $took < 60, 'and said when the time is up')

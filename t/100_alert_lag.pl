@@ -31,20 +31,13 @@ my %overrides = (
 	newcomer => 'lag_warning=1s, lag_bytes_warning=1MB',
 	receivewal => 'lag_warning=1s, missing_timeout=1ms');
 
-sub overrides
-{
-	return
-	  "replwatch.replica_overrides = '"
-	  . join('; ', map { "$_: $overrides{$_}" } sort keys %overrides) . "'";
-}
-
 my $primary = Replwatch::primary(
 	'primary',
 	'wal_keep_size = 128MB',
 	'max_wal_senders = 20',
 	'wal_sender_timeout = 1h',
 	'replwatch.alert_hold = 1h',
-	overrides());
+	Alerts::overrides(%overrides));
 my %conf = (
 	tardy => ["recovery_min_apply_delay = '1h'"],
 
@@ -149,7 +142,7 @@ Alerts::story_is(
 	'raised warning',
 	'the log has it as raised');
 $overrides{tardy} =~ s/critical=0/critical=3s/;
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 $row = Alerts::alert_when($primary, 'replica_lag', 'tardy', 'critical',
 	'tardy is far behind');
 is($row->{threshold}, '00:00:03', 'its threshold is that of critical');
@@ -246,7 +239,7 @@ note '6. limits change under a firing alert';
 
 $overrides{tardy} =~ s/critical=3s/critical=1h/;
 $overrides{big}   =~ s/critical=3MB/critical=1GB/;
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 $row = Alerts::alert_when($primary, 'replica_lag', 'tardy', 'warning',
 	'a higher limit counts');
 is($row->{threshold}, '00:00:01', 'it is a warning again');
@@ -262,7 +255,7 @@ like($event->{detail}, qr/^Time lag is /, 'with what it is now');
 
 $overrides{big_only} =~ s/bytes_(\w+)=.MB/bytes_$1=0/g;
 $overrides{big} =~ s/lag_warning=3s/lag_warning=0/;
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 Alerts::alert_when($primary, 'replica_lag_bytes', 'big_only', 'cleared',
 	'an alert that is switched off is cleared');
 Alerts::alert_when($primary, 'replica_lag', 'big', 'cleared',
@@ -280,7 +273,7 @@ $overrides{big_only} =~ s/bytes_warning=0/bytes_warning=1GB/;
 $overrides{big_only} =~ s/bytes_critical=0/bytes_critical=1MB/;
 $overrides{big_only} =~ s/lag_warning=1h/lag_warning=0/;
 $overrides{newcomer} = 'lag_warning=0, lag_bytes_warning=0';
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 Alerts::alert_when($primary, 'replica_lag_bytes', 'big_only', 'critical',
 	'a critical limit below that of warnings');
 

@@ -25,13 +25,6 @@ my %overrides = (
 	slow => 'stall_timeout=0',
 	'hung*' => 'silent_timeout=1s, lag_warning=1s');
 
-sub overrides
-{
-	return
-	  "replwatch.replica_overrides = '"
-	  . join('; ', map { "$_: $overrides{$_}" } sort keys %overrides) . "'";
-}
-
 my $primary = Replwatch::primary(
 	'primary',
 	'wal_keep_size = 128MB',
@@ -40,7 +33,7 @@ my $primary = Replwatch::primary(
 	"wal_retrieve_retry_interval = '200ms'",
 	"replwatch.alert_hold = '${hold}s'",
 	"replwatch.expected_replicas = 'never, gone_expected, paused'",
-	overrides());
+	Alerts::overrides(%overrides));
 my $line = Relay->new($primary);
 my %standby = map {
 	my $slot = $_ eq 'gone_slot';
@@ -75,7 +68,7 @@ Alerts::wait_known($primary);
 note '1. three go, one is soon back, one has never been';
 
 $overrides{'gone*'} = 'missing_timeout=2s';
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 Replwatch::wait_sampled($primary);
 my $seen = Replwatch::value($primary,
 	'SELECT extract(epoch FROM last_sample) FROM replwatch_node()');
@@ -191,7 +184,7 @@ Alerts::story_is(
 
 # It is critical after five times as long, which is sooner now.
 $overrides{paused} = 'stall_timeout=1s, lag_warning=2s';
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 $row = Alerts::alert_when($primary, 'replica_stalled', 'paused', 'critical',
 	'it does so for long');
 like(
@@ -244,7 +237,7 @@ foreach my $name (qw(hung hung_line))
 note '4. one cause, one page';
 
 $overrides{paused} .= ', lag_bytes_warning=1kB';
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 foreach my $alert (qw(replica_lag replica_lag_bytes))
 {
 	$row = Alerts::alert_when($primary, $alert, 'paused', 'warning',
@@ -289,7 +282,7 @@ Replwatch::row_when(
 	'one is slow, but moves',
 	sub { $_[0]->{lag} > 7 && $_[0]->{replay_lsn} ne $first });
 $overrides{slow} = 'stall_timeout=5s';
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 Alerts::wait_held($primary);
 $row = Replwatch::row_when($primary, 'slow', 'downstream',
 	'its health is known', sub { $_[0]->{health} ne 'unknown' });
@@ -318,7 +311,7 @@ Alerts::alert_when($primary, 'replica_silent', $_, 'cleared', 'it replies')
 Alerts::alert_when($standby{paused}, $_, 'paused', 'cleared', 'all is well')
   for qw(replay_paused self_lag);
 delete @overrides{ 'paused', 'hung*', 'slow' };
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 Alerts::health_is($primary, $_, 'downstream', 'ok', "$_ is well")
   for qw(paused hung hung_line);
 

@@ -32,13 +32,6 @@ my %overrides = (
 	  "lag_warning=0, silent_timeout=$never, missing_timeout=$never, stall_timeout=0"
 );
 
-sub overrides
-{
-	return
-	  "replwatch.replica_overrides = '"
-	  . join('; ', map { "$_: $overrides{$_}" } sort keys %overrides) . "'";
-}
-
 my $primary = Replwatch::primary(
 	'primary',
 	"replwatch.alert_hold = '500ms'",
@@ -46,7 +39,7 @@ my $primary = Replwatch::primary(
 	'replwatch.missing_timeout = 0',
 	'replwatch.stall_timeout = 0',
 	'replwatch.silent_timeout = 0',
-	overrides());
+	Alerts::overrides(%overrides));
 my $line = Relay->new($primary);
 my %standby;
 foreach my $name (qw(paused cut))
@@ -143,7 +136,7 @@ $line->cut;
 # Half of wal_sender_timeout and five seconds is what silent_timeout is at least.
 # For the walsenders that there are it is another one.
 s/lag_warning=0/lag_warning=2s/ foreach values %overrides;
-Replwatch::set($primary, overrides(), 'wal_sender_timeout = 2s');
+Replwatch::set($primary, Alerts::overrides(%overrides), 'wal_sender_timeout = 2s');
 Replwatch::set($_, "replwatch.lag_warning = '2s'") foreach values %standby;
 
 # From now on something is written all the time.
@@ -174,7 +167,7 @@ note '2. the causes are told';
 
 $overrides{paused} =~ s/stall_timeout=\w+/stall_timeout=5s/;
 $overrides{cut} =~ s/silent_timeout=\w+/silent_timeout=1s/;
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 Replwatch::set($standby{paused}, "replwatch.stall_timeout = '5s'");
 Replwatch::set($standby{cut}, "replwatch.upstream_timeout = '2s'");
 fires($primary, 'replica_stalled', 'paused');
@@ -210,7 +203,7 @@ Replwatch::wait_until(
 	"SELECT NOT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = 'cut')",
 	'there is no connection any more');
 $overrides{cut} =~ s/missing_timeout=\w+/missing_timeout=1s/;
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 fires($primary, 'replica_missing', 'cut');
 is( story($primary, 'cut'),
 	'raised replica_silent, raised replica_missing',
@@ -223,7 +216,7 @@ note '4. there is another line';
 # slow to come back.  A lag has as long to go away as its cause has lasted.
 $overrides{cut} =~ s/(silent|missing)_timeout=\w+/$1_timeout=$never/g;
 $overrides{paused} =~ s/stall_timeout=\w+/stall_timeout=$never/;
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 Replwatch::set($standby{cut}, "replwatch.upstream_timeout = '$never'");
 $line = Relay->new($primary);
 connect_by('cut', $line);
@@ -293,7 +286,7 @@ note '6. it comes back before its old connection is given up';
 	cut => join ', ',
 	map { "$_=$never" }
 	  qw(lag_warning silent_timeout missing_timeout stall_timeout));
-Replwatch::set($primary, overrides(), 'wal_sender_timeout = 0');
+Replwatch::set($primary, Alerts::overrides(%overrides), 'wal_sender_timeout = 0');
 my $story = story($primary, 'cut');
 my $old = Replwatch::status($primary, 'cut')->{pid};
 $line->cut;
@@ -307,7 +300,7 @@ Replwatch::wait_until(
 	'both connections are there');
 Replwatch::wait_replayed($primary, $standby{cut});
 $overrides{cut} =~ s/=$never/=5s/g;
-Replwatch::set($primary, overrides());
+Replwatch::set($primary, Alerts::overrides(%overrides));
 Replwatch::wait_until(
 	$primary,
 	"SELECT reply_time < clock_timestamp() - interval '8 s' FROM pg_stat_replication WHERE pid = $old",

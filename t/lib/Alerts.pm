@@ -236,6 +236,16 @@ sub is_beyond
 	  || diag($event->{detail});
 }
 
+# The line for postgresql.conf that has these overrides, by pattern.
+sub overrides
+{
+	my (%overrides) = @_;
+
+	return
+	  "replwatch.replica_overrides = '"
+	  . join('; ', map { "$_: $overrides{$_}" } sort keys %overrides) . "'";
+}
+
 # What fires on $node, in order: 'replica_lag (critical) on replica1, ...'.
 sub firing
 {

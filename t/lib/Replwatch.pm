@@ -583,4 +583,27 @@ sub is_between
 		$seen // 'NULL', $least, $most, $tolerance);
 }
 
+# Is a time of a server's between these two moments, which were taken before what
+# it is of began and after a sample had seen it?  What it could be taken for is two
+# seconds away.
+sub is_dated
+{
+	my ($time, $from, $to, $what) = @_;
+
+	local $tolerance = 1;
+	return is_between($time, $from, $to, $what);
+}
+
+# How many waits on a server were in vain, and how many seconds all took that were
+# not over at once, by its own clock.
+sub waited
+{
+	my ($node) = @_;
+	my ($row) = rows($node,
+		'SELECT timeouts, extract(epoch FROM total_time) FROM replwatch_wait_stats()'
+	);
+
+	return @$row;
+}
+
 1;
