@@ -143,6 +143,7 @@ note '5. they go, and the worker has not seen it yet';
 $writer = Replwatch::stop_background_writer($primary);
 Replwatch::wait_replayed($primary, $standby{$_}) foreach @names;
 Replwatch::row_when_current($primary, $_) foreach @names;
+Replwatch::wait_sampled($primary);
 
 # Rows are read fresh: that somebody has gone shows without the worker.
 my $sampler = Replwatch::stop_sampler($primary);
