@@ -44,8 +44,8 @@ note '1. A reload';
 # What has moved is saved now.  From then on a minute is the next time.
 Replwatch::wait_saved($standby);
 $client = Session->new($standby);
-$asked = $client->value(
-	'SELECT extract(epoch FROM clock_timestamp()) FROM pg_reload_conf()');
+$asked = Replwatch::now($client);
+$client->value('SELECT pg_reload_conf()');
 foreach my $what (sort keys %files)
 {
 	Replwatch::wait_file_saved($standby, $files{$what}, $asked);
