@@ -67,7 +67,7 @@ $(directories):
 
 # One program a pure file, no server in it; TAP on standard output.  The
 # headers are the server's own, made for gcc: clang finds fault with them.
-UNIT_PURE = $(patsubst $(source)/unit/test_%.c,%,$(sort $(wildcard $(source)/unit/test_*.c)))
+UNIT_PROGRAMS = $(patsubst $(source)/unit/%.c,$(UNIT_BUILD)/%,$(sort $(wildcard $(source)/unit/*/test_*.c)))
 UNIT_HEADERS = $(source)/unit/tap.h $(wildcard $(source)/src/*.h $(source)/src/*/*.h)
 UNIT_BUILD = $(CURDIR)/unit/build/$(lastword $(notdir $(CC)))
 UNIT_CFLAGS = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
@@ -75,26 +75,28 @@ UNIT_CFLAGS = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	$(WARNINGS) -Wno-ignored-attributes \
 	-I$(srcdir) -I$(includedir_server) -I$(includedir_internal)
 
-$(UNIT_BUILD)/%: $(source)/unit/test_%.c $(source)/src/%.c $(UNIT_HEADERS)
-	@$(MKDIR_P) $(UNIT_BUILD)
-	$(CC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -lm
+# All pure files together, so that a test needs no list of what its file calls.
+UNIT_PURE := $(shell grep -l '^.include "src/base/pure.h"' $(source)/src/*/*.c)
+UNIT_OBJS = $(patsubst $(source)/%.c,$(UNIT_BUILD)/%.o,$(UNIT_PURE))
 
-# What else a pure file is made of.
-pure = $(addprefix $(source)/src/,$(1))
-$(UNIT_BUILD)/replicas: $(call pure,rates.c replicas_names.c replicas_table.c)
-$(UNIT_BUILD)/commandline: $(call pure,shell.c)
-$(UNIT_BUILD)/verdict: $(call pure,render.c timeline.c)
-$(UNIT_BUILD)/request: $(call pure,request_parameters.c)
-$(UNIT_BUILD)/answer: $(call pure,render.c request.c request_parameters.c)
+$(UNIT_BUILD)/src/%.o: $(source)/src/%.c $(UNIT_HEADERS)
+	@$(MKDIR_P) $(@D)
+	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+$(UNIT_BUILD)/pure.a: $(UNIT_OBJS)
+	rm -f $@
+	$(AR) crs $@ $^
+
+$(UNIT_BUILD)/%: $(source)/unit/%.c $(UNIT_BUILD)/pure.a $(UNIT_HEADERS)
+	@$(MKDIR_P) $(@D)
+	$(CC) $(UNIT_CFLAGS) -o $@ $(filter %.c %.a,$^) -lm
 
 # The parser of the port under random input, for as long as one likes; what is
 # found on the way is kept in the build directory, a crash beside it.
 FUZZ_SECONDS = 60
 FUZZ_BUILD = $(CURDIR)/unit/build/fuzz
-FUZZ_PURE = $(call pure,request.c request_parameters.c verdict.c answer.c render.c \
-	timeline.c)
 
-$(FUZZ_BUILD)/request: $(source)/unit/fuzz_request.c $(FUZZ_PURE) $(UNIT_HEADERS)
+$(FUZZ_BUILD)/request: $(source)/unit/fuzz_request.c $(UNIT_PURE) $(UNIT_HEADERS)
 	@$(MKDIR_P) $(FUZZ_BUILD)/found
 	clang $(UNIT_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.c,$^)
 
@@ -102,7 +104,7 @@ fuzz: $(FUZZ_BUILD)/request
 	ASAN_OPTIONS=quarantine_size_mb=16 $< -max_total_time=$(FUZZ_SECONDS) -max_len=9000 -print_final_stats=1 \
 		-artifact_prefix=$(FUZZ_BUILD)/ $(FUZZ_BUILD)/found $(source)/unit/corpus/request
 
-unit: $(addprefix $(UNIT_BUILD)/,$(UNIT_PURE))
+unit: $(UNIT_PROGRAMS)
 	$(PROVE) --jobs 4 --exec '' $^
 
 .PHONY: unit fuzz

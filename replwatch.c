@@ -23,14 +23,14 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "src/compat.h"
-#include "src/readafter.h"
-#include "src/replay.h"
+#include "src/base/compat.h"
 #include "src/settings.h"
 #include "src/shared.h"
-#include "src/tend.h"
-#include "src/token.h"
-#include "src/worker.h"
+#include "src/wait/keepalive.h"
+#include "src/wait/readafter.h"
+#include "src/wait/replay.h"
+#include "src/wait/token.h"
+#include "src/worker/worker.h"
 
 RW_MODULE_MAGIC;
 

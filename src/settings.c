@@ -15,8 +15,8 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "src/commandline.h"
-#include "src/limits.h"
+#include "src/alert/alert_settings.h"
+#include "src/command/commandline.h"
 #include "src/settings.h"
 
 int			rw_sample_interval_ms = 100;

@@ -4,7 +4,7 @@
  *	  All settings of replwatch, as variables.
  *
  * Each is "replwatch." and the variable's name less rw_ and less its unit.
- * They are read as plain variables (limits.h has those of the alerts); a process sees a change when it processes
+ * They are read as plain variables (alert_settings.h has those of the alerts); a process sees a change when it processes
  * a SIGHUP.
  *
  * Portions Copyright (c) 2026, the replwatch authors

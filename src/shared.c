@@ -13,14 +13,14 @@
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 
-#include "src/command.h"
-#include "src/commits.h"
-#include "src/compat.h"
-#include "src/limits.h"
-#include "src/replay.h"
+#include "src/alert/alert_settings.h"
+#include "src/base/compat.h"
+#include "src/command/command.h"
 #include "src/settings.h"
 #include "src/shared.h"
-#include "src/waiters.h"
+#include "src/wait/commits.h"
+#include "src/wait/replay.h"
+#include "src/wait/waiters.h"
 
 #define RW_NUM_LOCKS	4
 

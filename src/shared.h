@@ -30,13 +30,13 @@
 #include "port/atomics.h"
 #include "storage/lwlock.h"
 
-#include "src/chart.h"
-#include "src/clock.h"
-#include "src/lsntime.h"
-#include "src/rates.h"
-#include "src/replicas.h"
-#include "src/rules.h"
-#include "src/standing.h"
+#include "src/alert/alert_state.h"
+#include "src/base/clock.h"
+#include "src/base/rates.h"
+#include "src/history/chart.h"
+#include "src/history/lsntime.h"
+#include "src/lag/standby_state.h"
+#include "src/replica/replicas.h"
 
 #define RW_ALERT_VALUE_LEN	32
 #define RW_ALERT_DETAIL_LEN	384

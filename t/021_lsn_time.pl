@@ -4,7 +4,7 @@
 # are compared with writes whose LSN the test knows, and of which it knows
 # between which two looks of the worker they were, on the primary, and on a
 # standby, which knows when it was told of them.  What the answers are within
-# these bounds is shown in unit/test_lsntime.c, as is that they rise.
+# these bounds is shown in unit/history/test_lsntime.c, as is that they rise.
 #
 # After a time in which nothing was written there are two answers that look
 # alike: the LSN at its end was reached when it began, and the byte after it

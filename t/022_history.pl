@@ -7,7 +7,7 @@
 # get nothing but an error.
 #
 # How the points and the trend come from what is noted is shown in
-# unit/test_chart.c.
+# unit/history/test_chart.c.
 
 use strict;
 use warnings;

@@ -5,7 +5,7 @@
 # waits for it, until somebody says to forget it, or until its place is needed
 # for another: max_replicas is 1 here.
 #
-# The rules are proved in unit/test_replicas.c, where time is simulated.  Here
+# The rules are proved in unit/replica/test_replicas.c, where time is simulated.  Here
 # it is about the settings, the log, and what SQL shows.
 
 use strict;

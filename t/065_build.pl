@@ -110,7 +110,7 @@ my ($rules) = run_command(
 my @including = map { m{^\S+: (\S+)\.c\b.*/waitheap\.h} ? "$1.o" : () }
   split /\n(?! )/, $rules =~ s/\\\n//gr;
 my $later = time() + 10;
-utime $later, $later, "$source/src/waitheap.h"
+utime $later, $later, "$source/src/wait/waitheap.h"
   or die "could not touch a header: $!";
 cmp_ok(scalar @including, '>', 1, 'several files include it');
 is(to_compile(), join(' ', sort @including),

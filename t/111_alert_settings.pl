@@ -3,7 +3,7 @@
 # The settings of the alerts, in force and changed while they fire: limits by
 # replica, limits that are off, in the wrong order, as far as they reach, how
 # often alerts are told, whether they are logged; who is expected, and who is
-# forgotten.  What follows from limits and hold time is for unit/test_rules.c.
+# forgotten.  What follows from limits and hold time is for unit/alert/test_alert_state.c.
 
 use strict;
 use warnings;

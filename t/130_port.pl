@@ -91,8 +91,8 @@ is( $answer->{json}->{reason},
 
 note '2. Methods, and what is refused';
 
-# What is refused, and with which answer, is for unit/test_request.c and
-# unit/test_answer.c: here is one of each kind.
+# What is refused, and with which answer, is for unit/port/test_request.c and
+# unit/port/test_answer.c: here is one of each kind.
 is(Port::ask($port{primary}, '/', method => 'OPTIONS')->{status},
 	200, "OPTIONS, which is HAProxy's own");
 is(Port::ask($port{replica1}, '/', method => 'OPTIONS')->{status},

@@ -220,7 +220,7 @@ close $socket;
 is_served('a lot of garbage');
 all_gone('after it');
 
-# What is malformed is for unit/test_request.c: here is what is too long.
+# What is malformed is for unit/port/test_request.c: here is what is too long.
 is(Port::parse(Port::raw($port, 'X' x 9000))->{status},
 	431, 'a line without end');
 is( Port::parse(

@@ -15,9 +15,9 @@
 
 #include <stdlib.h>
 
-#include "src/answer.h"
-#include "src/request.h"
-#include "src/verdict.h"
+#include "src/port/answer.h"
+#include "src/port/request.h"
+#include "src/port/verdict.h"
 
 #undef printf
 #undef fprintf

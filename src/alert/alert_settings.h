@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * alert_settings.h
+ *	  The limits of the alerts, for one subject.
+ *
+ * They are settings; replwatch.replica_overrides changes some of them for
+ * subjects whose names match a pattern.  It is a list
+ *
+ *		pattern: name=value, name=value; pattern: name=value
+ *
+ * where a pattern may hold * for any characters and ? for any one, a name is
+ * a limit's without "replwatch.", or "delay", and a value is written as in
+ * the configuration file.  Every pattern that matches counts, a later one
+ * over an earlier one.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_ALERT_SETTINGS_H
+#define RW_ALERT_SETTINGS_H
+
+#include "utils/guc.h"
+
+#include "src/replica/replicas.h"
+
+typedef enum RwLimit
+{
+	RW_LIMIT_LAG_WARNING,
+	RW_LIMIT_LAG_CRITICAL,
+	RW_LIMIT_LAG_BYTES_WARNING,
+	RW_LIMIT_LAG_BYTES_CRITICAL,
+	RW_LIMIT_STALL_TIMEOUT,
+	RW_LIMIT_SILENT_TIMEOUT,
+	RW_LIMIT_MISSING_TIMEOUT,
+	RW_LIMIT_SLOT_INACTIVE_TIMEOUT,
+	RW_LIMIT_SLOT_TIME_LEFT,
+	RW_LIMIT_SLOT_RETAINED,
+	RW_LIMIT_UPSTREAM_TIMEOUT,
+	RW_LIMIT_ARCHIVER_FAILING_TIMEOUT,
+	RW_LIMIT_DELAY				/* what a replica lags on purpose; only by
+								 * override */
+} RwLimit;
+
+#define RW_NUM_LIMITS	(RW_LIMIT_DELAY + 1)
+
+/* Names that replwatch.expected_replicas can have. */
+#define RW_MAX_EXPECTED		64
+
+/* Times in microseconds, sizes in bytes; 0 switches off. */
+typedef struct RwLimits
+{
+	int64		of[RW_NUM_LIMITS];
+} RwLimits;
+
+/* The limits that are in force for a subject. */
+extern void rw_limits_for(const char *name, RwLimits *limits);
+
+/* Is a name one of replwatch.expected_replicas? */
+extern bool rw_is_expected(const char *name);
+
+/* The names of replwatch.expected_replicas, in order, each once; how many. */
+extern const char (*rw_expected(int *n))[RW_NAME_LEN];
+
+/* Define the settings of this room; called by rw_settings_init. */
+extern void rw_limits_init(void);
+
+#endif							/* RW_ALERT_SETTINGS_H */

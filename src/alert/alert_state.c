@@ -1,0 +1,298 @@
+/*-------------------------------------------------------------------------
+ *
+ * alert_state.c
+ *	  What alerts there are, and when one is raised, eased, cleared and told
+ *	  of again.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "src/base/pure.h"
+
+#include "src/alert/alert_state.h"
+
+const RwClassAlerts rw_class_alerts[] = {
+	[RW_SUBJECT_REPLICA] = {RW_ALERT_REPLICA_MISSING, 5},
+	[RW_SUBJECT_SLOT] = {RW_ALERT_SLOT_LOST, 3},
+	[RW_SUBJECT_NODE] = {RW_ALERT_SYNC_SHORT, 5},
+};
+
+static const char *const alert_names[] = {
+	[RW_ALERT_REPLICA_MISSING] = "replica_missing",
+	[RW_ALERT_REPLICA_SILENT] = "replica_silent",
+	[RW_ALERT_REPLICA_STALLED] = "replica_stalled",
+	[RW_ALERT_REPLICA_LAG] = "replica_lag",
+	[RW_ALERT_REPLICA_LAG_BYTES] = "replica_lag_bytes",
+	[RW_ALERT_SLOT_LOST] = "slot_lost",
+	[RW_ALERT_SLOT_AT_RISK] = "slot_at_risk",
+	[RW_ALERT_SLOT_INACTIVE] = "slot_inactive",
+	[RW_ALERT_SYNC_SHORT] = "sync_short",
+	[RW_ALERT_ARCHIVER_FAILING] = "archiver_failing",
+	[RW_ALERT_UPSTREAM_DOWN] = "upstream_down",
+	[RW_ALERT_REPLAY_PAUSED] = "replay_paused",
+	[RW_ALERT_SELF_LAG] = "self_lag",
+};
+
+StaticAssertDecl(lengthof(alert_names) == RW_NUM_ALERTS,
+				 "every alert has a name");
+
+static const char *const severity_names[] = {
+	[RW_SEVERITY_NONE] = NULL,
+	[RW_SEVERITY_WARNING] = "warning",
+	[RW_SEVERITY_CRITICAL] = "critical",
+};
+
+StaticAssertDecl(lengthof(severity_names) == RW_NUM_SEVERITIES,
+				 "every severity has a name");
+
+const char *
+rw_alert_name(RwAlertKind alert)
+{
+	return alert_names[alert];
+}
+
+RwSubjectClass
+rw_alert_class(RwAlertKind alert)
+{
+	if (alert >= rw_class_alerts[RW_SUBJECT_NODE].first)
+		return RW_SUBJECT_NODE;
+	if (alert >= rw_class_alerts[RW_SUBJECT_SLOT].first)
+		return RW_SUBJECT_SLOT;
+	return RW_SUBJECT_REPLICA;
+}
+
+bool
+rw_alert_follows_from(RwAlertKind alert, RwAlertKind cause)
+{
+	switch (alert)
+	{
+		case RW_ALERT_REPLICA_SILENT:
+		case RW_ALERT_REPLICA_STALLED:
+			return cause == RW_ALERT_REPLICA_MISSING;
+		case RW_ALERT_REPLICA_LAG:
+		case RW_ALERT_REPLICA_LAG_BYTES:
+			return cause == RW_ALERT_REPLICA_MISSING ||
+				cause == RW_ALERT_REPLICA_SILENT ||
+				cause == RW_ALERT_REPLICA_STALLED;
+		case RW_ALERT_SELF_LAG:
+			return cause == RW_ALERT_UPSTREAM_DOWN ||
+				cause == RW_ALERT_REPLAY_PAUSED;
+		default:
+			return false;
+	}
+}
+
+const char *
+rw_severity_name(RwSeverity severity)
+{
+	return severity_names[severity];
+}
+
+/* Note since when a condition has held. */
+static void
+follow(RwTime *since, bool holds, RwTime now)
+{
+	if (!holds)
+		*since = RW_NEVER;
+	else if (*since == RW_NEVER)
+		*since = now;
+}
+
+static bool
+has_held(RwTime since, RwTime hold, RwTime now)
+{
+	return since != RW_NEVER && now - since >= hold;
+}
+
+RwChange
+rw_rule_step(RwRuleState *state, const RwJudged *judged, RwTime hold,
+			 RwTime now)
+{
+	RwSeverity	before = state->severity;
+	RwSeverity	severity;
+
+	if (!judged->known)
+		return RW_CHANGE_NONE;
+
+	for (severity = RW_SEVERITY_WARNING; severity < RW_NUM_SEVERITIES; severity++)
+	{
+		bool		off = severity == RW_SEVERITY_WARNING && judged->no_warning;
+
+		follow(&state->over[severity], judged->raise >= severity && !off, now);
+		follow(&state->under[severity], judged->keep < severity || off, now);
+	}
+
+	/* Up to the highest that has held, else down past all that have ended. */
+	for (severity = RW_SEVERITY_CRITICAL; severity > before; severity--)
+	{
+		if (has_held(state->over[severity], hold, now))
+		{
+			state->severity = severity;
+			break;
+		}
+	}
+	if (state->severity == before)
+	{
+		while (state->severity > RW_SEVERITY_NONE &&
+			   has_held(state->under[state->severity], hold, now))
+			state->severity--;
+	}
+	if (state->severity == before)
+		return RW_CHANGE_NONE;
+
+	state->changed_at = now;
+	if (before == RW_SEVERITY_NONE)
+	{
+		state->raised_at = now;
+		return RW_CHANGE_RAISED;
+	}
+	if (state->severity == RW_SEVERITY_NONE)
+		return RW_CHANGE_CLEARED;
+	return state->severity > before ? RW_CHANGE_ESCALATED : RW_CHANGE_EASED;
+}
+
+RwChange
+rw_rule_end(RwRuleState *state, RwTime now)
+{
+	bool		fired = state->severity != RW_SEVERITY_NONE;
+
+	memset(state->over, 0, sizeof(state->over));
+	memset(state->under, 0, sizeof(state->under));
+	state->severity = RW_SEVERITY_NONE;
+	if (!fired)
+		return RW_CHANGE_NONE;
+	state->changed_at = now;
+	return RW_CHANGE_CLEARED;
+}
+
+RwChange
+rw_rule_tell(RwRuleState *state, bool muted, RwTime repeat, RwTime now)
+{
+	RwSeverity	told = state->told;
+
+	if (muted)
+		return RW_CHANGE_NONE;
+
+	if (state->severity == told)
+	{
+		if (told == RW_SEVERITY_NONE || repeat <= 0 ||
+			now - state->told_at < repeat)
+			return RW_CHANGE_NONE;
+		state->told_at = now;
+		return RW_CHANGE_REPEATED;
+	}
+
+	/* It was muted while it lasted. */
+	if (told == RW_SEVERITY_NONE && state->under[state->severity] != RW_NEVER)
+		return RW_CHANGE_NONE;
+
+	state->told = state->severity;
+	state->told_at = now;
+	if (told == RW_SEVERITY_NONE)
+		return RW_CHANGE_RAISED;
+	if (state->severity == RW_SEVERITY_NONE)
+		return RW_CHANGE_CLEARED;
+	return state->severity > told ? RW_CHANGE_ESCALATED : RW_CHANGE_EASED;
+}
+
+void
+rw_rule_restart(RwRuleState *state)
+{
+	memset(state->over, 0, sizeof(state->over));
+	memset(state->under, 0, sizeof(state->under));
+}
+
+bool
+rw_rule_idle(const RwRuleState *state)
+{
+	RwSeverity	severity;
+
+	if (state->severity != RW_SEVERITY_NONE ||
+		state->told != RW_SEVERITY_NONE)
+		return false;
+	for (severity = RW_SEVERITY_WARNING; severity < RW_NUM_SEVERITIES; severity++)
+	{
+		if (state->over[severity] != RW_NEVER)
+			return false;
+	}
+	return true;
+}
+
+RwJudged
+rw_judge_value(int64 value, int64 warning, int64 critical)
+{
+	RwJudged	judged = rw_judge_nothing();
+
+	judged.no_warning = warning <= 0;
+	judged.known = value >= 0 || (warning <= 0 && critical <= 0);
+	if (value < 0)
+		return judged;
+
+	if (critical > 0 && value > critical)
+		judged.raise = RW_SEVERITY_CRITICAL;
+	else if (warning > 0 && value > warning)
+		judged.raise = RW_SEVERITY_WARNING;
+
+	/* Half the limit, rounded up. */
+	if (critical > 0 && value >= critical - critical / 2)
+		judged.keep = RW_SEVERITY_CRITICAL;
+	else if (warning > 0 && value >= warning - warning / 2)
+		judged.keep = RW_SEVERITY_WARNING;
+	return judged;
+}
+
+RwJudged
+rw_judge_lasting(int64 lasts, int64 warning, int64 critical)
+{
+	RwJudged	judged = rw_judge_nothing();
+
+	judged.known = true;
+	judged.no_warning = warning <= 0;
+	if (lasts < 0)
+		return judged;
+
+	if (critical > 0 && lasts >= critical)
+		judged.raise = RW_SEVERITY_CRITICAL;
+	else if (warning > 0 && lasts >= warning)
+		judged.raise = RW_SEVERITY_WARNING;
+
+	if (critical > 0)
+		judged.keep = RW_SEVERITY_CRITICAL;
+	else if (warning > 0)
+		judged.keep = RW_SEVERITY_WARNING;
+	return judged;
+}
+
+RwJudged
+rw_judge_level(RwSeverity level)
+{
+	RwJudged	judged = rw_judge_nothing();
+
+	judged.known = true;
+	judged.raise = judged.keep = level;
+	return judged;
+}
+
+RwJudged
+rw_judge_either(RwJudged one, RwJudged other)
+{
+	RwJudged	judged;
+
+	judged.raise = one.raise > other.raise ? one.raise : other.raise;
+	judged.keep = one.keep > other.keep ? one.keep : other.keep;
+	judged.no_warning = one.no_warning && other.no_warning;
+	judged.known = (one.known && other.known) ||
+		judged.raise > RW_SEVERITY_NONE;
+	return judged;
+}
+
+RwJudged
+rw_judge_nothing(void)
+{
+	RwJudged	judged;
+
+	memset(&judged, 0, sizeof(judged));
+	judged.raise = judged.keep = RW_SEVERITY_NONE;
+	return judged;
+}

@@ -1,0 +1,143 @@
+/*-------------------------------------------------------------------------
+ *
+ * alerts_publish.c
+ *	  The published alerts: where the worker puts them and others see them.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "src/alert/alerts.h"
+#include "src/alert/alerts_publish.h"
+
+/* A place for an alert that begins to fire; -1 if there is none. */
+static int
+find_place(void)
+{
+	int			i;
+
+	for (i = 0; i < rw_alerts_max; i++)
+	{
+		if (!rw_alerts->firing[i].used)
+		{
+			rw_alerts->nfiring = Max(rw_alerts->nfiring, i + 1);
+			return i;
+		}
+	}
+	return -1;
+}
+
+void
+rw_alert_item_publish(const RwAlertItem *item, RwTime now, TimestampTz wall)
+{
+	RwAlertEntry *entry = item->entry;
+	int			place = entry->places[item->i];
+	RwAlert    *alert;
+
+	if (place < 0)
+	{
+		if (item->state.severity == RW_SEVERITY_NONE ||
+			(place = find_place()) < 0)
+			return;
+		entry->places[item->i] = place;
+		alert = &rw_alerts->firing[place];
+		memset(alert, 0, sizeof(RwAlert));
+		alert->used = true;
+		alert->alert = item->alert;
+		strlcpy(alert->subject, entry->key.name, RW_NAME_LEN);
+		alert->raised_at = wall - (now - item->state.raised_at);
+		alert->changed_at = alert->raised_at;
+	}
+	alert = &rw_alerts->firing[place];
+	if (item->change != RW_CHANGE_NONE)
+		alert->changed_at = wall;
+	alert->rule = item->state;
+	alert->mark = entry->marks[item->i];
+	if (item->text.detail[0] != '\0')
+	{
+		memcpy(alert->value, item->text.value, RW_ALERT_VALUE_LEN);
+		memcpy(alert->threshold, item->text.threshold, RW_ALERT_VALUE_LEN);
+		memcpy(alert->detail, item->text.detail, RW_ALERT_DETAIL_LEN);
+	}
+
+	if (item->state.severity != RW_SEVERITY_NONE)
+	{
+		alert->severity = item->state.severity;
+		return;
+	}
+
+	/* It goes to the cleared ones, with the severity that it had. */
+	alert->forgotten = false;
+	alert->cleared_at = wall;
+	rw_alerts->newest_cleared =
+		(rw_alerts->newest_cleared + 1) % RW_CLEARED_ALERTS;
+	rw_alerts->cleared[rw_alerts->newest_cleared] = *alert;
+	memset(alert, 0, sizeof(RwAlert));
+	entry->places[item->i] = -1;
+	while (rw_alerts->nfiring > 0 &&
+		   !rw_alerts->firing[rw_alerts->nfiring - 1].used)
+		rw_alerts->nfiring--;
+}
+
+bool
+rw_is_silenced(const char *name, TimestampTz wall)
+{
+	int			i;
+
+	for (i = 0; i < rw_alerts->nsilences; i++)
+	{
+		if (rw_alerts->silences[i].until > wall &&
+			strcmp(rw_alerts->silences[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+rw_alerts_forget(const char *name)
+{
+	bool		found = false;
+	int			i;
+
+	for (i = 0; i < rw_alerts->nfiring; i++)
+	{
+		RwAlert    *alert = &rw_alerts->firing[i];
+
+		if (alert->used && rw_alert_class(alert->alert) != RW_SUBJECT_NODE &&
+			strcmp(alert->subject, name) == 0)
+			found = alert->forgotten = true;
+	}
+	if (found)
+		rw_alerts->requests++;
+	return found;
+}
+
+RwAlert *
+rw_alerts_copy(int *n)
+{
+	RwAlert    *copy = palloc((rw_alerts_max + RW_CLEARED_ALERTS) *
+							  sizeof(RwAlert));
+	int			i;
+
+	*n = 0;
+	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	for (i = 0; i < rw_alerts->nfiring; i++)
+	{
+		if (rw_alerts->firing[i].used)
+			copy[(*n)++] = rw_alerts->firing[i];
+	}
+	for (i = 0; i < RW_CLEARED_ALERTS && rw_alerts->newest_cleared >= 0; i++)
+	{
+		const RwAlert *alert =
+			&rw_alerts->cleared[(rw_alerts->newest_cleared - i +
+								 RW_CLEARED_ALERTS) % RW_CLEARED_ALERTS];
+
+		if (!alert->used)
+			break;
+		copy[(*n)++] = *alert;
+	}
+	LWLockRelease(rw_shared->state_lock);
+	return copy;
+}

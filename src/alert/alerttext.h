@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * alerttext.h
+ *	  What is said about an alert.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_ALERTTEXT_H
+#define RW_ALERTTEXT_H
+
+#include "src/alert/judge.h"
+
+#define RW_ALERT_HINT_LEN	384
+#define RW_CLOCK_LEN		32
+
+/* Each may be empty. */
+typedef struct RwAlertText
+{
+	char		value[RW_ALERT_VALUE_LEN];
+	char		threshold[RW_ALERT_VALUE_LEN];	/* of the severity */
+	char		detail[RW_ALERT_DETAIL_LEN];	/* whole sentences */
+	char		hint[RW_ALERT_HINT_LEN];
+} RwAlertText;
+
+/*
+ * Put a finding into words.  `severity` is what the alert has now; its subject
+ * is one that rw_judge() found, with the reasons of its link worked out.
+ */
+extern void rw_alert_describe(const RwSubject *subject, RwAlertKind alert,
+							  RwSeverity severity, const RwFacts *facts,
+							  const RwNodeFacts *node,
+							  const RwPublished *published,
+							  RwAlertText *text);
+
+/* A duration as hours, minutes and seconds; `buffer` has RW_CLOCK_LEN. */
+extern const char *rw_clock_text(char *buffer, int64 duration);
+
+#endif							/* RW_ALERTTEXT_H */

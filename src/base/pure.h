@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * pure.h
+ *	  What a pure file includes first, in place of postgres.h.
+ *
+ * A pure file calls no function of the server, takes the time as an argument,
+ * raises nothing and keeps no state, so that its unit test is a program of
+ * its own, in simulated time.  "make unit" compiles each file that includes
+ * this header once more without the server.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_PURE_H
+#define RW_PURE_H
+
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
+#include "postgres.h"
+#endif
+
+#endif							/* RW_PURE_H */

@@ -1,0 +1,272 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.c
+ *	  Files that a server can be restarted with.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "access/xlog.h"
+#include "port/pg_crc32c.h"
+#include "storage/fd.h"
+
+#include "src/history/store.h"
+
+#define STORE_MAGIC			0x52574C48
+#define STORE_FORMAT		1
+
+/* Far more than any real file has; a longer one is not ours. */
+#define STORE_MAX_LENGTH	(64 * 1024 * 1024)
+
+typedef struct StoreHeader
+{
+	uint32		magic;
+	uint32		format;
+	uint32		kind;
+	uint32		length;			/* of the payload */
+	uint64		system_identifier;
+	RwStoreLabel label;
+	pg_crc32c	crc;			/* of this header up to here, and payload */
+} StoreHeader;
+
+static pg_crc32c
+checksum(const StoreHeader *header, const void *payload)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, header, offsetof(StoreHeader, crc));
+	COMP_CRC32C(crc, payload, header->length);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+static bool
+write_all(int fd, const void *data, size_t length)
+{
+	const char *p = data;
+
+	while (length > 0)
+	{
+		ssize_t		n = write(fd, p, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+		{
+			/* A short write without an error is a full disk. */
+			if (n == 0)
+				errno = ENOSPC;
+			return false;
+		}
+		p += n;
+		length -= n;
+	}
+	return true;
+}
+
+bool
+rw_store_save(const char *path, RwStoreKind kind, const RwStoreLabel *label,
+			  const void *payload, uint32 length, bool durable)
+{
+	char		tmp[MAXPGPATH];
+	StoreHeader header;
+	int			fd;
+	bool		ok;
+
+	/* Padding is part of what is written: it must not be random. */
+	memset(&header, 0, sizeof(header));
+	header.magic = STORE_MAGIC;
+	header.format = STORE_FORMAT;
+	header.kind = kind;
+	header.length = length;
+	header.system_identifier = GetSystemIdentifier();
+	header.label = *label;
+	header.crc = checksum(&header, payload);
+
+	/* Whatever lies there, of a crash or not a file at all. */
+	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
+	(void) unlink(tmp);
+	fd = OpenTransientFile(tmp, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
+	if (fd < 0)
+	{
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not create file \"%s\": %m", tmp)));
+		return false;
+	}
+
+	ok = write_all(fd, &header, sizeof(header)) &&
+		write_all(fd, payload, length);
+	if (!ok)
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not write file \"%s\": %m", tmp)));
+	if (CloseTransientFile(fd) != 0 && ok)
+	{
+		ok = false;
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not close file \"%s\": %m", tmp)));
+	}
+	if (!ok)
+	{
+		(void) unlink(tmp);
+		return false;
+	}
+
+	if (durable)
+		return durable_rename(tmp, path, LOG) == 0;
+	if (rename(tmp, path) != 0)
+	{
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not rename file \"%s\" to \"%s\": %m",
+						tmp, path)));
+		(void) unlink(tmp);
+		return false;
+	}
+	return true;
+}
+
+void
+rw_store_set_aside(const char *path, const char *why)
+{
+	char		aside[MAXPGPATH];
+
+	snprintf(aside, sizeof(aside), "%s.bad", path);
+	if (rename(path, aside) == 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("could not use file \"%s\": %s", path, why),
+				 errdetail("It has been renamed to \"%s\", and what it held is lost.",
+						   aside)));
+	else
+		ereport(WARNING,
+				(errcode_for_file_access(),
+				 errmsg("could not rename unusable file \"%s\" to \"%s\": %m",
+						path, aside),
+				 errdetail("The file cannot be used: %s.", why)));
+}
+
+static ssize_t
+read_all(int fd, void *data, size_t length)
+{
+	char	   *p = data;
+	size_t		done = 0;
+
+	while (done < length)
+	{
+		ssize_t		n = read(fd, p + done, length - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		done += n;
+	}
+	return done;
+}
+
+/*
+ * Read an open file.  Returns the payload, or NULL with *why set, or NULL
+ * without it and errno if the file could not be read at all.
+ */
+static void *
+read_file(int fd, RwStoreKind kind, StoreHeader *header, const char **why)
+{
+	struct stat st;
+	void	   *payload;
+	ssize_t		n;
+
+	if (fstat(fd, &st) != 0)
+		return NULL;
+	if (!S_ISREG(st.st_mode))
+	{
+		*why = "it is not a regular file";
+		return NULL;
+	}
+	n = read_all(fd, header, sizeof(StoreHeader));
+	if (n < 0)
+		return NULL;
+	if (n == 0)
+	{
+		*why = "it is empty";
+		return NULL;
+	}
+	if (n != sizeof(StoreHeader) || header->magic != STORE_MAGIC ||
+		header->kind != kind)
+	{
+		*why = "it is not one of replwatch's files";
+		return NULL;
+	}
+	if (header->format != STORE_FORMAT)
+	{
+		*why = "its format is another version's";
+		return NULL;
+	}
+	if (header->length > STORE_MAX_LENGTH ||
+		st.st_size != (off_t) (sizeof(StoreHeader) + header->length))
+	{
+		*why = "it is incomplete";
+		return NULL;
+	}
+
+	payload = palloc(Max(header->length, 1));
+	n = read_all(fd, payload, header->length);
+	if (n < 0)
+	{
+		pfree(payload);
+		return NULL;
+	}
+	if (n != header->length || header->crc != checksum(header, payload))
+		*why = "its checksum is wrong";
+	else if (header->system_identifier != GetSystemIdentifier())
+		*why = "it belongs to another database cluster";
+	else
+		return payload;
+	pfree(payload);
+	return NULL;
+}
+
+void *
+rw_store_load(const char *path, RwStoreKind kind, RwStoreLabel *label,
+			  uint32 *length)
+{
+	StoreHeader header;
+	const char *why = NULL;
+	void	   *payload;
+	int			fd;
+
+	/* Should the name be a pipe, nobody may come to its other end. */
+	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	if (fd < 0)
+	{
+		/* If it stayed, the next save would write over it, or fail to. */
+		if (errno != ENOENT)
+			rw_store_set_aside(path, pstrdup(strerror(errno)));
+		return NULL;
+	}
+
+	payload = read_file(fd, kind, &header, &why);
+	if (payload == NULL && why == NULL)
+		why = pstrdup(strerror(errno));
+	CloseTransientFile(fd);
+
+	if (why != NULL)
+		rw_store_set_aside(path, why);
+	if (payload != NULL)
+	{
+		*label = header.label;
+		*length = header.length;
+	}
+	return payload;
+}

@@ -1,0 +1,147 @@
+/*-------------------------------------------------------------------------
+ *
+ * conninfo.c
+ *	  Find one parameter in a connection string.
+ *
+ * The two grammars are those of libpq's documentation: keyword = value with
+ * single quotes and backslashes, and postgresql:// URIs whose parameters
+ * follow a question mark, percent-encoded.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "src/base/pure.h"
+
+#include "src/base/digit.h"
+#include "src/observe/conninfo.h"
+
+/* Where a value is collected, or dropped if it belongs to another keyword. */
+typedef struct Sink
+{
+	char	   *value;
+	size_t		size;
+	size_t		len;
+	bool		wanted;
+} Sink;
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static inline void
+put(Sink *sink, char c)
+{
+	if (sink->wanted && sink->len + 1 < sink->size)
+		sink->value[sink->len++] = c;
+}
+
+static inline void
+begin(Sink *sink, const char *key, size_t keylen, const char *keyword)
+{
+	sink->wanted = keylen == strlen(keyword) &&
+		strncmp(key, keyword, keylen) == 0;
+	if (sink->wanted)
+		sink->len = 0;
+}
+
+static void
+parse_uri(const char *p, const char *keyword, Sink *sink)
+{
+	p = strchr(p, '?');
+	while (p != NULL && *p != '\0')
+	{
+		const char *key = ++p;
+
+		while (*p != '\0' && *p != '=' && *p != '&')
+			p++;
+		if (*p != '=')
+			continue;
+		begin(sink, key, p - key, keyword);
+		for (p++; *p != '\0' && *p != '&'; p++)
+		{
+			if (*p == '%')
+			{
+				int			high = rw_digit(p[1], 16);
+				int			low = high < 0 ? -1 : rw_digit(p[2], 16);
+
+				if (low < 0 || high + low == 0)
+					return;
+				put(sink, (char) (high * 16 + low));
+				p += 2;
+			}
+			else
+				put(sink, *p);
+		}
+	}
+}
+
+static void
+parse_keywords(const char *p, const char *keyword, Sink *sink)
+{
+	for (;;)
+	{
+		const char *key;
+		size_t		keylen;
+
+		while (is_space(*p))
+			p++;
+		if (*p == '\0')
+			return;
+
+		key = p;
+		while (*p != '\0' && *p != '=' && !is_space(*p))
+			p++;
+		keylen = p - key;
+		while (is_space(*p))
+			p++;
+		if (*p != '=')
+			return;
+		begin(sink, key, keylen, keyword);
+		p++;
+		while (is_space(*p))
+			p++;
+
+		if (*p == '\'')
+		{
+			for (p++; *p != '\0' && *p != '\''; p++)
+			{
+				if (*p == '\\' && p[1] != '\0')
+					p++;
+				put(sink, *p);
+			}
+			if (*p == '\'')
+				p++;
+		}
+		else
+		{
+			for (; *p != '\0' && !is_space(*p); p++)
+			{
+				if (*p == '\\' && p[1] != '\0')
+					p++;
+				put(sink, *p);
+			}
+		}
+	}
+}
+
+bool
+rw_conninfo_get(const char *conninfo, const char *keyword,
+				char *value, size_t size)
+{
+	Sink		sink = {value, size, 0, false};
+
+	if (size == 0)
+		return false;
+
+	if (strncmp(conninfo, "postgresql://", 13) == 0 ||
+		strncmp(conninfo, "postgres://", 11) == 0)
+		parse_uri(conninfo, keyword, &sink);
+	else
+		parse_keywords(conninfo, keyword, &sink);
+
+	value[sink.len] = '\0';
+	return sink.len > 0;
+}

@@ -1,0 +1,195 @@
+/*-------------------------------------------------------------------------
+ *
+ * observe_peers.c
+ *	  One look at the server: who is at the other end of each walsender.
+ *
+ * The backend status array knows.  Who looks makes a copy of all of it, so the
+ * worker, which looks often, remembers what it found.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <sys/socket.h>
+
+#include "common/ip.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "src/base/compat.h"
+#include "src/observe/observe_peers.h"
+
+/* How long a remembered peer is taken for true. */
+#define PEER_AGE_MAX		(10 * RW_SECOND)
+
+/* Room for the host and service names that getnameinfo() makes. */
+#define NAMEINFO_LEN		128
+
+typedef struct RememberedPeer
+{
+	int			pid;
+	RwTime		at;
+	RwPeer		peer;
+} RememberedPeer;
+
+/* The worker's memory of its peers, [max_wal_senders]. */
+static RememberedPeer *remembered = NULL;
+
+/*
+ * An application names itself as it likes; what goes to logs and pages must
+ * be one line.
+ */
+static void
+copy_name(char *dst, const char *src)
+{
+	strlcpy(dst, src, RW_NAME_LEN);
+	for (; *dst; dst++)
+	{
+		if ((unsigned char) *dst < ' ' || *dst == 0x7f)
+			*dst = '?';
+	}
+}
+
+static void
+describe_peer(RwPeer *peer, const LocalPgBackendStatus *local)
+{
+	const PgBackendStatus *status = &local->backendStatus;
+	const SockAddr *client = &status->st_clientaddr;
+
+	copy_name(peer->application_name, status->st_appname);
+	peer->role = status->st_userid;
+	peer->backend_start = status->st_proc_start_timestamp;
+	peer->backend_xmin = local->backend_xmin;
+
+	if (client->addr.ss_family == AF_UNIX)
+		peer->port = -1;
+	else if (client->addr.ss_family == AF_INET ||
+			 client->addr.ss_family == AF_INET6)
+	{
+		char		host[NAMEINFO_LEN];
+		char		service[NAMEINFO_LEN];
+
+		if (pg_getnameinfo_all(&client->addr, client->salen,
+							   host, sizeof(host), service, sizeof(service),
+							   NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		{
+			char	   *zone = strchr(host, '%');
+
+			/* The inet type takes no zone. */
+			if (zone)
+				*zone = '\0';
+			strlcpy(peer->address, host, sizeof(peer->address));
+			peer->port = atoi(service);
+			if (status->st_clienthostname)
+				strlcpy(peer->hostname, status->st_clienthostname,
+						sizeof(peer->hostname));
+		}
+	}
+}
+
+/*
+ * Find the peers of all senders in this process's copy of the backend status
+ * array.  True if each was there.
+ */
+static bool
+find_peers(RwFacts *facts)
+{
+	int			nbackends = pgstat_fetch_stat_numbackends();
+	int			found = 0;
+	int			i;
+	int			j;
+
+	for (i = 1; i <= nbackends && found < facts->nsenders; i++)
+	{
+		LocalPgBackendStatus *local = rw_backend_status(i);
+
+		if (local == NULL ||
+			local->backendStatus.st_backendType != B_WAL_SENDER)
+			continue;
+		for (j = 0; j < facts->nsenders; j++)
+		{
+			RwSenderFacts *sender = &facts->senders[j];
+
+			if (sender->pid == local->backendStatus.st_procpid)
+			{
+				describe_peer(&sender->peer, local);
+				found++;
+				break;
+			}
+		}
+	}
+	return found == facts->nsenders;
+}
+
+/* Fill in the senders' peers from memory; false if one is not there. */
+static bool
+recall_peers(RwFacts *facts)
+{
+	int			i;
+
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		RwSenderFacts *sender = &facts->senders[i];
+		int			j;
+
+		for (j = 0; j < max_wal_senders; j++)
+		{
+			if (remembered[j].pid == sender->pid &&
+				facts->now - remembered[j].at < PEER_AGE_MAX)
+			{
+				sender->peer = remembered[j].peer;
+				break;
+			}
+		}
+		if (j == max_wal_senders)
+			return false;
+	}
+	return true;
+}
+
+void
+rw_observe_peers(RwFacts *facts, bool remember)
+{
+	int			i;
+
+	if (facts->nsenders == 0)
+		return;
+
+	if (!remember)
+	{
+		/*
+		 * A transaction's first look at backends is kept until its end, and
+		 * not only for us.  It is thrown away only if somebody came later.
+		 */
+		if (!find_peers(facts))
+		{
+			pgstat_clear_backend_activity_snapshot();
+			(void) find_peers(facts);
+		}
+		return;
+	}
+
+	if (remembered == NULL)
+		remembered = MemoryContextAllocZero(TopMemoryContext,
+											max_wal_senders * sizeof(RememberedPeer));
+	if (recall_peers(facts))
+		return;
+
+	pgstat_clear_backend_activity_snapshot();
+	(void) find_peers(facts);
+	pgstat_clear_backend_activity_snapshot();
+
+	memset(remembered, 0, max_wal_senders * sizeof(RememberedPeer));
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		/* One that can't be described yet is looked up again next time. */
+		if (facts->senders[i].peer.backend_start != 0)
+		{
+			remembered[i].pid = facts->senders[i].pid;
+			remembered[i].at = facts->now;
+			remembered[i].peer = facts->senders[i].peer;
+		}
+	}
+}

@@ -1,0 +1,274 @@
+/*-------------------------------------------------------------------------
+ *
+ * observe_recovery.c
+ *	  One look at the server: the receiving side.
+ *
+ * A standby's startup process does not say why it stands still; its wait
+ * event does, under the same names in all supported releases.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "miscadmin.h"
+#include "storage/spin.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "src/base/compat.h"
+#include "src/observe/conninfo.h"
+#include "src/observe/observe_recovery.h"
+
+/*
+ * The name under which the upstream server knows this one: the slot, else
+ * what libpq sends as application_name, whose default a walreceiver sets to
+ * cluster_name.  A temporary slot's name is not stable, so it is passed over
+ * there as here.
+ */
+static void
+own_name(char *name, const char *running_slot)
+{
+	char		application[RW_NAME_LEN];
+
+	if (running_slot[0] != '\0')
+		strlcpy(name, running_slot, RW_NAME_LEN);
+	else if (PrimarySlotName && PrimarySlotName[0] != '\0')
+		strlcpy(name, PrimarySlotName, RW_NAME_LEN);
+	else if (PrimaryConnInfo &&
+			 rw_conninfo_get(PrimaryConnInfo, "application_name",
+							 application, sizeof(application)))
+		rw_clean_name(name, application, RW_NAME_LEN);
+	else if (cluster_name && cluster_name[0] != '\0')
+		strlcpy(name, cluster_name, RW_NAME_LEN);
+	else
+		strlcpy(name, "walreceiver", RW_NAME_LEN);
+}
+
+void
+rw_own_name(char *name)
+{
+	own_name(name, "");
+}
+
+const char *
+rw_primary_name(void)
+{
+	return cluster_name && cluster_name[0] != '\0' ? cluster_name : "primary";
+}
+
+void
+rw_observe_receiver(RwReceiverFacts *receiver)
+{
+	char		slot[NAMEDATALEN];
+
+	SpinLockAcquire(&WalRcv->mutex);
+	receiver->pid = WalRcv->pid;
+	receiver->state = WalRcv->walRcvState;
+	receiver->flushed = WalRcv->flushedUpto;
+	receiver->tli = WalRcv->receivedTLI;
+	receiver->send_time = WalRcv->lastMsgSendTime;
+	receiver->receipt_time = WalRcv->lastMsgReceiptTime;
+	receiver->latest_end = WalRcv->latestWalEnd;
+	receiver->latest_end_time = WalRcv->latestWalEndTime;
+	if (WalRcv->ready_to_display)
+	{
+		strlcpy(receiver->host, WalRcv->sender_host, sizeof(receiver->host));
+		receiver->port = WalRcv->sender_port;
+	}
+	else if (receiver->state == WALRCV_STREAMING)
+	{
+		/* Up to 18 one calls itself streaming before it has connected. */
+		receiver->state = WALRCV_STARTING;
+	}
+	if (WalRcv->is_temp_slot)
+		slot[0] = '\0';
+	else
+		strlcpy(slot, WalRcv->slotname, sizeof(slot));
+	SpinLockRelease(&WalRcv->mutex);
+
+	receiver->written = pg_atomic_read_u64(&WalRcv->writtenUpto);
+
+	/*
+	 * Shared memory keeps the slot of a receiver that has gone; the setting
+	 * may have changed since.
+	 */
+	if (receiver->pid == 0)
+	{
+		slot[0] = '\0';
+		receiver->host[0] = '\0';
+		receiver->port = 0;
+	}
+	own_name(receiver->name, slot);
+	receiver->has_conninfo = PrimaryConnInfo && PrimaryConnInfo[0] != '\0';
+	receiver->has_restore_command =
+		recoveryRestoreCommand && recoveryRestoreCommand[0] != '\0';
+}
+
+void
+rw_observe_recovery(RwRecoveryFacts *recovery)
+{
+	recovery->replay = GetXLogReplayRecPtr(&recovery->replay_tli);
+	recovery->pause_state = GetRecoveryPauseState();
+	recovery->apply_delay_ms = recovery_min_apply_delay;
+	recovery->latest_commit_time = GetLatestXTime();
+}
+
+/* The pid of the startup process in this process's copy of the backends. */
+static int
+find_startup_pid(void)
+{
+	int			nbackends = pgstat_fetch_stat_numbackends();
+	int			i;
+
+	for (i = 1; i <= nbackends; i++)
+	{
+		LocalPgBackendStatus *local = rw_backend_status(i);
+
+		if (local && local->backendStatus.st_backendType == B_STARTUP)
+			return local->backendStatus.st_procpid;
+	}
+	return 0;
+}
+
+/*
+ * The startup process's PGPROC, or NULL.  Its pid is looked up once a process
+ * and kept: it lives as long as recovery.
+ */
+static PGPROC *
+startup_proc(void)
+{
+	static int	startup_pid = 0;
+	PGPROC	   *proc = NULL;
+
+	if (startup_pid != 0)
+		proc = AuxiliaryPidGetProc(startup_pid);
+	if (proc == NULL)
+	{
+		startup_pid = find_startup_pid();
+		if (startup_pid != 0)
+			proc = AuxiliaryPidGetProc(startup_pid);
+	}
+	return proc;
+}
+
+static void
+add_blocker(RwRecoveryFacts *recovery, int pid)
+{
+	if (pid != 0 && recovery->nblockers < RW_MAX_BLOCKERS)
+		recovery->blockers[recovery->nblockers++] = pid;
+}
+
+/*
+ * The lock that the startup process waits for, and who holds it.  The server
+ * knows it for sure.
+ */
+static void
+find_lock_holders(RwRecoveryFacts *recovery, int startup_pid)
+{
+	LockData   *locks = GetLockStatusData();
+	int			i;
+
+	for (i = 0; i < locks->nelements; i++)
+	{
+		LockInstanceData *lock = &locks->locks[i];
+
+		if (lock->pid == startup_pid && lock->waitLockMode != NoLock)
+		{
+			VirtualTransactionId *holders;
+			int			nholders;
+			int			j;
+
+			holders = GetLockConflicts(&lock->locktag, lock->waitLockMode,
+									   &nholders);
+			for (j = 0; j < nholders; j++)
+			{
+				PGPROC	   *proc = rw_vxid_proc(holders[j]);
+
+				if (proc)
+					add_blocker(recovery, proc->pid);
+			}
+			return;
+		}
+	}
+}
+
+/*
+ * Who keeps a snapshot that replay has to wait for.  Up to which transaction
+ * it has to wait is known to the startup process alone; the oldest snapshot
+ * is the likely one.
+ */
+static void
+find_oldest_snapshot(RwRecoveryFacts *recovery)
+{
+	VirtualTransactionId *holders;
+	TransactionId oldest = InvalidTransactionId;
+	int			pid = 0;
+
+	for (holders = GetConflictingVirtualXIDs(InvalidTransactionId, InvalidOid);
+		 VirtualTransactionIdIsValid(*holders); holders++)
+	{
+		PGPROC	   *proc = rw_vxid_proc(*holders);
+		TransactionId xmin = proc ? proc->xmin : InvalidTransactionId;
+
+		if (TransactionIdIsNormal(xmin) && proc->pid != MyProcPid &&
+			(!TransactionIdIsValid(oldest) ||
+			 TransactionIdPrecedes(xmin, oldest)))
+		{
+			oldest = xmin;
+			pid = proc->pid;
+		}
+	}
+	add_blocker(recovery, pid);
+	recovery->blockers_likely = true;
+}
+
+void
+rw_observe_hold(RwFacts *facts)
+{
+	RwRecoveryFacts *recovery = &facts->recovery;
+	PGPROC	   *proc;
+	uint32		wait_event;
+	const char *type;
+	const char *event;
+
+	recovery->hold = RW_HOLD_NONE;
+	recovery->nblockers = 0;
+	recovery->blockers_likely = false;
+
+	if (recovery->pause_state == RECOVERY_PAUSED)
+	{
+		recovery->hold = RW_HOLD_PAUSED;
+		return;
+	}
+
+	proc = startup_proc();
+	if (proc == NULL)
+		return;
+	wait_event = proc->wait_event_info;
+	type = pgstat_get_wait_event_type(wait_event);
+	event = pgstat_get_wait_event(wait_event);
+	if (type == NULL || event == NULL)
+		return;
+
+	if (strcmp(event, "RecoveryApplyDelay") == 0)
+		recovery->hold = RW_HOLD_DELAY;
+	else if (strcmp(event, "RecoveryConflictSnapshot") == 0)
+	{
+		recovery->hold = RW_HOLD_SNAPSHOT;
+		find_oldest_snapshot(recovery);
+	}
+	else if (strcmp(type, "Lock") == 0)
+	{
+		recovery->hold = RW_HOLD_LOCK;
+		find_lock_holders(recovery, proc->pid);
+	}
+	else if (strcmp(event, "BufferPin") == 0 ||
+			 strcmp(event, "BufferCleanup") == 0)	/* its name from 19 on */
+		recovery->hold = RW_HOLD_PIN;
+	else if (strncmp(event, "RecoveryConflict", 16) == 0)
+		recovery->hold = RW_HOLD_OTHER;
+}

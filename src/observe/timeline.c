@@ -1,0 +1,177 @@
+/*-------------------------------------------------------------------------
+ *
+ * timeline.c
+ *	  Where timelines part.
+ *
+ * The server reads a history file generously, since it must start.  Here the
+ * question is whether a commit is still part of a server's history, and the
+ * wrong answer is worse than none: a file that does not look as the server
+ * writes it is refused, although the server might get something out of it.
+ * What people do to such a file when they edit it by hand is accepted: blanks
+ * instead of a tab, line ends with a carriage return, comments, empty lines,
+ * no end of line after the last one.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "src/base/pure.h"
+
+#include "src/base/digit.h"
+#include "src/observe/timeline.h"
+
+/* The part of a line that is still to be read. */
+typedef struct Line
+{
+	const char *next;
+	const char *end;
+} Line;
+
+static bool read_entry(Line *line, RwTimelineEntry *entry);
+static bool read_number(Line *line, int base, uint32 *number);
+static bool skip_blanks(Line *line);
+
+bool
+rw_timeline_parse(RwTimeline *timeline, uint32 tli,
+				  const char *contents, size_t len)
+{
+	int			n = 0;
+
+	timeline->nentries = 0;
+
+	while (len > 0)
+	{
+		const char *newline = memchr(contents, '\n', len);
+		size_t		line_len = newline ? newline - contents + 1 : len;
+		Line		line = {contents, contents + line_len};
+
+		contents += line_len;
+		len -= line_len;
+
+		skip_blanks(&line);
+		if (line.next == line.end || *line.next == '#')
+			continue;
+
+		/* One entry is for the timeline itself. */
+		if (n >= RW_TIMELINE_MAX - 1)
+			return false;
+		if (!read_entry(&line, &timeline->entries[n]))
+			return false;
+		if (timeline->entries[n].tli >= tli)
+			return false;
+		if (n > 0 &&
+			(timeline->entries[n].tli <= timeline->entries[n - 1].tli ||
+			 timeline->entries[n].end < timeline->entries[n - 1].end))
+			return false;
+		n++;
+	}
+
+	/* Only timeline 1 was not made from another one. */
+	if (n == 0 && tli != 1)
+		return false;
+
+	timeline->entries[n].tli = tli;
+	timeline->entries[n].end = PG_UINT64_MAX;
+	timeline->nentries = n + 1;
+	return true;
+}
+
+bool
+rw_timeline_find(const RwTimeline *timeline, uint32 tli, uint64 *end)
+{
+	for (int i = 0; i < timeline->nentries; i++)
+	{
+		if (timeline->entries[i].tli == tli)
+		{
+			*end = timeline->entries[i].end;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Two servers share their WAL as long as they went through the same timelines
+ * and left each of them at the same LSN.  The first difference ends that:
+ * where one goes on, the other has left.  That two timelines have the same
+ * number proves nothing, for two servers can be promoted to it.
+ */
+uint64
+rw_timeline_fork(const RwTimeline *a, const RwTimeline *b)
+{
+	uint64		fork = 0;
+
+	for (int i = 0; i < Min(a->nentries, b->nentries); i++)
+	{
+		const RwTimelineEntry *ours = &a->entries[i];
+		const RwTimelineEntry *theirs = &b->entries[i];
+
+		if (ours->tli != theirs->tli)
+			break;
+		fork = Min(ours->end, theirs->end);
+		if (ours->end != theirs->end)
+			break;
+	}
+	return fork;
+}
+
+/*
+ * "<timeline> <LSN>"; what follows after a blank is for people.  The two LSNs
+ * that mean something else are refused: 0, which is none, and the largest,
+ * which stands for a timeline that was not left.
+ */
+static bool
+read_entry(Line *line, RwTimelineEntry *entry)
+{
+	uint32		high;
+	uint32		low;
+
+	if (!read_number(line, 10, &entry->tli) || !skip_blanks(line))
+		return false;
+
+	if (!read_number(line, 16, &high))
+		return false;
+	if (line->next == line->end || *line->next++ != '/')
+		return false;
+	if (!read_number(line, 16, &low))
+		return false;
+	if (line->next < line->end && !skip_blanks(line))
+		return false;
+
+	entry->end = (uint64) high << 32 | low;
+	return entry->tli > 0 && entry->end > 0 && entry->end < PG_UINT64_MAX;
+}
+
+/* Digits that make a number of 32 bits; at least one. */
+static bool
+read_number(Line *line, int base, uint32 *number)
+{
+	const char *start = line->next;
+	uint64		value = 0;
+
+	for (; line->next < line->end; line->next++)
+	{
+		int			digit = rw_digit(*line->next, base);
+
+		if (digit < 0)
+			break;
+		value = value * base + digit;
+		if (value > PG_UINT32_MAX)
+			return false;
+	}
+	*number = (uint32) value;
+	return line->next > start;
+}
+
+/* True if there was one. */
+static bool
+skip_blanks(Line *line)
+{
+	const char *start = line->next;
+
+	while (line->next < line->end &&
+		   (*line->next == ' ' ||
+			(*line->next >= '\t' && *line->next <= '\r')))
+		line->next++;
+	return line->next > start;
+}

@@ -1,0 +1,109 @@
+/*-------------------------------------------------------------------------
+ *
+ * page.c
+ *	  The pages of the port: /metrics and /status.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "replication/walsender.h"
+#include "utils/memutils.h"
+
+#include "src/base/compat.h"
+#include "src/port/page.h"
+#include "src/settings.h"
+#include "src/show/snapshot.h"
+
+/*
+ * Room for a page: for what there is once, and for each link that there can
+ * be, with its alerts.  A link takes some 5 kB, and much more with the longest
+ * names.
+ */
+#define PAGE_BASE		(256 * 1024)
+#define PAGE_LINK		(16 * 1024)
+#define PAGE_MAX		(64 * 1024 * 1024)
+
+static RwPage pages[RW_PAGES_MAX];
+static char *buffers[RW_PAGES_MAX];
+static Size page_size;
+
+void
+rw_pages_init(void)
+{
+	int64		links = 1 + (int64) max_wal_senders + RW_MAX_SLOTS +
+		rw_max_replicas;
+	int			i;
+
+	if (page_size != 0)
+		return;
+	page_size = Min(PAGE_BASE + links * PAGE_LINK, PAGE_MAX);
+
+	/* A process that runs out of memory would only be started again. */
+	for (i = 0; i < RW_PAGES_MAX; i++)
+		buffers[i] = MemoryContextAllocExtended(TopMemoryContext, page_size,
+												MCXT_ALLOC_NO_OOM);
+}
+
+static void
+look_around(RwLook *look)
+{
+	rw_observe(&look->facts, true);
+	rw_observe_sync(&look->sync);
+	rw_links(&look->facts, &look->links, true);
+	if (look->facts.in_recovery &&
+		look->facts.horizon > look->facts.recovery.replay)
+		rw_observe_hold(&look->facts);
+	look->worker = rw_worker_state(look->facts.now, &look->worker_pid);
+	look->port = rw_port_state(look->worker != RW_WORKER_DOWN);
+	look->runner = rw_runner_state(look->worker != RW_WORKER_DOWN);
+	look->waiters = rw_waiters_number();
+	rw_wait_stats_copy(&look->waits);
+	look->alerts = rw_alert_list(look->facts.wall, &look->nalerts);
+}
+
+RwPage *
+rw_page_make(const RwRequest *request)
+{
+	RwPage	   *page = NULL;
+	RwLook	   *seen;
+	int			i;
+
+	for (i = 0; i < RW_PAGES_MAX && page == NULL; i++)
+	{
+		if (!pages[i].used && buffers[i] != NULL)
+			page = &pages[i];
+	}
+	if (page == NULL)
+		return NULL;
+
+	rw_text_begin(&page->text, buffers[page - pages], page_size);
+	seen = palloc(sizeof(RwLook));
+	look_around(seen);
+	if (request->topic == RW_ASK_STATUS)
+	{
+		page->type = "application/json";
+		rw_render_status(&page->text, seen);
+	}
+	else
+	{
+		page->type = request->openmetrics ?
+			"application/openmetrics-text; version=1.0.0; charset=utf-8" :
+			"text/plain; version=0.0.4; charset=utf-8";
+		rw_render_metrics(&page->text, seen, request->openmetrics);
+	}
+
+	/* Half a page would be taken for a whole one. */
+	if (page->text.full)
+		return NULL;
+	page->used = true;
+	return page;
+}
+
+void
+rw_page_release(RwPage *page)
+{
+	page->used = false;
+}

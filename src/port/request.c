@@ -1,0 +1,314 @@
+/*-------------------------------------------------------------------------
+ *
+ * request.c
+ *	  What a client of the port asks: bytes in, request out.
+ *
+ * The bytes come from anybody who can reach the port and are not terminated;
+ * every step looks at where they end.
+ *
+ * The parameters are read in request_parameters.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "src/base/pure.h"
+
+#include "src/port/request.h"
+#include "src/port/request_parameters.h"
+#include "src/port/request_piece.h"
+
+/* Letters count as the same in either case; `word` has small ones. */
+static bool
+starts_with(const char *at, const char *end, const char *word)
+{
+	for (; *word; word++, at++)
+	{
+		char		c;
+
+		if (at == end)
+			return false;
+		c = *at >= 'A' && *at <= 'Z' ? *at + ('a' - 'A') : *at;
+		if (c != *word)
+			return false;
+	}
+	return true;
+}
+
+/* A line without its end, which may be LF or CR LF. */
+static RwPiece
+take_line(RwPiece *rest)
+{
+	RwPiece		line = rw_take_until(rest, '\n');
+
+	if (line.end > line.at && line.end[-1] == '\r')
+		line.end--;
+	return line;
+}
+
+static bool
+is_small_letter(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* What names and methods are made of, in RFC 9110's words a tchar. */
+static bool
+is_token_char(char c)
+{
+	return is_digit(c) || is_small_letter(c) || (c >= 'A' && c <= 'Z') ||
+		(c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static bool
+is_token(RwPiece piece)
+{
+	const char *p;
+
+	for (p = piece.at; p < piece.end; p++)
+	{
+		if (!is_token_char(*p))
+			return false;
+	}
+	return piece.end > piece.at;
+}
+
+size_t
+rw_request_length(const char *data, size_t len, size_t seen)
+{
+	size_t		i;
+
+	if (len == 0)
+		return 0;
+
+	if (is_small_letter(data[0]))
+	{
+		const char *end = memchr(data + seen, '\n', len - seen);
+
+		return end ? end - data + 1 : 0;
+	}
+
+	/* No method begins otherwise; TLS does, for one. */
+	if (data[0] < 'A' || data[0] > 'Z')
+		return len;
+
+	/* The empty line may have begun in what was seen. */
+	for (i = seen > 2 ? seen - 2 : 0; i < len; i++)
+	{
+		if (data[i] != '\n')
+			continue;
+		if (i + 1 < len && data[i + 1] == '\n')
+			return i + 2;
+		if (i + 2 < len && data[i + 1] == '\r' && data[i + 2] == '\n')
+			return i + 3;
+	}
+	return 0;
+}
+
+/*
+ * The agent's line
+ */
+
+static bool
+read_agent_line(RwRequest *request, RwPiece line)
+{
+	RwPiece		word = rw_take_until(&line, ' ');
+
+	if (rw_piece_is(word, "primary"))
+		request->topic = RW_ASK_PRIMARY;
+	else if (rw_piece_is(word, "replica"))
+		request->topic = RW_ASK_REPLICA;
+	else
+		return rw_refuse(request, 400, "neither primary nor replica");
+
+	while (line.at < line.end)
+	{
+		RwPiece		name;
+
+		word = rw_take_until(&line, ' ');
+		if (word.at == word.end)
+			continue;
+		if (request->topic != RW_ASK_REPLICA)
+			return rw_refuse(request, 400, "no parameters are known here");
+		name = rw_take_until(&word, '=');
+		if (!rw_read_parameter(request, name, word))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * HTTP
+ */
+
+static const struct
+{
+	const char *path;
+	RwTopic		topic;
+}			paths[] = {
+	{"/", RW_ASK_PRIMARY},
+	{"/primary", RW_ASK_PRIMARY},
+	{"/read-write", RW_ASK_PRIMARY},
+	{"/replica", RW_ASK_REPLICA},
+	{"/read-only", RW_ASK_READ_ONLY},
+	{"/liveness", RW_ASK_LIVENESS},
+	{"/readiness", RW_ASK_READINESS},
+	{"/health", RW_ASK_HEALTH},
+	{"/metrics", RW_ASK_METRICS},
+	{"/status", RW_ASK_STATUS},
+};
+
+static bool
+read_target(RwRequest *request, RwPiece target)
+{
+	RwPiece		path = rw_take_until(&target, '?');
+	int			i;
+
+	for (i = 0; i < lengthof(paths); i++)
+	{
+		if (rw_piece_is(path, paths[i].path))
+		{
+			request->topic = paths[i].topic;
+			return rw_read_query(request, target);
+		}
+	}
+	return rw_refuse(request, 404, "there is no such page");
+}
+
+static bool
+read_method(RwRequest *request, RwPiece method)
+{
+	if (rw_piece_is(method, "GET"))
+		request->method = RW_METHOD_GET;
+	else if (rw_piece_is(method, "HEAD"))
+		request->method = RW_METHOD_HEAD;
+	else if (rw_piece_is(method, "OPTIONS"))
+		request->method = RW_METHOD_OPTIONS;
+	else
+		return rw_refuse(request, 405, "the methods are GET, HEAD and OPTIONS");
+	return true;
+}
+
+/* Is a word anywhere in this piece? */
+static bool
+contains(RwPiece piece, const char *word)
+{
+	for (; piece.at < piece.end; piece.at++)
+	{
+		if (starts_with(piece.at, piece.end, word))
+			return true;
+	}
+	return false;
+}
+
+static bool
+read_header(RwRequest *request, RwPiece line)
+{
+	RwPiece		name = rw_take_until(&line, ':');
+	const char *p;
+
+	/* Without a colon the name would go to the line's end. */
+	if (line.at == name.end || !is_token(name))
+		return rw_refuse(request, 400, "the header is malformed");
+	for (p = line.at; p < line.end; p++)
+	{
+		if ((unsigned char) *p < ' ' && *p != '\t')
+			return rw_refuse(request, 400, "the header is malformed");
+	}
+
+	if (starts_with(name.at, name.end, "accept") && name.end - name.at == 6)
+		request->openmetrics |= contains(line, "application/openmetrics-text");
+	else if (starts_with(name.at, name.end, "content-length") ||
+			 starts_with(name.at, name.end, "transfer-encoding"))
+		request->has_body = true;
+	return true;
+}
+
+static bool
+read_http(RwRequest *request, RwPiece rest)
+{
+	RwPiece		line = take_line(&rest);
+	RwPiece		method = rw_take_until(&line, ' ');
+	RwPiece		target = rw_take_until(&line, ' ');
+	const char *p;
+	bool		understood;
+
+	if (!is_token(method) || target.at == target.end || *target.at != '/' ||
+		line.end - line.at != 8 || memcmp(line.at, "HTTP/1.", 7) != 0 ||
+		!is_digit(line.at[7]))
+		return rw_refuse(request, 400, "this is not a request of HTTP/1.0 or 1.1");
+	for (p = target.at; p < target.end; p++)
+	{
+		if (*p <= ' ' || *p > '~')
+			return rw_refuse(request, 400, "this is not a request of HTTP/1.0 or 1.1");
+	}
+
+	/* The answer to HEAD has no body, also when it is a refusal. */
+	understood = read_method(request, method);
+
+	while (rest.at < rest.end)
+	{
+		line = take_line(&rest);
+		if (line.at == line.end)
+			break;
+		if (!read_header(request, line))
+			return false;
+	}
+	if (!understood)
+	{
+		int			refusal = request->refusal;
+		const char *problem = request->problem;
+
+		/* A page that does not exist has no methods either. */
+		if (read_target(request, target) || request->refusal != 404)
+			return rw_refuse(request, refusal, problem);
+		return false;
+	}
+	return read_target(request, target);
+}
+
+void
+rw_request_parse(const char *data, size_t len, RwRequest *request)
+{
+	RwPiece		rest = {data, data + len};
+
+	memset(request, 0, sizeof(RwRequest));
+	if (len > 0 && is_small_letter(data[0]))
+	{
+		request->agent = true;
+		(void) read_agent_line(request, take_line(&rest));
+	}
+	else
+		(void) read_http(request, rest);
+}
+
+const char *
+rw_topic_name(RwTopic topic)
+{
+	switch (topic)
+	{
+		case RW_ASK_PRIMARY:
+			return "primary";
+		case RW_ASK_REPLICA:
+			return "replica";
+		case RW_ASK_READ_ONLY:
+			return "read-only";
+		case RW_ASK_LIVENESS:
+			return "liveness";
+		case RW_ASK_READINESS:
+			return "readiness";
+		case RW_ASK_HEALTH:
+			return "health";
+		case RW_ASK_METRICS:
+			return "metrics";
+		case RW_ASK_STATUS:
+			return "status";
+	}
+	return "";
+}

@@ -1,0 +1,121 @@
+/*-------------------------------------------------------------------------
+ *
+ * respond.c
+ *	  From a request to the bytes that answer it.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "src/port/check_facts.h"
+#include "src/port/respond.h"
+#include "src/settings.h"
+#include "src/wait/replay.h"
+
+StaticAssertDecl(RW_ANSWER_MAX >= RW_AGENT_LINE_LEN,
+				 "an agent's line is an answer, too");
+
+static RwAgentMemory agent_memory;
+
+static void
+begin(RwResponse *response)
+{
+	rw_text_begin(&response->out, response->buffer,
+				  sizeof(response->buffer));
+	response->page = NULL;
+}
+
+void
+rw_respond_refusal(int status, const char *reason, RwResponse *response)
+{
+	begin(response);
+	rw_answer_refusal(&response->out, status, RW_METHOD_GET, reason);
+}
+
+static void
+respond_to_agent(const RwRequest *request, RwResponse *response)
+{
+	RwCheckFacts facts;
+	char		line[RW_AGENT_LINE_LEN];
+
+	/* HAProxy goes on as before when it does not understand an answer. */
+	if (request->refusal != 0)
+	{
+		rw_verdict_agent_no(&response->out, request->problem);
+		return;
+	}
+	if (rw_port_serves == RW_SERVES_METRICS)
+	{
+		rw_verdict_agent_no(&response->out,
+							"replwatch.port_serves leaves agent checks out");
+		return;
+	}
+	rw_health_collect(&facts, request);
+	rw_verdict_agent(request, &facts, &agent_memory, rw_route_lag_ms * RW_MS,
+					 rw_route_hold_ms * RW_MS, line);
+	rw_text_add(&response->out, line);
+}
+
+static void
+respond_with_page(const RwRequest *request, RwResponse *response)
+{
+	RwPage	   *page = rw_page_make(request);
+
+	if (page == NULL)
+	{
+		rw_answer_refusal(&response->out, 503, request->method,
+						  "there is no room for this page now");
+		return;
+	}
+	rw_answer_head(&response->out, 200, page->type, page->text.len);
+	if (request->method == RW_METHOD_HEAD)
+		rw_page_release(page);
+	else
+		response->page = page;
+}
+
+void
+rw_respond(const char *data, size_t length, RwRequest *request,
+		   RwResponse *response)
+{
+	RwCheckFacts facts;
+	RwVerdict	verdict;
+	bool		is_page;
+
+	begin(response);
+	rw_request_parse(data, length, request);
+	if (request->agent)
+	{
+		respond_to_agent(request, response);
+		return;
+	}
+	if (request->refusal != 0)
+	{
+		rw_answer_refusal(&response->out, request->refusal, request->method,
+						  request->problem);
+		return;
+	}
+
+	is_page = request->topic == RW_ASK_METRICS ||
+		request->topic == RW_ASK_STATUS;
+	if (rw_port_serves == (is_page ? RW_SERVES_HEALTH : RW_SERVES_METRICS))
+	{
+		rw_answer_refusal(&response->out, 404, request->method,
+						  "replwatch.port_serves leaves this page out");
+		return;
+	}
+	if (is_page)
+	{
+		respond_with_page(request, response);
+		return;
+	}
+
+	request->limits.lsn = rw_before_page_header(request->limits.lsn);
+	request->limits.token_lsn =
+		rw_before_page_header(request->limits.token_lsn);
+	rw_health_collect(&facts, request);
+	rw_verdict(request, &facts, &verdict);
+	rw_answer_check(&response->out, request, &verdict);
+}

@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ *
+ * replicas_table.c
+ *	  The table of replicas itself: its places, asking and forgetting.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "src/base/pure.h"
+
+#include "src/replica/replicas_table.h"
+
+/* ----------------------------------------------------------------
+ *		Places
+ * ----------------------------------------------------------------
+ */
+
+static bool
+same_name(const char *a, const char *b)
+{
+	return strncmp(a, b, RW_NAME_LEN - 1) == 0;
+}
+
+bool
+rw_replica_is_connected(const RwReplica *replica, const char *name)
+{
+	return replica->used && replica->connected &&
+		same_name(replica->name, name);
+}
+
+/*
+ * No replica, no time and an empty rate are all zeros.  The generation goes
+ * on from where it is, or the next one in this place would look like this
+ * one.
+ */
+void
+rw_replica_clear(RwReplica *replica)
+{
+	uint32		generation = replica->generation;
+
+	memset(replica, 0, sizeof(RwReplica));
+	replica->generation = generation;
+}
+
+/* All of the target is written: it may end up in a file. */
+void
+rw_replica_copy_text(char *to, const char *from, size_t size)
+{
+	size_t		len = strnlen(from, size - 1);
+
+	memcpy(to, from, len);
+	memset(to + len, 0, size - len);
+}
+
+void
+rw_replica_tell(RwReplicaEvents *events, RwReplicaEventType type,
+				const char *name)
+{
+	if (events->nevents >= RW_REPLICA_MAX_EVENTS)
+		return;
+	events->events[events->nevents].type = type;
+	rw_replica_copy_text(events->events[events->nevents].name, name,
+						 RW_NAME_LEN);
+	events->nevents++;
+}
+
+/* ----------------------------------------------------------------
+ *		Asking and forgetting
+ * ----------------------------------------------------------------
+ */
+
+void
+rw_replicas_init(RwReplica *table, int size)
+{
+	for (int i = 0; i < size; i++)
+		rw_replica_clear(&table[i]);
+}
+
+RwReplica *
+rw_replicas_find_gone(RwReplica *table, int size, const char *name)
+{
+	for (int i = 0; i < size; i++)
+	{
+		if (table[i].used && !table[i].connected &&
+			same_name(table[i].name, name))
+			return &table[i];
+	}
+	return NULL;
+}
+
+RwReplica *
+rw_replicas_find_pid(RwReplica *table, int size, int pid)
+{
+	for (int i = 0; i < size; i++)
+	{
+		if (table[i].used && table[i].connected && table[i].pid == pid)
+			return &table[i];
+	}
+	return NULL;
+}
+
+void
+rw_replicas_slot_dropped(RwReplica *table, int size, const char *name)
+{
+	RwReplica  *replica = rw_replicas_find_gone(table, size, name);
+
+	if (replica != NULL)
+		replica->has_slot = false;
+}
+
+static void
+cut(RwReplica *replica, uint64 lsn)
+{
+	replica->sent = Min(replica->sent, lsn);
+	replica->write = Min(replica->write, lsn);
+	replica->flush = Min(replica->flush, lsn);
+	replica->replay = Min(replica->replay, lsn);
+	rw_rate_init(&replica->replay_rate);
+}
+
+void
+rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
+{
+	for (int i = 0; i < size; i++)
+	{
+		RwReplica  *replica = &table[i];
+
+		if (!replica->used || Max(replica->replay, replica->flush) <= lsn)
+			continue;
+		if (replica->end == 0)
+			replica->left = replica->replay;
+		replica->end = lsn;
+		cut(replica, lsn);
+	}
+}
+
+/*
+ * All connections of the name start again, also one that waits to inherit
+ * from a dead one.  The next round that sees them stream counts from then.
+ */
+bool
+rw_replicas_forget(RwReplica *table, int size, const char *name)
+{
+	RwReplica  *gone = rw_replicas_find_gone(table, size, name);
+	bool		known = false;
+
+	if (gone != NULL)
+	{
+		rw_replica_clear(gone);
+		return true;
+	}
+
+	for (int i = 0; i < size; i++)
+		known = known || (table[i].known &&
+						  rw_replica_is_connected(&table[i], name));
+
+	for (int i = 0; i < size && known; i++)
+	{
+		if (rw_replica_is_connected(&table[i], name))
+		{
+			table[i].known = false;
+			table[i].streaming_since = RW_NEVER;
+		}
+	}
+	return known;
+}

@@ -1,0 +1,170 @@
+/*-------------------------------------------------------------------------
+ *
+ * alertstatus.c
+ *	  SQL functions about alerts: replwatch_alerts, replwatch_silence.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "src/alert/alert_settings.h"
+#include "src/alert/alertlist.h"
+#include "src/alert/alerts.h"
+#include "src/base/compat.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/sql/sqlrow.h"
+
+PG_FUNCTION_INFO_V1(replwatch_alerts);
+PG_FUNCTION_INFO_V1(replwatch_silence);
+
+/*
+ * A row an alert that fires or was cleared lately: see the COMMENT on the
+ * function.
+ */
+Datum
+replwatch_alerts(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	TimestampTz wall = GetCurrentTimestamp();
+	RwAlertView *views;
+	RwRow		row;
+	int			n;
+	int			i;
+
+	rw_require_preload();
+	InitMaterializedSRF(fcinfo, 0);
+	rw_row_check(rsinfo->setDesc);
+
+	views = rw_alert_list(wall, &n);
+	for (i = 0; i < n; i++)
+	{
+		const RwAlertView *view = &views[i];
+		const RwAlert *alert = &view->alert;
+
+		rw_row_begin(&row);
+		rw_row_text(&row, rw_alert_name(alert->alert));
+		rw_row_text(&row, rw_severity_name(alert->severity));
+		rw_row_text(&row, alert->subject);
+		rw_row_text(&row, view->state);
+		rw_row_time(&row, alert->raised_at);
+		rw_row_time(&row, alert->changed_at);
+		rw_row_time(&row, view->cleared_at);
+		rw_row_text(&row, alert->value);
+		rw_row_text(&row, alert->threshold);
+		rw_row_text(&row, alert->detail);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
+							 row.values, row.nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * Is there anything of this name that alerts could be about, or has there been
+ * when it was silenced?  state_lock is held.
+ */
+static bool
+is_subject(const char *name)
+{
+	int			i;
+
+	/* What is not used in the tables has no name either. */
+	if (name[0] == '\0')
+		return false;
+	for (i = 0; i < rw_alerts->nsilences; i++)
+	{
+		if (strcmp(rw_alerts->silences[i].name, name) == 0)
+			return true;
+	}
+	for (i = 0; i < rw_max_replicas; i++)
+	{
+		if (rw_replicas[i].used && strcmp(rw_replicas[i].name, name) == 0)
+			return true;
+	}
+	for (i = 0; i < RW_MAX_SLOTS; i++)
+	{
+		if (strcmp(rw_slot_notes[i].name, name) == 0)
+			return true;
+	}
+	for (i = 0; i < rw_alerts->nfiring; i++)
+	{
+		if (rw_alerts->firing[i].used &&
+			strcmp(rw_alerts->firing[i].subject, name) == 0)
+			return true;
+	}
+	return strcmp(rw_shared->upstream_name, name) == 0 ||
+		strcmp(rw_primary_name(), name) == 0 || rw_is_expected(name);
+}
+
+/* Set when a silence ends, or end it with 0.  False if there is no room. */
+static bool
+set_silence(const char *name, TimestampTz until, TimestampTz wall)
+{
+	RwSilence  *silences = rw_alerts->silences;
+	int			n = 0;
+	int			i;
+
+	/* Those that are over make room, and an earlier one of this name. */
+	for (i = 0; i < rw_alerts->nsilences; i++)
+	{
+		if (silences[i].until > wall && strcmp(silences[i].name, name) != 0)
+			silences[n++] = silences[i];
+	}
+	if (until > wall)
+	{
+		if (n == RW_MAX_SILENCES)
+			return false;
+		memset(&silences[n], 0, sizeof(RwSilence));
+		strlcpy(silences[n].name, name, RW_NAME_LEN);
+		silences[n++].until = until;
+	}
+	rw_alerts->nsilences = n;
+	/* To be saved soon. */
+	rw_alerts->requests++;
+	return true;
+}
+
+/*
+ * Keep the alerts of a subject (text) from log and command for a duration
+ * (interval), counted from now; one that is not positive ends that.  True if
+ * there is such a subject.  An error if there are too many silences (53400).
+ */
+Datum
+replwatch_silence(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Interval   *duration = PG_GETARG_INTERVAL_P(1);
+	TimestampTz wall = GetCurrentTimestamp();
+	TimestampTz until;
+	bool		found;
+	bool		room = true;
+
+	rw_require_preload();
+
+	if (rw_interval_is_infinite(duration))
+		until = DT_NOEND;
+	else
+		until = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+														TimestampTzGetDatum(wall),
+														IntervalPGetDatum(duration)));
+
+	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	found = is_subject(name);
+	if (found)
+		room = set_silence(name, until, wall);
+	LWLockRelease(rw_shared->state_lock);
+
+	if (!room)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("more than %d subjects cannot be silenced at a time",
+						RW_MAX_SILENCES)));
+	PG_RETURN_BOOL(found);
+}

@@ -1,0 +1,204 @@
+/*-------------------------------------------------------------------------
+ *
+ * readafter.c
+ *	  SET replwatch.read_after: a wait that is a setting.
+ *
+ * The wait is done by a utility hook before the command sets anything, so a
+ * wait that fails leaves the old value.  All other ways to a setting (a
+ * function's SET clause, set_config, ALTER ROLE, files, the startup packet)
+ * meet the check hook, which can't wait and refuses them.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "mb/pg_wchar.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+#include "utils/guc.h"
+
+#include "src/base/compat.h"
+#include "src/base/errcodes.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/wait/readafter.h"
+#include "src/wait/replay.h"
+#include "src/wait/statement.h"
+#include "src/wait/token.h"
+#include "src/wait/wait.h"
+
+#define READ_AFTER	"replwatch.read_after"
+
+/* At most so many bytes of a value that is none are shown. */
+#define SHOWN_MAX	64
+
+static ProcessUtility_hook_type next_process_utility_hook = NULL;
+static char *read_after = NULL;
+
+/* A SET command of the client's is being executed, and has waited. */
+static bool in_set = false;
+
+/*
+ * Parallel workers are given the leader's settings, in which nobody waits a
+ * second time.
+ */
+static bool
+check_read_after(char **newval, void **extra, GucSource source)
+{
+	if (*newval == NULL || **newval == '\0' || in_set ||
+		InitializingParallelWorker)
+		return true;
+
+	GUC_check_errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+	GUC_check_errmsg("\"%s\" can only be set by the command SET, sent by the client",
+					 READ_AFTER);
+	GUC_check_errdetail("Setting it means to wait, which is not possible here.");
+	GUC_check_errhint("Send SET %s = '...' as a command of its own.",
+					  READ_AFTER);
+	return false;
+}
+
+/* A commit token, or an LSN, which has no timeline. */
+static RwToken
+parse(const char *value)
+{
+	RwToken		token;
+
+	if (rw_token_in(value, &token))
+		return token;
+	token.tli = 0;
+	if (!rw_lsn_in(value, &token.lsn))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid value for parameter \"%s\": \"%.*s\"",
+						READ_AFTER,
+						pg_mbcliplen(value, strlen(value), SHOWN_MAX), value),
+				 errdetail("It takes a commit token, such as 1:0/59F2870, or an LSN.")));
+	return token;
+}
+
+static void
+raise_not_replayed(RwToken token)
+{
+	XLogRecPtr	target = token.lsn;
+	XLogRecPtr	replayed = rw_replayed();
+	uint64		missing = target > replayed ? target - replayed : 0;
+	int64		eta = rw_replay_eta(missing);
+	TimeLineID	tli;
+
+	(void) GetXLogReplayRecPtr(&tli);
+	if (token.tli > tli)
+		ereport(ERROR,
+				(errcode(RW_ERRCODE_NOT_REPLAYED),
+				 errmsg("LSN " RW_LSN_FORMAT " of timeline %u has not been replayed within %d ms",
+						LSN_FORMAT_ARGS(target), token.tli,
+						rw_wait_timeout_ms),
+				 errdetail("This server is on timeline %u.", tli)));
+
+	ereport(ERROR,
+			(errcode(RW_ERRCODE_NOT_REPLAYED),
+			 errmsg("LSN " RW_LSN_FORMAT " has not been replayed within %d ms",
+					LSN_FORMAT_ARGS(target), rw_wait_timeout_ms),
+			 eta < 0 ?
+			 errdetail("Replay has reached LSN " RW_LSN_FORMAT ", %llu bytes before it, and is not catching up.",
+					   LSN_FORMAT_ARGS(replayed),
+					   (unsigned long long) missing) :
+			 errdetail("Replay has reached LSN " RW_LSN_FORMAT ", %llu bytes before it, about %lld ms at its present rate.",
+					   LSN_FORMAT_ARGS(replayed),
+					   (unsigned long long) missing,
+					   (long long) (eta / RW_MS))));
+}
+
+static void
+wait_for_value(const char *value)
+{
+	RwToken		token = parse(value);
+	bool		in_recovery;
+	RwWaitResult result;
+
+	rw_command_check("SET " READ_AFTER);
+	result = rw_wait_here(RW_WAIT_READ_AFTER, token.tli, token.lsn,
+						  rw_wait_timeout_ms, &in_recovery);
+	rw_wait_raise(result, token.lsn, in_recovery);
+	if (result == RW_WAIT_TIMED_OUT)
+		raise_not_replayed(token);
+}
+
+static void
+pass_on(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+		ProcessUtilityContext context, ParamListInfo params,
+		QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	if (next_process_utility_hook)
+		next_process_utility_hook(pstmt, queryString, readOnlyTree, context,
+								  params, queryEnv, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context,
+								params, queryEnv, dest, qc);
+}
+
+static void
+wait_in_set(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+			ProcessUtilityContext context, ParamListInfo params,
+			QueryEnvironment *queryEnv, DestReceiver *dest,
+			QueryCompletion *qc)
+{
+	VariableSetStmt *set = (VariableSetStmt *) pstmt->utilityStmt;
+	bool		ours = IsA(set, VariableSetStmt) &&
+		set->kind == VAR_SET_VALUE && set->name &&
+		pg_strcasecmp(set->name, READ_AFTER) == 0 &&
+		context == PROCESS_UTILITY_TOPLEVEL;
+
+	if (ours)
+	{
+		char	   *value = ExtractSetVariableArgs(set);
+
+		/* Core only warns; here the wait would seem to protect what follows. */
+		if (set->is_local)
+			RequireTransactionBlock(true, "SET LOCAL");
+		if (value && value[0] != '\0')
+			wait_for_value(value);
+	}
+
+	/* Nothing else is ours to follow. */
+	if (!ours)
+	{
+		pass_on(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+				dest, qc);
+		return;
+	}
+
+	in_set = true;
+	PG_TRY();
+	{
+		pass_on(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+				dest, qc);
+	}
+	PG_FINALLY();
+	{
+		in_set = false;
+	}
+	PG_END_TRY();
+}
+
+void
+rw_read_after_init(void)
+{
+	DefineCustomStringVariable(READ_AFTER,
+							   "Waits, when set, until this server has replayed a commit token or LSN.",
+							   "It waits once, at most replwatch.wait_timeout; an empty value waits for nothing.",
+							   &read_after,
+							   "",
+							   PGC_USERSET,
+							   GUC_NOT_IN_SAMPLE,
+							   check_read_after, NULL, NULL);
+
+	next_process_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = wait_in_set;
+}

@@ -1,0 +1,194 @@
+/*-------------------------------------------------------------------------
+ *
+ * replay.c
+ *	  Being told of replay.
+ *
+ * Core has no hook in replay, but the table of resource managers is writable
+ * and inherited by the startup process.  Each of core's redo functions is
+ * replaced by ours, which calls it and then tells.
+ *
+ * The position is published here because core's own moves only after the
+ * redo function has returned: a waiter that was woken would not see it yet.
+ * What a record did is visible when its redo function returns.
+ *
+ * Replay and a waiter must not miss each other: either the waiter sees that
+ * its target is replayed, or replay sees the waiter.  A barrier after each
+ * record would ensure that, and cost more than all the rest.  But core takes
+ * a spinlock before each record, to publish its end as what is being replayed,
+ * and after it, to publish that as replayed.  A waiter that has joined the
+ * queue, and then finds under this lock that its target is neither replayed
+ * nor being replayed, is seen by whoever replays the record that reaches it.
+ * If such a record is just being replayed, the waiter may have been seen or
+ * not, and looks again by itself, soon.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/rmgr.h"
+#include "access/xlog.h"
+#include "access/xlog_internal.h"
+#include "access/xloginsert.h"
+#include "access/xlogreader.h"
+#include "access/xlogrecovery.h"
+#include "catalog/pg_control.h"
+#include "storage/shmem.h"
+
+#include "src/base/compat.h"
+#include "src/settings.h"
+#include "src/wait/replay.h"
+#include "src/wait/waiters.h"
+
+/* What tells our record from another's that does nothing. */
+#define NUDGE_MAGIC		"replwatch"
+#define NUDGE_LEN		sizeof(NUDGE_MAGIC)
+
+typedef struct ReplayShared
+{
+	/* Written by the startup process alone, and only for those it wakes */
+	pg_atomic_uint64 replayed;
+
+	/* The last nudge of this primary: when, and where it ends */
+	pg_atomic_uint64 nudged_at;
+	pg_atomic_uint64 nudge_end;
+} ReplayShared;
+
+static ReplayShared *replay = NULL;
+
+/* Core's redo functions, by resource manager. */
+static void (*core_redo[RM_MAX_BUILTIN_ID + 1]) (XLogReaderState *record);
+
+Size
+rw_replay_size(void)
+{
+	return MAXALIGN(sizeof(ReplayShared));
+}
+
+void
+rw_replay_attach(void)
+{
+	bool		found;
+
+	replay = ShmemInitStruct("replwatch replay", sizeof(ReplayShared),
+							 &found);
+	if (!found)
+	{
+		pg_atomic_init_u64(&replay->replayed, InvalidXLogRecPtr);
+		pg_atomic_init_u64(&replay->nudged_at, RW_NEVER);
+		pg_atomic_init_u64(&replay->nudge_end, InvalidXLogRecPtr);
+	}
+}
+
+static bool
+is_nudge(XLogReaderState *record)
+{
+	return XLogRecGetRmid(record) == RM_XLOG_ID &&
+		(XLogRecGetInfo(record) & ~XLR_INFO_MASK) == XLOG_NOOP &&
+		XLogRecGetDataLen(record) == NUDGE_LEN &&
+		memcmp(XLogRecGetData(record), NUDGE_MAGIC, NUDGE_LEN) == 0;
+}
+
+static void
+redo_and_tell(XLogReaderState *record)
+{
+	core_redo[XLogRecGetRmid(record)] (record);
+
+	if (unlikely(rw_waiters_lowest(RW_QUEUE_REPLAY) <= record->EndRecPtr))
+	{
+		/* Pairs with rw_replayed: who sees the position sees what was done. */
+		pg_write_barrier();
+		pg_atomic_write_u64(&replay->replayed, record->EndRecPtr);
+		rw_waiters_wake(RW_QUEUE_REPLAY, record->EndRecPtr);
+	}
+}
+
+static void
+redo_xlog_and_tell(XLogReaderState *record)
+{
+	redo_and_tell(record);
+
+	/* Served by core when its own position has moved, too. */
+	if (is_nudge(record))
+		XLogRequestWalReceiverReply();
+}
+
+void
+rw_replay_init(void)
+{
+	int			i;
+
+	if (!rw_wake_on_replay)
+		return;
+	for (i = 0; i <= RM_MAX_BUILTIN_ID; i++)
+	{
+		core_redo[i] = RmgrTable[i].rm_redo;
+		RmgrTable[i].rm_redo = i == RM_XLOG_ID ? redo_xlog_and_tell :
+			redo_and_tell;
+	}
+}
+
+XLogRecPtr
+rw_replayed(void)
+{
+	XLogRecPtr	core = GetXLogReplayRecPtr(NULL);
+	XLogRecPtr	told = pg_atomic_read_u64(&replay->replayed);
+
+	/* Pairs with redo_and_tell. */
+	pg_read_barrier();
+	return Max(core, told);
+}
+
+bool
+rw_has_replayed(XLogRecPtr target)
+{
+	/* Who was woken for it finds it here, and needs no lock of core's. */
+	if (pg_atomic_read_u64(&replay->replayed) >= target)
+	{
+		/* Pairs with redo_and_tell. */
+		pg_read_barrier();
+		return true;
+	}
+	return GetXLogReplayRecPtr(NULL) >= target;
+}
+
+bool
+rw_being_replayed(XLogRecPtr target)
+{
+	return GetCurrentReplayRecPtr(NULL) >= target;
+}
+
+RwTime
+rw_replay_nudge(XLogRecPtr target, int64 interval)
+{
+	RwTime		now = rw_clock_now();
+	uint64		last = pg_atomic_read_u64(&replay->nudged_at);
+	XLogRecPtr	end;
+
+	if (pg_atomic_read_u64(&replay->nudge_end) > target)
+		return RW_NEVER;
+
+	/* Whoever gets here first does it for those who come within it. */
+	if (now - (RwTime) last < interval ||
+		!pg_atomic_compare_exchange_u64(&replay->nudged_at, &last, now))
+		return Max((RwTime) last + interval, now + interval / 4);
+
+	XLogBeginInsert();
+	XLogRegisterData(NUDGE_MAGIC, NUDGE_LEN);
+	XLogSetRecordFlags(XLOG_MARK_UNIMPORTANT);
+	end = XLogInsert(RM_XLOG_ID, XLOG_NOOP);
+	pg_atomic_write_u64(&replay->nudge_end, end);
+	XLogFlush(end);
+	return RW_NEVER;
+}
+
+XLogRecPtr
+rw_before_page_header(XLogRecPtr lsn)
+{
+	uint64		offset = lsn % XLOG_BLCKSZ;
+	uint64		header = XLogSegmentOffset(lsn, wal_segment_size) < XLOG_BLCKSZ ?
+		SizeOfXLogLongPHD : SizeOfXLogShortPHD;
+
+	return offset <= header ? lsn - offset : lsn;
+}

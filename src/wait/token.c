@@ -1,0 +1,360 @@
+/*-------------------------------------------------------------------------
+ *
+ * token.c
+ *	  The commit token: where this session's last commit is in the WAL.
+ *
+ * The callback that learns of a commit runs after the commit record has been
+ * written, when an error would bring the server down: it copies a few
+ * numbers and does nothing else.  What is told to the client is made in
+ * buffers of fixed size when the next ReadyForQuery is sent, which is where
+ * core tells of changed settings, too.  That place is reached by exchanging
+ * the process's table of protocol functions, as keepalive.c does in walsenders.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "src/base/libpq_compat.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/pg_lsn.h"
+
+#include "src/base/compat.h"
+#include "src/base/digit.h"
+#include "src/base/errcodes.h"
+#include "src/observe/timeline_file.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/wait/commits.h"
+#include "src/wait/token.h"
+
+#define TOKEN_SETTING	"replwatch.commit_token"
+
+PG_FUNCTION_INFO_V1(replwatch_commit_token);
+PG_FUNCTION_INFO_V1(replwatch_commit_lsn);
+
+static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
+static ProcessUtility_hook_type next_process_utility_hook = NULL;
+static const PQcommMethods *core_methods = NULL;
+static PQcommMethods reporting_methods;
+
+static RwToken last_commit;		/* tli 0: none yet */
+static bool committing_prepared = false;
+static bool to_be_reported = false;
+
+/* Behind the two read-only settings; what they show is made when asked. */
+static char *token_setting = NULL;
+static char *version_setting = NULL;
+
+RwToken
+rw_last_commit(void)
+{
+	RwToken		leaders;
+
+	if (!IsParallelWorker())
+		return last_commit;
+	rw_commit_of_leader(&leaders.tli, &leaders.lsn);
+	return leaders;
+}
+
+const char *
+rw_token_out(RwToken token, char *buffer)
+{
+	snprintf(buffer, RW_TOKEN_LEN, "%u:%X/%X", token.tli,
+			 LSN_FORMAT_ARGS(token.lsn));
+	return buffer;
+}
+
+/* Read a number of at most `digits` digits in a base; NULL if there is none. */
+static const char *
+read_number(const char *p, int base, int digits, uint64 *number)
+{
+	int			n;
+
+	*number = 0;
+	for (n = 0; n < digits; n++, p++)
+	{
+		int			digit = rw_digit(*p, base);
+
+		if (digit < 0)
+			break;
+		*number = *number * base + digit;
+	}
+	return n > 0 ? p : NULL;
+}
+
+bool
+rw_lsn_in(const char *string, XLogRecPtr *lsn)
+{
+	uint64		high;
+	uint64		low;
+	const char *p = read_number(string, 16, 8, &high);
+
+	if (p == NULL || *p != '/')
+		return false;
+	p = read_number(p + 1, 16, 8, &low);
+	if (p == NULL || *p != '\0')
+		return false;
+	*lsn = high << 32 | low;
+	return true;
+}
+
+bool
+rw_token_in(const char *string, RwToken *token)
+{
+	uint64		tli;
+	const char *p = read_number(string, 10, 10, &tli);
+
+	if (p == NULL || *p != ':' || tli == 0 || tli > PG_UINT32_MAX)
+		return false;
+	token->tli = (TimeLineID) tli;
+	return rw_lsn_in(p + 1, &token->lsn);
+}
+
+/* At most so many bytes of an argument that is no token are shown. */
+#define SHOWN_MAX		64
+
+static char *
+text_to_cstring_limited(text *argument)
+{
+	text	   *slice = DatumGetTextPSlice(PointerGetDatum(argument), 0,
+										   SHOWN_MAX);
+	int			len = VARSIZE_ANY_EXHDR(slice);
+
+	/* Not in the middle of a character. */
+	len = pg_mbcliplen(VARDATA_ANY(slice), len, len);
+	return pnstrdup(VARDATA_ANY(slice), len);
+}
+
+void
+rw_token_argument(text *argument, RwToken *token)
+{
+	/* What is too long to be one need not be copied, nor shown in full. */
+	char	   *shown = text_to_cstring_limited(argument);
+
+	if (!rw_token_in(shown, token))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for commit token: \"%s\"", shown),
+				 errdetail("A commit token is a timeline, a colon and an LSN, such as 1:0/59F2870.")));
+	pfree(shown);
+}
+
+static void
+follow_commit(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+
+			/*
+			 * The end of the last commit record moves with transactions too
+			 * that wrote WAL and changed nothing, by cleaning up a page, say;
+			 * they have no transaction ID.  Nor has COMMIT PREPARED one of
+			 * its own.
+			 */
+			if (committing_prepared ||
+				TransactionIdIsValid(GetTopTransactionIdIfAny()))
+			{
+				last_commit.tli = GetWALInsertionTimeLine();
+				last_commit.lsn = XactLastCommitEnd;
+				rw_commit_publish(last_commit.tli, last_commit.lsn);
+				to_be_reported |= rw_report_commit_token;
+			}
+			committing_prepared = false;
+			break;
+		case XACT_EVENT_ABORT:
+			committing_prepared = false;
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+notice_commit_prepared(PlannedStmt *pstmt, const char *queryString,
+					   bool readOnlyTree, ProcessUtilityContext context,
+					   ParamListInfo params, QueryEnvironment *queryEnv,
+					   DestReceiver *dest, QueryCompletion *qc)
+{
+	if (IsA(pstmt->utilityStmt, TransactionStmt) &&
+		((TransactionStmt *) pstmt->utilityStmt)->kind ==
+		TRANS_STMT_COMMIT_PREPARED)
+		committing_prepared = true;
+
+	if (next_process_utility_hook)
+		next_process_utility_hook(pstmt, queryString, readOnlyTree, context,
+								  params, queryEnv, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context,
+								params, queryEnv, dest, qc);
+}
+
+/* Tell the client: a ParameterStatus message is two strings. */
+static int
+report_token(void)
+{
+	char		message[sizeof(TOKEN_SETTING) + RW_TOKEN_LEN] = TOKEN_SETTING;
+	char	   *value = message + sizeof(TOKEN_SETTING);
+
+	rw_token_out(last_commit, value);
+	return core_methods->putmessage('S', message,
+									sizeof(TOKEN_SETTING) + strlen(value) + 1);
+}
+
+static int
+putmessage_reporting(char msgtype, const char *s, size_t len)
+{
+	if (to_be_reported && msgtype == 'Z')
+	{
+		to_be_reported = false;
+		(void) report_token();
+	}
+	return core_methods->putmessage(msgtype, s, len);
+}
+
+/*
+ * A new process, with its protocol functions in place.  A walsender is one,
+ * too: connected to a database it takes SQL, and commits.
+ */
+static void
+follow_new_client(Port *port, int status)
+{
+	if (next_client_authentication_hook)
+		next_client_authentication_hook(port, status);
+
+	if (core_methods == NULL)
+	{
+		core_methods = PqCommMethods;
+		reporting_methods = *core_methods;
+		reporting_methods.putmessage = putmessage_reporting;
+		PqCommMethods = &reporting_methods;
+
+		/* Whose place we have had may have had our pid. */
+		rw_commit_publish(0, InvalidXLogRecPtr);
+	}
+}
+
+static const char *
+show_token(void)
+{
+	static char buffer[RW_TOKEN_LEN];
+	RwToken		token = rw_last_commit();
+
+	return token.tli == 0 ? "" : rw_token_out(token, buffer);
+}
+
+void
+rw_token_init(void)
+{
+	DefineCustomStringVariable("replwatch.commit_token",
+							   "Shows the commit token of this session's last commit that wrote.",
+							   NULL,
+							   &token_setting,
+							   "",
+							   PGC_INTERNAL,
+							   GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							   NULL, NULL, show_token);
+
+	DefineCustomStringVariable("replwatch.version",
+							   "Shows the version of replwatch that this server has loaded.",
+							   NULL,
+							   &version_setting,
+							   REPLWATCH_VERSION,
+							   PGC_INTERNAL,
+							   GUC_REPORT | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							   NULL, NULL, NULL);
+
+	RegisterXactCallback(follow_commit, NULL);
+	next_process_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = notice_commit_prepared;
+	next_client_authentication_hook = ClientAuthentication_hook;
+	ClientAuthentication_hook = follow_new_client;
+}
+
+static void
+raise_lost(RwToken token, TimeLineID tli)
+{
+	char		buffer[RW_TOKEN_LEN];
+
+	ereport(ERROR,
+			(errcode(RW_ERRCODE_COMMIT_LOST),
+			 errmsg("commit %s is not part of this server's history",
+					rw_token_out(token, buffer)),
+			 errdetail("This server is on timeline %u, which does not contain it.",
+					   tli),
+			 errhint("The commit was lost in a failover; read what is there now, and write again.")));
+}
+
+void
+rw_token_check(RwToken token, bool *reachable)
+{
+	char		buffer[RW_TOKEN_LEN];
+	RwTimeline *timeline;
+	TimeLineID	tli;
+	uint64		end;
+
+	/*
+	 * The timeline of the record that is being replayed: core's position, and
+	 * with it the timeline up to there, moves later than what replay told us.
+	 */
+	if (RecoveryInProgress())
+		(void) GetCurrentReplayRecPtr(&tli);
+	else
+		tli = GetWALInsertionTimeLine();
+
+	*reachable = token.tli <= tli;
+	if (token.tli >= tli)
+		return;
+
+	timeline = palloc(sizeof(RwTimeline));
+	if (!rw_timeline_load(timeline, tli))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("could not verify that commit %s is part of this server's history",
+						rw_token_out(token, buffer)),
+				 errdetail("The history file of timeline %u is missing or cannot be read.",
+						   tli)));
+	if (!rw_timeline_find(timeline, token.tli, &end) || token.lsn > end)
+		raise_lost(token, tli);
+	pfree(timeline);
+}
+
+/*
+ * The token of this session's last commit that wrote: text, NULL before the
+ * first.
+ */
+Datum
+replwatch_commit_token(PG_FUNCTION_ARGS)
+{
+	char		buffer[RW_TOKEN_LEN];
+
+	rw_require_preload();
+	if (last_commit.tli == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(rw_token_out(last_commit, buffer)));
+}
+
+/*
+ * The LSN at the end of this session's last commit that wrote: pg_lsn, NULL
+ * before the first.
+ */
+Datum
+replwatch_commit_lsn(PG_FUNCTION_ARGS)
+{
+	rw_require_preload();
+	if (last_commit.tli == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_LSN(last_commit.lsn);
+}

@@ -1,0 +1,388 @@
+/*-------------------------------------------------------------------------
+ *
+ * wait.c
+ *	  Waiting until this server has replayed an LSN.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/pg_lsn.h"
+#include "utils/timestamp.h"
+
+#include "src/base/arguments.h"
+#include "src/base/compat.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/wait/replay.h"
+#include "src/wait/statement.h"
+#include "src/wait/token.h"
+#include "src/wait/wait.h"
+
+/* How often a waiter looks that nobody wakes. */
+#define LOOK_MIN_MS		1
+#define LOOK_MAX_MS		20
+
+/* How many times wait_recheck may go by until one looks that is woken. */
+#define RECHECK_SLACK	10
+
+/* Replay that has not moved for this long has no rate. */
+#define STANDSTILL		(3 * RW_SECOND)
+
+PG_FUNCTION_INFO_V1(replwatch_wait_for_lsn);
+PG_FUNCTION_INFO_V1(replwatch_wait_for_token);
+
+int
+rw_timeout_argument(const Interval *timeout)
+{
+	int64		microseconds;
+
+	if (timeout == NULL)
+		return rw_wait_timeout_ms;
+	if (rw_interval_is_infinite(timeout))
+		return RW_WAIT_FOR_EVER;
+
+	microseconds = rw_duration_argument(timeout, "timeout");
+	/* What is less than a millisecond is still not just a look. */
+	if (microseconds > 0 && microseconds < RW_MS)
+		return 1;
+	return (int) Min(microseconds / RW_MS, INT_MAX);
+}
+
+/*
+ * Sleep until told, until the deadline (RW_NEVER: none) or until it is time to
+ * look again; serves interrupts.  `looked` is how often has been looked, the
+ * wait began at `since`.
+ */
+static void
+wait_asleep(RwTime since, RwTime deadline, bool woken, int looked)
+{
+	static uint32 wait_event = 0;
+	int64		recheck_ms = rw_wait_recheck_ms;
+	int64		sleep_ms;
+
+	if (wait_event == 0)
+		wait_event = rw_wait_event("ReplwatchWait");
+
+	/*
+	 * Who is woken looks less often the longer it waits: thousands who wait for
+	 * something far away are to cost replay nothing, and a wake-up that was lost
+	 * costs no more time than had gone by.  Who is not looks often at first, when
+	 * it is likely that it comes at once.
+	 */
+	if (woken)
+		sleep_ms = Max(recheck_ms,
+					   Min((rw_clock_now() - since) / RW_MS,
+						   RECHECK_SLACK * recheck_ms));
+	else
+		sleep_ms = Min(recheck_ms,
+					   Min(LOOK_MIN_MS + looked / 8, LOOK_MAX_MS));
+	if (deadline != RW_NEVER)
+	{
+		/* Rounded up, so that nobody wakes just before it. */
+		int64		left = (deadline - rw_clock_now() + RW_MS - 1) / RW_MS;
+
+		sleep_ms = Max(Min(sleep_ms, left), 0);
+	}
+
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 sleep_ms, wait_event);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* The wait proper: the place is taken, and is left by the caller. */
+static RwWaitResult
+wait_in_place(RwWait *wait)
+{
+	RwTime		deadline = wait->waiter.deadline;
+	bool		asking = wait->ask != NULL;
+	int			looked;
+
+	for (looked = 0;; looked++)
+	{
+		RwTime		wake_at = deadline;
+		RwWaitResult result = wait->look(wait);
+
+		/* Once more, now that whoever gets there will see us. */
+		if (result == RW_WAIT_TIMED_OUT && rw_waiter_stay(wait->waiter.key))
+			result = wait->look(wait);
+		if (result != RW_WAIT_TIMED_OUT ||
+			(deadline != RW_NEVER && rw_clock_now() >= deadline))
+			return result;
+
+		if (asking)
+		{
+			RwTime		again = wait->ask(wait);
+
+			if (again == RW_NEVER)
+				asking = false;
+			else if (wake_at == RW_NEVER || again < wake_at)
+				wake_at = again;
+		}
+		wait_asleep(wait->waiter.since, wake_at, wait->woken, looked);
+	}
+}
+
+static RwWaitEnd
+end_of(RwWaitResult result)
+{
+	switch (result)
+	{
+		case RW_WAITED:
+			return RW_WAIT_REACHED;
+		case RW_WAIT_TIMED_OUT:
+			return RW_WAIT_TIMEOUT;
+		case RW_WAIT_NOT_IN_RECOVERY:
+		case RW_WAIT_TOO_MANY:
+			break;
+	}
+	return RW_WAIT_ERROR;
+}
+
+RwWaitResult
+rw_wait(RwWait *wait)
+{
+	RwTime		since = rw_clock_now();
+	RwWaitEnd	end;
+	RwWaitResult result;
+
+	wait->waiter.since = since;
+	wait->waiter.deadline = wait->timeout_ms == RW_WAIT_FOR_EVER ? RW_NEVER :
+		since + wait->timeout_ms * RW_MS;
+
+	PG_TRY();
+	{
+		result = wait->look(wait);
+		end = result == RW_WAITED ? RW_WAIT_IMMEDIATE : end_of(result);
+		if (result == RW_WAIT_TIMED_OUT && wait->timeout_ms != 0)
+		{
+			result = rw_waiter_join(&wait->waiter) ?
+				wait_in_place(wait) : RW_WAIT_TOO_MANY;
+			end = end_of(result);
+		}
+	}
+	PG_CATCH();
+	{
+		rw_waiter_done(RW_WAIT_ERROR, since);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	rw_waiter_done(end, since);
+	return result;
+}
+
+/* A wait for this server's own WAL. */
+typedef struct LocalWait
+{
+	RwWait		wait;
+	TimeLineID	tli;			/* the token's, or 0 */
+} LocalWait;
+
+/* Does the LSN mean anything here yet?  Raises what rw_token_check raises. */
+static bool
+is_reachable(const RwWait *wait)
+{
+	RwToken		token = {((const LocalWait *) wait)->tli, wait->waiter.target};
+	bool		reachable = true;
+
+	if (token.tli != 0)
+		rw_token_check(token, &reachable);
+	return reachable;
+}
+
+/*
+ * Is it there?  First how far we are, then what that is worth: only WAL of the
+ * token's own timeline counts, and the timeline may just have been switched.
+ */
+static RwWaitResult
+look_replayed(RwWait *wait)
+{
+	XLogRecPtr	target = wait->waiter.target;
+	bool		in_recovery = RecoveryInProgress();
+	bool		replayed = rw_has_replayed(target);
+	bool		reachable = is_reachable(wait);
+
+	if (replayed && reachable)
+		return RW_WAITED;
+
+	/* The sampling worker tells when the server follows another timeline. */
+	wait->waiter.key = reachable ? target : RW_KEY_WHEN_TOLD;
+	wait->woken = !reachable ||
+		(rw_wake_on_replay && !rw_being_replayed(target));
+
+	/* Recovery may have ended since, having replayed it before. */
+	return in_recovery ? RW_WAIT_TIMED_OUT : RW_WAIT_NOT_IN_RECOVERY;
+}
+
+/* The same on a primary, which has what it has written. */
+static RwWaitResult
+look_written(RwWait *wait)
+{
+	return is_reachable(wait) && wait->waiter.target <= GetXLogInsertRecPtr() ?
+		RW_WAITED : RW_WAIT_NOT_IN_RECOVERY;
+}
+
+RwWaitResult
+rw_wait_here(RwWaitKind kind, TimeLineID tli, XLogRecPtr target,
+			 int timeout_ms, bool *in_recovery)
+{
+	LocalWait	local = {
+		.wait = {
+			.waiter = {
+				.kind = kind,
+				.queue = RW_QUEUE_REPLAY,
+				.target = rw_before_page_header(target)
+			},
+			.timeout_ms = timeout_ms,
+			.look = look_written
+		},
+		.tli = tli
+	};
+
+	*in_recovery = RecoveryInProgress();
+	if (*in_recovery)
+		local.wait.look = look_replayed;
+	return rw_wait(&local.wait);
+}
+
+int64
+rw_eta(uint64 missing, const RwRate *rate, XLogRecPtr position,
+	   RwTime moved_at)
+{
+	RwTime		now = rw_clock_now();
+
+	/* What the last minute's rate was says nothing of one that has stopped. */
+	if (missing > 0 && now - moved_at > STANDSTILL)
+		return -1;
+	return rw_catchup(missing, rw_rate(rate, position, now), 0);
+}
+
+int64
+rw_replay_eta(uint64 missing)
+{
+	RwRate		rate;
+	XLogRecPtr	position;
+	RwTime		moved_at;
+
+	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	rate = rw_shared->upstream.replay_rate;
+	position = rw_shared->upstream.replay;
+	moved_at = rw_shared->upstream.replay_moved_at;
+	LWLockRelease(rw_shared->state_lock);
+
+	if (missing > 0 && GetRecoveryPauseState() != RECOVERY_NOT_PAUSED)
+		return -1;
+	return rw_eta(missing, &rate, position, moved_at);
+}
+
+void
+rw_wait_raise(RwWaitResult result, XLogRecPtr target, bool was_in_recovery)
+{
+	if (result == RW_WAIT_TOO_MANY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too many sessions wait for an LSN"),
+				 errhint("Consider increasing \"replwatch.max_waiters\".")));
+	if (result != RW_WAIT_NOT_IN_RECOVERY)
+		return;
+	if (was_in_recovery)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("recovery ended before LSN " RW_LSN_FORMAT " was replayed",
+						LSN_FORMAT_ARGS(target)),
+				 errdetail("This server was promoted after replaying up to LSN " RW_LSN_FORMAT ".",
+						   LSN_FORMAT_ARGS(rw_replayed()))));
+	else
+	{
+		XLogRecPtr	end = GetXLogInsertRecPtr();
+
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("LSN " RW_LSN_FORMAT " has not been written on this server",
+						LSN_FORMAT_ARGS(target)),
+				 errdetail("This server is a primary on timeline %u, whose WAL ends at LSN " RW_LSN_FORMAT ".",
+						   GetWALInsertionTimeLine(), LSN_FORMAT_ARGS(end))));
+	}
+}
+
+/* Both functions: wait in the statement, or only look. */
+static bool
+wait_in_statement(FunctionCallInfo fcinfo, const char *function,
+				  RwWaitKind kind, TimeLineID tli, XLogRecPtr target,
+				  int timeout_ms)
+{
+	QueryDesc  *query = NULL;
+	RwWaitResult result;
+	bool		in_recovery;
+
+	/* Where waiting is refused it is, whether or not there is need to wait. */
+	if (timeout_ms != 0)
+		query = rw_statement_check(fcinfo, function);
+	else
+		rw_look_check(function);
+
+	if (query)
+		rw_statement_release(query, function);
+	result = rw_wait_here(kind, tli, target, timeout_ms, &in_recovery);
+	if (query)
+		rw_statement_resume(query);
+
+	rw_wait_raise(result, target, in_recovery);
+	return result == RW_WAITED;
+}
+
+static int
+timeout_argument(FunctionCallInfo fcinfo, int argument)
+{
+	return rw_timeout_argument(PG_ARGISNULL(argument) ? NULL :
+							   PG_GETARG_INTERVAL_P(argument));
+}
+
+/*
+ * Has this server replayed `target`?  Waits until it has, at most `timeout`;
+ * true if the next statement sees it, false if time ran out.  NULL target:
+ * nothing to wait for, true.  What it raises stands in the COMMENT.
+ */
+Datum
+replwatch_wait_for_lsn(PG_FUNCTION_ARGS)
+{
+	int			timeout_ms;
+
+	rw_require_preload();
+	timeout_ms = timeout_argument(fcinfo, 1);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(wait_in_statement(fcinfo, "replwatch_wait_for_lsn",
+									 RW_WAIT_LSN, 0, PG_GETARG_LSN(0),
+									 timeout_ms));
+}
+
+/*
+ * The same for a commit token, whose timeline counts.  NULL token: nothing to
+ * wait for, true.
+ */
+Datum
+replwatch_wait_for_token(PG_FUNCTION_ARGS)
+{
+	int			timeout_ms;
+	RwToken		token;
+
+	rw_require_preload();
+	timeout_ms = timeout_argument(fcinfo, 1);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(true);
+	rw_token_argument(PG_GETARG_TEXT_PP(0), &token);
+	PG_RETURN_BOOL(wait_in_statement(fcinfo, "replwatch_wait_for_token",
+									 RW_WAIT_TOKEN, token.tli, token.lsn,
+									 timeout_ms));
+}

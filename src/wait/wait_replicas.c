@@ -1,0 +1,267 @@
+/*-------------------------------------------------------------------------
+ *
+ * wait_replicas.c
+ *	  Waiting until n replicas have an LSN.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "replication/walsender.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/pg_lsn.h"
+
+#include "src/base/compat.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/wait/replay.h"
+#include "src/wait/statement.h"
+#include "src/wait/token.h"
+#include "src/wait/wait.h"
+#include "src/wait/wait_replicas.h"
+
+/* Between two nudges, for all waiters together. */
+#define NUDGE_INTERVAL	(1 * RW_MS)
+
+#define FUNCTION_NAME	"replwatch_wait_for_replicas"
+
+PG_FUNCTION_INFO_V1(replwatch_wait_for_replicas);
+
+XLogRecPtr
+rw_replica_position(const RwSenderFacts *sender, RwQueue stage)
+{
+	if (sender->state != WALSNDSTATE_STREAMING ||
+		(!sender->replica && !sender->receiver))
+		return InvalidXLogRecPtr;
+
+	switch (stage)
+	{
+		case RW_QUEUE_REPLICA_WRITE:
+			return sender->write;
+		case RW_QUEUE_REPLICA_FLUSH:
+			return sender->flush;
+		case RW_QUEUE_REPLICA_REPLAY:
+			return sender->replay;
+		case RW_QUEUE_REPLAY:
+			break;
+	}
+	return InvalidXLogRecPtr;
+}
+
+/*
+ * Two connections of one name may be one replica, twice: of those only the
+ * furthest counts.
+ */
+static bool
+is_overtaken(const RwFacts *facts, int i, RwQueue stage)
+{
+	XLogRecPtr	position = rw_replica_position(&facts->senders[i], stage);
+	int			j;
+
+	for (j = 0; j < facts->nsenders; j++)
+	{
+		XLogRecPtr	other = rw_replica_position(&facts->senders[j], stage);
+
+		if ((other > position || (other == position && j < i)) &&
+			strcmp(facts->senders[j].name, facts->senders[i].name) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+rw_replica_positions(const RwFacts *facts, RwQueue stage, XLogRecPtr target,
+					 XLogRecPtr *positions)
+{
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		XLogRecPtr	position = rw_replica_position(&facts->senders[i], stage);
+
+		if (position == InvalidXLogRecPtr || position < target ||
+			is_overtaken(facts, i, stage))
+			continue;
+		if (positions)
+			positions[n] = position;
+		n++;
+	}
+	return n;
+}
+
+static RwQueue
+stage_argument(text *argument)
+{
+	char	   *stage = text_to_cstring(argument);
+
+	if (strcmp(stage, "write") == 0)
+		return RW_QUEUE_REPLICA_WRITE;
+	if (strcmp(stage, "flush") == 0)
+		return RW_QUEUE_REPLICA_FLUSH;
+	if (strcmp(stage, "replay") == 0)
+		return RW_QUEUE_REPLICA_REPLAY;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("stage must be \"write\", \"flush\" or \"replay\"")));
+}
+
+static int
+count_argument(int32 count)
+{
+	if (count < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("count must not be negative")));
+	if (count > max_wal_senders)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("count must not be greater than \"max_wal_senders\" (%d)",
+						max_wal_senders)));
+	return count;
+}
+
+/* The target: given, or this session's last commit; 0 if there is none. */
+static XLogRecPtr
+target_argument(FunctionCallInfo fcinfo)
+{
+	TimeLineID	tli;
+	XLogRecPtr	target;
+	XLogRecPtr	end;
+
+	if (PG_ARGISNULL(0))
+	{
+		if (RecoveryInProgress())
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("target must be given on a standby"),
+					 errdetail("A standby has no commits of its own.")));
+		if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("%s cannot wait for a transaction that has not committed",
+							FUNCTION_NAME),
+					 errhint("Commit first, or give a target.")));
+		return rw_last_commit().lsn;
+	}
+
+	target = rw_before_page_header(PG_GETARG_LSN(0));
+	end = RecoveryInProgress() ? rw_horizon(&tli) : GetXLogInsertRecPtr();
+	if (target > end)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("LSN " RW_LSN_FORMAT " has not been written on this server",
+						LSN_FORMAT_ARGS(PG_GETARG_LSN(0))),
+				 errdetail("The WAL of this server ends at LSN " RW_LSN_FORMAT ".",
+						   LSN_FORMAT_ARGS(end))));
+	return target;
+}
+
+/* A wait for replicas. */
+typedef struct ReplicaWait
+{
+	RwWait		wait;
+	MemoryContext context;		/* for one look */
+	int			have;
+} ReplicaWait;
+
+static RwWaitResult
+look(RwWait *wait)
+{
+	ReplicaWait *replicas = (ReplicaWait *) wait;
+	MemoryContext old = MemoryContextSwitchTo(replicas->context);
+	RwFacts		facts;
+
+	rw_observe(&facts, true);
+	replicas->have = rw_replica_positions(&facts, wait->waiter.queue,
+										  wait->waiter.target, NULL);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(replicas->context);
+
+	wait->waiter.key = wait->waiter.target;
+	wait->woken = rw_tend_walsenders;
+	return replicas->have >= wait->waiter.count ?
+		RW_WAITED : RW_WAIT_TIMED_OUT;
+}
+
+static RwTime
+ask(RwWait *wait)
+{
+	return rw_replay_nudge(wait->waiter.target, NUDGE_INTERVAL);
+}
+
+static int
+wait_for_replicas(RwQueue stage, XLogRecPtr target, int count, int timeout_ms)
+{
+	ReplicaWait replicas = {
+		.wait = {
+			.waiter = {
+				.kind = RW_WAIT_REPLICAS,
+				.queue = stage,
+				.target = target,
+				.count = count
+			},
+			.timeout_ms = timeout_ms,
+			.look = look
+		},
+		.context = AllocSetContextCreate(CurrentMemoryContext,
+										 "replwatch replicas",
+										 ALLOCSET_SMALL_SIZES)
+	};
+
+	if (stage == RW_QUEUE_REPLICA_REPLAY && !RecoveryInProgress())
+		replicas.wait.ask = ask;
+	rw_wait_raise(rw_wait(&replicas.wait), target, false);
+	MemoryContextDelete(replicas.context);
+	return replicas.have;
+}
+
+/*
+ * Wait until `count` replicas have reached `stage` of `target`, at most
+ * `timeout`; returns how many have.  Everything is in the COMMENT on the
+ * function.
+ */
+Datum
+replwatch_wait_for_replicas(PG_FUNCTION_ARGS)
+{
+	int			count;
+	RwQueue		stage;
+	int			timeout_ms;
+	XLogRecPtr	target;
+	QueryDesc  *query = NULL;
+	int			have;
+
+	rw_require_preload();
+
+	count = count_argument(PG_ARGISNULL(1) ? 1 : PG_GETARG_INT32(1));
+	stage = PG_ARGISNULL(2) ? RW_QUEUE_REPLICA_REPLAY :
+		stage_argument(PG_GETARG_TEXT_PP(2));
+	timeout_ms = rw_timeout_argument(PG_ARGISNULL(3) ? NULL :
+									 PG_GETARG_INTERVAL_P(3));
+
+	/* Where there is nothing to wait for it only looks. */
+	if (count == 0)
+		timeout_ms = 0;
+	target = target_argument(fcinfo);
+	if (timeout_ms != 0)
+		query = rw_statement_check(fcinfo, FUNCTION_NAME);
+
+	/* Before the first commit there is nothing to wait for. */
+	if (PG_ARGISNULL(0) && target == InvalidXLogRecPtr)
+		count = 0;
+
+	if (query)
+		rw_statement_release(query, FUNCTION_NAME);
+	have = wait_for_replicas(stage, target, count, timeout_ms);
+	if (query)
+		rw_statement_resume(query);
+
+	PG_RETURN_INT32(have);
+}

@@ -1,0 +1,223 @@
+/*-------------------------------------------------------------------------
+ *
+ * persist.c
+ *	  What outlives the server's process: the history and the known replicas.
+ *
+ * Times in the files are those of the wall clock or are accompanied by the
+ * moment of saving on both clocks, since the axis inside begins anew when the
+ * machine does.  The time that passed in between is taken from the wall
+ * clock; a wall clock that was set back counts as no time.
+ *
+ * Whether a file is still true is judged here; what the state file holds is in
+ * persist_state.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "src/base/compat.h"
+#include "src/history/store.h"
+#include "src/observe/timeline_file.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/worker/persist.h"
+#include "src/worker/persist_state.h"
+
+static RwStoreRole
+role_of(const RwFacts *facts)
+{
+	return facts->in_recovery ? RW_ROLE_STANDBY : RW_ROLE_PRIMARY;
+}
+
+static void
+save_history(const RwStoreLabel *label, bool durable)
+{
+	RwPoint    *points = palloc(RW_HISTORY_POINTS * sizeof(RwPoint));
+	RwStoreLabel history_label = *label;
+	int			npoints;
+
+	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
+	npoints = rw_history_export(&rw_shared->history,
+								label->wall - label->clock, points);
+	history_label.timeline = rw_shared->history_tli;
+	LWLockRelease(rw_shared->history_lock);
+
+	(void) rw_store_save(RW_HISTORY_FILE, RW_STORE_HISTORY, &history_label,
+						 points, npoints * sizeof(RwPoint), durable);
+	pfree(points);
+}
+
+void
+rw_persist_save(const RwFacts *facts, bool durable)
+{
+	RwStoreLabel label;
+
+	memset(&label, 0, sizeof(label));
+	label.timeline = facts->tli;
+	label.role = role_of(facts);
+	label.clock = rw_clock_now();
+	label.wall = GetCurrentTimestamp();
+
+	save_history(&label, durable);
+	/* What was not loaded yet, the role being undecided, must not be lost. */
+	if (rw_shared->state_loaded)
+		rw_save_state(&label);
+}
+
+void
+rw_persist_load_history(void)
+{
+	RwTime		now = rw_clock_now();
+	RwStoreLabel label;
+	uint32		length;
+	RwPoint    *points;
+	bool		ok;
+
+	points = rw_store_load(RW_HISTORY_FILE, RW_STORE_HISTORY, &label, &length);
+	if (points == NULL)
+		return;
+
+	LWLockAcquire(rw_shared->history_lock, LW_EXCLUSIVE);
+	ok = length % sizeof(RwPoint) == 0 &&
+		rw_history_import(&rw_shared->history, points,
+						  length / sizeof(RwPoint),
+						  GetCurrentTimestamp() - now, now);
+	if (ok)
+		rw_shared->history_tli = label.timeline;
+	LWLockRelease(rw_shared->history_lock);
+
+	if (!ok)
+		rw_store_set_aside(RW_HISTORY_FILE, "its points are out of order");
+	pfree(points);
+}
+
+/*
+ * Is this the server's timeline?  A standby that starts replays from its last
+ * restartpoint, which may be of an older one: then it is on its way there.
+ */
+static bool
+is_our_timeline(const RwFacts *facts, TimeLineID tli)
+{
+	RwTimeline *timeline;
+	uint64		end;
+	bool		ours;
+
+	if (tli == facts->tli)
+		return true;
+	if (!facts->in_recovery)
+		return false;
+
+	timeline = palloc(sizeof(RwTimeline));
+	ours = rw_timeline_load(timeline, tli) &&
+		rw_timeline_find(timeline, facts->tli, &end) &&
+		facts->recovery.replay <= end;
+	pfree(timeline);
+	return ours;
+}
+
+void
+rw_persist_load_state(const RwFacts *facts)
+{
+	RwStoreLabel label;
+	uint32		length;
+	char	   *payload;
+	int64		delta;
+	bool		same_role;
+	bool		ok;
+
+	payload = rw_store_load(RW_STATE_FILE, RW_STORE_STATE, &label, &length);
+	if (payload == NULL)
+		return;
+
+	same_role = label.role == role_of(facts) &&
+		is_our_timeline(facts, label.timeline);
+	if (!same_role)
+		ereport(LOG,
+				(errmsg("replicas known to this server in another role or on another timeline are forgotten")));
+
+	/* What was `clock` then is now less the time that passed. */
+	delta = facts->now - Max(facts->wall - label.wall, 0) - label.clock;
+
+	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	ok = rw_restore_state(payload, length, &label, delta, same_role);
+	LWLockRelease(rw_shared->state_lock);
+
+	if (!ok)
+		rw_store_set_aside(RW_STATE_FILE, "its lengths do not add up");
+	pfree(payload);
+}
+
+void
+rw_persist_follow_timeline(const RwFacts *facts)
+{
+	/* The last pair that needed nothing done, up to which LSN. */
+	static TimeLineID settled_from = 0;
+	static TimeLineID settled_to = 0;
+	static XLogRecPtr settled_until = InvalidXLogRecPtr;
+	TimeLineID	from = rw_shared->history_tli;	/* written by us alone */
+	TimeLineID	to = facts->tli;
+	RwTimeline *old;
+	RwTimeline *new;
+	uint64		end;
+	uint64		cut;
+
+	if (from == to || to == 0 ||
+		(from == settled_from && to == settled_to && facts->in_recovery &&
+		 facts->recovery.replay <= settled_until))
+		return;
+
+	old = palloc(sizeof(RwTimeline));
+	new = palloc(sizeof(RwTimeline));
+	if (from == 0)
+	{
+		/* The first timeline that this history sees. */
+		cut = PG_UINT64_MAX;
+	}
+	else if (rw_timeline_load(old, from) && rw_timeline_load(new, to))
+	{
+		if (facts->in_recovery && rw_timeline_find(old, to, &end) &&
+			facts->recovery.replay <= end)
+		{
+			/*
+			 * Recovery is on its way along the history's own timeline, which
+			 * a base backup or pg_rewind brought along.
+			 */
+			settled_from = from;
+			settled_to = to;
+			settled_until = end;
+			pfree(old);
+			pfree(new);
+			return;
+		}
+		cut = rw_timeline_fork(old, new);
+	}
+	else
+	{
+		/* Where they parted is not known: not after what is certain. */
+		cut = facts->in_recovery ? facts->recovery.replay : facts->horizon;
+		ereport(LOG,
+				(errmsg("could not read the history files of timelines %u and %u",
+						from, to),
+				 errdetail("The LSN history is kept up to " RW_LSN_FORMAT ".",
+						   LSN_FORMAT_ARGS(cut))));
+	}
+	pfree(old);
+	pfree(new);
+
+	LWLockAcquire(rw_shared->history_lock, LW_EXCLUSIVE);
+	if (cut != PG_UINT64_MAX)
+		rw_history_cut(&rw_shared->history, cut);
+	rw_shared->history_tli = to;
+	LWLockRelease(rw_shared->history_lock);
+
+	if (cut != PG_UINT64_MAX)
+	{
+		LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+		rw_replicas_cut(rw_replicas, rw_max_replicas, cut);
+		LWLockRelease(rw_shared->state_lock);
+	}
+}

@@ -1,0 +1,325 @@
+/*-------------------------------------------------------------------------
+ *
+ * persist_state.c
+ *	  What the state file holds, and how it is written and read.
+ *
+ * Structures are written as they are in memory.  What is read has the right
+ * checksum, but may be another build's or from other settings; so sizes,
+ * counts, indexes and the ends of strings are looked at first.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "replication/slot.h"
+
+#include "src/base/compat.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/worker/persist_state.h"
+
+/* The payload of the state file: this, then the arrays that it counts. */
+typedef struct StateHeader
+{
+	uint32		header_size;	/* sizes, so that another build's file is not */
+	uint32		replica_size;	/* taken for one of ours */
+	uint32		note_size;
+	uint32		nreplicas;
+	uint32		nnotes;
+	uint32		alert_size;
+	uint32		nalerts;		/* those that fire first, then the cleared
+								 * ones from the oldest on */
+	uint32		nsilences;
+	RwTime		message_at;		/* last word from upstream */
+	RwTime		complete_at;	/* as in RwUpstream, and this */
+	bool		tended;
+	bool		settled;
+	RwChart		upstream_chart;
+} StateHeader;
+
+typedef struct SavedReplica
+{
+	RwReplica	replica;
+	RwChart		chart;
+} SavedReplica;
+
+/* Append the alerts and silences; state_lock is held. */
+static char *
+save_alerts(char *p, StateHeader *header)
+{
+	int			i;
+
+	for (i = 0; i < rw_alerts->nfiring; i++)
+	{
+		/* What is to be forgotten is so after a restart, too. */
+		if (!rw_alerts->firing[i].used || rw_alerts->firing[i].forgotten)
+			continue;
+		memcpy(p, &rw_alerts->firing[i], sizeof(RwAlert));
+		p += sizeof(RwAlert);
+		header->nalerts++;
+	}
+	for (i = 1; i <= RW_CLEARED_ALERTS; i++)
+	{
+		const RwAlert *alert =
+			&rw_alerts->cleared[(rw_alerts->newest_cleared + i) %
+								RW_CLEARED_ALERTS];
+
+		if (!alert->used)
+			continue;
+		memcpy(p, alert, sizeof(RwAlert));
+		p += sizeof(RwAlert);
+		header->nalerts++;
+	}
+	header->nsilences = rw_alerts->nsilences;
+	memcpy(p, rw_alerts->silences,
+		   rw_alerts->nsilences * sizeof(RwSilence));
+	return p + rw_alerts->nsilences * sizeof(RwSilence);
+}
+
+void
+rw_save_state(const RwStoreLabel *label)
+{
+	Size		room = sizeof(StateHeader) +
+		rw_max_replicas * sizeof(SavedReplica) +
+		RW_MAX_SLOTS * sizeof(RwSlotNote) +
+		(rw_alerts_max + RW_CLEARED_ALERTS) * sizeof(RwAlert) +
+		RW_MAX_SILENCES * sizeof(RwSilence);
+	char	   *payload = palloc0(room);
+	char	   *p = payload + sizeof(StateHeader);
+	StateHeader header;
+	int			i;
+
+	memset(&header, 0, sizeof(header));
+	header.header_size = sizeof(StateHeader);
+	header.replica_size = sizeof(SavedReplica);
+	header.note_size = sizeof(RwSlotNote);
+	header.alert_size = sizeof(RwAlert);
+
+	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	header.message_at = rw_shared->upstream.message_at;
+	header.complete_at = rw_shared->upstream.complete_at;
+	header.tended = rw_shared->upstream.tended;
+	header.settled = rw_shared->upstream.settled;
+	header.upstream_chart = rw_shared->upstream_chart;
+	for (i = 0; i < rw_max_replicas; i++)
+	{
+		if (rw_replicas[i].used && rw_replicas[i].known)
+		{
+			memcpy(p + offsetof(SavedReplica, replica), &rw_replicas[i],
+				   sizeof(RwReplica));
+			if (rw_charts[i].generation == rw_replicas[i].generation)
+				memcpy(p + offsetof(SavedReplica, chart),
+					   &rw_charts[i].chart, sizeof(RwChart));
+			p += sizeof(SavedReplica);
+			header.nreplicas++;
+		}
+	}
+	for (i = 0; i < RW_MAX_SLOTS; i++)
+	{
+		if (rw_slot_notes[i].name[0] != '\0')
+		{
+			memcpy(p, &rw_slot_notes[i], sizeof(RwSlotNote));
+			p += sizeof(RwSlotNote);
+			header.nnotes++;
+		}
+	}
+	p = save_alerts(p, &header);
+	LWLockRelease(rw_shared->state_lock);
+
+	memcpy(payload, &header, sizeof(header));
+	(void) rw_store_save(RW_STATE_FILE, RW_STORE_STATE, label,
+						 payload, p - payload, false);
+	pfree(payload);
+}
+
+/* A moment of the file on today's axis; what was no moment stays none. */
+static RwTime
+shift(RwTime at, int64 delta)
+{
+	return at == RW_NEVER ? RW_NEVER : Max(at + delta, 1);
+}
+
+/*
+ * Seconds of a chart's point.  Points so old that the axis does not reach
+ * back to them end up before everything that is shown.
+ */
+static void
+shift_ring(RwChartPoint *points, int npoints, int64 delta)
+{
+	int			i;
+
+	for (i = 0; i < npoints; i++)
+		points[i].at = Max((int64) points[i].at + delta / RW_SECOND, 0);
+}
+
+/* False if it is not a chart. */
+static bool
+shift_chart(RwChart *chart, int64 delta)
+{
+	if (chart->fine_ring.npoints < 0 ||
+		chart->fine_ring.npoints > RW_CHART_FINE_POINTS ||
+		chart->fine_ring.newest < 0 ||
+		chart->fine_ring.newest >= RW_CHART_FINE_POINTS ||
+		chart->coarse_ring.npoints < 0 ||
+		chart->coarse_ring.npoints > RW_CHART_COARSE_POINTS ||
+		chart->coarse_ring.newest < 0 ||
+		chart->coarse_ring.newest >= RW_CHART_COARSE_POINTS)
+		return false;
+	shift_ring(chart->fine, RW_CHART_FINE_POINTS, delta);
+	shift_ring(chart->coarse, RW_CHART_COARSE_POINTS, delta);
+	return true;
+}
+
+/* A saved replica as it is after a restart: known, and gone. */
+static void
+revive(RwReplica *replica, const RwReplica *saved, int64 delta,
+	   RwTime saved_at, uint32 generation)
+{
+	memset(replica, 0, sizeof(RwReplica));
+	replica->used = true;
+	replica->known = true;
+	replica->logical = saved->logical;
+	replica->has_slot = saved->has_slot;
+	strlcpy(replica->name, saved->name, RW_NAME_LEN);
+	strlcpy(replica->address, saved->address, RW_ADDRESS_LEN);
+	replica->sent = saved->sent;
+	replica->write = saved->write;
+	replica->flush = saved->flush;
+	replica->replay = saved->replay;
+	replica->reply_time = saved->reply_time;
+	replica->end = saved->end;
+	replica->left = saved->left;
+	replica->connected_at = shift(saved->connected_at, delta);
+	replica->streamed_at = shift(saved->streamed_at, delta);
+	replica->replay_moved_at = shift(saved->replay_moved_at, delta);
+	replica->last_seen = shift(saved->last_seen, delta);
+	replica->alone_since = shift(saved->alone_since, delta);
+	replica->gone_at = saved->connected ? shift(saved_at, delta) :
+		shift(saved->gone_at, delta);
+	replica->generation = generation;
+	rw_rate_init(&replica->replay_rate);
+}
+
+/*
+ * Alerts that fired are published as firing, and the worker takes them over;
+ * in another role it will clear them.
+ */
+static void
+restore_alerts(const char *p, const StateHeader *header, int64 delta,
+			   bool same_role)
+{
+	uint32		i;
+
+	for (i = 0; i < header->nalerts; i++, p += sizeof(RwAlert))
+	{
+		RwAlert		alert;
+
+		memcpy(&alert, p, sizeof(RwAlert));
+		if (alert.alert < 0 || alert.alert >= RW_NUM_ALERTS ||
+			alert.severity <= RW_SEVERITY_NONE ||
+			alert.severity >= RW_NUM_SEVERITIES ||
+			memchr(alert.subject, '\0', sizeof(alert.subject)) == NULL ||
+			memchr(alert.value, '\0', sizeof(alert.value)) == NULL ||
+			memchr(alert.threshold, '\0', sizeof(alert.threshold)) == NULL ||
+			memchr(alert.detail, '\0', sizeof(alert.detail)) == NULL)
+			continue;
+		alert.used = true;
+		alert.rule.severity = alert.severity;
+		if (alert.rule.told > RW_SEVERITY_CRITICAL)
+			alert.rule.told = alert.severity;
+		alert.rule.raised_at = shift(alert.rule.raised_at, delta);
+		alert.rule.changed_at = shift(alert.rule.changed_at, delta);
+		alert.rule.told_at = shift(alert.rule.told_at, delta);
+		alert.forgotten = alert.cleared_at == 0 && !same_role;
+		if (alert.cleared_at != 0)
+		{
+			rw_alerts->newest_cleared =
+				(rw_alerts->newest_cleared + 1) % RW_CLEARED_ALERTS;
+			rw_alerts->cleared[rw_alerts->newest_cleared] = alert;
+		}
+		else if (rw_alerts->nfiring < rw_alerts_max)
+			rw_alerts->firing[rw_alerts->nfiring++] = alert;
+	}
+	if (!same_role)
+		rw_alerts->requests++;
+
+	rw_alerts->nsilences = Min(header->nsilences, RW_MAX_SILENCES);
+	memcpy(rw_alerts->silences, p, rw_alerts->nsilences * sizeof(RwSilence));
+	for (i = 0; i < rw_alerts->nsilences; i++)
+		rw_alerts->silences[i].name[RW_NAME_LEN - 1] = '\0';
+}
+
+bool
+rw_restore_state(char *payload, uint32 length, const RwStoreLabel *label,
+				 int64 delta, bool same_role)
+{
+	StateHeader header;
+	const char *p = payload + sizeof(StateHeader);
+	uint32		i;
+	int			place = 0;
+
+	if (length < sizeof(StateHeader))
+		return false;
+	memcpy(&header, payload, sizeof(header));
+	if (header.header_size != sizeof(StateHeader) ||
+		header.replica_size != sizeof(SavedReplica) ||
+		header.note_size != sizeof(RwSlotNote) ||
+		header.alert_size != sizeof(RwAlert) ||
+		(uint64) length != sizeof(StateHeader) +
+		(uint64) header.nreplicas * sizeof(SavedReplica) +
+		(uint64) header.nnotes * sizeof(RwSlotNote) +
+		(uint64) header.nalerts * sizeof(RwAlert) +
+		(uint64) header.nsilences * sizeof(RwSilence))
+		return false;
+
+	restore_alerts(p + header.nreplicas * sizeof(SavedReplica) +
+				   header.nnotes * sizeof(RwSlotNote), &header, delta,
+				   same_role);
+	if (!same_role)
+		return true;
+
+	rw_shared->upstream.message_at = shift(header.message_at, delta);
+	rw_shared->upstream.complete_at = shift(header.complete_at, delta);
+	rw_shared->upstream.tended = header.tended;
+	rw_shared->upstream.settled = header.settled;
+	if (shift_chart(&header.upstream_chart, delta))
+		rw_shared->upstream_chart = header.upstream_chart;
+
+	for (i = 0; i < header.nreplicas; i++, p += sizeof(SavedReplica))
+	{
+		const RwReplica *saved = (const RwReplica *)
+			(p + offsetof(SavedReplica, replica));
+		RwPlaceChart *chart;
+
+		if (place >= rw_max_replicas ||
+			memchr(saved->name, '\0', RW_NAME_LEN) == NULL ||
+			memchr(saved->address, '\0', RW_ADDRESS_LEN) == NULL)
+			continue;
+		revive(&rw_replicas[place], saved, delta, label->clock, place + 1);
+
+		chart = &rw_charts[place];
+		memcpy(&chart->chart, p + offsetof(SavedReplica, chart),
+			   sizeof(RwChart));
+		if (!shift_chart(&chart->chart, delta))
+			rw_chart_init(&chart->chart);
+		chart->generation = rw_replicas[place].generation;
+		place++;
+	}
+
+	/* Slots keep their places, unless the file is another server's. */
+	for (i = 0; i < header.nnotes && i < RW_MAX_SLOTS;
+		 i++, p += sizeof(RwSlotNote))
+	{
+		RwSlotNote *note = &rw_slot_notes[i];
+
+		memcpy(note, p, sizeof(RwSlotNote));
+		note->name[RW_NAME_LEN - 1] = '\0';
+		note->inactive_since = shift(note->inactive_since, delta);
+		note->lost_at = shift(note->lost_at, delta);
+		note->moved_at = shift(note->moved_at, delta);
+		note->used_here = false;
+	}
+	return true;
+}

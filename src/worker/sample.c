@@ -1,0 +1,415 @@
+/*-------------------------------------------------------------------------
+ *
+ * sample.c
+ *	  One round of the sampling worker.
+ *
+ * What it learns of the link to the upstream server is in upstream.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "replication/slot.h"
+#include "replication/walreceiver.h"
+
+#include "src/alert/alert_settings.h"
+#include "src/alert/alerts.h"
+#include "src/base/compat.h"
+#include "src/lag/lag.h"
+#include "src/lag/upstream.h"
+#include "src/port/check_facts.h"
+#include "src/settings.h"
+#include "src/shared.h"
+#include "src/wait/keepalive.h"
+#include "src/wait/waiters.h"
+#include "src/worker/persist.h"
+#include "src/worker/sample.h"
+
+/* What the last round saw, to tell whether anything moves. */
+typedef struct LastRound
+{
+	bool		in_recovery;
+	TimeLineID	tli;
+	XLogRecPtr	horizon;
+	XLogRecPtr	replay;
+	uint64		senders;		/* sum of pids and positions */
+} LastRound;
+
+static LastRound last_round;
+
+static void
+record(const RwFacts *facts)
+{
+	if (facts->horizon == InvalidXLogRecPtr || facts->tli == 0)
+		return;
+
+	if (facts->tli != rw_shared->history_tli)
+		rw_persist_follow_timeline(facts);
+
+	LWLockAcquire(rw_shared->history_lock, LW_EXCLUSIVE);
+	rw_history_add(&rw_shared->history, facts->horizon, facts->now);
+	LWLockRelease(rw_shared->history_lock);
+}
+
+/* The receivers that are followed: those that replay or apply. */
+static RwSeen *
+seen_replicas(const RwFacts *facts, int *nseen)
+{
+	RwSeen	   *seen = palloc0(Max(facts->nsenders, 1) * sizeof(RwSeen));
+	int			i;
+
+	*nseen = 0;
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		const RwSenderFacts *sender = &facts->senders[i];
+		RwSeen	   *s = &seen[*nseen];
+
+		/* One whose name is not known yet is taken up when it is. */
+		if (!sender->replica || sender->peer.backend_start == 0)
+			continue;
+		strlcpy(s->name, sender->name, RW_NAME_LEN);
+		strlcpy(s->address, sender->peer.address, RW_ADDRESS_LEN);
+		s->pid = sender->pid;
+		s->logical = sender->slot >= 0 && facts->slots[sender->slot].logical;
+		s->streaming = sender->state == WALSNDSTATE_STREAMING;
+		s->has_slot = sender->slot >= 0 &&
+			!facts->slots[sender->slot].temporary;
+		s->sent = sender->sent;
+		s->write = sender->write;
+		s->flush = sender->flush;
+		s->replay = sender->replay;
+		s->reply_time = sender->reply_time;
+		(*nseen)++;
+	}
+	return seen;
+}
+
+/*
+ * A standby without its slot is forgotten like one that never had any: some
+ * drop the slot of one that is only away.
+ */
+static void
+notice_dropped_slots(const RwFacts *facts)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < rw_max_replicas; i++)
+	{
+		RwReplica  *replica = &rw_replicas[i];
+
+		if (!replica->used || replica->connected || !replica->has_slot)
+			continue;
+		for (j = 0; j < facts->nslots; j++)
+		{
+			if (strcmp(facts->slots[j].name, replica->name) == 0)
+				break;
+		}
+		if (j < facts->nslots)
+			continue;
+		/* A subscriber is given up by that: DROP SUBSCRIPTION does it. */
+		if (replica->logical && !replica->expected)
+			(void) rw_replicas_forget(rw_replicas, rw_max_replicas,
+									  replica->name);
+		else
+			rw_replicas_slot_dropped(rw_replicas, rw_max_replicas,
+									 replica->name);
+	}
+}
+
+/* The note for a slot: at the slot's own place, wherever it was before. */
+static RwSlotNote *
+claim_slot_note(const RwSlotFacts *slot)
+{
+	RwSlotNote *note = &rw_slot_notes[slot->number];
+	int			i;
+
+	if (strcmp(note->name, slot->name) == 0)
+		return note;
+
+	for (i = 0; i < RW_MAX_SLOTS; i++)
+	{
+		if (strcmp(rw_slot_notes[i].name, slot->name) == 0)
+		{
+			RwSlotNote	other = *note;
+
+			*note = rw_slot_notes[i];
+			rw_slot_notes[i] = other;
+			return note;
+		}
+	}
+
+	memset(note, 0, sizeof(RwSlotNote));
+	strlcpy(note->name, slot->name, RW_NAME_LEN);
+	return note;
+}
+
+static void
+note_slots(const RwFacts *facts)
+{
+	int			next = 0;
+	int			i;
+
+	for (i = 0; i < facts->nslots; i++)
+	{
+		const RwSlotFacts *slot = &facts->slots[i];
+		RwSlotNote *note = claim_slot_note(slot);
+
+		if (slot->sender >= 0)
+		{
+			const RwSenderFacts *sender = &facts->senders[slot->sender];
+
+			note->used_here = true;
+			note->for_backup = !sender->replica &&
+				strcmp(sender->peer.application_name, "pg_basebackup") == 0;
+		}
+		if (slot->restart_lsn != note->restart_lsn ||
+			slot->confirmed_flush != note->confirmed_flush)
+			note->moved_at = facts->now;
+
+		if (slot->active_pid != 0)
+			note->inactive_since = RW_NEVER;
+		else if (note->inactive_since == RW_NEVER)
+			note->inactive_since = facts->now;
+
+		if (slot->wal_status == RW_WAL_LOST)
+		{
+			if (note->lost_at == RW_NEVER)
+				note->lost_at = facts->now;
+		}
+		else
+		{
+			note->lost_at = RW_NEVER;
+			note->restart_lsn = slot->restart_lsn;
+			note->confirmed_flush = slot->confirmed_flush;
+			note->retained = slot->restart_lsn != InvalidXLogRecPtr &&
+				facts->horizon > slot->restart_lsn ?
+				facts->horizon - slot->restart_lsn : 0;
+		}
+	}
+
+	/* Slots come in the order of their places; the others are dropped. */
+	for (i = 0; i < RW_MAX_SLOTS; i++)
+	{
+		if (next < facts->nslots && facts->slots[next].number == i)
+			next++;
+		else
+			rw_slot_notes[i].name[0] = '\0';
+	}
+}
+
+static void
+report_events(const RwReplicaEvents *events)
+{
+	int			i;
+
+	for (i = 0; i < events->nevents; i++)
+	{
+		const char *name = events->events[i].name;
+
+		switch (events->events[i].type)
+		{
+			case RW_REPLICA_KNOWN:
+				ereport(DEBUG1,
+						(errmsg_internal("replica \"%s\" is known from now on", name)));
+				break;
+			case RW_REPLICA_GONE:
+				ereport(DEBUG1,
+						(errmsg_internal("known replica \"%s\" has gone", name)));
+				break;
+			case RW_REPLICA_BACK:
+				ereport(DEBUG1,
+						(errmsg_internal("known replica \"%s\" is back", name)));
+				break;
+			case RW_REPLICA_SHARED:
+				ereport(LOG,
+						(errmsg("several replicas are connected under the name \"%s\"", name),
+						 errdetail("They are watched while they are connected, but none is missed when it goes."),
+						 errhint("Set \"primary_slot_name\", or application_name in \"primary_conninfo\", to a name of its own on each.")));
+				break;
+			case RW_REPLICA_EVICTED:
+				ereport(LOG,
+						(errmsg("replica \"%s\" is forgotten to make room for another", name),
+						 errhint("Consider increasing \"replwatch.max_replicas\".")));
+				break;
+			case RW_REPLICA_EXPIRED:
+				ereport(LOG,
+						(errmsg("replica \"%s\" is forgotten after it has been gone for %d s",
+								name, rw_forget_after_s)));
+				break;
+		}
+	}
+}
+
+/* Bring the published state up to date. */
+static void
+publish(const RwFacts *facts, bool new_course)
+{
+	RwReplicaEvents *events = palloc0(sizeof(RwReplicaEvents));
+	RwSeen	   *seen;
+	int			nseen;
+	int			i;
+
+	seen = seen_replicas(facts, &nseen);
+
+	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	rw_shared->last_sample = facts->now;
+	if (new_course)
+		rw_rate_init(&rw_shared->wal_rate);
+	rw_rate_add(&rw_shared->wal_rate, facts->horizon, facts->now);
+	rw_follow_upstream(facts);
+	if (rw_shared->state_loaded)
+	{
+		for (i = 0; i < rw_max_replicas; i++)
+			rw_replicas[i].expected = rw_replicas[i].used &&
+				rw_is_expected(rw_replicas[i].name);
+		rw_replicas_update(rw_replicas, rw_max_replicas, seen, nseen,
+						   facts->now, rw_known_after_s * RW_SECOND,
+						   rw_forget_after_s * RW_SECOND, events);
+		notice_dropped_slots(facts);
+		note_slots(facts);
+	}
+	LWLockRelease(rw_shared->state_lock);
+
+	report_events(events);
+}
+
+/* Note each followed link's lag in its chart. */
+static void
+chart(const RwFacts *facts, const RwLinks *links)
+{
+	int			i;
+
+	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	for (i = 0; i < links->nlinks; i++)
+	{
+		const RwLink *link = &links->links[i];
+		uint64		bytes = link->lag_bytes < 0 ?
+			RW_CHART_NO_BYTES : (uint64) link->lag_bytes;
+
+		if (link->upstream)
+		{
+			strlcpy(rw_shared->upstream_name, link->name, RW_NAME_LEN);
+			rw_chart_add(&rw_shared->upstream_chart, facts->now, bytes,
+						 link->lag, link->state);
+		}
+		else if (link->replica)
+		{
+			int			place = link->replica - links->published->replicas;
+			RwPlaceChart *its = &rw_charts[place];
+
+			if (its->generation != link->replica->generation)
+			{
+				rw_chart_init(&its->chart);
+				its->generation = link->replica->generation;
+			}
+			rw_chart_add(&its->chart, facts->now, bytes, link->lag,
+						 link->state);
+		}
+	}
+	LWLockRelease(rw_shared->state_lock);
+}
+
+static bool
+sends_to_standbys(const RwFacts *facts)
+{
+	int			i;
+
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		const RwSenderFacts *sender = &facts->senders[i];
+
+		if (sender->state == WALSNDSTATE_STREAMING &&
+			(sender->slot < 0 || !facts->slots[sender->slot].logical))
+			return true;
+	}
+	return false;
+}
+
+/* What is done each second. */
+static void
+each_second(const RwFacts *facts)
+{
+	static RwTime last_time = RW_NEVER;
+	static XLogRecPtr last_replay = InvalidXLogRecPtr;
+
+	if (facts->now - last_time < RW_TEND_INTERVAL)
+		return;
+	last_time = facts->now;
+
+	if (rw_tend_walsenders && sends_to_standbys(facts))
+		rw_wake_walsenders();
+
+	/*
+	 * While a backlog is replayed, core reports how far it got each
+	 * wal_receiver_status_interval only.
+	 */
+	if (facts->in_recovery && facts->recovery.replay != last_replay)
+	{
+		last_replay = facts->recovery.replay;
+		if (facts->receiver.pid != 0 &&
+			facts->receiver.state == WALRCV_STREAMING)
+			rw_request_receiver_reply();
+	}
+}
+
+static bool
+has_moved(const RwFacts *facts)
+{
+	LastRound	this_round;
+	bool		moved;
+	int			i;
+
+	/* All of it is compared, padding included. */
+	memset(&this_round, 0, sizeof(this_round));
+	this_round.in_recovery = facts->in_recovery;
+	this_round.tli = facts->tli;
+	this_round.horizon = facts->horizon;
+	if (facts->in_recovery)
+		this_round.replay = facts->recovery.replay;
+	for (i = 0; i < facts->nsenders; i++)
+		this_round.senders += facts->senders[i].pid +
+			facts->senders[i].state + facts->senders[i].sent +
+			facts->senders[i].flush + facts->senders[i].replay;
+
+	moved = memcmp(&this_round, &last_round, sizeof(LastRound)) != 0;
+	memcpy(&last_round, &this_round, sizeof(LastRound));
+	return moved;
+}
+
+bool
+rw_sample(RwFacts *facts, bool *alerts_changed)
+{
+	RwLinks		links;
+	RwTime		begin;
+	bool		new_course;
+
+	rw_observe(facts, true);
+
+	new_course = facts->in_recovery != last_round.in_recovery ||
+		facts->tli != last_round.tli;
+
+	/* Written by us alone; a worker before this one may have done it. */
+	if (!rw_shared->state_loaded && !facts->crash_recovery && facts->tli != 0)
+	{
+		rw_persist_load_state(facts);
+		rw_shared->state_loaded = true;
+	}
+	record(facts);
+	publish(facts, new_course);
+	/* Promotion, another timeline: what is waited for may never come. */
+	if (new_course)
+		rw_waiters_wake_all(RW_QUEUE_REPLAY);
+	rw_links(facts, &links, false);
+	rw_health_publish(facts, &links);
+	chart(facts, &links);
+	begin = rw_clock_now();
+	*alerts_changed = rw_alerts_round(facts, &links);
+	ereport(DEBUG2,
+			(errmsg_internal("alerts were judged in %d us",
+							 (int) (rw_clock_now() - begin))));
+	each_second(facts);
+	return has_moved(facts);
+}

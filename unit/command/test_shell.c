@@ -1,0 +1,248 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_shell.c
+ *	  Tests of src/command/shell.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/command/shell.h"
+#include "unit/tap.h"
+
+static char *const environment[] = {"PATH=/usr/bin:/bin", "COLOUR=blue", NULL};
+
+static RwShell shell;
+
+static bool
+start(const char *command)
+{
+	return rw_shell_start(&shell, command, environment);
+}
+
+/* As a caller would wait, but without a latch. */
+static void
+wait_a_moment(void)
+{
+	struct pollfd output = {.fd = shell.output,.events = POLLIN};
+
+	(void) poll(&output, 1, 2);
+}
+
+/* Run a command to its end, which must come by itself; what it wrote. */
+static const char *
+run(const char *command)
+{
+	if (!start(command))
+		return "(not started)";
+	while (rw_shell_tend(&shell))
+		wait_a_moment();
+	return rw_shell_output(&shell);
+}
+
+/* Tend a command until it has written this. */
+static void
+wait_for(const char *words)
+{
+	do
+	{
+		wait_a_moment();
+		(void) rw_shell_tend(&shell);
+		shell.kept[shell.nkept] = '\0';
+	} while (strstr(shell.kept, words) == NULL);
+}
+
+static int
+count_descriptors(void)
+{
+	DIR		   *dir = opendir("/dev/fd");
+	int			count = 0;
+
+	while (readdir(dir) != NULL)
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void
+test_ends(void)
+{
+	section("how it ends");
+
+	is_text(run("exit 0"), "", "nothing to say");
+	ok(WIFEXITED(shell.status) && WEXITSTATUS(shell.status) == 0, "success");
+	run("exit 3");
+	ok(WIFEXITED(shell.status) && WEXITSTATUS(shell.status) == 3,
+	   "an exit code");
+	ok(strstr(run("no_such_command"), "no_such_command") != NULL,
+	   "a command that does not exist is named");
+	ok(WIFEXITED(shell.status) && WEXITSTATUS(shell.status) == 127,
+	   "its exit code");
+	run("if");
+	ok(WIFEXITED(shell.status) && WEXITSTATUS(shell.status) != 0,
+	   "a syntax error");
+	run("kill -USR1 $$");
+	ok(WIFSIGNALED(shell.status) && WTERMSIG(shell.status) == SIGUSR1,
+	   "a signal");
+}
+
+static void
+test_surroundings(void)
+{
+	int			high = fcntl(STDIN_FILENO, F_DUPFD, 700);
+	sigset_t	blocked;
+
+	section("what it finds");
+
+	is_text(run("echo \"$COLOUR\" \"$HOME\""), "blue",
+			"the environment that it was given");
+	is_text(run("cat"), "", "standard input is empty");
+	is_text(run("echo out; echo err >&2"), "out\nerr",
+			"both outputs come back, in order");
+	is_text(run("cut -d' ' -f6 /proc/self/stat | grep -qx $$ && echo own"),
+			"own", "a session of its own");
+
+	ok(high >= 700, "a descriptor is open far from the others");
+	is_text(run("ls /dev/fd/ | tr '\\n' ' '"), "0 1 2 3",
+			"three descriptors, and that of ls");
+
+	/* As the server has them: some ignored, some blocked. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGURG);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+
+	/* 29 and up stay out: who started us may have ignored libc's own two. */
+	is_text(run("grep -E '^Sig(Blk|Ign)' /proc/self/status |"
+				" sed 's/:.*\\(.......\\)$/ \\1/'"),
+			"SigBlk 0000000\nSigIgn 0000000",
+			"no signal is ignored or blocked");
+	sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGUSR2, SIG_DFL);
+	sigprocmask(SIG_SETMASK, NULL, &blocked);
+	is_int(sigismember(&blocked, SIGTERM), 0, "our own are as before");
+	close(high);
+}
+
+static void
+test_output(void)
+{
+	char		expected[RW_SHELL_OUTPUT_LEN + 4];
+	const char *output;
+
+	section("output");
+
+	is_text(run("printf 'a\\tb\\nc\\r\\n\\n '"), "a\tb\nc",
+			"lines and tabs stay, the end is trimmed");
+	is_text(run("printf 'a\\0b\\033[1mc\\177'"), "a?b?[1mc?",
+			"control characters are replaced");
+	is_text(run("printf 'gr\\303\\274n \\342\\202'"), "gr\xc3\xbcn",
+			"UTF-8 stays, but for a character that is cut");
+	is_text(run("printf 'gr\\303\\274'"), "gr\xc3\xbc",
+			"one at the end is not cut");
+
+	memset(expected, 'x', RW_SHELL_OUTPUT_LEN);
+	expected[RW_SHELL_OUTPUT_LEN] = '\0';
+	is_text(run("head -c 1000 /dev/zero | tr '\\0' x"), expected,
+			"as much as is kept");
+	strcat(expected, "...");
+	is_text(run("head -c 1001 /dev/zero | tr '\\0' x"), expected, "one more");
+	is_text(rw_shell_output(&shell), expected, "the same when asked again");
+
+	output = run("head -c 1048576 /dev/zero | tr '\\0' x; echo end >&2; exit 7");
+	is_text(output, expected, "a megabyte");
+	ok(WIFEXITED(shell.status) && WEXITSTATUS(shell.status) == 7,
+	   "it was read to its end");
+}
+
+static void
+test_group(void)
+{
+	pid_t		left;
+
+	section("what belongs to it");
+
+	start("(while test -e /dev/null; do sleep 0.05; done) & echo started");
+	wait_for("started");
+	while (shell.running)
+	{
+		wait_a_moment();
+		(void) rw_shell_tend(&shell);
+	}
+	ok(rw_shell_tend(&shell), "it has not ended while a child is left");
+	is_int(shell.status, 0, "though the shell has");
+	rw_shell_signal(&shell, SIGTERM);
+	while (rw_shell_tend(&shell))
+		wait_a_moment();
+	ok(true, "a signal reaches the child");
+
+	start("sleep 1000 & sleep 1000 & echo started; wait");
+	wait_for("started");
+	rw_shell_signal(&shell, SIGTERM);
+	while (rw_shell_tend(&shell))
+		wait_a_moment();
+	ok(WIFSIGNALED(shell.status) && WTERMSIG(shell.status) == SIGTERM,
+	   "a signal reaches the shell and its children");
+
+	start("trap '' TERM; sleep 1000 & echo started; wait; wait");
+	wait_for("started");
+	rw_shell_signal(&shell, SIGTERM);
+	poll(NULL, 0, 100);
+	ok(rw_shell_tend(&shell), "SIGTERM can be ignored");
+	rw_shell_signal(&shell, SIGKILL);
+	while (rw_shell_tend(&shell))
+		wait_a_moment();
+	ok(WIFSIGNALED(shell.status) && WTERMSIG(shell.status) == SIGKILL,
+	   "SIGKILL can not");
+
+	/* So soon that the child may not have its group yet. */
+	for (int i = 0; i < 50; i++)
+	{
+		start("sleep 1000");
+		rw_shell_signal(&shell, SIGTERM);
+		while (rw_shell_tend(&shell))
+			wait_a_moment();
+	}
+	ok(true, "a signal right after the start is not lost");
+
+	run("setsid sh -c 'echo started; sleep 0.3' & sleep 0.1");
+	ok(shell.group == 0, "who makes a session has left it");
+	ok(waitpid(-1, NULL, 0) > 0, "and is a child of ours when its parent goes");
+
+	start("exec sleep 1000");
+	left = shell.group;
+	rw_shell_abandon(&shell);
+	ok(!rw_shell_tend(&shell) && shell.output == -1, "it can be given up");
+	rw_shell_signal(&shell, SIGTERM);
+	is_int(kill(left, SIGKILL), 0, "no signal is sent to it then");
+	is_int(waitpid(left, NULL, 0), left, "it can still be reaped");
+}
+
+int
+main(void)
+{
+	int			descriptors = count_descriptors();
+
+	/* A command that never ends is to be a failure. */
+	alarm(300);
+	rw_shell_adopt();
+	test_ends();
+	test_surroundings();
+	test_output();
+	test_group();
+
+	section("what is left");
+	is_int(count_descriptors(), descriptors, "no descriptor");
+	return tap_end();
+}

@@ -1,0 +1,410 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_request.c
+ *	  Tests of src/port/request.c and src/port/request_parameters.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "src/port/request.h"
+#include "unit/tap.h"
+
+#define MB		(INT64CONST(1) << 20)
+#define SECOND	INT64CONST(1000000)
+
+static RwRequest request;
+
+/* In memory of exactly that size, so that reading beyond it is noticed. */
+static size_t
+length_of(const char *data, size_t len, size_t seen)
+{
+	char	   *copy = malloc(len + 1);
+	size_t		result;
+
+	memcpy(copy + 1, data, len);
+	result = rw_request_length(copy + 1, len, seen);
+	free(copy);
+	return result;
+}
+
+static void
+parse_bytes(const char *data, size_t len)
+{
+	char	   *copy = malloc(len + 1);
+
+	memcpy(copy + 1, data, len);
+	rw_request_parse(copy + 1, len, &request);
+	free(copy);
+}
+
+static void
+parse(const char *data)
+{
+	parse_bytes(data, strlen(data));
+}
+
+/* A GET of that target, without a header. */
+static void
+get(const char *target)
+{
+	char		data[1024];
+
+	snprintf(data, sizeof(data), "GET %s HTTP/1.1\r\n\r\n", target);
+	parse(data);
+}
+
+static void
+asks(const char *target, RwTopic topic)
+{
+	get(target);
+	ok(request.refusal == 0 && !request.agent && request.topic == topic,
+	   target);
+}
+
+static void
+refused(const char *data, int status, const char *what)
+{
+	parse(data);
+	is_int(request.refusal, status, what);
+	ok(status == 0 || request.problem != NULL, "and why");
+}
+
+static void
+refused_target(const char *target, int status)
+{
+	get(target);
+	is_int(request.refusal, status, target);
+}
+
+/* Its length is the same whether it comes whole or byte by byte. */
+static void
+long_is(const char *data, size_t len, size_t expected, const char *what)
+{
+	size_t		found = 0;
+	size_t		i;
+
+	is_uint(length_of(data, len, 0), expected, what);
+	for (i = 1; i <= len && found == 0; i++)
+		found = length_of(data, i, i - 1);
+	is_uint(found, expected, "byte by byte, too");
+}
+
+#define LONG_IS(data, expected, what) \
+	long_is(data, sizeof(data) - 1, expected, what)
+
+static void
+test_length(void)
+{
+	section("where a request ends");
+
+	LONG_IS("GET / HTTP/1.0\r\n\r\n", 18, "with CR LF");
+	LONG_IS("GET / HTTP/1.0\n\n", 16, "with LF");
+	LONG_IS("GET / HTTP/1.0\n\r\n", 17, "with both");
+	LONG_IS("GET / HTTP/1.0\r\nA: b\r\n\r\nmore", 24, "more comes after it");
+	LONG_IS("GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n", 18,
+			"pipelined");
+	LONG_IS("GET / HTTP/1.0\r\n\r", 0, "the last byte is missing");
+	LONG_IS("GET / HTTP/1.0\r\n", 0, "the header is missing");
+	LONG_IS("GET / HTTP/1.0\r\n\rX\n\n", 20, "a lone CR is no end");
+	LONG_IS("GET /\0\n\n", 8, "with a zero byte");
+	LONG_IS("replica\n", 8, "an agent's line");
+	LONG_IS("replica lag=10MB\r\nX", 18, "an agent's line with CR LF");
+	LONG_IS("replica", 0, "an agent's line that is not over");
+	is_uint(length_of("", 0, 0), 0, "nothing yet");
+	is_uint(length_of("\x16\x03\x01\x02", 4, 0), 4, "TLS is refused at once");
+	is_uint(length_of("\r\n", 2, 0), 2, "an empty line is, too");
+	is_uint(length_of("\0GET", 4, 0), 4, "and a zero byte");
+}
+
+static void
+test_topics(void)
+{
+	section("pages");
+
+	asks("/", RW_ASK_PRIMARY);
+	asks("/primary", RW_ASK_PRIMARY);
+	asks("/read-write", RW_ASK_PRIMARY);
+	asks("/replica", RW_ASK_REPLICA);
+	asks("/read-only", RW_ASK_READ_ONLY);
+	asks("/liveness", RW_ASK_LIVENESS);
+	asks("/readiness", RW_ASK_READINESS);
+	asks("/health", RW_ASK_HEALTH);
+	asks("/metrics", RW_ASK_METRICS);
+	asks("/status", RW_ASK_STATUS);
+	asks("/replica?", RW_ASK_REPLICA);
+
+	refused_target("/nothing", 404);
+	refused_target("/replica/", 404);
+	refused_target("/Replica", 404);
+	refused_target("//", 404);
+	refused_target("/%72eplica", 404);
+	refused_target("/replica#x", 404);
+
+	is_text(rw_topic_name(RW_ASK_READ_ONLY), "read-only", "its name");
+}
+
+static void
+test_methods(void)
+{
+	section("methods");
+
+	parse("GET / HTTP/1.0\r\n\r\n");
+	is_int(request.method, RW_METHOD_GET, "GET");
+	parse("HEAD /replica HTTP/1.0\r\n\r\n");
+	ok(request.refusal == 0 && request.method == RW_METHOD_HEAD, "HEAD");
+	parse("OPTIONS / HTTP/1.0\r\n\r\n");
+	ok(request.refusal == 0 && request.method == RW_METHOD_OPTIONS,
+	   "OPTIONS, HAProxy's own");
+
+	refused("POST / HTTP/1.0\r\n\r\n", 405, "POST");
+	refused("POST /replica?lag=x HTTP/1.0\r\n\r\n", 405,
+			"whatever its parameters");
+	refused("DELETE /nothing HTTP/1.0\r\n\r\n", 404,
+			"a page that does not exist has no methods");
+	refused("Get / HTTP/1.0\r\n\r\n", 405, "methods are in capitals");
+}
+
+static void
+test_malformed(void)
+{
+	section("malformed");
+
+	refused("GET /\r\n\r\n", 400, "HTTP/0.9");
+	refused("GET / HTTP/2.0\r\n\r\n", 400, "HTTP/2");
+	refused("GET / HTTP/1.\r\n\r\n", 400, "half a version");
+	refused("GET / HTTP/1.10\r\n\r\n", 400, "a version that does not exist");
+	refused("GET / http/1.1\r\n\r\n", 400, "small letters");
+	refused("GET  / HTTP/1.1\r\n\r\n", 400, "two spaces");
+	refused("GET / HTTP/1.1 \r\n\r\n", 400, "a space at the end");
+	refused("GET\r\n\r\n", 400, "a method alone");
+	refused("GET  HTTP/1.1\r\n\r\n", 400, "no target");
+	refused("GET replica HTTP/1.1\r\n\r\n", 400, "no slash");
+	refused("OPTIONS * HTTP/1.1\r\n\r\n", 400, "the whole server");
+	refused("GET http://h/replica HTTP/1.1\r\n\r\n", 400, "a proxy's request");
+	refused("GET /rep\tlica HTTP/1.1\r\n\r\n", 400, "a tab in the target");
+	refused("GET /r\xc3\xa4 HTTP/1.1\r\n\r\n", 400, "not ASCII");
+	refused("\r\n", 400, "an empty line");
+	refused("\x16\x03\x01", 400, "TLS");
+	parse_bytes("GET /\0 HTTP/1.1\r\n\r\n", 19);
+	is_int(request.refusal, 400, "a zero byte in the target");
+	parse_bytes("GET / HTTP/1.1\r\nA: \0\r\n\r\n", 23);
+	is_int(request.refusal, 400, "a zero byte in the header");
+	parse_bytes("G\0T / HTTP/1.1\r\n\r\n", 18);
+	is_int(request.refusal, 400, "a zero byte in the method");
+
+	refused("GET / HTTP/1.1\r\nHost\r\n\r\n", 400, "a header without colon");
+	refused("GET / HTTP/1.1\r\n: x\r\n\r\n", 400, "a header without name");
+	refused("GET / HTTP/1.1\r\nHo st: x\r\n\r\n", 400, "a name with a space");
+	refused("GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400, "a space before the colon");
+	refused("GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n", 400, "a folded header");
+	refused("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", 400, "CR within a header");
+	refused("GET / HTTP/1.1\r\nHost:\r\nA:b\r\n\r\n", 0, "a header without value");
+	refused("GET / HTTP/1.1\nHost: x\n\n", 0, "lines that end with LF");
+}
+
+static void
+test_headers(void)
+{
+	section("headers that matter");
+
+	parse("GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n");
+	ok(request.openmetrics, "OpenMetrics is asked for");
+	parse("GET /metrics HTTP/1.1\r\nACCEPT: text/plain, Application/OpenMetrics-Text\r\n\r\n");
+	ok(request.openmetrics, "in any case");
+	parse("GET /metrics HTTP/1.1\r\nAccept: text/plain\r\n\r\n");
+	ok(!request.openmetrics, "it is not");
+	parse("GET /metrics HTTP/1.1\r\nAccept-X: application/openmetrics-text\r\n\r\n");
+	ok(!request.openmetrics, "another header does not count");
+	parse("GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-tex\r\n\r\n");
+	ok(!request.openmetrics, "nor does part of the word");
+	ok(!request.has_body, "no body");
+	parse("GET / HTTP/1.1\r\ncontent-length: 5\r\n\r\n");
+	ok(request.refusal == 0 && request.has_body, "a body");
+	parse("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+	ok(request.refusal == 0 && request.has_body, "a chunked body");
+}
+
+static void
+test_lag(void)
+{
+	const RwAskLimits *limits = &request.limits;
+
+	section("lag=");
+
+	get("/replica");
+	ok(!limits->has_bytes && !limits->has_time, "no limit");
+	get("/replica?lag=10MB");
+	ok(limits->has_bytes && !limits->has_time && limits->bytes == 10 * MB,
+	   "in bytes");
+	get("/read-only?lag=5s");
+	ok(!limits->has_bytes && limits->has_time && limits->time == 5 * SECOND,
+	   "in time");
+	get("/readiness?lag=10MB&lag=5s");
+	ok(limits->bytes == 10 * MB && limits->time == 5 * SECOND, "both");
+	get("/replica?lag=1048576");
+	is_int(limits->bytes, MB, "a bare number is bytes");
+	get("/replica?lag=0");
+	ok(limits->has_bytes && limits->bytes == 0, "nothing may be missing");
+	get("/replica?lag=0s");
+	ok(limits->has_time && limits->time == 0, "in time");
+	get("/replica?lag=0.5s");
+	is_int(limits->time, SECOND / 2, "a decimal number");
+	get("/replica?lag=1.5kB");
+	is_int(limits->bytes, 1536, "of bytes");
+	get("/replica?lag=7B");
+	is_int(limits->bytes, 7, "B");
+	get("/replica?lag=2GB");
+	is_int(limits->bytes, 2048 * MB, "GB");
+	get("/replica?lag=3TB");
+	is_int(limits->bytes, 3 * MB * MB, "TB");
+	get("/replica?lag=4us");
+	is_int(limits->time, 4, "us");
+	get("/replica?lag=500ms");
+	is_int(limits->time, 500000, "ms");
+	get("/replica?lag=2min");
+	is_int(limits->time, 120 * SECOND, "min");
+	get("/replica?lag=1h");
+	is_int(limits->time, 3600 * SECOND, "h");
+	get("/replica?lag=1d");
+	is_int(limits->time, 86400 * SECOND, "d");
+	get("/replica?lag=8388606TB");
+	is_int(limits->bytes, 8388606 * MB * MB, "as much as there can be");
+	get("/replica?l%61g=1");
+	is_int(request.refusal, 400, "names are not encoded");
+	get("/replica?lag=%31%30MB");
+	is_int(limits->bytes, 10 * MB, "values may be");
+
+	refused_target("/replica?lag=8388608TB", 400);
+	refused_target("/replica?lag=999999999999999999d", 400);
+	refused_target("/replica?lag=9999999999999999999", 400);
+	refused_target("/replica?lag=10MB&lag=5MB", 400);
+	refused_target("/replica?lag=5s&lag=5s", 400);
+	refused_target("/replica?lag=", 400);
+	refused_target("/replica?lag", 400);
+	refused_target("/replica?lag=MB", 400);
+	refused_target("/replica?lag=-5", 400);
+	refused_target("/replica?lag=+5", 400);
+	refused_target("/replica?lag=10mb", 400);
+	refused_target("/replica?lag=10M", 400);
+	refused_target("/replica?lag=10+MB", 400);
+	refused_target("/replica?lag=1.", 400);
+	refused_target("/replica?lag=.5s", 400);
+	refused_target("/replica?lag=1.5.5s", 400);
+	refused_target("/replica?lag=1.1234567s", 400);
+	refused_target("/replica?lag=0x10", 400);
+	refused_target("/replica?lag=1e3", 400);
+	refused_target("/replica?lag=10MB5s", 400);
+	refused_target("/replica?lag=%3", 400);
+	refused_target("/replica?lag=%zz", 400);
+	refused_target("/replica?lag=5%00", 400);
+	refused_target("/replica?lag=0000000000000000000000000000000000000000000000000000000000000000000000000", 400);
+}
+
+static void
+test_parameters(void)
+{
+	const RwAskLimits *limits = &request.limits;
+
+	section("other parameters");
+
+	get("/replica?lsn=0/3000060");
+	ok(limits->has_lsn && limits->lsn == 0x3000060, "an LSN");
+	get("/replica?lsn=1A%2Fffffffff");
+	ok(limits->lsn == UINT64CONST(0x1AFFFFFFFF), "encoded");
+	get("/replica?token=3:0/3000060");
+	ok(limits->has_token && limits->token_tli == 3 &&
+	   limits->token_lsn == 0x3000060, "a token");
+	get("/replica?token=4294967295%3AFFFFFFFF%2FFFFFFFFF");
+	ok(limits->token_tli == PG_UINT32_MAX &&
+	   limits->token_lsn == PG_UINT64_MAX, "the largest");
+	get("/replica?cut_off=serve&lag=5s");
+	ok(limits->serve_cut_off && limits->has_time, "cut_off");
+	get("/replica?&lag=5s&&");
+	ok(request.refusal == 0 && limits->has_time, "nothing between two");
+
+	refused_target("/replica?lsn=", 400);
+	refused_target("/replica?lsn=0", 400);
+	refused_target("/replica?lsn=0/", 400);
+	refused_target("/replica?lsn=/0", 400);
+	refused_target("/replica?lsn=0/3000060x", 400);
+	refused_target("/replica?lsn=100000000/0", 400);
+	refused_target("/replica?lsn=0/0&lsn=0/0", 400);
+	refused_target("/replica?token=0/3000060", 400);
+	refused_target("/replica?token=0:0/3000060", 400);
+	refused_target("/replica?token=4294967296:0/0", 400);
+	refused_target("/replica?token=1:0/0&token=1:0/0", 400);
+	refused_target("/replica?token=-1:0/0", 400);
+	refused_target("/replica?cut_off=drop", 400);
+	refused_target("/replica?cut_off=serve&cut_off=serve", 400);
+	refused_target("/replica?floor=1", 400);
+	refused_target("/replica?Lag=5s", 400);
+	refused_target("/replica?x", 400);
+	refused_target("/replica?=", 400);
+	refused_target("/primary?lag=5s", 400);
+	refused_target("/?lag=5s", 400);
+	refused_target("/liveness?lag=5s", 400);
+	refused_target("/health?lag=5s", 400);
+	refused_target("/metrics?x=1", 400);
+	refused_target("/status?x=1", 400);
+}
+
+static void
+agent_asks(const char *line, RwTopic topic, const char *what)
+{
+	parse(line);
+	ok(request.agent && request.refusal == 0 && request.topic == topic,
+	   what);
+}
+
+static void
+test_agent(void)
+{
+	const RwAskLimits *limits = &request.limits;
+
+	section("agent's lines");
+
+	agent_asks("primary\n", RW_ASK_PRIMARY, "primary");
+	agent_asks("replica\n", RW_ASK_REPLICA, "replica");
+	ok(!limits->has_bytes && !limits->has_time && limits->floor == 0,
+	   "no limits");
+	agent_asks("replica\r\n", RW_ASK_REPLICA, "CR LF");
+	agent_asks("replica lag=10MB\n", RW_ASK_REPLICA, "a limit");
+	is_int(limits->bytes, 10 * MB, "in bytes");
+	agent_asks("replica lag=10MB  lag=5s floor=1 \n", RW_ASK_REPLICA,
+			   "all, and spaces");
+	ok(limits->bytes == 10 * MB && limits->time == 5 * SECOND &&
+	   limits->floor == 1, "each is there");
+
+	refused("standby\n", 400, "another word");
+	refused("replicas\n", 400, "a longer word");
+	refused("primary lag=5s\n", 400, "primary with a limit");
+	refused("replica lag=\n", 400, "no amount");
+	refused("replica lag=%31\n", 400, "nothing is encoded here");
+	refused("replica lsn=0/0\n", 400, "lsn");
+	refused("replica cut_off=serve\n", 400, "cut_off");
+	refused("replica floor=0\n", 400, "floor 0");
+	refused("replica floor=101\n", 400, "floor 101");
+	refused("replica floor=1%\n", 400, "floor with a sign");
+	refused("replica floor=1 floor=1\n", 400, "floor twice");
+	refused("replica\tlag=5s\n", 400, "a tab");
+	parse_bytes("replica\0\n", 9);
+	is_int(request.refusal, 400, "a zero byte");
+	ok(request.agent, "it is answered as an agent");
+}
+
+int
+main(void)
+{
+	test_length();
+	test_topics();
+	test_methods();
+	test_malformed();
+	test_headers();
+	test_lag();
+	test_parameters();
+	test_agent();
+	return tap_end();
+}

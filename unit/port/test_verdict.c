@@ -1,0 +1,552 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_verdict.c
+ *	  Tests of src/port/verdict.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "src/port/verdict.h"
+#include "unit/tap.h"
+
+#define MB		(INT64CONST(1) << 20)
+#define NOW		(100 * RW_DAY)
+
+static RwCheckFacts facts;
+static RwRequest request;
+static RwVerdict verdict;
+static RwAgentMemory memory;
+static char line[RW_AGENT_LINE_LEN];
+
+/* A standby that lacks nothing. */
+static void
+be_standby(void)
+{
+	memset(&facts, 0, sizeof(facts));
+	facts.now = NOW;
+	facts.in_recovery = true;
+	facts.accepting = true;
+	facts.position = 1000;
+	facts.tli = 3;
+	facts.sample_age_max = 3 * RW_SECOND;
+	facts.standing.sampled_at = NOW - 100 * RW_MS;
+	facts.standing.lag_known = true;
+}
+
+/* One that lacks so many bytes, the first of them for so long. */
+static void
+be_behind(int64 lag, int64 bytes)
+{
+	be_standby();
+	facts.standing.stale_since = NOW - lag;
+	facts.standing.missing_bytes = bytes;
+}
+
+/* One that lacks nothing that it knows of, and knows of nothing for so long. */
+static void
+be_cut_off(int64 silence)
+{
+	be_standby();
+	facts.standing.cut_off = true;
+	facts.standing.at_most = true;
+	facts.standing.stale_since = NOW - silence;
+}
+
+static void
+be_primary(void)
+{
+	memset(&facts, 0, sizeof(facts));
+	facts.now = NOW;
+	facts.accepting = true;
+	facts.position = 1000;
+	facts.tli = 3;
+	facts.sample_age_max = 3 * RW_SECOND;
+	facts.standing.sampled_at = NOW - 100 * RW_MS;
+}
+
+static void
+ask(RwTopic topic)
+{
+	memset(&request, 0, sizeof(request));
+	request.topic = topic;
+}
+
+static void
+limit_time(int64 time)
+{
+	request.limits.has_time = true;
+	request.limits.time = time;
+}
+
+static void
+limit_bytes(int64 bytes)
+{
+	request.limits.has_bytes = true;
+	request.limits.bytes = bytes;
+}
+
+/* "" is yes. */
+static void
+says(const char *why, const char *what)
+{
+	rw_verdict(&request, &facts, &verdict);
+	is_text(verdict.why, why, what);
+	ok(verdict.yes == (why[0] == '\0'), "and accordingly");
+}
+
+static void
+topic_says(RwTopic topic, const char *why, const char *what)
+{
+	ask(topic);
+	says(why, what);
+}
+
+static void
+test_roles(void)
+{
+	section("a primary");
+	be_primary();
+	topic_says(RW_ASK_PRIMARY, "", "primary");
+	topic_says(RW_ASK_REPLICA, "this server is a primary", "replica");
+	topic_says(RW_ASK_READ_ONLY, "", "read-only");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
+	topic_says(RW_ASK_READINESS, "", "readiness");
+	topic_says(RW_ASK_HEALTH, "", "health");
+	is_text(verdict.role, "primary", "its role");
+	ok(!verdict.shows_lag, "it has no lag");
+
+	section("a primary that is about to stop");
+	facts.accepting = false;
+	topic_says(RW_ASK_PRIMARY, "", "primary");
+	topic_says(RW_ASK_READ_ONLY, "not accepting connections", "read-only");
+	topic_says(RW_ASK_READINESS, "not accepting connections", "readiness");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
+
+	section("a standby");
+	be_standby();
+	topic_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
+	topic_says(RW_ASK_REPLICA, "", "replica");
+	topic_says(RW_ASK_READ_ONLY, "", "read-only");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
+	topic_says(RW_ASK_READINESS, "", "readiness");
+	topic_says(RW_ASK_HEALTH, "", "health");
+	is_text(verdict.role, "standby", "its role");
+	ok(verdict.shows_lag && verdict.lag_known && verdict.lag == 0,
+	   "it has a lag of 0");
+	is_text(verdict.lag_bound, "exact", "exactly");
+	facts.standing.cascade = true;
+	topic_says(RW_ASK_REPLICA, "", "replica, with replicas of its own");
+	is_text(verdict.role, "cascade", "its role");
+
+	section("a standby that takes no connections");
+	be_standby();
+	facts.accepting = false;
+	topic_says(RW_ASK_REPLICA, "not accepting connections", "replica");
+	topic_says(RW_ASK_READ_ONLY, "not accepting connections", "read-only");
+	topic_says(RW_ASK_READINESS, "not accepting connections", "readiness");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
+
+	section("crash recovery");
+	facts.crash_recovery = true;
+	topic_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
+	ok(verdict.role == NULL, "it has no role yet");
+	ok(!verdict.shows_lag, "nor a lag");
+
+	section("pages");
+	be_primary();
+	topic_says(RW_ASK_METRICS, "this is no health check",
+			   "are no health checks");
+}
+
+static void
+test_samples(void)
+{
+	section("an old sample");
+	be_standby();
+	facts.standing.sampled_at = NOW - 3 * RW_SECOND;
+	topic_says(RW_ASK_REPLICA, "", "3 s are not too old");
+	facts.standing.sampled_at--;
+	topic_says(RW_ASK_REPLICA, "no sample for 3 s", "replica");
+	ok(!verdict.shows_lag, "its lag is not shown");
+	facts.standing.sampled_at = NOW - 65 * RW_SECOND;
+	topic_says(RW_ASK_READ_ONLY, "no sample for 65 s", "read-only");
+	topic_says(RW_ASK_HEALTH, "no sample for 65 s", "health");
+	topic_says(RW_ASK_READINESS, "", "readiness");
+	limit_time(RW_HOUR);
+	says("no sample for 65 s", "readiness within a limit");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
+	facts.sample_age_max = RW_HOUR;
+	topic_says(RW_ASK_REPLICA, "", "fresh is what the interval allows");
+
+	section("none");
+	be_standby();
+	facts.standing.sampled_at = RW_NEVER;
+	topic_says(RW_ASK_REPLICA, "no sample yet", "replica");
+	topic_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
+	be_primary();
+	facts.standing.sampled_at = RW_NEVER;
+	topic_says(RW_ASK_PRIMARY, "", "a primary's role needs none");
+	topic_says(RW_ASK_READ_ONLY, "", "nor does its read-only");
+	topic_says(RW_ASK_HEALTH, "no sample yet", "its health does");
+}
+
+static void
+test_limits(void)
+{
+	section("a limit in time");
+	be_behind(5 * RW_SECOND, 10 * MB);
+	ask(RW_ASK_REPLICA);
+	says("", "none");
+	limit_time(5 * RW_SECOND);
+	says("", "just within");
+	limit_time(5 * RW_SECOND - 1);
+	says("lag is 5.0 s, more than 4.9 s", "just beyond");
+	ask(RW_ASK_READ_ONLY);
+	limit_time(1);
+	says("lag is 5.0 s, more than 0 ms", "read-only");
+	ask(RW_ASK_READINESS);
+	limit_time(1);
+	says("lag is 5.0 s, more than 0 ms", "readiness");
+	facts.standing.at_least = true;
+	says("lag is at least 5.0 s, more than 0 ms", "a lower bound");
+	facts.standing.sampled_at += RW_SECOND;
+	facts.now += RW_SECOND;
+	says("lag is at least 6.0 s, more than 0 ms",
+		 "it grows until a sample says otherwise");
+	limit_time(RW_MINUTE);
+	says("lag is at least 6.0 s, perhaps more than 60 s",
+		 "a lower bound never proves that a limit is kept");
+	facts.standing.lag_known = false;
+	says("lag is not known", "not known is no");
+
+	section("a limit in bytes");
+	be_behind(5 * RW_SECOND, 10 * MB);
+	ask(RW_ASK_REPLICA);
+	limit_bytes(10 * MB);
+	says("", "just within");
+	limit_bytes(10 * MB - 1);
+	says("10485760 bytes are missing, more than 10485759", "just beyond");
+	facts.standing.lag_known = false;
+	limit_bytes(10 * MB);
+	says("", "time need not be known");
+	facts.standing.missing_bytes = -1;
+	says("lag in bytes is not known", "not known is no");
+
+	section("both");
+	be_behind(5 * RW_SECOND, 10 * MB);
+	ask(RW_ASK_REPLICA);
+	limit_bytes(20 * MB);
+	limit_time(6 * RW_SECOND);
+	says("", "within both");
+	limit_time(4 * RW_SECOND);
+	says("lag is 5.0 s, more than 4.0 s", "beyond one");
+	limit_time(6 * RW_SECOND);
+	limit_bytes(5 * MB);
+	says("10485760 bytes are missing, more than 5242880", "beyond the other");
+
+	section("on a primary");
+	be_primary();
+	ask(RW_ASK_READ_ONLY);
+	limit_bytes(0);
+	limit_time(0);
+	says("", "nothing is late");
+}
+
+static void
+test_cut_off(void)
+{
+	section("cut off");
+	be_cut_off(42 * RW_SECOND);
+	ask(RW_ASK_REPLICA);
+	says("", "is no reason by itself");
+	ok(verdict.cut_off, "it is told");
+	is_int(verdict.lag, 42 * RW_SECOND, "with the bound");
+	is_text(verdict.lag_bound, "at most", "as a bound");
+	limit_time(5 * RW_SECOND);
+	says("lag may be up to 42 s, more than 5.0 s", "a limit in time is strict");
+	limit_time(RW_MINUTE);
+	says("", "and counts the bound");
+	limit_time(5 * RW_SECOND);
+	request.limits.serve_cut_off = true;
+	says("", "cut_off=serve lifts it");
+	facts.standing.lag_known = false;
+	says("", "where nothing is known, too");
+	request.limits.serve_cut_off = false;
+	says("lag is not known", "but else that is no");
+	ask(RW_ASK_REPLICA);
+	limit_bytes(0);
+	says("", "a limit in bytes counts what is known to be missing");
+
+	section("cut off, and behind");
+	be_cut_off(42 * RW_SECOND);
+	facts.standing.at_most = false;
+	facts.standing.missing_bytes = MB;
+	ask(RW_ASK_REPLICA);
+	says("", "is no reason by itself");
+	limit_time(5 * RW_SECOND);
+	request.limits.serve_cut_off = true;
+	says("lag is 42 s, more than 5.0 s", "cut_off=serve does not excuse it");
+	ask(RW_ASK_REPLICA);
+	limit_bytes(MB - 1);
+	says("1048576 bytes are missing, more than 1048575", "nor in bytes");
+}
+
+static void
+test_positions(void)
+{
+	RwTimeline	timeline;
+	const char *history = "1\t0/200\tx\n2\t0/300\tx\n";
+
+	section("lsn");
+	be_standby();
+	ask(RW_ASK_REPLICA);
+	request.limits.has_lsn = true;
+	request.limits.lsn = 1000;
+	says("", "replayed");
+	request.limits.lsn = 1001;
+	says("replayed up to LSN 0/3E8, not 0/3E9", "not yet");
+	be_primary();
+	request.topic = RW_ASK_READ_ONLY;
+	says("written up to LSN 0/3E8, not 0/3E9", "not written");
+	request.limits.lsn = 1000;
+	says("", "written");
+
+	section("token");
+	ok(rw_timeline_parse(&timeline, 3, history, strlen(history)),
+	   "a history");
+	be_standby();
+	facts.timeline = &timeline;
+	ask(RW_ASK_REPLICA);
+	request.limits.has_token = true;
+	request.limits.token_tli = 3;
+	request.limits.token_lsn = 1000;
+	says("", "replayed");
+	request.limits.token_lsn = 1001;
+	says("replayed up to LSN 0/3E8, not 0/3E9", "not yet");
+	request.limits.token_tli = 4;
+	request.limits.token_lsn = 1;
+	says("this server is not on that timeline yet", "a newer timeline");
+	request.limits.token_tli = 2;
+	request.limits.token_lsn = 0x300;
+	says("", "an older one's last commit");
+	request.limits.token_lsn = 0x301;
+	says("the commit is not part of this server's history", "beyond it");
+	facts.position = 0x100;
+	request.limits.token_tli = 1;
+	request.limits.token_lsn = 0x200;
+	says("replayed up to LSN 0/100, not 0/200", "an older one's, not yet");
+	facts.timeline = NULL;
+	says("could not verify that the commit is part of this server's history",
+		 "a history that can't be read");
+}
+
+/* What the agent says, now and so much later. */
+static void
+agent_says(int64 later, const char *answer, const char *what)
+{
+	facts.now += later;
+	facts.standing.sampled_at += later;
+	if (facts.standing.stale_since != RW_NEVER)
+		facts.standing.stale_since += later;
+	rw_verdict_agent(&request, &facts, &memory, 10 * RW_SECOND, 5 * RW_SECOND,
+					 line);
+	is_text(line, answer, what);
+}
+
+/* The lag as of now, in tenths of seconds. */
+static void
+set_lag(int tenths)
+{
+	facts.standing.stale_since = tenths == 0 ? RW_NEVER :
+		facts.now - tenths * (RW_SECOND / 10);
+	facts.standing.missing_bytes = tenths == 0 ? 0 : MB;
+}
+
+static void
+ask_agent(RwTopic topic)
+{
+	memset(&memory, 0, sizeof(memory));
+	ask(topic);
+	request.agent = true;
+}
+
+static void
+test_agent(void)
+{
+	section("agent: roles");
+	be_primary();
+	ask_agent(RW_ASK_PRIMARY);
+	agent_says(0, "up ready 100%\n", "primary of a primary");
+	ask_agent(RW_ASK_REPLICA);
+	agent_says(0, "down #this server is a primary\n", "replica of a primary");
+	be_standby();
+	ask_agent(RW_ASK_PRIMARY);
+	agent_says(0, "down #this server is in recovery\n", "primary of a standby");
+	ask_agent(RW_ASK_REPLICA);
+	agent_says(0, "up ready 100%\n", "replica of a standby");
+	facts.accepting = false;
+	agent_says(0, "down #not accepting connections\n", "that takes no connections");
+	be_standby();
+	facts.standing.sampled_at = NOW - 10 * RW_SECOND;
+	agent_says(0, "down #no sample for 10 s\n", "that has no fresh sample");
+
+	section("agent: weights");
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	set_lag(10);
+	agent_says(0, "up ready 100%\n", "a tenth of the limit");
+	set_lag(20);
+	agent_says(0, "up ready 90%\n", "a fifth");
+	set_lag(55);
+	agent_says(0, "up ready 55%\n", "half-way from there to the limit");
+	set_lag(100);
+	agent_says(0, "up ready 10%\n", "the limit");
+	limit_time(100 * RW_SECOND);
+	agent_says(0, "up ready 100%\n", "a limit of its own");
+	ask_agent(RW_ASK_REPLICA);
+	limit_bytes(2 * MB);
+	agent_says(0, "up ready 60%\n", "in bytes: half of it");
+	limit_bytes(10 * MB);
+	limit_time(20 * RW_SECOND);
+	agent_says(0, "up ready 60%\n", "of two the one that is used up most");
+	facts.standing.at_least = true;
+	agent_says(0, "up ready 10%\n", "a lower bound may be any more");
+	ask_agent(RW_ASK_REPLICA);
+	limit_bytes(2 * MB);
+	agent_says(0, "up ready 60%\n", "which bytes have nothing to do with");
+
+	section("agent: drained and back");
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	set_lag(101);
+	agent_says(0, "drain\n", "beyond the limit");
+	set_lag(80);
+	agent_says(0, "drain\n", "within it is not enough");
+	set_lag(50);
+	agent_says(0, "drain\n", "half of it neither");
+	set_lag(49);
+	agent_says(RW_SECOND, "drain\n", "below half it is held");
+	agent_says(4 * RW_SECOND, "drain\n", "for 4 s");
+	set_lag(60);
+	agent_says(0, "drain\n", "above it again");
+	set_lag(20);
+	agent_says(0, "drain\n", "the time begins anew");
+	agent_says(5 * RW_SECOND - 1, "drain\n", "it is not over");
+	agent_says(1, "up ready 90%\n", "it is back");
+	set_lag(90);
+	agent_says(0, "up ready 20%\n", "and may go up to the limit again");
+
+	section("agent: each limit has a memory of its own");
+	set_lag(110);
+	agent_says(0, "drain\n", "beyond this limit");
+	limit_time(20 * RW_SECOND);
+	agent_says(0, "up ready 55%\n", "within that");
+	set_lag(0);
+	agent_says(0, "up ready 100%\n", "all is here");
+	request.limits.has_time = false;
+	agent_says(0, "drain\n", "the first is held");
+
+	section("agent: floor");
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	request.limits.floor = 1;
+	set_lag(200);
+	agent_says(0, "up ready 1%\n", "beyond the limit");
+	set_lag(0);
+	agent_says(0, "up ready 1%\n", "held");
+	agent_says(5 * RW_SECOND, "up ready 100%\n", "back");
+	request.limits.floor = 30;
+	set_lag(100);
+	agent_says(0, "up ready 30%\n", "never below");
+
+	section("agent: cut off");
+	be_cut_off(RW_HOUR);
+	ask_agent(RW_ASK_REPLICA);
+	agent_says(0, "up ready 10%\n", "is served, least");
+	limit_bytes(MB);
+	agent_says(0, "up ready 10%\n", "with a limit in bytes");
+	facts.standing.missing_bytes = 2 * MB;
+	agent_says(0, "drain\n", "but for what is known to be missing");
+	be_cut_off(RW_HOUR);
+	ask_agent(RW_ASK_REPLICA);
+	facts.standing.missing_bytes = 1;
+	agent_says(0, "drain\n", "in time, too");
+
+	section("cut off in the middle of a record");
+	be_cut_off(RW_HOUR);
+	facts.standing.at_most = false;
+	facts.standing.missing_bytes = 4096;
+	facts.standing.run_dry = true;
+	ask_agent(RW_ASK_REPLICA);
+	agent_says(0, "up ready 10%\n", "it is served, least");
+	limit_bytes(MB);
+	agent_says(0, "up ready 10%\n", "with a limit in bytes");
+	limit_bytes(4095);
+	agent_says(0, "drain\n", "which is to be kept");
+	ask(RW_ASK_REPLICA);
+	limit_time(5 * RW_SECOND);
+	says("lag is 3600 s, more than 5.0 s", "a limit in time is strict");
+	request.limits.serve_cut_off = true;
+	says("", "unless it is lifted");
+
+	section("agent: not known");
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	facts.standing.lag_known = false;
+	agent_says(0, "up ready 10%\n", "whether anything is missing");
+	facts.standing.missing_bytes = 1;
+	agent_says(0, "drain\n", "since when something is");
+
+	section("agent: a limit of nothing");
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	limit_bytes(0);
+	agent_says(0, "up ready 100%\n", "nothing is missing");
+	facts.standing.missing_bytes = 1;
+	agent_says(0, "drain\n", "something is");
+	facts.standing.missing_bytes = 0;
+	agent_says(0, "drain\n", "held");
+	agent_says(5 * RW_SECOND, "up ready 100%\n", "back");
+}
+
+/* More sets of limits than there is memory for. */
+static void
+test_memory(void)
+{
+	int			i;
+
+	section("agent: a full memory");
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	set_lag(1000);
+	for (i = 0; i < RW_AGENT_LIMITS; i++)
+	{
+		limit_time((i + 1) * RW_SECOND);
+		agent_says(1, "drain\n", "one more limit");
+	}
+	set_lag(0);
+	limit_time(1 * RW_SECOND);
+	agent_says(1, "drain\n", "the first is remembered");
+	limit_time(99 * RW_SECOND);
+	agent_says(1, "up ready 100%\n", "one too many");
+	limit_time(2 * RW_SECOND);
+	agent_says(1, "up ready 100%\n", "took the place of the oldest");
+	limit_time(1 * RW_SECOND);
+	agent_says(1, "drain\n", "the first is still remembered");
+}
+
+int
+main(void)
+{
+	test_roles();
+	test_samples();
+	test_limits();
+	test_cut_off();
+	test_positions();
+	test_agent();
+	test_memory();
+	return tap_end();
+}

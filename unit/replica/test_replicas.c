@@ -1,0 +1,1335 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_replicas.c
+ *	  Tests of src/replica/replicas.c, replicas_names.c and replicas_table.c.
+ *
+ * The tests play a primary: connections come, reply and go, and round after
+ * round brings the table up to date.  What it then holds of a name, and what
+ * it told, is compared as text.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "src/replica/replicas.h"
+#include "unit/tap.h"
+
+#define SIZE			64
+#define MAX_SEEN		400
+#define START			(1000 * RW_DAY)
+#define KNOWN_AFTER		RW_MINUTE
+
+static RwReplica *table = NULL;
+static int	size;
+static RwSeen seen[MAX_SEEN];
+static int	nseen;
+static RwTime now;
+static RwTime forget_after;
+static RwReplicaEvents events;
+
+/* ----------------------------------------------------------------
+ *		Playing a primary
+ * ----------------------------------------------------------------
+ */
+
+static void
+begin(const char *title, int places)
+{
+	section(title);
+	size = places;
+	free(table);
+	table = calloc(size, sizeof(RwReplica));
+	nseen = 0;
+	now = START;
+	forget_after = RW_DAY;
+}
+
+/* A walsender starts: it streams at once, and has heard nothing yet. */
+static RwSeen *
+come(const char *name, int pid)
+{
+	RwSeen	   *new = &seen[nseen++];
+
+	memset(new, 0x7f, sizeof(RwSeen));
+	strncpy(new->name, name, RW_NAME_LEN);
+	strcpy(new->address, "192.0.2.1");
+	new->pid = pid;
+	new->logical = false;
+	new->streaming = true;
+	new->has_slot = false;
+	new->sent = new->write = new->flush = new->replay = 0;
+	new->reply_time = 0;
+	return new;
+}
+
+static RwSeen *
+of(int pid)
+{
+	for (int i = 0; i < nseen; i++)
+	{
+		if (seen[i].pid == pid)
+			return &seen[i];
+	}
+	ok(false, "the test itself is right");
+	return &seen[0];
+}
+
+static void
+leave(int pid)
+{
+	int			i = of(pid) - seen;
+
+	memmove(&seen[i], &seen[i + 1], (nseen - i - 1) * sizeof(RwSeen));
+	nseen--;
+}
+
+static void
+reply(int pid)
+{
+	of(pid)->reply_time++;
+}
+
+static void
+replay(int pid, uint64 lsn)
+{
+	reply(pid);
+	of(pid)->sent = lsn + 3;
+	of(pid)->write = lsn + 2;
+	of(pid)->flush = lsn + 1;
+	of(pid)->replay = lsn;
+}
+
+/* A round, so much later. */
+static void
+after(RwTime time)
+{
+	RwSeen	   *copy = malloc(nseen * sizeof(RwSeen));
+
+	/* Reading beyond the end is noticed only where memory ends there. */
+	memcpy(copy, seen, nseen * sizeof(RwSeen));
+	now += time;
+	rw_replicas_update(table, size, copy, nseen, now, KNOWN_AFTER,
+					   forget_after, &events);
+	memcpy(seen, copy, nseen * sizeof(RwSeen));
+	free(copy);
+}
+
+/* A connection that has been known for a while. */
+static void
+settle(const char *name, int pid)
+{
+	come(name, pid);
+	after(RW_SECOND);
+	replay(pid, 1000);
+	after(KNOWN_AFTER);
+}
+
+/* ----------------------------------------------------------------
+ *		Looking
+ * ----------------------------------------------------------------
+ */
+
+/* All places of a name: "0 connected known, 3 connected". */
+static const char *
+places(const char *name)
+{
+	static char result[4000];
+	int			used = 0;
+
+	result[0] = '\0';
+	for (int i = 0; i < size; i++)
+	{
+		if (!table[i].used || strcmp(table[i].name, name) != 0)
+			continue;
+		used += snprintf(result + used, sizeof(result) - used, "%s%d %s%s%s",
+						 used > 0 ? ", " : "", i,
+						 table[i].connected ? "connected" : "gone",
+						 table[i].known ? " known" : "",
+						 table[i].shared ? " shared" : "");
+	}
+	return result;
+}
+
+/* What was told in the last round: "known a, gone b". */
+static const char *
+told(void)
+{
+	static char result[RW_REPLICA_MAX_EVENTS * (RW_NAME_LEN + 12)];
+	int			used = 0;
+	const char *const types[] = {
+		[RW_REPLICA_KNOWN] = "known",
+		[RW_REPLICA_GONE] = "gone",
+		[RW_REPLICA_BACK] = "back",
+		[RW_REPLICA_SHARED] = "shared",
+		[RW_REPLICA_EVICTED] = "evicted",
+		[RW_REPLICA_EXPIRED] = "expired",
+	};
+
+	result[0] = '\0';
+	for (int i = 0; i < events.nevents; i++)
+		used += snprintf(result + used, sizeof(result) - used, "%s%s %s",
+						 used > 0 ? ", " : "", types[events.events[i].type],
+						 events.events[i].name);
+	return result;
+}
+
+/* How often the table contradicts itself or what was seen. */
+static int
+contradictions(void)
+{
+	int			wrong = 0;
+
+	for (int i = 0; i < size; i++)
+	{
+		const RwReplica *r = &table[i];
+		int			followed = 0;
+		int			company = 0;
+
+		if (!r->used)
+			continue;
+
+		for (int j = 0; j < nseen; j++)
+			followed += seen[j].place == i && seen[j].pid == r->pid;
+		for (int j = 0; j < size; j++)
+		{
+			if (j == i || !table[j].used ||
+				strcmp(table[j].name, r->name) != 0)
+				continue;
+			company++;
+			wrong += r->known && table[j].known;
+			wrong += !r->connected;
+			wrong += r->shared != table[j].shared;
+		}
+
+		wrong += followed != (r->connected ? 1 : 0);
+		wrong += r->connected != (r->gone_at == RW_NEVER);
+		wrong += r->connected && (r->alone_since == RW_NEVER) != (company > 0);
+		wrong += !r->connected && (!r->known || r->pid != 0);
+		wrong += r->known && r->shared;
+		wrong += r->generation == 0;
+	}
+
+	for (int i = 0; i < nseen; i++)
+	{
+		wrong += seen[i].place < -1 || seen[i].place >= size;
+		if (seen[i].place >= 0)
+			wrong += strncmp(table[seen[i].place].name, seen[i].name,
+							 RW_NAME_LEN - 1) != 0;
+	}
+	return wrong;
+}
+
+/* ----------------------------------------------------------------
+ *		One replica
+ * ----------------------------------------------------------------
+ */
+
+static void
+test_life(void)
+{
+	begin("coming to be known", SIZE);
+
+	after(0);
+	is_text(told(), "", "nobody there, nothing told");
+
+	come("a", 100)->streaming = false;
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected", "connected");
+	is_int(of(100)->place, 0, "and told where");
+	is_text(table[0].address, "192.0.2.1", "address");
+	is_int(table[0].pid, 100, "process");
+	is_int(table[0].connected_at, now, "when");
+	is_int(table[0].last_seen, now, "seen when it connected");
+	is_int(table[0].streaming_since, RW_NEVER, "not streaming");
+	is_int(table[0].replied_at, RW_NEVER, "no reply");
+	is_int(table[0].alone_since, now, "alone");
+	after(RW_HOUR);
+	is_text(places("a"), "0 connected", "not streaming: never known");
+
+	of(100)->streaming = true;
+	after(RW_SECOND);
+	is_int(table[0].streaming_since, now, "streaming");
+	after(KNOWN_AFTER - 1);
+	is_text(places("a"), "0 connected", "not quite long enough");
+	is_text(told(), "", "nothing told so far");
+	after(1);
+	is_text(places("a"), "0 connected known", "long enough: known");
+	is_text(told(), "known a", "told");
+	after(RW_SECOND);
+	is_text(told(), "", "once");
+
+	of(100)->streaming = false;
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "stays known when it stops");
+	is_int(table[0].streaming_since, RW_NEVER, "no longer streaming");
+	of(100)->streaming = true;
+	after(RW_SECOND);
+	is_int(table[0].streaming_since, now, "and again");
+
+	section("going and coming back");
+
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("a"), "0 gone known", "gone");
+	is_text(told(), "gone a", "told");
+	is_int(table[0].gone_at, now, "when");
+	is_int(table[0].pid, 0, "no process");
+	is_int(table[0].streaming_since, RW_NEVER, "not streaming");
+	after(RW_HOUR);
+	is_text(told(), "", "told once");
+	is_int(table[0].gone_at, now - RW_HOUR, "since then");
+
+	come("a", 200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "back in its place");
+	is_text(told(), "back a", "told");
+	is_int(of(200)->place, 0, "the connection's place");
+	is_int(table[0].pid, 200, "process");
+	is_int(table[0].gone_at, RW_NEVER, "not gone");
+	is_int(table[0].connected_at, now, "connected anew");
+	is_int(table[0].alone_since, now, "alone anew");
+	is_int(table[0].last_seen, now, "seen");
+	after(RW_SECOND);
+	is_text(told(), "", "told once");
+
+	begin("one that is not known leaves nothing behind", SIZE);
+	come("a", 100);
+	after(RW_SECOND);
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("a"), "", "unused again");
+	is_text(told(), "", "nothing told");
+	come("a", 101);
+	after(KNOWN_AFTER - RW_SECOND);
+	after(KNOWN_AFTER - 1);
+	is_text(places("a"), "0 connected",
+			"time on another connection is not its own");
+	of(101)->streaming = false;
+	after(1);
+	of(101)->streaming = true;
+	after(KNOWN_AFTER);
+	is_text(places("a"), "0 connected", "nor is time before a pause");
+
+	begin("known at once", SIZE);
+	come("a", 100);
+	rw_replicas_update(table, size, seen, nseen, now, 0, 0, &events);
+	is_text(told(), "known a", "if known_after is 0");
+}
+
+static void
+test_figures(void)
+{
+	RwTime		start;
+
+	begin("what it takes over", SIZE);
+
+	come("a", 100)->logical = true;
+	of(100)->has_slot = true;
+	after(0);
+	start = now;
+	ok(table[0].logical, "logical");
+	ok(table[0].has_slot, "with slot");
+	is_uint(table[0].replay, 0, "no LSN yet");
+	is_int(table[0].replay_moved_at, start, "moved: counted from the start");
+
+	replay(100, 1000);
+	after(RW_SECOND);
+	is_uint(table[0].sent, 1003, "sent");
+	is_uint(table[0].write, 1002, "write");
+	is_uint(table[0].flush, 1001, "flush");
+	is_uint(table[0].replay, 1000, "replay");
+	is_int(table[0].reply_time, 1, "reply time");
+	is_int(table[0].replied_at, now, "replied");
+	is_int(table[0].last_seen, now, "last seen");
+	is_int(table[0].replay_moved_at, now, "moved");
+
+	after(RW_SECOND);
+	is_int(table[0].replied_at, now - RW_SECOND, "no reply since");
+	is_int(table[0].last_seen, now - RW_SECOND, "not seen since");
+	reply(100);
+	after(RW_SECOND);
+	is_int(table[0].last_seen, now, "seen: a reply without news");
+	is_int(table[0].replay_moved_at, now - 2 * RW_SECOND, "not moved");
+	of(100)->reply_time -= 1000;
+	after(RW_SECOND);
+	is_int(table[0].last_seen, now, "seen: the replica's clock went back");
+
+	of(100)->logical = of(100)->has_slot = false;
+	strcpy(of(100)->address, "");
+	after(RW_SECOND);
+	ok(!table[0].logical && !table[0].has_slot, "no longer");
+	is_text(table[0].address, "", "a local socket");
+
+	section("the rate of replay");
+
+	for (int i = 1; i <= 20; i++)
+	{
+		replay(100, 1000 + i * 500);
+		after(RW_SECOND);
+	}
+	is_double(rw_rate(&table[0].replay_rate, table[0].replay, now),
+			  20 * 500 / 24.0, "of this connection");
+
+	section("figures of a new connection");
+
+	after(KNOWN_AFTER);
+	leave(100);
+	after(RW_HOUR);
+	is_text(places("a"), "0 gone known", "known");
+	is_uint(table[0].replay, 11000, "kept while it is gone");
+	come("a", 101);
+	after(RW_HOUR);
+	is_text(told(), "back a", "back");
+	is_uint(table[0].sent, 11003, "sent: kept");
+	is_uint(table[0].write, 11002, "write: kept");
+	is_uint(table[0].flush, 11001, "flush: kept");
+	is_uint(table[0].replay, 11000, "replay: kept until it replies");
+	is_int(table[0].replied_at, RW_NEVER, "which it has not");
+	is_int(table[0].replay_moved_at, now, "moved: counted from the start");
+	is_int(table[0].replay_rate.npoints, 0, "no rate");
+
+	after(RW_SECOND);
+	of(101)->sent = 12000;
+	after(RW_SECOND);
+	is_uint(table[0].sent, 12000, "sent is known first");
+	is_uint(table[0].replay, 11000, "the rest is kept");
+
+	replay(101, 300);
+	after(RW_SECOND);
+	is_uint(table[0].sent, 303, "made again from a backup: less is sent");
+	is_uint(table[0].write, 302, "less is written");
+	is_uint(table[0].flush, 301, "less is flushed");
+	is_uint(table[0].replay, 300, "less is replayed");
+	is_int(table[0].replay_moved_at, now - 3 * RW_SECOND,
+		   "less is no movement");
+	replay(101, 400);
+	after(RW_SECOND);
+	is_int(table[0].replay_moved_at, now, "more than that is");
+	after(RW_SECOND);
+	is_double(rw_rate(&table[0].replay_rate, 400, now), 50,
+			  "and the rate is that of this connection");
+
+	section("a connection that was there before the worker");
+
+	begin("a reply time of unknown age is no reply", SIZE);
+	replay((come("a", 100), 100), 1000);
+	after(0);
+	is_int(table[0].replied_at, RW_NEVER, "no reply was seen");
+	is_int(table[0].reply_time, 1, "but its time");
+	is_uint(table[0].replay, 1000, "and its LSNs");
+	reply(100);
+	after(RW_SECOND);
+	is_int(table[0].replied_at, now, "the next one is seen");
+}
+
+static void
+test_flapping(void)
+{
+	int			wrong = 0;
+	uint32		generation;
+
+	begin("fifty reconnections", SIZE);
+	settle("a", 100);
+	generation = table[0].generation;
+	for (int i = 1; i <= 50; i++)
+	{
+		leave(100 + i - 1);
+		if (i % 2 == 0)
+		{
+			/* The worker saw it gone. */
+			after(100 * RW_MS);
+			wrong += strcmp(told(), "gone a") != 0;
+			come("a", 100 + i);
+			after(100 * RW_MS);
+			wrong += strcmp(told(), "back a") != 0;
+		}
+		else
+		{
+			come("a", 100 + i);
+			after(100 * RW_MS);
+			wrong += strcmp(told(), "gone a, back a") != 0;
+		}
+		wrong += strcmp(places("a"), "0 connected known") != 0;
+		wrong += contradictions();
+	}
+	is_int(wrong, 0, "known all the time, and told of each");
+	is_int(table[0].generation, generation, "it is the same replica");
+	is_uint(table[0].replay, 1000, "its LSNs are kept");
+
+	begin("fifty reconnections of one that is not known", SIZE);
+	for (int i = 0; i < 50; i++)
+	{
+		come("a", 100 + i);
+		after(KNOWN_AFTER - RW_SECOND);
+		wrong += strcmp(places("a"), "0 connected") != 0 || events.nevents > 0;
+		leave(100 + i);
+	}
+	is_int(wrong, 0, "it does not become known, and nothing is told");
+}
+
+/* ----------------------------------------------------------------
+ *		A name connected twice
+ * ----------------------------------------------------------------
+ */
+
+static void
+test_dead_connection(void)
+{
+	uint32		generation;
+
+	begin("a dead connection and a new one", SIZE);
+
+	come("other", 50);
+	settle("a", 100);
+	generation = table[1].generation;
+	come("short", 60);
+	after(RW_SECOND);
+	leave(60);
+	after(RW_SECOND);
+	come("a", 200);
+	after(RW_SECOND);
+	is_text(places("a"), "1 connected known, 2 connected",
+			"each in its place");
+	is_text(told(), "", "nothing told");
+	is_int(table[1].alone_since, RW_NEVER, "not alone");
+	is_int(table[2].alone_since, RW_NEVER, "neither");
+
+	for (int i = 0; i < 10; i++)
+	{
+		replay(200, 5000 + i);
+		after(KNOWN_AFTER);
+	}
+	is_text(places("a"), "1 connected known, 2 connected",
+			"only one replies: not shared, and known once");
+	is_text(told(), "", "nothing told");
+
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("a"), "1 connected known", "the new one inherits");
+	is_text(told(), "", "nobody is told: it was there");
+	is_int(of(200)->place, 1, "it has moved");
+	is_int(table[1].pid, 200, "with its process");
+	is_uint(table[1].replay, 5009, "and LSNs");
+	is_int(table[1].connected_at, START + 64 * RW_SECOND, "and times");
+	is_int(table[1].alone_since, now, "it is alone");
+	is_int(table[1].generation, generation, "the place is the same replica's");
+	ok(!table[2].used, "its own place is unused");
+	is_int(contradictions(), 0, "no contradictions");
+	after(RW_SECOND);
+	leave(200);
+	after(RW_SECOND);
+	is_text(told(), "gone a", "it is gone like any known one");
+
+	begin("the new one ends first", SIZE);
+	settle("a", 100);
+	come("a", 200);
+	after(RW_SECOND);
+	leave(200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "the dead one is what is left");
+	is_text(told(), "", "nothing told");
+	leave(100);
+	after(RW_SECOND);
+	is_text(told(), "gone a", "until it ends too");
+
+	begin("both end at once", SIZE);
+	settle("a", 100);
+	come("a", 200);
+	after(RW_SECOND);
+	leave(100);
+	leave(200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 gone known", "gone, in one place");
+	is_text(told(), "gone a", "told");
+
+	begin("both end at once, the known one in the later place", SIZE);
+	come("x", 50)->streaming = false;
+	settle("a", 100);
+	leave(50);
+	after(RW_SECOND);
+	come("a", 200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected, 1 connected known", "so it is");
+	nseen = 0;
+	after(RW_SECOND);
+	is_text(places("a"), "1 gone known", "gone, in one place");
+
+	begin("the dead one ends as the next one comes", SIZE);
+	settle("a", 100);
+	leave(100);
+	come("a", 200);
+	come("a", 300);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known, 1 connected", "one is back");
+	is_text(told(), "gone a, back a", "told once");
+
+	begin("several dead ones", SIZE);
+	settle("a", 100);
+	come("x", 50);
+	after(RW_SECOND);
+	come("y", 60);
+	after(RW_SECOND);
+	come("a", 200);
+	after(RW_SECOND);
+	reply(200);
+	after(RW_SECOND);
+	come("a", 300);
+	after(RW_SECOND);
+	leave(50);
+	after(RW_SECOND);
+	come("a", 400);
+	after(RW_SECOND);
+	leave(60);
+	after(RW_SECOND);
+	come("a", 500);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known, 1 connected, 2 connected, "
+			"3 connected, 4 connected", "places are not taken in order");
+	leave(100);
+	after(RW_SECOND);
+	is_int(table[0].pid, 200, "the one that replied inherits");
+	is_text(places("a"), "0 connected known, 1 connected, 2 connected, "
+			"4 connected", "the others stay");
+	leave(200);
+	after(RW_SECOND);
+	is_int(table[0].pid, 500, "if none did, the one that came last");
+	leave(300);
+	leave(400);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "until it is alone");
+	is_int(contradictions(), 0, "no contradictions");
+
+	begin("several, in another order", SIZE);
+	come("x", 50)->streaming = false;
+	settle("a", 100);
+	leave(50);
+	after(RW_SECOND);
+	come("a", 200);
+	after(RW_SECOND);
+	reply(200);
+	come("a", 300);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected, 1 connected known, 2 connected",
+			"the first is before the known one");
+	leave(100);
+	after(RW_SECOND);
+	is_int(table[1].pid, 200, "it replied, and inherits");
+
+	begin("a dead one that was not known", SIZE);
+	come("a", 100);
+	after(RW_SECOND);
+	of(100)->streaming = false;
+	come("a", 200);
+	after(RW_SECOND);
+	reply(200);
+	after(KNOWN_AFTER);
+	is_text(places("a"), "0 connected, 1 connected known",
+			"the new one becomes known by itself");
+	is_text(told(), "known a", "told");
+	leave(200);
+	after(RW_SECOND);
+	is_text(places("a"), "1 connected known", "the dead one stands for it");
+	is_int(table[1].pid, 100, "in its place");
+	is_text(told(), "", "nothing told");
+	leave(100);
+	after(RW_SECOND);
+	is_text(told(), "gone a", "until that ends");
+}
+
+static void
+test_shared(void)
+{
+	begin("two replicas of one name", SIZE);
+
+	settle("a", 100);
+	come("a", 200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known, 1 connected", "no reply yet");
+	reply(100);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known, 1 connected",
+			"the earlier replies: the later may be about to end");
+	reply(200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected shared, 1 connected shared",
+			"the later too: shared, and not known");
+	is_text(told(), "shared a", "told");
+	after(RW_HOUR);
+	is_text(places("a"), "0 connected shared, 1 connected shared",
+			"as long as both are there, never known");
+	is_text(told(), "", "told once");
+
+	come("a", 300);
+	after(RW_SECOND);
+	is_text(places("a"),
+			"0 connected shared, 1 connected shared, 2 connected shared",
+			"so is a third one");
+	is_text(told(), "", "nothing told");
+	replay(300, 7);
+	after(RW_SECOND);
+	is_uint(table[2].replay, 7, "each is followed");
+	is_int(contradictions(), 0, "no contradictions");
+
+	section("one is left alone");
+
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("a"), "1 connected shared, 2 connected shared",
+			"one leaves nothing behind");
+	is_text(told(), "", "nothing told");
+	leave(200);
+	after(RW_SECOND);
+	is_text(places("a"), "2 connected shared", "one alone");
+	is_int(table[2].alone_since, now, "since now");
+	after(KNOWN_AFTER - 1);
+	is_text(places("a"), "2 connected shared", "not quite long enough");
+	after(1);
+	is_text(places("a"), "2 connected known", "no longer shared, and known");
+	is_text(told(), "known a", "told");
+
+	section("alone, and not again");
+
+	come("a", 400);
+	after(RW_SECOND);
+	reply(300);
+	reply(400);
+	after(RW_SECOND);
+	is_text(told(), "shared a", "shared again");
+	leave(400);
+	after(KNOWN_AFTER - RW_SECOND);
+	come("a", 500);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected shared, 2 connected shared",
+			"the next one comes in time");
+	leave(500);
+	after(KNOWN_AFTER - RW_SECOND);
+	is_text(places("a"), "2 connected shared", "time begins anew");
+	after(KNOWN_AFTER - 1);
+	is_text(places("a"), "2 connected shared", "all of it");
+	after(1);
+	is_text(places("a"), "2 connected known", "and is over");
+	leave(300);
+	after(1);
+	is_text(told(), "gone a", "it goes like any known one");
+
+	begin("all leave", SIZE);
+	settle("a", 100);
+	come("a", 200);
+	after(RW_SECOND);
+	reply(100);
+	reply(200);
+	after(RW_SECOND);
+	leave(100);
+	leave(200);
+	after(RW_SECOND);
+	is_text(places("a"), "", "nobody is missing");
+	is_text(told(), "", "nothing told");
+
+	begin("what does not make a name shared", SIZE);
+	settle("a", 100);
+	come("a", 200)->streaming = false;
+	after(RW_SECOND);
+	reply(100);
+	reply(200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known, 1 connected",
+			"one that does not stream yet");
+	of(200)->streaming = true;
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected shared, 1 connected shared",
+			"it does: both have replied before");
+
+	begin("replies that do not count", SIZE);
+	settle("a", 100);
+	reply(100);
+	come("a", 200);
+	after(RW_SECOND);
+	reply(200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known, 1 connected",
+			"the last one of the dead, seen with the new connection");
+
+	begin("the same, the dead one in the later place", SIZE);
+	come("x", 50)->streaming = false;
+	settle("a", 100);
+	leave(50);
+	after(RW_SECOND);
+	reply(100);
+	come("a", 200);
+	after(RW_SECOND);
+	reply(200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected, 1 connected known",
+			"the last one of the dead");
+
+	begin("the worker comes later than both", SIZE);
+	come("a", 100)->reply_time = 4711;
+	come("a", 200)->reply_time = 4712;
+	after(RW_SECOND);
+	reply(200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected, 1 connected",
+			"one of them may be dead since yesterday");
+	reply(100);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected shared, 1 connected shared",
+			"it is not");
+
+	begin("three, one of them dead", SIZE);
+	settle("a", 100);
+	come("a", 200);
+	after(RW_SECOND);
+	come("a", 300);
+	after(RW_SECOND);
+	reply(200);
+	reply(300);
+	after(RW_SECOND);
+	is_text(places("a"),
+			"0 connected shared, 1 connected shared, 2 connected shared",
+			"two that reply are enough");
+	is_text(told(), "shared a", "told once");
+
+	begin("other names", SIZE);
+	settle("a", 100);
+	settle("b", 200);
+	reply(100);
+	reply(200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "have nothing to do with it");
+	is_text(places("b"), "1 connected known", "neither with another");
+}
+
+/* ----------------------------------------------------------------
+ *		Processes and names
+ * ----------------------------------------------------------------
+ */
+
+static void
+test_processes(void)
+{
+	char		name[RW_NAME_LEN + 1];
+	char		cut[RW_NAME_LEN];
+
+	begin("a process number is used again", SIZE);
+	settle("a", 100);
+	leave(100);
+	come("b", 100);
+	after(RW_SECOND);
+	is_text(places("a"), "0 gone known", "the old one is gone");
+	is_text(places("b"), "1 connected", "the new one is new");
+	is_text(told(), "gone a", "told");
+	ok(rw_replicas_find_pid(table, size, 100) == &table[1],
+	   "found under its process number");
+	leave(100);
+	come("a", 100);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "and again by the first");
+	is_text(places("b"), "", "the other leaves nothing behind");
+
+	begin("a process changes its name", SIZE);
+	come("walreceiver", 100)->streaming = false;
+	after(RW_SECOND);
+	strcpy(of(100)->name, "slot1");
+	of(100)->has_slot = true;
+	after(RW_SECOND);
+	is_text(places("walreceiver"), "", "it is another replica");
+	is_text(places("slot1"), "0 connected", "with its own name");
+	settle("known", 200);
+	strcpy(of(200)->name, "renamed");
+	after(RW_SECOND);
+	is_text(places("known"), "1 gone known", "the old name is missing");
+	is_text(places("renamed"), "2 connected", "the new one is new");
+	is_text(told(), "gone known", "told");
+
+	begin("processes swap names", SIZE);
+	settle("a", 100);
+	settle("b", 200);
+	strcpy(of(100)->name, "b");
+	strcpy(seen[1].name, "a");
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "each has its place");
+	is_text(places("b"), "1 connected known", "each has its place");
+	is_int(table[0].pid, 200, "the first one's");
+	is_int(table[1].pid, 100, "the second one's");
+	is_text(told(), "gone a, gone b, back b, back a", "told");
+
+	begin("another order of processes", SIZE);
+	settle("a", 100);
+	settle("b", 200);
+	settle("c", 300);
+	{
+		RwSeen		first = seen[0];
+
+		seen[0] = seen[2];
+		seen[2] = first;
+	}
+	after(RW_SECOND);
+	is_text(told(), "", "makes no difference");
+	ok(seen[0].place == 2 && seen[1].place == 1 && seen[2].place == 0,
+	   "each has its place");
+
+	begin("long names", SIZE);
+	memset(name, 'n', RW_NAME_LEN);
+	name[RW_NAME_LEN - 1] = '\0';
+	settle(name, 100);
+	is_text(places(name), "0 connected known", "63 bytes");
+	strcpy(cut, name);
+	cut[RW_NAME_LEN - 2] = 'x';
+	come(cut, 200);
+	after(RW_SECOND);
+	is_text(places(cut), "1 connected", "all of which count");
+	is_text(places(name), "0 connected known", "also here");
+	leave(100);
+	after(RW_SECOND);
+	memset(name, 'n', RW_NAME_LEN);
+	is_text(events.events[0].name, table[0].name, "told whole");
+	come(name, 300);
+	after(RW_SECOND);
+	is_int(of(300)->place, 0, "a name without an end ends there");
+	is_int(strlen(table[0].name), RW_NAME_LEN - 1, "and has one in the table");
+	after(RW_SECOND);
+	is_text(told(), "", "and is found again");
+	ok(rw_replicas_find_gone(table, size, name) == NULL, "not gone");
+	leave(300);
+	after(RW_SECOND);
+	ok(rw_replicas_find_gone(table, size, name) == &table[0], "gone");
+
+	begin("a long address", SIZE);
+	memset(come("a", 100)->address, '1', RW_ADDRESS_LEN);
+	after(RW_SECOND);
+	is_int(strlen(table[0].address), RW_ADDRESS_LEN - 1, "has an end");
+
+	begin("an empty name", SIZE);
+	settle("", 100);
+	is_text(places(""), "0 connected known", "is a name");
+	is_text(told(), "known ", "told");
+}
+
+/* ----------------------------------------------------------------
+ *		A full table
+ * ----------------------------------------------------------------
+ */
+
+static const char *
+numbered(const char *what, int i)
+{
+	static char name[RW_NAME_LEN];
+
+	snprintf(name, sizeof(name), "%s%d", what, i);
+	return name;
+}
+
+static void
+test_full(void)
+{
+	int			followed = 0;
+	int			first_unfollowed;
+	uint32		generation;
+
+	begin("seventy replicas in sixty-four places", SIZE);
+	for (int i = 0; i < 70; i++)
+		come(numbered("r", i), 1000 + i);
+	after(RW_SECOND);
+	for (int i = 0; i < 70; i++)
+		followed += seen[i].place >= 0;
+	is_int(followed, 64, "so many are followed");
+	is_int(of(1063)->place, 63, "those that came first");
+	is_int(of(1064)->place, -1, "and no others");
+	is_int(contradictions(), 0, "no contradictions");
+	after(KNOWN_AFTER);
+	is_int(events.nevents, 64, "known they are too");
+
+	generation = table[10].generation;
+	leave(1010);
+	after(RW_SECOND);
+	is_text(told(), "gone r10, evicted r10",
+			"one that is gone makes room at once");
+	is_int(of(1064)->place, 10, "for the first that waits");
+	is_text(table[10].name, "r64", "under its own name");
+	is_int(table[10].generation, generation + 1, "as another replica");
+	is_int(of(1065)->place, -1, "the next one waits on");
+	is_int(contradictions(), 0, "no contradictions");
+
+	come("r10", 2010);
+	after(RW_SECOND);
+	is_int(of(2010)->place, -1, "who comes back has to wait as well");
+	is_text(told(), "", "nothing told");
+
+	begin("who makes room", 4);
+	for (int i = 0; i < 4; i++)
+		settle(numbered("r", i), 100 + i);
+	leave(102);
+	after(RW_SECOND);
+	leave(100);
+	after(RW_SECOND);
+	leave(101);
+	after(RW_SECOND);
+	come("new1", 201);
+	after(RW_SECOND);
+	is_text(told(), "evicted r2", "the one that has been gone longest");
+	is_int(of(201)->place, 2, "its place");
+	come("new2", 202);
+	come("new3", 203);
+	come("new4", 204);
+	after(RW_SECOND);
+	is_text(told(), "evicted r0, evicted r1", "then in this order");
+	is_int(of(204)->place, -1, "until all are connected");
+	is_text(places("r3"), "3 connected known", "who are left alone");
+	is_int(contradictions(), 0, "no contradictions");
+
+	begin("who comes back goes first", 2);
+	settle("a", 100);
+	settle("b", 200);
+	leave(100);
+	after(RW_SECOND);
+	come("new", 300);
+	come("a", 400);
+	after(RW_SECOND);
+	is_text(told(), "back a", "before a new one");
+	is_int(of(400)->place, 0, "in its place");
+	is_int(of(300)->place, -1, "for which there is no room then");
+
+	begin("a place that is free", 2);
+	settle("a", 100);
+	leave(100);
+	come("b", 200);
+	after(RW_SECOND);
+	is_text(told(), "gone a", "nobody is evicted");
+	is_int(of(200)->place, 1, "as long as there is one");
+
+	begin("one that has expired", 1);
+	settle("a", 100);
+	leave(100);
+	after(RW_SECOND);
+	come("b", 200);
+	after(RW_DAY);
+	is_text(told(), "expired a", "makes room before it is evicted");
+	is_text(places("b"), "0 connected", "there");
+
+	begin("a connection that is not followed", 2);
+	settle("a", 100);
+	settle("b", 200);
+	come("a", 300);
+	after(RW_SECOND);
+	is_int(of(300)->place, -1, "of a name that is");
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "takes over when that ends");
+	is_int(of(300)->place, 0, "there");
+
+	begin("no places", 0);
+	come("a", 100);
+	after(RW_SECOND);
+	is_int(of(100)->place, -1, "nobody is followed");
+	is_text(told(), "", "nothing told");
+
+	begin("generations", 1);
+	settle("a", 100);
+	generation = table[0].generation;
+	ok(generation != 0, "not 0");
+	leave(100);
+	come("a", 101);
+	after(RW_SECOND);
+	is_int(table[0].generation, generation, "the same replica");
+	rw_replicas_forget(table, size, "a");
+	leave(101);
+	after(RW_SECOND);
+	is_int(table[0].used, false, "a place that is unused");
+	come("a", 102);
+	after(RW_SECOND);
+	is_int(table[0].generation, generation + 1, "another one, of that name");
+	rw_replicas_init(table, size);
+	nseen = 0;
+	come("b", 103);
+	after(RW_SECOND);
+	is_int(table[0].generation, generation + 2, "also when all was forgotten");
+	table[0].generation = PG_UINT32_MAX;
+	leave(103);
+	after(RW_SECOND);
+	come("c", 104);
+	after(RW_SECOND);
+	is_int(table[0].generation, 1, "0 is left out");
+
+	section("more events than are told");
+
+	begin("two hundred become known", 300);
+	for (int i = 0; i < 200; i++)
+		come(numbered("r", i), 1000 + i);
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	is_int(events.nevents, RW_REPLICA_MAX_EVENTS, "so many are told");
+	is_text(events.events[RW_REPLICA_MAX_EVENTS - 1].name, "r127", "in order");
+	is_text(places("r199"), "199 connected known", "all are known");
+	after(RW_SECOND);
+	is_int(events.nevents, 0, "the rest is not told later");
+
+	/* 300 wait for 200 places, so that all is full. */
+	first_unfollowed = nseen;
+	for (int i = 0; i < 200; i++)
+		come(numbered("s", i), 2000 + i);
+	after(RW_SECOND);
+	followed = 0;
+	for (int i = first_unfollowed; i < nseen; i++)
+		followed += seen[i].place >= 0;
+	is_int(followed, 100, "what there is room for");
+	is_int(contradictions(), 0, "no contradictions");
+}
+
+/* ----------------------------------------------------------------
+ *		Forgetting
+ * ----------------------------------------------------------------
+ */
+
+static void
+test_cut(void)
+{
+	begin("timelines part", SIZE);
+	settle("gone", 100);
+	settle("here", 200);
+	settle("behind", 300);
+	replay(100, 5000);
+	replay(200, 5000);
+	after(RW_SECOND);
+	leave(100);
+	after(RW_SECOND);
+
+	rw_replicas_cut(table, SIZE, 3000);
+	is_uint(rw_replicas_find_gone(table, SIZE, "gone")->replay, 3000,
+			"a gone one is where they part");
+	is_uint(rw_replicas_find_gone(table, SIZE, "gone")->sent, 3000,
+			"in all it had");
+	is_uint(rw_replicas_find_pid(table, SIZE, 300)->replay, 1000,
+			"one that is behind stays there");
+
+	replay(300, 6000);
+	after(RW_SECOND);
+	leave(200);
+	leave(300);
+	after(RW_SECOND);
+	is_uint(rw_replicas_find_gone(table, SIZE, "here")->replay, 3000,
+			"one that was ahead is there when it goes");
+	is_uint(rw_replicas_find_gone(table, SIZE, "behind")->replay, 6000,
+			"what was replayed since is the new timeline's");
+}
+
+static void
+test_forgetting(void)
+{
+	begin("age", SIZE);
+	settle("a", 100);
+	leave(100);
+	after(RW_SECOND);
+	after(RW_DAY - 1);
+	is_text(places("a"), "0 gone known", "not quite a day");
+	after(1);
+	is_text(places("a"), "", "a day");
+	is_text(told(), "expired a", "told");
+	come("a", 200);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected", "it has to become known again");
+
+	begin("back at the last moment", SIZE);
+	settle("a", 100);
+	leave(100);
+	after(RW_SECOND);
+	come("a", 200);
+	after(RW_DAY);
+	is_text(told(), "back a", "is back");
+
+	begin("never", SIZE);
+	forget_after = 0;
+	settle("a", 100);
+	leave(100);
+	after(RW_SECOND);
+	after(10000 * RW_DAY);
+	is_text(places("a"), "0 gone known", "if forget_after is 0");
+
+	begin("connected replicas", SIZE);
+	settle("a", 100);
+	after(100 * RW_DAY);
+	is_text(places("a"), "0 connected known", "do not age");
+
+	begin("slots", SIZE);
+	settle("a", 100);
+	of(100)->has_slot = true;
+	after(RW_SECOND);
+	leave(100);
+	after(RW_SECOND);
+	after(100 * RW_DAY);
+	is_text(places("a"), "0 gone known", "keep from being forgotten");
+	rw_replicas_slot_dropped(table, size, "b");
+	after(RW_SECOND);
+	is_text(places("a"), "0 gone known", "another's slot does not matter");
+	rw_replicas_slot_dropped(table, size, "a");
+	is_text(places("a"), "0 gone known", "its slot is dropped");
+	after(0);
+	is_text(told(), "expired a", "it ages like others");
+
+	begin("slots of the connected", SIZE);
+	come("a", 100)->has_slot = true;
+	after(RW_SECOND);
+	rw_replicas_slot_dropped(table, size, "a");
+	ok(table[0].has_slot, "are what is seen");
+
+	begin("forgetting on purpose", SIZE);
+	ok(!rw_replicas_forget(table, size, "a"), "nobody of that name");
+	settle("a", 100);
+	settle("b", 200);
+	leave(100);
+	after(RW_SECOND);
+	ok(!rw_replicas_forget(table, size, "c"), "nobody of that name");
+	ok(rw_replicas_find_gone(table, size, "a") == &table[0], "gone");
+	ok(rw_replicas_forget(table, size, "a"), "one that is gone");
+	is_text(places("a"), "", "leaves nothing behind");
+	ok(rw_replicas_find_gone(table, size, "a") == NULL, "not even gone");
+	ok(!rw_replicas_forget(table, size, "a"), "only once");
+	is_text(places("b"), "1 connected known", "others stay");
+	come("a", 300);
+	after(RW_SECOND);
+	is_text(told(), "", "when it comes it is new");
+	ok(!rw_replicas_forget(table, size, "a"), "one that is not known");
+	after(KNOWN_AFTER);
+	is_text(told(), "known a", "goes on");
+
+	ok(rw_replicas_forget(table, size, "b"), "one that is connected");
+	is_text(places("b"), "1 connected", "is no longer known");
+	after(RW_SECOND);
+	after(KNOWN_AFTER - 1);
+	is_text(places("b"), "1 connected", "has to stream");
+	after(1);
+	is_text(told(), "known b", "for all of the time");
+
+	begin("forgetting one with a dead connection", SIZE);
+	settle("a", 100);
+	come("a", 200);
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	ok(rw_replicas_forget(table, size, "a"), "it was known");
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected, 1 connected", "neither is known");
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("a"), "1 connected", "nothing is inherited");
+
+	begin("forgetting a shared name", SIZE);
+	settle("a", 100);
+	come("a", 200);
+	after(RW_SECOND);
+	reply(100);
+	reply(200);
+	after(RW_SECOND);
+	ok(!rw_replicas_forget(table, size, "a"), "nobody of it is known");
+
+	begin("forgetting all", SIZE);
+	settle("a", 100);
+	settle("b", 200);
+	leave(200);
+	after(RW_SECOND);
+	rw_replicas_init(table, size);
+	is_text(places("a"), "", "connected");
+	is_text(places("b"), "", "gone");
+	after(RW_SECOND);
+	is_text(told(), "", "nothing told");
+	is_text(places("a"), "0 connected", "the connected are new");
+}
+
+static void
+test_finding(void)
+{
+	begin("finding", SIZE);
+	settle("a", 100);
+	settle("b", 200);
+	ok(rw_replicas_find_pid(table, size, 100) == &table[0], "a process");
+	ok(rw_replicas_find_pid(table, size, 200) == &table[1], "another");
+	ok(rw_replicas_find_pid(table, size, 201) == NULL, "no such process");
+	ok(rw_replicas_find_pid(table, size, 0) == NULL, "no process");
+	ok(rw_replicas_find_gone(table, size, "a") == NULL, "connected");
+	leave(100);
+	after(RW_SECOND);
+	ok(rw_replicas_find_pid(table, size, 100) == NULL, "process gone");
+	ok(rw_replicas_find_pid(table, size, 0) == NULL, "still no process");
+	ok(rw_replicas_find_gone(table, size, "a") == &table[0], "gone");
+	ok(rw_replicas_find_gone(table, size, "b") == NULL, "connected");
+	ok(rw_replicas_find_gone(table, size, "c") == NULL, "no such name");
+}
+
+/* ----------------------------------------------------------------
+ *		Whatever happens
+ * ----------------------------------------------------------------
+ */
+
+static void
+test_at_random(void)
+{
+	uint64		state = 20260102;
+	int			wrong = 0;
+	int			counts[RW_REPLICA_EXPIRED + 1] = {0};
+	int			pid = 1000;
+
+	begin("whatever happens", 12);
+	forget_after = 10 * RW_MINUTE;
+	for (int round = 0; round < 100000; round++)
+	{
+		for (int i = next_random(&state) % 3; i > 0; i--)
+		{
+			uint64		random = next_random(&state) >> 8;
+			int			which = nseen > 0 ? random / 64 % nseen : 0;
+
+			if (random % 64 < 4 && nseen < 15)
+			{
+				/* Walsenders are not listed in the order of their coming. */
+				come(numbered("r", random / 64 % 14), pid++);
+				if (nseen > 1)
+				{
+					RwSeen		last = seen[nseen - 1];
+
+					seen[nseen - 1] = seen[which];
+					seen[which] = last;
+				}
+			}
+			else if (nseen == 0)
+				continue;
+			else if (random % 64 < 8)
+				leave(seen[which].pid);
+			else if (random % 64 < 12)
+				seen[which].streaming = !seen[which].streaming;
+			else if (random % 64 < 13)
+				strcpy(seen[which].name, numbered("r", random / 4096 % 14));
+			else if (random % 64 < 14)
+				seen[which].has_slot = !seen[which].has_slot;
+			else if (random % 64 < 15)
+				rw_replicas_forget(table, size, seen[which].name);
+			else if (random % 64 < 16)
+				rw_replicas_slot_dropped(table, size,
+										 numbered("r", random / 4096 % 14));
+			else
+				replay(seen[which].pid, random);
+		}
+		after(next_random(&state) % (10 * RW_SECOND));
+		wrong += contradictions();
+		for (int i = 0; i < events.nevents; i++)
+			counts[events.events[i].type]++;
+	}
+	is_int(wrong, 0, "nothing contradicts");
+	for (int i = 0; i <= RW_REPLICA_EXPIRED; i++)
+		ok(counts[i] > 50, "all kinds of events were seen");
+}
+
+int
+main(void)
+{
+	test_life();
+	test_figures();
+	test_flapping();
+	test_dead_connection();
+	test_shared();
+	test_processes();
+	test_full();
+	test_cut();
+	test_forgetting();
+	test_finding();
+	test_at_random();
+	return tap_end();
+}
