@@ -51,7 +51,7 @@ _PG_init(void)
 		rw_replay_init();
 		rw_token_init();
 		rw_read_after_init();
-		rw_tend_init();
+		rw_keepalive_init();
 		rw_worker_init();
 	}
 

@@ -115,12 +115,12 @@ startup_memory(void)
 		rw_shared->command_lock = &locks[3].lock;
 		pg_atomic_init_u32(&rw_shared->worker_pid, 0);
 		pg_atomic_init_u64(&rw_shared->worker_wanted_at, rw_clock_now());
-		pg_atomic_init_flag(&rw_shared->no_worker_told);
+		pg_atomic_init_flag(&rw_shared->no_worker_reported);
 		pg_atomic_init_u32(&rw_shared->port_pid, 0);
 		pg_atomic_init_u64(&rw_shared->port_wanted_at, RW_NEVER);
-		pg_atomic_init_flag(&rw_shared->no_port_told);
+		pg_atomic_init_flag(&rw_shared->no_port_reported);
 		pg_atomic_init_u32(&rw_shared->port_listens, 0);
-		pg_atomic_init_u32(&rw_shared->standing_page.changes, 0);
+		pg_atomic_init_u32(&rw_shared->standby_state_page.changes, 0);
 		rw_history_init(&rw_shared->history);
 		rw_rate_init(&rw_shared->wal_rate);
 		rw_rate_init(&rw_shared->upstream.replay_rate);

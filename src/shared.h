@@ -62,14 +62,14 @@ typedef struct RwUpstream
 								 * second */
 
 	/*
-	 * WAL that it told of may not be here yet.  `told` is the greatest end on
-	 * its timeline; the mark is where that was some time ago.
+	 * WAL that it told of may not be here yet.  `reported` is the greatest end on
+	 * its timeline; the target is where that was some time ago.
 	 */
-	uint32		told_tli;
-	TimestampTz told_since;		/* only messages received after it count */
-	uint64		told;
-	uint64		mark;
-	RwTime		mark_at;
+	uint32		reported_tli;
+	TimestampTz reported_since;		/* only messages received after it count */
+	uint64		reported;
+	uint64		catchup_target;
+	RwTime		catchup_target_at;
 	RwTime		complete_at;	/* all that was told by then is here; RW_NEVER
 								 * if not known */
 
@@ -106,8 +106,8 @@ typedef struct RwAlert
 	RwAlertKind alert;
 	char		subject[RW_NAME_LEN];
 	RwSeverity	severity;		/* of a cleared one: its last */
-	RwRuleState rule;
-	uint64		mark;			/* RwFinding's, when it was raised */
+	RwAlertState rule;
+	uint64		progress;			/* RwFinding's, when it was raised */
 
 	/* On the wall clock, as the log has them: the same at each look. */
 	TimestampTz raised_at;
@@ -141,11 +141,11 @@ typedef struct RwAlerts
  * What the worker says to health checks, which wait for nothing.  Odd while it
  * is being written.
  */
-typedef struct RwStandingPage
+typedef struct RwStandbyStatePage
 {
 	pg_atomic_uint32 changes;
-	RwStanding	standing;
-} RwStandingPage;
+	RwStandbyState	standing;
+} RwStandbyStatePage;
 
 typedef struct RwShared
 {
@@ -157,13 +157,13 @@ typedef struct RwShared
 	/* Without a lock */
 	pg_atomic_uint32 worker_pid;	/* 0: none runs */
 	pg_atomic_uint64 worker_wanted_at;	/* RwTime: since when none runs */
-	pg_atomic_flag no_worker_told;	/* that none can be started is logged */
+	pg_atomic_flag no_worker_reported;	/* that none can be started is logged */
 	pg_atomic_uint32 port_pid;	/* the port's process; 0: none runs */
 	pg_atomic_uint64 port_wanted_at;	/* RwTime: since when none runs, or
 										 * one was asked for */
-	pg_atomic_flag no_port_told;	/* as above, of the port */
+	pg_atomic_flag no_port_reported;	/* as above, of the port */
 	pg_atomic_uint32 port_listens;	/* RwPortListens (port.h) */
-	RwStandingPage standing_page;
+	RwStandbyStatePage standby_state_page;
 
 	/* Under state_lock */
 	RwTime		last_sample;	/* RW_NEVER until the first */

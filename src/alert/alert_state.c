@@ -106,7 +106,7 @@ has_held(RwTime since, RwTime hold, RwTime now)
 }
 
 RwChange
-rw_rule_step(RwRuleState *state, const RwJudged *judged, RwTime hold,
+rw_alert_step(RwAlertState *state, const RwJudged *judged, RwTime hold,
 			 RwTime now)
 {
 	RwSeverity	before = state->severity;
@@ -153,7 +153,7 @@ rw_rule_step(RwRuleState *state, const RwJudged *judged, RwTime hold,
 }
 
 RwChange
-rw_rule_end(RwRuleState *state, RwTime now)
+rw_alert_end(RwAlertState *state, RwTime now)
 {
 	bool		fired = state->severity != RW_SEVERITY_NONE;
 
@@ -167,49 +167,49 @@ rw_rule_end(RwRuleState *state, RwTime now)
 }
 
 RwChange
-rw_rule_tell(RwRuleState *state, bool muted, RwTime repeat, RwTime now)
+rw_alert_report(RwAlertState *state, bool muted, RwTime repeat, RwTime now)
 {
-	RwSeverity	told = state->told;
+	RwSeverity	reported = state->reported;
 
 	if (muted)
 		return RW_CHANGE_NONE;
 
-	if (state->severity == told)
+	if (state->severity == reported)
 	{
-		if (told == RW_SEVERITY_NONE || repeat <= 0 ||
-			now - state->told_at < repeat)
+		if (reported == RW_SEVERITY_NONE || repeat <= 0 ||
+			now - state->reported_at < repeat)
 			return RW_CHANGE_NONE;
-		state->told_at = now;
+		state->reported_at = now;
 		return RW_CHANGE_REPEATED;
 	}
 
 	/* It was muted while it lasted. */
-	if (told == RW_SEVERITY_NONE && state->under[state->severity] != RW_NEVER)
+	if (reported == RW_SEVERITY_NONE && state->under[state->severity] != RW_NEVER)
 		return RW_CHANGE_NONE;
 
-	state->told = state->severity;
-	state->told_at = now;
-	if (told == RW_SEVERITY_NONE)
+	state->reported = state->severity;
+	state->reported_at = now;
+	if (reported == RW_SEVERITY_NONE)
 		return RW_CHANGE_RAISED;
 	if (state->severity == RW_SEVERITY_NONE)
 		return RW_CHANGE_CLEARED;
-	return state->severity > told ? RW_CHANGE_ESCALATED : RW_CHANGE_EASED;
+	return state->severity > reported ? RW_CHANGE_ESCALATED : RW_CHANGE_EASED;
 }
 
 void
-rw_rule_restart(RwRuleState *state)
+rw_alert_restart(RwAlertState *state)
 {
 	memset(state->over, 0, sizeof(state->over));
 	memset(state->under, 0, sizeof(state->under));
 }
 
 bool
-rw_rule_idle(const RwRuleState *state)
+rw_alert_idle(const RwAlertState *state)
 {
 	RwSeverity	severity;
 
 	if (state->severity != RW_SEVERITY_NONE ||
-		state->told != RW_SEVERITY_NONE)
+		state->reported != RW_SEVERITY_NONE)
 		return false;
 	for (severity = RW_SEVERITY_WARNING; severity < RW_NUM_SEVERITIES; severity++)
 	{

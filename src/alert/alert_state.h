@@ -120,46 +120,46 @@ typedef enum RwChange
  * by severity say since when `raise` has been at it or above (over), and `keep`
  * below it (under); RW_NEVER if that is not so.
  */
-typedef struct RwRuleState
+typedef struct RwAlertState
 {
 	RwSeverity	severity;		/* now; NONE: does not fire */
-	RwSeverity	told;			/* as last told */
+	RwSeverity	reported;			/* as last told */
 	RwTime		raised_at;		/* of the last raise; RW_NEVER before */
 	RwTime		changed_at;		/* of the last change of severity */
-	RwTime		told_at;		/* when something was last told */
+	RwTime		reported_at;		/* when something was last told */
 	RwTime		over[RW_NUM_SEVERITIES];
 	RwTime		under[RW_NUM_SEVERITIES];
-} RwRuleState;
+} RwAlertState;
 
 /*
  * Take one round's judgement: returns how the severity changed.  `hold` in
  * microseconds; 0 acts on a single look.
  */
-extern RwChange rw_rule_step(RwRuleState *state, const RwJudged *judged,
+extern RwChange rw_alert_step(RwAlertState *state, const RwJudged *judged,
 							 RwTime hold, RwTime now);
 
 /*
  * End it without asking the facts: its subject was forgotten, the server has
  * another role.  Returns RW_CHANGE_CLEARED if it fired.
  */
-extern RwChange rw_rule_end(RwRuleState *state, RwTime now);
+extern RwChange rw_alert_end(RwAlertState *state, RwTime now);
 
 /*
  * What there is to tell now, after any changes of this round; notes that it
  * was told.  Nothing while `muted`.  An alert that goes on firing is told of
  * again each `repeat` microseconds; 0: never.
  */
-extern RwChange rw_rule_tell(RwRuleState *state, bool muted, RwTime repeat,
+extern RwChange rw_alert_report(RwAlertState *state, bool muted, RwTime repeat,
 							 RwTime now);
 
 /*
  * Start counting anew, for a process that did not see what was before: what
  * fires goes on firing, and nothing else is half-way to any change.
  */
-extern void rw_rule_restart(RwRuleState *state);
+extern void rw_alert_restart(RwAlertState *state);
 
 /* Can it be dropped?  It does not fire, and nothing is pending or untold. */
-extern bool rw_rule_idle(const RwRuleState *state);
+extern bool rw_alert_idle(const RwAlertState *state);
 
 /*
  * Judge a value that is too high above its limits, and low enough again below

@@ -64,7 +64,7 @@ find_entry(RwSubjectClass class, const char *name)
 	{
 		entry->round = 0;
 		memset(entry->states, 0, sizeof(entry->states));
-		memset(entry->marks, 0, sizeof(entry->marks));
+		memset(entry->progress, 0, sizeof(entry->progress));
 		for (i = 0; i < RW_CLASS_MAX_ALERTS; i++)
 			entry->places[i] = -1;
 	}
@@ -101,8 +101,8 @@ take_over(void)
 			continue;
 		entry = find_entry(class, alert->subject);
 		entry->states[k] = alert->rule;
-		rw_rule_restart(&entry->states[k]);
-		entry->marks[k] = alert->mark;
+		rw_alert_restart(&entry->states[k]);
+		entry->progress[k] = alert->progress;
 		entry->places[k] = i;
 	}
 }
@@ -146,20 +146,20 @@ find_cause(const Round *round, const RwAlertEntry *entry, int i,
 		   const RwSubject *subject, const char **how)
 {
 	RwAlertKind first = rw_class_alerts[entry->key.class].first;
-	const RwRuleState *state = &entry->states[i];
+	const RwAlertState *state = &entry->states[i];
 	int			j;
 
 	for (j = 0; j < i; j++)
 	{
-		const RwRuleState *cause = &entry->states[j];
+		const RwAlertState *cause = &entry->states[j];
 
 		if (!rw_alert_follows_from(first + i, first + j))
 			continue;
 		if (cause->severity != RW_SEVERITY_NONE)
 			*how = "fires";
-		else if (state->severity <= state->told)
+		else if (state->severity <= state->reported)
 			continue;
-		else if (subject && subject->findings[j].begun &&
+		else if (subject && subject->findings[j].pending &&
 				 state->severity == RW_SEVERITY_WARNING)
 			*how = "may be about to fire";
 		else if (cause->changed_at != RW_NEVER &&
@@ -179,9 +179,9 @@ settle(Round *round, RwAlertEntry *entry, int i, RwChange change,
 	   const RwSubject *subject)
 {
 	RwClassAlerts alerts = rw_class_alerts[entry->key.class];
-	RwRuleState *state = &entry->states[i];
-	RwSeverity	told_before;
-	RwChange	told;
+	RwAlertState *state = &entry->states[i];
+	RwSeverity	reported_before;
+	RwChange	reported;
 	const char *how = NULL;
 	const char *cause;
 	RwAlertItem *item;
@@ -189,25 +189,25 @@ settle(Round *round, RwAlertEntry *entry, int i, RwChange change,
 
 	/* Nothing is there to be muted or told in most rounds. */
 	if (state->severity == RW_SEVERITY_NONE &&
-		state->told == RW_SEVERITY_NONE && change == RW_CHANGE_NONE)
+		state->reported == RW_SEVERITY_NONE && change == RW_CHANGE_NONE)
 		return;
 
 	cause = find_cause(round, entry, i, subject, &how);
-	told_before = state->told;
+	reported_before = state->reported;
 	muted = cause != NULL || is_silenced(round, entry->key.name);
-	told = rw_rule_tell(state, muted, round->repeat, round->facts->now);
+	reported = rw_alert_report(state, muted, round->repeat, round->facts->now);
 
 	if (state->severity == RW_SEVERITY_NONE && change == RW_CHANGE_NONE &&
-		told == RW_CHANGE_NONE)
+		reported == RW_CHANGE_NONE)
 		return;
 
 	item = add_item(round);
 	item->entry = entry;
 	item->i = i;
 	item->alert = alerts.first + i;
-	item->told_before = told_before;
+	item->reported_before = reported_before;
 	item->change = change;
-	item->told = told;
+	item->reported = reported;
 	item->muted = muted;
 	item->cause = cause;
 	item->how = how;
@@ -228,17 +228,17 @@ step_subject(Round *round, const RwSubject *subject)
 	for (i = 0; i < rw_class_alerts[subject->class].n; i++)
 	{
 		const RwFinding *finding = &subject->findings[i];
-		RwRuleState *state = &entry->states[i];
+		RwAlertState *state = &entry->states[i];
 		RwSeverity	before = state->severity;
 		RwJudged	judged = finding->judged;
 		RwChange	change;
 
-		if (finding->mark != 0 && before != RW_SEVERITY_NONE &&
-			finding->mark == entry->marks[i])
+		if (finding->progress != 0 && before != RW_SEVERITY_NONE &&
+			finding->progress == entry->progress[i])
 			judged.keep = Max(judged.keep, before);
-		change = rw_rule_step(state, &judged, round->hold, round->facts->now);
+		change = rw_alert_step(state, &judged, round->hold, round->facts->now);
 		if (change == RW_CHANGE_RAISED)
-			entry->marks[i] = finding->mark;
+			entry->progress[i] = finding->progress;
 		settle(round, entry, i, change, subject);
 	}
 }
@@ -256,16 +256,16 @@ step_absent(Round *round, RwAlertEntry *entry, bool at_once)
 
 	for (i = 0; i < rw_class_alerts[entry->key.class].n; i++)
 	{
-		RwRuleState *state = &entry->states[i];
+		RwAlertState *state = &entry->states[i];
 		RwChange	change;
 
 		if (at_once)
-			change = rw_rule_end(state, round->facts->now);
+			change = rw_alert_end(state, round->facts->now);
 		else
-			change = rw_rule_step(state, &judged, round->hold,
+			change = rw_alert_step(state, &judged, round->hold,
 								  round->facts->now);
 		settle(round, entry, i, change, NULL);
-		idle &= rw_rule_idle(state);
+		idle &= rw_alert_idle(state);
 	}
 	return idle;
 }
@@ -381,7 +381,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	for (i = 0; i < round.nitems; i++)
 	{
 		changed |= round.items[i].change != RW_CHANGE_NONE;
-		told |= round.items[i].told != RW_CHANGE_NONE;
+		told |= round.items[i].reported != RW_CHANGE_NONE;
 	}
 	if (changed || told ||
 		(round.nfiring > 0 && facts->now - refreshed_at >= REFRESH_INTERVAL))

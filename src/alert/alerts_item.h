@@ -29,8 +29,8 @@ typedef struct RwAlertEntry
 {
 	RwAlertEntryKey key;
 	uint64		round;			/* in which its subject was last there */
-	RwRuleState states[RW_CLASS_MAX_ALERTS];
-	uint64		marks[RW_CLASS_MAX_ALERTS];
+	RwAlertState states[RW_CLASS_MAX_ALERTS];
+	uint64		progress[RW_CLASS_MAX_ALERTS];
 	int			places[RW_CLASS_MAX_ALERTS];	/* where it is published, -1
 												 * if it is not */
 } RwAlertEntry;
@@ -41,14 +41,14 @@ typedef struct RwAlertItem
 	RwAlertEntry *entry;
 	int			i;				/* of its class's alerts */
 	RwAlertKind alert;
-	RwSeverity	told_before;	/* what was told last */
+	RwSeverity	reported_before;	/* what was told last */
 	RwChange	change;
-	RwChange	told;
+	RwChange	reported;
 	bool		muted;
 	const char *cause;			/* the alert that mutes it, or NULL */
 	const char *how;			/* what that does */
 	const RwSubject *subject;	/* NULL if that is gone */
-	RwRuleState state;			/* a copy: the entry may be gone, too */
+	RwAlertState state;			/* a copy: the entry may be gone, too */
 	RwAlertText text;			/* only if there is something to tell */
 } RwAlertItem;
 

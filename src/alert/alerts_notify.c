@@ -21,8 +21,8 @@ is_on(const RwAlertItem *item)
 
 	return finding->judged.known &&
 		(finding->judged.keep > RW_SEVERITY_NONE ||
-		 (finding->mark != 0 &&
-		  finding->mark == item->entry->marks[item->i]));
+		 (finding->progress != 0 &&
+		  finding->progress == item->entry->progress[item->i]));
 }
 
 void
@@ -60,7 +60,7 @@ rw_alert_items_describe(RwAlertItem *items, int nitems, RwFacts *facts,
 			snprintf(item->text.detail + len, RW_ALERT_DETAIL_LEN - len,
 					 " It is not told of while %s %s.", item->cause,
 					 item->how);
-		else if (!item->muted && item->state.told == RW_SEVERITY_NONE)
+		else if (!item->muted && item->state.reported == RW_SEVERITY_NONE)
 			snprintf(item->text.detail + len, RW_ALERT_DETAIL_LEN - len,
 					 " It is not told of, being about to be cleared.");
 	}
@@ -75,7 +75,7 @@ rw_alert_item_log(const RwAlertItem *item, RwTime now)
 	const RwAlertText *text = &item->text;
 	char		lasted[RW_CLOCK_LEN];
 
-	switch (item->told)
+	switch (item->reported)
 	{
 		case RW_CHANGE_NONE:
 			break;
@@ -132,16 +132,16 @@ rw_alert_item_push(const RwAlertItem *item, TimestampTz wall)
 {
 	RwNotice	notice;
 
-	if (item->told == RW_CHANGE_NONE)
+	if (item->reported == RW_CHANGE_NONE)
 		return;
 	memset(&notice, 0, sizeof(notice));
 	strlcpy(notice.alert, rw_alert_name(item->alert), sizeof(notice.alert));
 	strlcpy(notice.subject, item->entry->key.name, sizeof(notice.subject));
 	strlcpy(notice.severity,
-			rw_severity_name(item->told == RW_CHANGE_CLEARED ?
-							 item->told_before : item->state.severity),
+			rw_severity_name(item->reported == RW_CHANGE_CLEARED ?
+							 item->reported_before : item->state.severity),
 			sizeof(notice.severity));
-	strlcpy(notice.state, change_names[item->told], sizeof(notice.state));
+	strlcpy(notice.state, change_names[item->reported], sizeof(notice.state));
 	strlcpy(notice.detail, item->text.detail, sizeof(notice.detail));
 	notice.at = wall;
 	rw_command_push(&notice);

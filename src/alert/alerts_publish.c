@@ -54,7 +54,7 @@ rw_alert_item_publish(const RwAlertItem *item, RwTime now, TimestampTz wall)
 	if (item->change != RW_CHANGE_NONE)
 		alert->changed_at = wall;
 	alert->rule = item->state;
-	alert->mark = entry->marks[item->i];
+	alert->progress = entry->progress[item->i];
 	if (item->text.detail[0] != '\0')
 	{
 		memcpy(alert->value, item->text.value, RW_ALERT_VALUE_LEN);

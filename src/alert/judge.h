@@ -39,8 +39,8 @@ typedef struct RwFinding
 	RwUnit		unit;
 	int64		value;			/* negative: not known */
 	int64		limits[RW_NUM_SEVERITIES];	/* 0: none */
-	uint64		mark;			/* unless 0: kept while this stays the same */
-	bool		begun;			/* its condition has begun, and will be
+	uint64		progress;			/* unless 0: kept while this stays the same */
+	bool		pending;			/* its condition has begun, and will be
 								 * alerted if it goes on */
 } RwFinding;
 

@@ -38,7 +38,7 @@ rw_judge_standby(RwSubject *subject, const RwFacts *facts,
 							   value, limit, limit * RW_CRITICAL_FACTOR);
 	finding->judged = rw_judge_lasting(value, limit,
 									   limit * RW_CRITICAL_FACTOR);
-	finding->begun = limit > 0 && value >= 0;
+	finding->pending = limit > 0 && value >= 0;
 
 	limit = limits.of[RW_LIMIT_STALL_TIMEOUT];
 	value = -1;
@@ -51,7 +51,7 @@ rw_judge_standby(RwSubject *subject, const RwFacts *facts,
 	finding = rw_start_finding(subject, RW_ALERT_REPLAY_PAUSED, RW_UNIT_TIME,
 							   value, limit, 0);
 	finding->judged = rw_judge_lasting(value, limit, 0);
-	finding->begun = limit > 0 && value >= 0;
+	finding->pending = limit > 0 && value >= 0;
 
 	subject->delay = facts->recovery.apply_delay_ms * RW_MS;
 	value = link->lag < 0 || !upstream->settled ? -1 :

@@ -106,7 +106,7 @@ judge_silent(RwSubject *subject, const RwFacts *facts, const RwLimits *limits)
 							   age, limit, 0);
 	if (limit == 0)
 		return;
-	finding->begun = age > REPLY_AGE_BEGUN;
+	finding->pending = age > REPLY_AGE_BEGUN;
 
 	if (age < 0)
 		finding->judged = rw_judge_nothing();
@@ -148,8 +148,8 @@ judge_stalled(RwSubject *subject, const RwFacts *facts,
 	/* What is behind the next moment has moved all the same. */
 	finding->judged.keep = finding->judged.raise;
 	if (lasts >= 0)
-		finding->mark = link->position;
-	finding->begun = lasts > 0;
+		finding->progress = link->position;
+	finding->pending = lasts > 0;
 }
 
 static void

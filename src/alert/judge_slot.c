@@ -100,5 +100,5 @@ rw_judge_slot(RwSubject *subject, const RwFacts *facts,
 	finding->judged = rw_judge_lasting(watched, limit, 0);
 	finding->judged.keep = finding->judged.raise;
 	if (lasts >= 0 && limit > 0)
-		finding->mark = slot->restart_lsn + slot->confirmed_flush;
+		finding->progress = slot->restart_lsn + slot->confirmed_flush;
 }

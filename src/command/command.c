@@ -40,7 +40,7 @@ typedef struct CommandShared
 	pg_atomic_uint32 runner_proc;	/* number of its PGPROC */
 
 	/* Without a lock; the sampling worker writes it */
-	pg_atomic_flag no_runner_told;	/* that none can be started is logged */
+	pg_atomic_flag no_runner_reported;	/* that none can be started is logged */
 
 	/* Under command_lock */
 	uint32		first;			/* place of the notice that came first */
@@ -69,7 +69,7 @@ rw_command_attach(void)
 		memset(command, 0, sizeof(CommandShared));
 		pg_atomic_init_u32(&command->runner_pid, 0);
 		pg_atomic_init_u32(&command->runner_proc, 0);
-		pg_atomic_init_flag(&command->no_runner_told);
+		pg_atomic_init_flag(&command->no_runner_reported);
 	}
 }
 
@@ -197,7 +197,7 @@ rw_command_tend(RwTime now)
 	if (rw_alert_command[0] == '\0')
 	{
 		/* Who sets it once more is told once more. */
-		pg_atomic_clear_flag(&command->no_runner_told);
+		pg_atomic_clear_flag(&command->no_runner_reported);
 		forget_queue();
 		return;
 	}
@@ -218,8 +218,8 @@ rw_command_tend(RwTime now)
 	}
 
 	if (start_runner(&handle))
-		pg_atomic_clear_flag(&command->no_runner_told);
-	else if (pg_atomic_test_set_flag(&command->no_runner_told))
+		pg_atomic_clear_flag(&command->no_runner_reported);
+	else if (pg_atomic_test_set_flag(&command->no_runner_reported))
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("could not start the replwatch command runner: no free background worker slot"),
@@ -236,7 +236,7 @@ rw_runner_state(bool sampled)
 		return RW_RUNNER_DOWN;
 	if (pg_atomic_read_u32(&command->runner_pid) != 0)
 		return RW_RUNNER_RUNNING;
-	if (!pg_atomic_unlocked_test_flag(&command->no_runner_told))
+	if (!pg_atomic_unlocked_test_flag(&command->no_runner_reported))
 		return RW_RUNNER_NO_SLOT;
 	return sampled ? RW_RUNNER_STARTING : RW_RUNNER_DOWN;
 }

@@ -152,9 +152,9 @@ add_sender(RwLinks *links, const RwFacts *facts, const RwSenderFacts *sender)
 			link->position = its->replay;
 			link->last_seen = its->last_seen;
 		}
-		else if (its && sender->replica && its->end != 0 &&
-				 its->left == sender->replay)
-			link->position = Min(link->position, its->end);
+		else if (its && sender->replica && its->fork_lsn != 0 &&
+				 its->fork_replay == sender->replay)
+			link->position = Min(link->position, its->fork_lsn);
 	}
 
 	/*

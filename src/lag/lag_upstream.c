@@ -119,7 +119,7 @@ rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
 static bool
 is_incomplete(const RwFacts *facts, const RwPublished *published)
 {
-	return published->upstream.mark > facts->horizon;
+	return published->upstream.catchup_target > facts->horizon;
 }
 
 void
@@ -139,7 +139,7 @@ rw_upstream_measure(RwLink *link, const RwFacts *facts,
 		else if (facts->recovery.latest_commit_time != 0)
 			lag = Max(facts->wall - facts->recovery.latest_commit_time, 0);
 
-		link->lag_bytes = published->upstream.told - link->position;
+		link->lag_bytes = published->upstream.reported - link->position;
 		if (lag < 0 || lag > link->lag)
 		{
 			link->lag = lag;
@@ -182,27 +182,27 @@ explain_hold(RwLink *link, const RwFacts *facts)
 
 	switch (recovery->hold)
 	{
-		case RW_HOLD_NONE:
+		case RW_REPLAY_WAIT_NONE:
 			return;
-		case RW_HOLD_PAUSED:
+		case RW_REPLAY_WAIT_PAUSED:
 			rw_give_reason(link, RW_REASON_PAUSED,
 						   "replay is paused; run pg_wal_replay_resume()");
 			return;
-		case RW_HOLD_DELAY:
+		case RW_REPLAY_WAIT_DELAY:
 			rw_give_reason(link, RW_REASON_APPLY_DELAY,
 						   "replay waits as recovery_min_apply_delay (%d ms) says",
 						   recovery->apply_delay_ms);
 			return;
-		case RW_HOLD_SNAPSHOT:
+		case RW_REPLAY_WAIT_SNAPSHOT:
 			thing = "a snapshot";
 			break;
-		case RW_HOLD_LOCK:
+		case RW_REPLAY_WAIT_LOCK:
 			thing = "a lock";
 			break;
-		case RW_HOLD_PIN:
+		case RW_REPLAY_WAIT_PIN:
 			thing = "a buffer pin";
 			break;
-		case RW_HOLD_OTHER:
+		case RW_REPLAY_WAIT_OTHER:
 			break;
 	}
 

@@ -16,7 +16,7 @@
 #include "src/base/clock.h"
 
 /* A standby's link to its upstream server, as of the last sample. */
-typedef struct RwStanding
+typedef struct RwStandbyState
 {
 	RwTime		sampled_at;		/* RW_NEVER: no sample yet */
 	bool		cascade;		/* it has replicas of its own */
@@ -31,6 +31,6 @@ typedef struct RwStanding
 	bool		run_dry;		/* cut off, and all that is complete has been
 								 * replayed: what is missing is the rest of a
 								 * record that has come in part */
-} RwStanding;
+} RwStandbyState;
 
 #endif							/* RW_STANDBY_STATE_H */

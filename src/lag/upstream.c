@@ -39,23 +39,23 @@ follow_told(const RwFacts *facts)
 	TimeLineID	tli = Max(facts->receiver.tli, facts->tli);
 
 	/* What an old timeline's upstream told is not true of the new one. */
-	if (tli != upstream->told_tli)
+	if (tli != upstream->reported_tli)
 	{
-		upstream->told_tli = tli;
-		upstream->told_since = facts->wall;
-		upstream->told = upstream->mark = 0;
-		upstream->mark_at = RW_NEVER;
+		upstream->reported_tli = tli;
+		upstream->reported_since = facts->wall;
+		upstream->reported = upstream->catchup_target = 0;
+		upstream->catchup_target_at = RW_NEVER;
 	}
 	if (facts->receiver.tli == tli &&
-		upstream->receipt_time > upstream->told_since)
-		upstream->told = Max(upstream->told, upstream->latest_end);
+		upstream->receipt_time > upstream->reported_since)
+		upstream->reported = Max(upstream->reported, upstream->latest_end);
 
-	if (upstream->mark > facts->horizon)
+	if (upstream->catchup_target > facts->horizon)
 		return;
-	if (upstream->mark_at != RW_NEVER)
-		upstream->complete_at = upstream->mark_at;
-	upstream->mark = upstream->told;
-	upstream->mark_at = upstream->message_at;
+	if (upstream->catchup_target_at != RW_NEVER)
+		upstream->complete_at = upstream->catchup_target_at;
+	upstream->catchup_target = upstream->reported;
+	upstream->catchup_target_at = upstream->message_at;
 }
 
 /*

@@ -114,16 +114,16 @@ typedef struct RwReceiverFacts
 #define RW_MAX_BLOCKERS		8
 
 /* What holds replay back, as far as it can be seen. */
-typedef enum RwHold
+typedef enum RwReplayWait
 {
-	RW_HOLD_NONE,
-	RW_HOLD_PAUSED,
-	RW_HOLD_DELAY,				/* recovery_min_apply_delay */
-	RW_HOLD_SNAPSHOT,			/* recovery conflict with a snapshot */
-	RW_HOLD_LOCK,				/* recovery conflict with a lock */
-	RW_HOLD_PIN,				/* recovery conflict with a buffer pin */
-	RW_HOLD_OTHER				/* another recovery conflict */
-} RwHold;
+	RW_REPLAY_WAIT_NONE,
+	RW_REPLAY_WAIT_PAUSED,
+	RW_REPLAY_WAIT_DELAY,				/* recovery_min_apply_delay */
+	RW_REPLAY_WAIT_SNAPSHOT,			/* recovery conflict with a snapshot */
+	RW_REPLAY_WAIT_LOCK,				/* recovery conflict with a lock */
+	RW_REPLAY_WAIT_PIN,				/* recovery conflict with a buffer pin */
+	RW_REPLAY_WAIT_OTHER				/* another recovery conflict */
+} RwReplayWait;
 
 typedef struct RwRecoveryFacts
 {
@@ -133,7 +133,7 @@ typedef struct RwRecoveryFacts
 	int			apply_delay_ms;
 	TimestampTz latest_commit_time; /* of the last replayed commit, the
 									 * primary's clock; 0 if none */
-	RwHold		hold;
+	RwReplayWait		hold;
 	int			nblockers;		/* 0 where they can't be known */
 	int			blockers[RW_MAX_BLOCKERS];
 	bool		blockers_likely;	/* guessed, not known */

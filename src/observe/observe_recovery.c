@@ -235,13 +235,13 @@ rw_observe_hold(RwFacts *facts)
 	const char *type;
 	const char *event;
 
-	recovery->hold = RW_HOLD_NONE;
+	recovery->hold = RW_REPLAY_WAIT_NONE;
 	recovery->nblockers = 0;
 	recovery->blockers_likely = false;
 
 	if (recovery->pause_state == RECOVERY_PAUSED)
 	{
-		recovery->hold = RW_HOLD_PAUSED;
+		recovery->hold = RW_REPLAY_WAIT_PAUSED;
 		return;
 	}
 
@@ -255,20 +255,20 @@ rw_observe_hold(RwFacts *facts)
 		return;
 
 	if (strcmp(event, "RecoveryApplyDelay") == 0)
-		recovery->hold = RW_HOLD_DELAY;
+		recovery->hold = RW_REPLAY_WAIT_DELAY;
 	else if (strcmp(event, "RecoveryConflictSnapshot") == 0)
 	{
-		recovery->hold = RW_HOLD_SNAPSHOT;
+		recovery->hold = RW_REPLAY_WAIT_SNAPSHOT;
 		find_oldest_snapshot(recovery);
 	}
 	else if (strcmp(type, "Lock") == 0)
 	{
-		recovery->hold = RW_HOLD_LOCK;
+		recovery->hold = RW_REPLAY_WAIT_LOCK;
 		find_lock_holders(recovery, proc->pid);
 	}
 	else if (strcmp(event, "BufferPin") == 0 ||
 			 strcmp(event, "BufferCleanup") == 0)	/* its name from 19 on */
-		recovery->hold = RW_HOLD_PIN;
+		recovery->hold = RW_REPLAY_WAIT_PIN;
 	else if (strncmp(event, "RecoveryConflict", 16) == 0)
-		recovery->hold = RW_HOLD_OTHER;
+		recovery->hold = RW_REPLAY_WAIT_OTHER;
 }

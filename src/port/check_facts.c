@@ -46,7 +46,7 @@ has_run_dry(RwFacts *facts, const RwUpstream *upstream)
 		facts->now - upstream->replay_moved_at < STANDSTILL)
 		return false;
 	rw_observe_hold(facts);
-	return facts->recovery.hold == RW_HOLD_NONE;
+	return facts->recovery.hold == RW_REPLAY_WAIT_NONE;
 }
 
 /*
@@ -65,10 +65,10 @@ finds_wal_elsewhere(const RwFacts *facts, const RwLink *link,
 }
 
 void
-rw_health_publish(RwFacts *facts, const RwLinks *links)
+rw_check_facts_publish(RwFacts *facts, const RwLinks *links)
 {
-	RwStandingPage *page = &rw_shared->standing_page;
-	RwStanding	standing;
+	RwStandbyStatePage *page = &rw_shared->standby_state_page;
+	RwStandbyState	standing;
 	uint32		change;
 	int			i;
 
@@ -111,11 +111,11 @@ rw_health_publish(RwFacts *facts, const RwLinks *links)
 }
 
 /* A copy of what was published last; that is nothing if it can't be had. */
-static RwStanding
+static RwStandbyState
 read_page(void)
 {
-	RwStandingPage *page = &rw_shared->standing_page;
-	RwStanding	standing;
+	RwStandbyStatePage *page = &rw_shared->standby_state_page;
+	RwStandbyState	standing;
 	int			i;
 
 	for (i = 0; i < READ_TRIES; i++)
@@ -184,7 +184,7 @@ history_of(TimeLineID tli)
 }
 
 void
-rw_health_collect(RwCheckFacts *facts, const RwRequest *request)
+rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request)
 {
 	const RwAskLimits *limits = &request->limits;
 

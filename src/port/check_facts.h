@@ -21,7 +21,7 @@
  * Publish what the sample says; called by the worker alone.  May look closer at
  * what holds replay back, and fills in that part of *facts.
  */
-extern void rw_health_publish(RwFacts *facts, const RwLinks *links);
+extern void rw_check_facts_publish(RwFacts *facts, const RwLinks *links);
 
 /*
  * Collect what a request is judged by.  Needs no memory but, where a token is
@@ -29,6 +29,6 @@ extern void rw_health_publish(RwFacts *facts, const RwLinks *links);
  * for the while and from the current memory context; the file is read again
  * only after this server has changed its timeline.
  */
-extern void rw_health_collect(RwCheckFacts *facts, const RwRequest *request);
+extern void rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request);
 
 #endif							/* RW_CHECK_FACTS_H */

@@ -48,7 +48,7 @@ rw_pages_init(void)
 }
 
 static void
-look_around(RwLook *look)
+look_around(RwSnapshot *look)
 {
 	rw_observe(&look->facts, true);
 	rw_observe_sync(&look->sync);
@@ -68,7 +68,7 @@ RwPage *
 rw_page_make(const RwRequest *request)
 {
 	RwPage	   *page = NULL;
-	RwLook	   *seen;
+	RwSnapshot	   *seen;
 	int			i;
 
 	for (i = 0; i < RW_PAGES_MAX && page == NULL; i++)
@@ -80,7 +80,7 @@ rw_page_make(const RwRequest *request)
 		return NULL;
 
 	rw_text_begin(&page->text, buffers[page - pages], page_size);
-	seen = palloc(sizeof(RwLook));
+	seen = palloc(sizeof(RwSnapshot));
 	look_around(seen);
 	if (request->topic == RW_ASK_STATUS)
 	{

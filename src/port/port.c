@@ -76,9 +76,9 @@ ask_for_port(void)
 	if (RegisterDynamicBackgroundWorker(&worker, &handle))
 	{
 		pfree(handle);
-		pg_atomic_clear_flag(&rw_shared->no_port_told);
+		pg_atomic_clear_flag(&rw_shared->no_port_reported);
 	}
-	else if (pg_atomic_test_set_flag(&rw_shared->no_port_told))
+	else if (pg_atomic_test_set_flag(&rw_shared->no_port_reported))
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("could not start the replwatch port: no free background worker slot"),
@@ -95,10 +95,10 @@ rw_port_ensure(RwTime now)
 	if (rw_port == 0)
 	{
 		/* Who sets it once more is told at once, and once more. */
-		if (!pg_atomic_unlocked_test_flag(&rw_shared->no_port_told))
+		if (!pg_atomic_unlocked_test_flag(&rw_shared->no_port_reported))
 		{
 			pg_atomic_write_u64(&rw_shared->port_wanted_at, RW_NEVER);
-			pg_atomic_clear_flag(&rw_shared->no_port_told);
+			pg_atomic_clear_flag(&rw_shared->no_port_reported);
 		}
 		return;
 	}
@@ -133,7 +133,7 @@ rw_port_state(bool sampled)
 				return RW_PORT_LISTENING;
 		}
 	}
-	if (!pg_atomic_unlocked_test_flag(&rw_shared->no_port_told))
+	if (!pg_atomic_unlocked_test_flag(&rw_shared->no_port_reported))
 		return RW_PORT_NO_SLOT;
 	return sampled ? RW_PORT_STARTING : RW_PORT_DOWN;
 }

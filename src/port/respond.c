@@ -52,7 +52,7 @@ respond_to_agent(const RwRequest *request, RwResponse *response)
 							"replwatch.port_serves leaves agent checks out");
 		return;
 	}
-	rw_health_collect(&facts, request);
+	rw_check_facts_collect(&facts, request);
 	rw_verdict_agent(request, &facts, &agent_memory, rw_route_lag_ms * RW_MS,
 					 rw_route_hold_ms * RW_MS, line);
 	rw_text_add(&response->out, line);
@@ -115,7 +115,7 @@ rw_respond(const char *data, size_t length, RwRequest *request,
 	request->limits.lsn = rw_before_page_header(request->limits.lsn);
 	request->limits.token_lsn =
 		rw_before_page_header(request->limits.token_lsn);
-	rw_health_collect(&facts, request);
+	rw_check_facts_collect(&facts, request);
 	rw_verdict(request, &facts, &verdict);
 	rw_answer_check(&response->out, request, &verdict);
 }

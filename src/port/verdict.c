@@ -39,7 +39,7 @@ refuse(RwVerdict *verdict, const char *why)
 static int64
 lag_now(const RwCheckFacts *facts)
 {
-	const RwStanding *standing = &facts->standing;
+	const RwStandbyState *standing = &facts->standing;
 
 	return standing->stale_since == RW_NEVER ?
 		0 : Max(facts->now - standing->stale_since, 0);
@@ -47,13 +47,13 @@ lag_now(const RwCheckFacts *facts)
 
 /* Is something missing that could have been replayed? */
 static bool
-is_behind(const RwStanding *standing)
+is_behind(const RwStandbyState *standing)
 {
 	return standing->missing_bytes != 0 && !standing->run_dry;
 }
 
 static const char *
-bound_name(const RwStanding *standing)
+bound_name(const RwStandbyState *standing)
 {
 	return standing->at_most ? "at most" :
 		standing->at_least ? "at least" : "exact";
@@ -86,7 +86,7 @@ static bool
 within_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 			RwVerdict *verdict)
 {
-	const RwStanding *standing = &facts->standing;
+	const RwStandbyState *standing = &facts->standing;
 	RwText		out;
 
 	/* Nobody tells, and the client has said that this is no reason. */
@@ -236,7 +236,7 @@ void
 rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
 		   RwVerdict *verdict)
 {
-	const RwStanding *standing = &facts->standing;
+	const RwStandbyState *standing = &facts->standing;
 
 	memset(verdict, 0, sizeof(RwVerdict));
 	verdict->role = role_name(facts);
@@ -306,7 +306,7 @@ share_of(int64 value, int64 limit)
 static double
 share_used(const RwAskLimits *limits, const RwCheckFacts *facts, bool *sure)
 {
-	const RwStanding *standing = &facts->standing;
+	const RwStandbyState *standing = &facts->standing;
 	double		share = 0;
 
 	*sure = !standing->cut_off && standing->lag_known &&

@@ -144,7 +144,7 @@ end_connections(Round *round)
 			replica->pid = 0;
 			replica->streaming_since = RW_NEVER;
 			replica->gone_at = round->now;
-			rw_replica_tell(round->events, RW_REPLICA_GONE, name);
+			rw_replica_add_event(round->events, RW_REPLICA_GONE, name);
 		}
 		rw_replicas_count_company(round->table, round->size, name,
 								  round->now);
@@ -169,7 +169,7 @@ take_in_gone(Round *round)
 			continue;
 
 		connect_place(round, replica - round->table, seen);
-		rw_replica_tell(round->events, RW_REPLICA_BACK, replica->name);
+		rw_replica_add_event(round->events, RW_REPLICA_BACK, replica->name);
 	}
 }
 
@@ -187,7 +187,7 @@ expire(Round *round, RwTime forget_after)
 			!replica->expected &&
 			round->now - replica->gone_at >= forget_after)
 		{
-			rw_replica_tell(round->events, RW_REPLICA_EXPIRED, replica->name);
+			rw_replica_add_event(round->events, RW_REPLICA_EXPIRED, replica->name);
 			rw_replica_clear(replica);
 		}
 	}
@@ -293,9 +293,9 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 	 * and again, on this connection or another, and goes on showing where it
 	 * is there.
 	 */
-	if (seen->replay != 0 && seen->replay != replica->left)
-		replica->end = 0;
-	if (replica->end != 0)
+	if (seen->replay != 0 && seen->replay != replica->fork_replay)
+		replica->fork_lsn = 0;
+	if (replica->fork_lsn != 0)
 		return;
 
 	if (seen->replay > replica->replay)
@@ -353,7 +353,7 @@ find_room(Round *round)
 
 	if (longest_gone >= 0)
 	{
-		rw_replica_tell(round->events, RW_REPLICA_EVICTED,
+		rw_replica_add_event(round->events, RW_REPLICA_EVICTED,
 						round->table[longest_gone].name);
 		rw_replica_clear(&round->table[longest_gone]);
 	}

@@ -93,9 +93,9 @@ typedef struct RwReplica
 	RwTime		alone_since;	/* name connected only once since; RW_NEVER
 								 * while it is connected more than once */
 	RwRate		replay_rate;	/* of this connection */
-	uint64		end;			/* where it left our WAL, if what it shows is
+	uint64		fork_lsn;			/* where it left our WAL, if what it shows is
 								 * of a timeline that was left; else 0 */
-	uint64		left;			/* the replay position that it shows then */
+	uint64		fork_replay;			/* the replay position that it shows then */
 	uint32		generation;		/* another number for each replica that is
 								 * given this place, never 0 in use: what is
 								 * kept beside the table starts anew then */

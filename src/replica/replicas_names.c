@@ -64,7 +64,7 @@ declare_shared(RwReplica *table, int size, const char *name,
 			table[i].known = false;
 		}
 	}
-	rw_replica_tell(events, RW_REPLICA_SHARED, name);
+	rw_replica_add_event(events, RW_REPLICA_SHARED, name);
 }
 
 /* Is the name known already, by a connection that may be dead? */
@@ -122,6 +122,6 @@ rw_replicas_judge_names(RwReplica *table, int size, RwTime now,
 			continue;
 
 		replica->known = true;
-		rw_replica_tell(events, RW_REPLICA_KNOWN, replica->name);
+		rw_replica_add_event(events, RW_REPLICA_KNOWN, replica->name);
 	}
 }

@@ -54,7 +54,7 @@ rw_replica_copy_text(char *to, const char *from, size_t size)
 }
 
 void
-rw_replica_tell(RwReplicaEvents *events, RwReplicaEventType type,
+rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
 				const char *name)
 {
 	if (events->nevents >= RW_REPLICA_MAX_EVENTS)
@@ -128,9 +128,9 @@ rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
 
 		if (!replica->used || Max(replica->replay, replica->flush) <= lsn)
 			continue;
-		if (replica->end == 0)
-			replica->left = replica->replay;
-		replica->end = lsn;
+		if (replica->fork_lsn == 0)
+			replica->fork_replay = replica->replay;
+		replica->fork_lsn = lsn;
 		cut(replica, lsn);
 	}
 }

@@ -32,7 +32,7 @@ extern void rw_replica_clear(RwReplica *replica);
 extern void rw_replica_copy_text(char *to, const char *from, size_t size);
 
 /* Add an event; one too many is dropped. */
-extern void rw_replica_tell(RwReplicaEvents *events, RwReplicaEventType type,
+extern void rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
 							const char *name);
 
 #endif							/* RW_REPLICAS_TABLE_H */

@@ -147,7 +147,7 @@ add_upstream(RwMetrics *out)
 static void
 add_node(RwMetrics *out)
 {
-	const RwLook *look = out->look;
+	const RwSnapshot *look = out->look;
 	const RwFacts *facts = &look->facts;
 	const RwPublished *published = look->links.published;
 	char		identifier[32];
@@ -245,7 +245,7 @@ add_waits(RwMetrics *out)
 static void
 add_alerts(RwMetrics *out)
 {
-	const RwLook *look = out->look;
+	const RwSnapshot *look = out->look;
 	int			firing[RW_NUM_SEVERITIES] = {0};
 	int			nfiring = 0;
 	int			i;
@@ -283,7 +283,7 @@ add_alerts(RwMetrics *out)
 }
 
 void
-rw_render_metrics(RwText *page, const RwLook *look, bool openmetrics)
+rw_render_metrics(RwText *page, const RwSnapshot *look, bool openmetrics)
 {
 	RwMetrics	out;
 

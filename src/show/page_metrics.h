@@ -15,7 +15,7 @@
 typedef struct RwMetrics
 {
 	RwText	   *page;
-	const RwLook *look;
+	const RwSnapshot *look;
 	bool		openmetrics;
 	const char *family;			/* of links or slots, whose head was written
 								 * last */

@@ -103,7 +103,7 @@ link_words(RwMetrics *out, const char *family, const char *help,
 	}
 }
 
-typedef int64 (*LinkCount) (const RwLink *link, const RwLook *look);
+typedef int64 (*LinkCount) (const RwLink *link, const RwSnapshot *look);
 
 /* Numbers: a negative one is not known. */
 static void
@@ -153,26 +153,26 @@ sync_state_of(const RwLink *link)
 }
 
 static int64
-lag_of(const RwLink *link, const RwLook *look)
+lag_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->lag;
 }
 
 static int64
-lag_bytes_of(const RwLink *link, const RwLook *look)
+lag_bytes_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->lag_bytes;
 }
 
 static int64
-catchup_of(const RwLink *link, const RwLook *look)
+catchup_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->catchup;
 }
 
 /* Times before 2000, which the server counts from, are none. */
 static int64
-last_seen_of(const RwLink *link, const RwLook *look)
+last_seen_of(const RwLink *link, const RwSnapshot *look)
 {
 	TimestampTz at = rw_wall_time(&look->facts, link->last_seen);
 
@@ -180,27 +180,27 @@ last_seen_of(const RwLink *link, const RwLook *look)
 }
 
 static int64
-reply_time_of(const RwLink *link, const RwLook *look)
+reply_time_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->sender && link->sender->reply_time != 0 ?
 		link->sender->reply_time : -1;
 }
 
 static int64
-start_of(const RwLink *link, const RwLook *look)
+start_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->sender && link->sender->peer.backend_start != 0 ?
 		link->sender->peer.backend_start : -1;
 }
 
 static int64
-sync_priority_of(const RwLink *link, const RwLook *look)
+sync_priority_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->sender ? link->sender->sync_priority : -1;
 }
 
 static int64
-connections_of(const RwLink *link, const RwLook *look)
+connections_of(const RwLink *link, const RwSnapshot *look)
 {
 	int64		n = 0;
 	int			i;
@@ -376,50 +376,50 @@ invalidation_of(const RwLink *link)
 }
 
 static int64
-active_of(const RwLink *link, const RwLook *look)
+active_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->slot->active_pid != 0;
 }
 
 static int64
-synced_of(const RwLink *link, const RwLook *look)
+synced_of(const RwLink *link, const RwSnapshot *look)
 {
 	return RW_SERVER_SYNCS_SLOTS ? link->slot->synced : -1;
 }
 
 static int64
-retained_of(const RwLink *link, const RwLook *look)
+retained_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->retained_bytes;
 }
 
 static int64
-time_left_of(const RwLink *link, const RwLook *look)
+time_left_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->slot_time_left;
 }
 
 static int64
-xmin_age_of(const RwLink *link, const RwLook *look)
+xmin_age_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->slot->xmin_age;
 }
 
 static int64
-inactive_since_of(const RwLink *link, const RwLook *look)
+inactive_since_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->inactive_since != 0 ? link->inactive_since : -1;
 }
 
 static int64
-restart_of(const RwLink *link, const RwLook *look)
+restart_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->slot->restart_lsn != InvalidXLogRecPtr ?
 		(int64) link->slot->restart_lsn : -1;
 }
 
 static int64
-confirmed_of(const RwLink *link, const RwLook *look)
+confirmed_of(const RwLink *link, const RwSnapshot *look)
 {
 	return link->slot->confirmed_flush != InvalidXLogRecPtr ?
 		(int64) link->slot->confirmed_flush : -1;

@@ -180,7 +180,7 @@ add_link(RwText *out, const RwLink *link, const RwFacts *facts)
 }
 
 static void
-add_recovery(RwText *out, const RwLook *look)
+add_recovery(RwText *out, const RwSnapshot *look)
 {
 	const RwFacts *facts = &look->facts;
 	const RwReceiverFacts *receiver = &facts->receiver;
@@ -205,7 +205,7 @@ add_recovery(RwText *out, const RwLook *look)
 }
 
 static void
-add_node(RwText *out, const RwLook *look)
+add_node(RwText *out, const RwSnapshot *look)
 {
 	const RwFacts *facts = &look->facts;
 	const RwPublished *published = look->links.published;
@@ -261,7 +261,7 @@ add_alert(RwText *out, const RwAlertView *view)
 }
 
 void
-rw_render_status(RwText *out, const RwLook *look)
+rw_render_status(RwText *out, const RwSnapshot *look)
 {
 	int			i;
 

@@ -18,7 +18,7 @@
 #include "src/wait/waiters.h"
 #include "src/worker/worker.h"
 
-typedef struct RwLook
+typedef struct RwSnapshot
 {
 	RwFacts		facts;
 	RwLinks		links;
@@ -31,11 +31,11 @@ typedef struct RwLook
 	RwWaitStats waits;
 	int			nalerts;
 	RwAlertView *alerts;
-} RwLook;
+} RwSnapshot;
 
 /* Render the pages, each from one look. */
-extern void rw_render_status(RwText *out, const RwLook *look);
-extern void rw_render_metrics(RwText *out, const RwLook *look,
+extern void rw_render_status(RwText *out, const RwSnapshot *look);
+extern void rw_render_metrics(RwText *out, const RwSnapshot *look,
 							  bool openmetrics);
 
 #endif							/* RW_SNAPSHOT_H */

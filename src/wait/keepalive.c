@@ -73,7 +73,7 @@ tend(void)
 
 	/* The worker sets the pace; a wake-up that is a little early counts. */
 	now = rw_clock_now();
-	if (now - last_keepalive < RW_TEND_INTERVAL / 2)
+	if (now - last_keepalive < RW_KEEPALIVE_INTERVAL / 2)
 		return;
 	last_keepalive = now;
 
@@ -158,7 +158,7 @@ tend_new_walsender(Port *port, int status)
 }
 
 void
-rw_tend_init(void)
+rw_keepalive_init(void)
 {
 	if (!rw_tend_walsenders)
 		return;

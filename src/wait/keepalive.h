@@ -24,9 +24,9 @@
 #include "src/base/clock.h"
 
 /* The time from one keepalive to the next. */
-#define RW_TEND_INTERVAL	RW_SECOND
+#define RW_KEEPALIVE_INTERVAL	RW_SECOND
 
 /* Follow new connections; called once from _PG_init. */
-extern void rw_tend_init(void);
+extern void rw_keepalive_init(void);
 
 #endif							/* RW_KEEPALIVE_H */

@@ -91,7 +91,7 @@ is_nudge(XLogReaderState *record)
 }
 
 static void
-redo_and_tell(XLogReaderState *record)
+redo_and_wake(XLogReaderState *record)
 {
 	core_redo[XLogRecGetRmid(record)] (record);
 
@@ -107,7 +107,7 @@ redo_and_tell(XLogReaderState *record)
 static void
 redo_xlog_and_tell(XLogReaderState *record)
 {
-	redo_and_tell(record);
+	redo_and_wake(record);
 
 	/* Served by core when its own position has moved, too. */
 	if (is_nudge(record))
@@ -125,7 +125,7 @@ rw_replay_init(void)
 	{
 		core_redo[i] = RmgrTable[i].rm_redo;
 		RmgrTable[i].rm_redo = i == RM_XLOG_ID ? redo_xlog_and_tell :
-			redo_and_tell;
+			redo_and_wake;
 	}
 }
 
@@ -135,7 +135,7 @@ rw_replayed(void)
 	XLogRecPtr	core = GetXLogReplayRecPtr(NULL);
 	XLogRecPtr	told = pg_atomic_read_u64(&replay->replayed);
 
-	/* Pairs with redo_and_tell. */
+	/* Pairs with redo_and_wake. */
 	pg_read_barrier();
 	return Max(core, told);
 }
@@ -146,7 +146,7 @@ rw_has_replayed(XLogRecPtr target)
 	/* Who was woken for it finds it here, and needs no lock of core's. */
 	if (pg_atomic_read_u64(&replay->replayed) >= target)
 	{
-		/* Pairs with redo_and_tell. */
+		/* Pairs with redo_and_wake. */
 		pg_read_barrier();
 		return true;
 	}

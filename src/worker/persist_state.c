@@ -189,8 +189,8 @@ revive(RwReplica *replica, const RwReplica *saved, int64 delta,
 	replica->flush = saved->flush;
 	replica->replay = saved->replay;
 	replica->reply_time = saved->reply_time;
-	replica->end = saved->end;
-	replica->left = saved->left;
+	replica->fork_lsn = saved->fork_lsn;
+	replica->fork_replay = saved->fork_replay;
 	replica->connected_at = shift(saved->connected_at, delta);
 	replica->streamed_at = shift(saved->streamed_at, delta);
 	replica->replay_moved_at = shift(saved->replay_moved_at, delta);
@@ -227,11 +227,11 @@ restore_alerts(const char *p, const StateHeader *header, int64 delta,
 			continue;
 		alert.used = true;
 		alert.rule.severity = alert.severity;
-		if (alert.rule.told > RW_SEVERITY_CRITICAL)
-			alert.rule.told = alert.severity;
+		if (alert.rule.reported > RW_SEVERITY_CRITICAL)
+			alert.rule.reported = alert.severity;
 		alert.rule.raised_at = shift(alert.rule.raised_at, delta);
 		alert.rule.changed_at = shift(alert.rule.changed_at, delta);
-		alert.rule.told_at = shift(alert.rule.told_at, delta);
+		alert.rule.reported_at = shift(alert.rule.reported_at, delta);
 		alert.forgotten = alert.cleared_at == 0 && !same_role;
 		if (alert.cleared_at != 0)
 		{

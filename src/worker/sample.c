@@ -245,7 +245,7 @@ report_events(const RwReplicaEvents *events)
 
 /* Bring the published state up to date. */
 static void
-publish(const RwFacts *facts, bool new_course)
+publish(const RwFacts *facts, bool role_or_timeline_changed)
 {
 	RwReplicaEvents *events = palloc0(sizeof(RwReplicaEvents));
 	RwSeen	   *seen;
@@ -256,7 +256,7 @@ publish(const RwFacts *facts, bool new_course)
 
 	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
 	rw_shared->last_sample = facts->now;
-	if (new_course)
+	if (role_or_timeline_changed)
 		rw_rate_init(&rw_shared->wal_rate);
 	rw_rate_add(&rw_shared->wal_rate, facts->horizon, facts->now);
 	rw_follow_upstream(facts);
@@ -335,7 +335,7 @@ each_second(const RwFacts *facts)
 	static RwTime last_time = RW_NEVER;
 	static XLogRecPtr last_replay = InvalidXLogRecPtr;
 
-	if (facts->now - last_time < RW_TEND_INTERVAL)
+	if (facts->now - last_time < RW_KEEPALIVE_INTERVAL)
 		return;
 	last_time = facts->now;
 
@@ -384,11 +384,11 @@ rw_sample(RwFacts *facts, bool *alerts_changed)
 {
 	RwLinks		links;
 	RwTime		begin;
-	bool		new_course;
+	bool		role_or_timeline_changed;
 
 	rw_observe(facts, true);
 
-	new_course = facts->in_recovery != last_round.in_recovery ||
+	role_or_timeline_changed = facts->in_recovery != last_round.in_recovery ||
 		facts->tli != last_round.tli;
 
 	/* Written by us alone; a worker before this one may have done it. */
@@ -398,12 +398,12 @@ rw_sample(RwFacts *facts, bool *alerts_changed)
 		rw_shared->state_loaded = true;
 	}
 	record(facts);
-	publish(facts, new_course);
+	publish(facts, role_or_timeline_changed);
 	/* Promotion, another timeline: what is waited for may never come. */
-	if (new_course)
+	if (role_or_timeline_changed)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);
 	rw_links(facts, &links, false);
-	rw_health_publish(facts, &links);
+	rw_check_facts_publish(facts, &links);
 	chart(facts, &links);
 	begin = rw_clock_now();
 	*alerts_changed = rw_alerts_round(facts, &links);

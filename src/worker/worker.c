@@ -113,7 +113,7 @@ rw_worker_state(RwTime now, int *pid)
 			RW_WORKER_STARTING : RW_WORKER_RUNNING;
 	/* Each failed attempt to start one begins the wait anew. */
 	if (IsUnderPostmaster && !IsBinaryUpgrade &&
-		pg_atomic_unlocked_test_flag(&rw_shared->no_worker_told) &&
+		pg_atomic_unlocked_test_flag(&rw_shared->no_worker_reported) &&
 		now - (RwTime) pg_atomic_read_u64(&rw_shared->worker_wanted_at) <
 		WORKER_PATIENCE)
 		return RW_WORKER_STARTING;
@@ -143,7 +143,7 @@ rw_worker_ensure(void)
 	describe_worker(&worker);
 	if (RegisterDynamicBackgroundWorker(&worker, &handle))
 		pfree(handle);
-	else if (pg_atomic_test_set_flag(&rw_shared->no_worker_told))
+	else if (pg_atomic_test_set_flag(&rw_shared->no_worker_reported))
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("could not start the replwatch sampler: no free background worker slot"),
@@ -168,7 +168,7 @@ claim_place(void)
 										(uint32) MyProcPid))
 		return false;
 	before_shmem_exit(release_place, (Datum) 0);
-	pg_atomic_clear_flag(&rw_shared->no_worker_told);
+	pg_atomic_clear_flag(&rw_shared->no_worker_reported);
 	return true;
 }
 

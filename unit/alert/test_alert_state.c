@@ -20,29 +20,29 @@
 typedef struct Outcome
 {
 	RwChange	change;
-	RwChange	told;
+	RwChange	reported;
 } Outcome;
 
 static Outcome
-play(RwRuleState *state, RwJudged judged, RwTime now)
+play(RwAlertState *state, RwJudged judged, RwTime now)
 {
 	Outcome		outcome;
 
-	outcome.change = rw_rule_step(state, &judged, HOLD, now);
-	outcome.told = rw_rule_tell(state, false, REPEAT, now);
+	outcome.change = rw_alert_step(state, &judged, HOLD, now);
+	outcome.reported = rw_alert_report(state, false, REPEAT, now);
 	return outcome;
 }
 
 /* A state in which the alert has fired with this severity since START. */
-static RwRuleState
+static RwAlertState
 firing(RwSeverity severity)
 {
-	RwRuleState state;
+	RwAlertState state;
 	RwJudged	judged = rw_judge_level(severity);
 
 	memset(&state, 0, sizeof(state));
-	(void) rw_rule_step(&state, &judged, 0, START);
-	(void) rw_rule_tell(&state, false, REPEAT, START);
+	(void) rw_alert_step(&state, &judged, 0, START);
+	(void) rw_alert_report(&state, false, REPEAT, START);
 	return state;
 }
 
@@ -292,21 +292,21 @@ test_other_judgements(void)
 static void
 test_hold(void)
 {
-	RwRuleState state;
+	RwAlertState state;
 	RwJudged	warning = rw_judge_level(RW_SEVERITY_WARNING);
 	RwJudged	critical = rw_judge_level(RW_SEVERITY_CRITICAL);
 	RwJudged	none = rw_judge_level(RW_SEVERITY_NONE);
 	RwJudged	between = rw_judge_value(20, 30, 0);
 	RwJudged	unknown = rw_judge_nothing();
-	RwRuleState before;
+	RwAlertState before;
 
 	section("the hold time");
 
 	memset(&state, 0, sizeof(state));
-	ok(rw_rule_idle(&state), "nothing has ever been");
+	ok(rw_alert_idle(&state), "nothing has ever been");
 	is_int(play(&state, warning, START).change, RW_CHANGE_NONE,
 		   "one look raises nothing");
-	ok(!rw_rule_idle(&state), "something is on its way");
+	ok(!rw_alert_idle(&state), "something is on its way");
 	is_int(play(&state, warning, START + HOLD - 1).change, RW_CHANGE_NONE,
 		   "just before the hold time is over");
 	is_int(state.severity, RW_SEVERITY_NONE, "it does not fire");
@@ -315,7 +315,7 @@ test_hold(void)
 	is_int(state.severity, RW_SEVERITY_WARNING, "it fires");
 	is_int(state.raised_at, START + HOLD, "since then");
 	is_int(state.changed_at, START + HOLD, "changed then");
-	is_int(state.told_at, START + HOLD, "told then");
+	is_int(state.reported_at, START + HOLD, "told then");
 	is_int(play(&state, warning, START + 2 * HOLD).change, RW_CHANGE_NONE,
 		   "once");
 
@@ -328,7 +328,7 @@ test_hold(void)
 	is_int(state.severity, RW_SEVERITY_NONE, "it no longer fires");
 	is_int(state.raised_at, START + HOLD, "when it was raised remains");
 	is_int(state.changed_at, START + 4 * HOLD, "changed when cleared");
-	ok(rw_rule_idle(&state), "nothing is left");
+	ok(rw_alert_idle(&state), "nothing is left");
 
 	section("interruptions");
 
@@ -349,13 +349,13 @@ test_hold(void)
 		   "when it clears");
 	is_int(play(&state, between, START + 6 * HOLD).change, RW_CHANGE_NONE,
 		   "and is no reason to raise anything");
-	ok(rw_rule_idle(&state), "or to remember it");
+	ok(rw_alert_idle(&state), "or to remember it");
 
 	section("nobody knows");
 
 	memset(&state, 0, sizeof(state));
 	play(&state, unknown, START);
-	ok(rw_rule_idle(&state), "what is not known begins nothing");
+	ok(rw_alert_idle(&state), "what is not known begins nothing");
 	play(&state, warning, START + 1);
 	before = state;
 	is_int(play(&state, unknown, START + HOLD + 1).change, RW_CHANGE_NONE,
@@ -407,20 +407,20 @@ test_hold(void)
 	section("no hold time");
 
 	memset(&state, 0, sizeof(state));
-	is_int(rw_rule_step(&state, &warning, 0, START), RW_CHANGE_RAISED,
+	is_int(rw_alert_step(&state, &warning, 0, START), RW_CHANGE_RAISED,
 		   "one look raises it");
-	is_int(rw_rule_step(&state, &critical, 0, START), RW_CHANGE_ESCALATED,
+	is_int(rw_alert_step(&state, &critical, 0, START), RW_CHANGE_ESCALATED,
 		   "escalates it");
-	is_int(rw_rule_step(&state, &warning, 0, START), RW_CHANGE_EASED,
+	is_int(rw_alert_step(&state, &warning, 0, START), RW_CHANGE_EASED,
 		   "eases it");
-	is_int(rw_rule_step(&state, &none, 0, START), RW_CHANGE_CLEARED,
+	is_int(rw_alert_step(&state, &none, 0, START), RW_CHANGE_CLEARED,
 		   "clears it");
 }
 
 static void
 test_telling(void)
 {
-	RwRuleState state;
+	RwAlertState state;
 	RwJudged	warning = rw_judge_level(RW_SEVERITY_WARNING);
 	RwJudged	critical = rw_judge_level(RW_SEVERITY_CRITICAL);
 	RwJudged	none = rw_judge_level(RW_SEVERITY_NONE);
@@ -431,29 +431,29 @@ test_telling(void)
 	section("telling");
 
 	memset(&state, 0, sizeof(state));
-	is_int(rw_rule_tell(&state, false, REPEAT, START), RW_CHANGE_NONE,
+	is_int(rw_alert_report(&state, false, REPEAT, START), RW_CHANGE_NONE,
 		   "there is nothing to tell");
-	rw_rule_step(&state, &warning, 0, START);
-	is_int(rw_rule_tell(&state, false, REPEAT, START), RW_CHANGE_RAISED,
+	rw_alert_step(&state, &warning, 0, START);
+	is_int(rw_alert_report(&state, false, REPEAT, START), RW_CHANGE_RAISED,
 		   "it is raised");
-	is_int(rw_rule_tell(&state, false, REPEAT, START), RW_CHANGE_NONE,
+	is_int(rw_alert_report(&state, false, REPEAT, START), RW_CHANGE_NONE,
 		   "which is told once");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + REPEAT - 1),
+	is_int(rw_alert_report(&state, false, REPEAT, START + REPEAT - 1),
 		   RW_CHANGE_NONE, "and not again too soon");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + REPEAT),
+	is_int(rw_alert_report(&state, false, REPEAT, START + REPEAT),
 		   RW_CHANGE_REPEATED, "but then");
-	rw_rule_step(&state, &critical, 0, START + REPEAT + RW_MINUTE);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + REPEAT + RW_MINUTE),
+	rw_alert_step(&state, &critical, 0, START + REPEAT + RW_MINUTE);
+	is_int(rw_alert_report(&state, false, REPEAT, START + REPEAT + RW_MINUTE),
 		   RW_CHANGE_ESCALATED, "it gets worse");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 2 * REPEAT),
+	is_int(rw_alert_report(&state, false, REPEAT, START + 2 * REPEAT),
 		   RW_CHANGE_NONE, "which counts as telling");
-	rw_rule_step(&state, &warning, 0, START + 2 * REPEAT);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 2 * REPEAT),
+	rw_alert_step(&state, &warning, 0, START + 2 * REPEAT);
+	is_int(rw_alert_report(&state, false, REPEAT, START + 2 * REPEAT),
 		   RW_CHANGE_EASED, "it gets better");
-	rw_rule_step(&state, &none, 0, START + 2 * REPEAT);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 2 * REPEAT),
+	rw_alert_step(&state, &none, 0, START + 2 * REPEAT);
+	is_int(rw_alert_report(&state, false, REPEAT, START + 2 * REPEAT),
 		   RW_CHANGE_CLEARED, "it is over");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 9 * REPEAT),
+	is_int(rw_alert_report(&state, false, REPEAT, START + 9 * REPEAT),
 		   RW_CHANGE_NONE, "nobody wants to hear that again");
 
 	section("for three days");
@@ -461,7 +461,7 @@ test_telling(void)
 	state = firing(RW_SEVERITY_WARNING);
 	for (RwTime now = START; now <= START + 3 * RW_DAY; now += 250 * RW_MS)
 	{
-		RwChange	change = play(&state, warning, now).told;
+		RwChange	change = play(&state, warning, now).reported;
 
 		if (change == RW_CHANGE_NONE)
 			continue;
@@ -474,139 +474,139 @@ test_telling(void)
 
 	state = firing(RW_SEVERITY_WARNING);
 	for (RwTime now = START; now <= START + 3 * RW_DAY; now += RW_MINUTE)
-		early += rw_rule_tell(&state, false, 0, now) != RW_CHANGE_NONE;
+		early += rw_alert_report(&state, false, 0, now) != RW_CHANGE_NONE;
 	is_int(early, 0, "never, if that is not wanted");
 
 	section("muted");
 
 	memset(&state, 0, sizeof(state));
-	rw_rule_step(&state, &warning, 0, START);
-	is_int(rw_rule_tell(&state, true, REPEAT, START), RW_CHANGE_NONE,
+	rw_alert_step(&state, &warning, 0, START);
+	is_int(rw_alert_report(&state, true, REPEAT, START), RW_CHANGE_NONE,
 		   "nothing is told");
 	is_int(state.severity, RW_SEVERITY_WARNING, "it fires all the same");
-	is_int(rw_rule_tell(&state, true, REPEAT, START + 2 * REPEAT),
+	is_int(rw_alert_report(&state, true, REPEAT, START + 2 * REPEAT),
 		   RW_CHANGE_NONE, "nothing is told again");
-	rw_rule_step(&state, &critical, 0, START + 2 * REPEAT);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 2 * REPEAT),
+	rw_alert_step(&state, &critical, 0, START + 2 * REPEAT);
+	is_int(rw_alert_report(&state, false, REPEAT, START + 2 * REPEAT),
 		   RW_CHANGE_RAISED, "afterwards it is told as raised");
-	is_int(state.told, RW_SEVERITY_CRITICAL, "with the severity that it has");
+	is_int(state.reported, RW_SEVERITY_CRITICAL, "with the severity that it has");
 
-	rw_rule_step(&state, &none, 0, START + 3 * REPEAT);
-	is_int(rw_rule_tell(&state, true, REPEAT, START + 3 * REPEAT),
+	rw_alert_step(&state, &none, 0, START + 3 * REPEAT);
+	is_int(rw_alert_report(&state, true, REPEAT, START + 3 * REPEAT),
 		   RW_CHANGE_NONE, "nor is the end told");
-	ok(!rw_rule_idle(&state), "it is remembered");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 4 * REPEAT),
+	ok(!rw_alert_idle(&state), "it is remembered");
+	is_int(rw_alert_report(&state, false, REPEAT, START + 4 * REPEAT),
 		   RW_CHANGE_CLEARED, "and told afterwards");
-	ok(rw_rule_idle(&state), "then nothing is left");
+	ok(rw_alert_idle(&state), "then nothing is left");
 
 	memset(&state, 0, sizeof(state));
-	rw_rule_step(&state, &warning, 0, START);
-	rw_rule_tell(&state, true, REPEAT, START);
-	rw_rule_step(&state, &none, HOLD, START + 1);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
+	rw_alert_step(&state, &warning, 0, START);
+	rw_alert_report(&state, true, REPEAT, START);
+	rw_alert_step(&state, &none, HOLD, START + 1);
+	is_int(rw_alert_report(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
 		   "what is about to be cleared is not raised any more");
-	is_int(rw_rule_step(&state, &none, HOLD, START + 1 + HOLD),
+	is_int(rw_alert_step(&state, &none, HOLD, START + 1 + HOLD),
 		   RW_CHANGE_CLEARED, "and cleared");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 1 + HOLD),
+	is_int(rw_alert_report(&state, false, REPEAT, START + 1 + HOLD),
 		   RW_CHANGE_NONE, "without a word");
 
-	rw_rule_step(&state, &warning, 0, START);
-	rw_rule_tell(&state, true, REPEAT, START);
-	rw_rule_step(&state, &none, HOLD, START + 1);
-	rw_rule_step(&state, &warning, HOLD, START + 2);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 2), RW_CHANGE_RAISED,
+	rw_alert_step(&state, &warning, 0, START);
+	rw_alert_report(&state, true, REPEAT, START);
+	rw_alert_step(&state, &none, HOLD, START + 1);
+	rw_alert_step(&state, &warning, HOLD, START + 2);
+	is_int(rw_alert_report(&state, false, REPEAT, START + 2), RW_CHANGE_RAISED,
 		   "unless it goes on after all");
 
 	memset(&state, 0, sizeof(state));
-	rw_rule_step(&state, &critical, 0, START);
-	rw_rule_step(&state, &warning, HOLD, START + 1);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
+	rw_alert_step(&state, &critical, 0, START);
+	rw_alert_step(&state, &warning, HOLD, START + 1);
+	is_int(rw_alert_report(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
 		   "what is about to be eased");
-	rw_rule_step(&state, &warning, HOLD, START + 1 + HOLD);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 1 + HOLD),
+	rw_alert_step(&state, &warning, HOLD, START + 1 + HOLD);
+	is_int(rw_alert_report(&state, false, REPEAT, START + 1 + HOLD),
 		   RW_CHANGE_RAISED, "is raised");
-	is_int(state.told, RW_SEVERITY_WARNING, "as what it then is");
+	is_int(state.reported, RW_SEVERITY_WARNING, "as what it then is");
 
 	memset(&state, 0, sizeof(state));
-	rw_rule_step(&state, &warning, 0, START);
-	rw_rule_tell(&state, true, REPEAT, START);
-	rw_rule_step(&state, &none, 0, START + 1);
-	ok(rw_rule_idle(&state), "what came and went muted is forgotten");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
+	rw_alert_step(&state, &warning, 0, START);
+	rw_alert_report(&state, true, REPEAT, START);
+	rw_alert_step(&state, &none, 0, START + 1);
+	ok(rw_alert_idle(&state), "what came and went muted is forgotten");
+	is_int(rw_alert_report(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
 		   "and never told");
 
 	state = firing(RW_SEVERITY_CRITICAL);
-	rw_rule_step(&state, &none, 0, START + 1);
-	rw_rule_tell(&state, true, REPEAT, START + 1);
-	rw_rule_step(&state, &warning, 0, START + 2);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 2), RW_CHANGE_EASED,
+	rw_alert_step(&state, &none, 0, START + 1);
+	rw_alert_report(&state, true, REPEAT, START + 1);
+	rw_alert_step(&state, &warning, 0, START + 2);
+	is_int(rw_alert_report(&state, false, REPEAT, START + 2), RW_CHANGE_EASED,
 		   "what is told fits to what was told");
 
 	state = firing(RW_SEVERITY_WARNING);
-	rw_rule_step(&state, &none, 0, START + 1);
-	rw_rule_step(&state, &warning, 0, START + 2);
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 2), RW_CHANGE_NONE,
+	rw_alert_step(&state, &none, 0, START + 1);
+	rw_alert_step(&state, &warning, 0, START + 2);
+	is_int(rw_alert_report(&state, false, REPEAT, START + 2), RW_CHANGE_NONE,
 		   "who did not hear that it was over need not hear that it is back");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + REPEAT),
+	is_int(rw_alert_report(&state, false, REPEAT, START + REPEAT),
 		   RW_CHANGE_REPEATED, "only, in time, that it still fires");
 }
 
 static void
 test_end(void)
 {
-	RwRuleState state;
+	RwAlertState state;
 	RwJudged	warning = rw_judge_level(RW_SEVERITY_WARNING);
 	RwJudged	none = rw_judge_level(RW_SEVERITY_NONE);
-	RwRuleState before;
+	RwAlertState before;
 
 	section("ended by decree");
 
 	state = firing(RW_SEVERITY_CRITICAL);
-	is_int(rw_rule_end(&state, START + 1), RW_CHANGE_CLEARED,
+	is_int(rw_alert_end(&state, START + 1), RW_CHANGE_CLEARED,
 		   "what fires is cleared at once");
 	is_int(state.changed_at, START + 1, "now");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 1), RW_CHANGE_CLEARED,
+	is_int(rw_alert_report(&state, false, REPEAT, START + 1), RW_CHANGE_CLEARED,
 		   "and that is told");
-	ok(rw_rule_idle(&state), "nothing is left");
-	is_int(rw_rule_end(&state, START + 2), RW_CHANGE_NONE,
+	ok(rw_alert_idle(&state), "nothing is left");
+	is_int(rw_alert_end(&state, START + 2), RW_CHANGE_NONE,
 		   "what does not fire can't be cleared");
 	is_int(state.changed_at, START + 1, "nor changed");
 
 	memset(&state, 0, sizeof(state));
-	rw_rule_step(&state, &warning, HOLD, START);
-	is_int(rw_rule_end(&state, START + 1), RW_CHANGE_NONE,
+	rw_alert_step(&state, &warning, HOLD, START);
+	is_int(rw_alert_end(&state, START + 1), RW_CHANGE_NONE,
 		   "what was on its way");
-	ok(rw_rule_idle(&state), "is no longer");
-	rw_rule_step(&state, &warning, HOLD, START + 2);
-	is_int(rw_rule_step(&state, &warning, HOLD, START + HOLD + 1),
+	ok(rw_alert_idle(&state), "is no longer");
+	rw_alert_step(&state, &warning, HOLD, START + 2);
+	is_int(rw_alert_step(&state, &warning, HOLD, START + HOLD + 1),
 		   RW_CHANGE_NONE, "but begins anew");
 
 	section("another process");
 
 	state = firing(RW_SEVERITY_WARNING);
-	rw_rule_step(&state, &none, HOLD, START);
+	rw_alert_step(&state, &none, HOLD, START);
 	before = state;
-	rw_rule_restart(&state);
+	rw_alert_restart(&state);
 	is_int(state.severity, before.severity, "what fires goes on");
 	is_int(state.raised_at, before.raised_at, "since then");
-	is_int(rw_rule_tell(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
+	is_int(rw_alert_report(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
 		   "it is not raised again");
-	is_int(rw_rule_step(&state, &none, HOLD, START + HOLD), RW_CHANGE_NONE,
+	is_int(rw_alert_step(&state, &none, HOLD, START + HOLD), RW_CHANGE_NONE,
 		   "it did not see that it has been over since");
-	is_int(rw_rule_step(&state, &none, HOLD, START + 2 * HOLD),
+	is_int(rw_alert_step(&state, &none, HOLD, START + 2 * HOLD),
 		   RW_CHANGE_CLEARED, "and has to see that for itself");
 
 	memset(&state, 0, sizeof(state));
-	rw_rule_step(&state, &warning, HOLD, START);
-	rw_rule_restart(&state);
-	ok(rw_rule_idle(&state), "what was on its way is not");
+	rw_alert_step(&state, &warning, HOLD, START);
+	rw_alert_restart(&state);
+	ok(rw_alert_idle(&state), "what was on its way is not");
 }
 
 /* When a value, which is the time since START, changes what. */
 static void
 test_ramp(void)
 {
-	RwRuleState state;
+	RwAlertState state;
 	RwTime		now;
 	RwTime		at[RW_CHANGE_REPEATED + 1] = {0};
 	int			changes = 0;
@@ -642,55 +642,55 @@ test_ramp(void)
 static void
 test_settings(void)
 {
-	RwRuleState state;
+	RwAlertState state;
 
 	section("settings that change under a firing alert");
 
 	state = firing(RW_SEVERITY_WARNING);
 	play(&state, rw_judge_value(40, 0, 0), START);
-	is_int(play(&state, rw_judge_value(40, 0, 0), START + HOLD).told,
+	is_int(play(&state, rw_judge_value(40, 0, 0), START + HOLD).reported,
 		   RW_CHANGE_CLEARED, "switched off, it is cleared");
 
 	state = firing(RW_SEVERITY_CRITICAL);
 	play(&state, rw_judge_value(-1, 0, 0), START);
-	is_int(play(&state, rw_judge_value(-1, 0, 0), START + HOLD).told,
+	is_int(play(&state, rw_judge_value(-1, 0, 0), START + HOLD).reported,
 		   RW_CHANGE_CLEARED, "whether or not its value is known");
 
 	state = firing(RW_SEVERITY_WARNING);
 	play(&state, rw_judge_value(200, 0, 300), START);
-	is_int(play(&state, rw_judge_value(200, 0, 300), START + HOLD).told,
+	is_int(play(&state, rw_judge_value(200, 0, 300), START + HOLD).reported,
 		   RW_CHANGE_CLEARED, "warnings switched off, one is cleared");
 
 	state = firing(RW_SEVERITY_CRITICAL);
 	play(&state, rw_judge_value(200, 0, 300), START);
-	is_int(play(&state, rw_judge_value(200, 0, 300), START + HOLD).told,
+	is_int(play(&state, rw_judge_value(200, 0, 300), START + HOLD).reported,
 		   RW_CHANGE_NONE, "what is critical goes on");
 	play(&state, rw_judge_value(140, 0, 300), START + 2 * HOLD);
-	is_int(play(&state, rw_judge_value(140, 0, 300), START + 3 * HOLD).told,
+	is_int(play(&state, rw_judge_value(140, 0, 300), START + 3 * HOLD).reported,
 		   RW_CHANGE_CLEARED, "and is not eased to a warning");
 
 	state = firing(RW_SEVERITY_CRITICAL);
 	play(&state, rw_judge_value(400, 30, 0), START);
-	is_int(play(&state, rw_judge_value(400, 30, 0), START + HOLD).told,
+	is_int(play(&state, rw_judge_value(400, 30, 0), START + HOLD).reported,
 		   RW_CHANGE_EASED, "nothing is critical any more");
 	is_int(play(&state, rw_judge_value(400, 30, 0), START + RW_MINUTE).change,
 		   RW_CHANGE_NONE, "it is a warning still");
 
 	state = firing(RW_SEVERITY_WARNING);
 	play(&state, rw_judge_value(40, 100, 1000), START);
-	is_int(play(&state, rw_judge_value(40, 100, 1000), START + HOLD).told,
+	is_int(play(&state, rw_judge_value(40, 100, 1000), START + HOLD).reported,
 		   RW_CHANGE_CLEARED, "a higher limit");
 	state = firing(RW_SEVERITY_WARNING);
 	play(&state, rw_judge_value(60, 100, 1000), START);
-	is_int(play(&state, rw_judge_value(60, 100, 1000), START + HOLD).told,
+	is_int(play(&state, rw_judge_value(60, 100, 1000), START + HOLD).reported,
 		   RW_CHANGE_NONE, "that is not twice the value");
 
 	state = firing(RW_SEVERITY_WARNING);
 	play(&state, rw_judge_value(40, 100, 20), START);
-	is_int(play(&state, rw_judge_value(40, 100, 20), START + HOLD).told,
+	is_int(play(&state, rw_judge_value(40, 100, 20), START + HOLD).reported,
 		   RW_CHANGE_ESCALATED, "a critical limit below the other");
 	play(&state, rw_judge_value(9, 100, 20), START + 2 * HOLD);
-	is_int(play(&state, rw_judge_value(9, 100, 20), START + 3 * HOLD).told,
+	is_int(play(&state, rw_judge_value(9, 100, 20), START + 3 * HOLD).reported,
 		   RW_CHANGE_CLEARED, "then nothing is in between");
 
 	memset(&state, 0, sizeof(state));
@@ -722,7 +722,7 @@ test_flapping(void)
 
 	for (RwTime hold = 0; hold <= HOLD; hold += 100 * RW_MS)
 	{
-		RwRuleState state;
+		RwAlertState state;
 		RwTime		last[RW_CHANGE_REPEATED + 1] = {0};
 		RwTime		last_told_at = START - hold;
 		RwChange	last_told = RW_CHANGE_CLEARED;
@@ -743,8 +743,8 @@ test_flapping(void)
 				turn = now + next_random(&random) % (1100 * RW_MS);
 				waves += is_up;
 			}
-			(void) rw_rule_step(&state, is_up ? &up : &down, hold, now);
-			change = rw_rule_tell(&state, false, 0, now);
+			(void) rw_alert_step(&state, is_up ? &up : &down, hold, now);
+			change = rw_alert_report(&state, false, 0, now);
 			if (change == RW_CHANGE_NONE)
 				continue;
 			told++;
@@ -756,7 +756,7 @@ test_flapping(void)
 			last_told = change;
 			last_told_at = now;
 		}
-		left += last_told != RW_CHANGE_CLEARED || !rw_rule_idle(&state);
+		left += last_told != RW_CHANGE_CLEARED || !rw_alert_idle(&state);
 	}
 	ok(waves > 51 * 60 * 50, "it was up often enough");
 	ok(told > 0, "short hold times tell of it");
@@ -854,7 +854,7 @@ typedef struct Tally
 	int			told_muted;
 	int			told_wrong;
 	int			told_early;
-	int			left_untold;
+	int			left_unreported;
 	int			idle;
 	int			seen[RW_CHANGE_REPEATED + 1];
 	int			seen_told[RW_CHANGE_REPEATED + 1];
@@ -877,17 +877,17 @@ live(uint64 *random, Tally *tally)
 	int64		critical = 300;
 	int64		value = 0;
 	bool		muted = false;
-	RwSeverity	told = RW_SEVERITY_NONE;
-	RwTime		told_at = RW_NEVER;
+	RwSeverity	reported = RW_SEVERITY_NONE;
+	RwTime		reported_at = RW_NEVER;
 	RwTime		up_at = RW_NEVER;
 	RwTime		down_at = RW_NEVER;
-	RwRuleState state;
+	RwAlertState state;
 
 	memset(&state, 0, sizeof(state));
 	model.nlooks = 0;
 	for (int i = 0; i < 20000; i++)
 	{
-		RwRuleState old = state;
+		RwAlertState old = state;
 		RwJudged	judged;
 		RwSeverity	expected;
 		RwChange	change;
@@ -911,7 +911,7 @@ live(uint64 *random, Tally *tally)
 					muted = !muted;
 					break;
 				case 4:
-					rw_rule_restart(&state);
+					rw_alert_restart(&state);
 					old = state;
 					model.nlooks = 0;
 					break;
@@ -934,7 +934,7 @@ live(uint64 *random, Tally *tally)
 		{
 			expected = RW_SEVERITY_NONE;
 			model.nlooks = 0;
-			change = rw_rule_end(&state, now);
+			change = rw_alert_end(&state, now);
 		}
 		else
 		{
@@ -944,7 +944,7 @@ live(uint64 *random, Tally *tally)
 				model.looks[model.nlooks++ % LOOKS].judged = judged;
 				expected = expected_severity(&model, expected, hold, now);
 			}
-			change = rw_rule_step(&state, &judged, hold, now);
+			change = rw_alert_step(&state, &judged, hold, now);
 			tally->unknown += !judged.known &&
 				memcmp(&old, &state, sizeof(state)) != 0;
 		}
@@ -969,29 +969,29 @@ live(uint64 *random, Tally *tally)
 			tally->turned += up_at != RW_NEVER && now - up_at < hold;
 		}
 
-		change = rw_rule_tell(&state, muted, repeat, now);
+		change = rw_alert_report(&state, muted, repeat, now);
 		tally->seen_told[change]++;
 		tally->told_muted += muted && change != RW_CHANGE_NONE;
 		if (change == RW_CHANGE_REPEATED)
 		{
-			tally->told_early += repeat == 0 || now - told_at < repeat ||
-				told == RW_SEVERITY_NONE || told != state.severity;
-			told_at = now;
+			tally->told_early += repeat == 0 || now - reported_at < repeat ||
+				reported == RW_SEVERITY_NONE || reported != state.severity;
+			reported_at = now;
 		}
 		else if (change != RW_CHANGE_NONE)
 		{
-			tally->told_wrong += change != change_of(told, state.severity);
-			told = state.severity;
-			told_at = now;
+			tally->told_wrong += change != change_of(reported, state.severity);
+			reported = state.severity;
+			reported_at = now;
 		}
-		tally->left_untold += !muted && told != state.severity &&
-			!(told == RW_SEVERITY_NONE && model.nlooks > 0 &&
+		tally->left_unreported += !muted && reported != state.severity &&
+			!(reported == RW_SEVERITY_NONE && model.nlooks > 0 &&
 			  is_below(&model.looks[(model.nlooks - 1) % LOOKS].judged,
 					   state.severity));
-		tally->left_untold += !muted && repeat > 0 &&
-			told != RW_SEVERITY_NONE && now - told_at >= repeat;
-		tally->idle += rw_rule_idle(&state) &&
-			(told != RW_SEVERITY_NONE || state.severity != RW_SEVERITY_NONE ||
+		tally->left_unreported += !muted && repeat > 0 &&
+			reported != RW_SEVERITY_NONE && now - reported_at >= repeat;
+		tally->idle += rw_alert_idle(&state) &&
+			(reported != RW_SEVERITY_NONE || state.severity != RW_SEVERITY_NONE ||
 			 (model.nlooks > 0 && exceeds(&model.looks[(model.nlooks - 1) % LOOKS].judged,
 										  RW_SEVERITY_CRITICAL)));
 	}
@@ -1023,7 +1023,7 @@ test_at_random(void)
 	is_int(tally.told_muted, 0, "nothing is told while muted");
 	is_int(tally.told_wrong, 0, "what is told alternates, too");
 	is_int(tally.told_early, 0, "nothing is told again too soon");
-	is_int(tally.left_untold, 0, "and nothing forgotten");
+	is_int(tally.left_unreported, 0, "and nothing forgotten");
 	is_int(tally.idle, 0, "only what is over is idle");
 }
 
