@@ -25,7 +25,7 @@
 
 #include "src/base/compat.h"
 #include "src/settings.h"
-#include "src/shared.h"
+#include "src/shmem.h"
 #include "src/wait/keepalive.h"
 #include "src/wait/readafter.h"
 #include "src/wait/replay.h"
@@ -47,7 +47,7 @@ _PG_init(void)
 
 	if (process_shared_preload_libraries_in_progress)
 	{
-		rw_shared_init();
+		rw_shmem_init();
 		rw_replay_init();
 		rw_token_init();
 		rw_read_after_init();

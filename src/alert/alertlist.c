@@ -41,7 +41,7 @@ rw_alert_list(TimestampTz wall, int *n)
 
 	qsort(alerts, *n, sizeof(RwAlert), compare_alerts);
 
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	LWLockAcquire(rw_state_lock, LW_SHARED);
 	for (i = 0; i < *n; i++)
 	{
 		RwAlertView *view = &views[i];
@@ -56,7 +56,7 @@ rw_alert_list(TimestampTz wall, int *n)
 			view->state = rw_is_silenced(view->alert.subject, wall) ?
 				"silenced" : "firing";
 	}
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 	pfree(alerts);
 	return views;
 }

@@ -10,7 +10,7 @@
 #ifndef RW_ALERTLIST_H
 #define RW_ALERTLIST_H
 
-#include "src/shared.h"
+#include "src/alert/alerts_shared.h"
 
 typedef struct RwAlertView
 {

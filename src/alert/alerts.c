@@ -85,9 +85,9 @@ take_over(void)
 	entries = hash_create("replwatch alerts", 128, &control,
 						  HASH_ELEM | HASH_BLOBS);
 
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	LWLockAcquire(rw_state_lock, LW_SHARED);
 	nfiring = rw_alerts->nfiring;
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 
 	for (i = 0; i < nfiring; i++)
 	{
@@ -345,7 +345,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	int			i;
 
 	/* Who we are is not decided yet, or what was before not known. */
-	if (facts->crash_recovery || !rw_shared->state_loaded)
+	if (facts->crash_recovery || !rw_lag_shared->state_loaded)
 		return false;
 
 	if (entries == NULL)
@@ -361,12 +361,12 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	round.repeat = rw_alert_repeat_s * RW_SECOND;
 	round.nitems = round.nfiring = round.room = 0;
 	round.items = NULL;
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	LWLockAcquire(rw_state_lock, LW_SHARED);
 	round.nsilences = rw_alerts->nsilences;
 	memcpy(round.silences, rw_alerts->silences,
 		   round.nsilences * sizeof(RwSilence));
 	requests = rw_alerts->requests;
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 
 	rw_judge(facts, links, &subjects);
 	if (requests != seen_requests || was_in_recovery != facts->in_recovery)
@@ -393,11 +393,11 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	else
 		round.nitems = 0;
 
-	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	rw_alerts->judged_at = facts->now;
 	for (i = 0; i < round.nitems; i++)
 		rw_alert_item_publish(&round.items[i], facts->now, facts->wall);
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 
 	for (i = 0; i < round.nitems; i++)
 	{

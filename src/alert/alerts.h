@@ -18,6 +18,7 @@
 #ifndef RW_ALERTS_H
 #define RW_ALERTS_H
 
+#include "src/alert/alerts_shared.h"
 #include "src/lag/lag.h"
 
 /*

@@ -122,7 +122,7 @@ rw_alerts_copy(int *n)
 	int			i;
 
 	*n = 0;
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	LWLockAcquire(rw_state_lock, LW_SHARED);
 	for (i = 0; i < rw_alerts->nfiring; i++)
 	{
 		if (rw_alerts->firing[i].used)
@@ -138,6 +138,6 @@ rw_alerts_copy(int *n)
 			break;
 		copy[(*n)++] = *alert;
 	}
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 	return copy;
 }

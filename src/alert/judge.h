@@ -23,6 +23,7 @@
 
 #include "src/alert/alert_settings.h"
 #include "src/alert/alert_state.h"
+#include "src/alert/alerts_shared.h"
 #include "src/lag/lag.h"
 
 /* What a value is. */

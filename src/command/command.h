@@ -28,7 +28,7 @@
 #include "datatype/timestamp.h"
 
 #include "src/base/clock.h"
-#include "src/replica/replicas.h"
+#include "src/base/name.h"
 
 /* One change of an alert. */
 typedef struct RwNotice
@@ -52,34 +52,12 @@ extern void rw_command_attach(void);
  */
 extern void rw_command_push(const RwNotice *notice);
 
-/* How the runner is, for those who look from outside. */
-typedef enum RwRunnerState
-{
-	RW_RUNNER_OFF,				/* not wanted */
-	RW_RUNNER_STARTING,
-	RW_RUNNER_RUNNING,
-	RW_RUNNER_NO_SLOT,			/* max_worker_processes leaves no room */
-	RW_RUNNER_DOWN				/* nobody is there to start it */
-} RwRunnerState;
-
-/*
- * How the runner is; for anybody, also where the library is not preloaded.
- * `sampled`: there is a sampling worker, or will be.
- */
-extern RwRunnerState rw_runner_state(bool sampled);
-
 /*
  * See that a runner is there while alert_command is set; called in each round
  * of the worker.  Where none can be started, it says so once in the log and
  * tries again each second.
  */
-extern void rw_command_tend(RwTime now);
-
-/*
- * The runner's side.  Become the runner, until this process ends; false if
- * there is another.
- */
-extern bool rw_command_claim(void);
+extern void rw_command_tend(void);
 
 /* Take out the notice that came first; false if there is none. */
 extern bool rw_command_take(RwNotice *notice);

@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "src/base/compat.h"
+#include "src/base/process.h"
 #include "src/command/command.h"
 #include "src/command/commandline.h"
 #include "src/command/shell.h"
@@ -299,10 +300,11 @@ rw_command_main(Datum arg)
 	pqsignal(SIGCHLD, handle_child);
 	BackgroundWorkerUnblockSignals();
 
-	if (!rw_command_claim())
+	if (!rw_process_claim(RW_PROCESS_RUNNER))
 		proc_exit(0);
 	rw_shell_adopt();
 
+	rw_process_report(RW_PROCESS_RUNNER, RW_PROCESS_RUNNING);
 	wait_event = rw_wait_event("ReplwatchCommandRunner");
 	context = AllocSetContextCreate(TopMemoryContext, "replwatch command",
 									ALLOCSET_DEFAULT_SIZES);

@@ -20,7 +20,9 @@
 #include "replication/slot.h"
 #include "utils/memutils.h"
 
+#include "src/alert/alerts_shared.h"
 #include "src/base/compat.h"
+#include "src/history/history.h"
 #include "src/lag/lag.h"
 #include "src/lag/lag_reason.h"
 #include "src/lag/lag_rows.h"
@@ -52,7 +54,7 @@ rw_published(const RwFacts *facts)
 	RwPublished *published;
 	RwHistory  *history;
 
-	if (rw_shared == NULL)
+	if (!rw_is_preloaded())
 		return NULL;
 
 	/*
@@ -71,22 +73,22 @@ rw_published(const RwFacts *facts)
 	published->replicas = replicas;
 	published->slot_notes = slot_notes;
 
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
-	published->last_sample = rw_shared->last_sample;
-	published->wal_rate = rw_rate(&rw_shared->wal_rate, facts->horizon,
+	LWLockAcquire(rw_state_lock, LW_SHARED);
+	published->last_sample = rw_lag_shared->last_sample;
+	published->wal_rate = rw_rate(&rw_lag_shared->wal_rate, facts->horizon,
 								  facts->now);
-	published->upstream = rw_shared->upstream;
+	published->upstream = rw_lag_shared->upstream;
 	memcpy(published->replicas, rw_replicas,
 		   rw_max_replicas * sizeof(RwReplica));
 	memcpy(published->slot_notes, rw_slot_notes,
 		   RW_MAX_SLOTS * sizeof(RwSlotNote));
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 
-	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
-	history = &rw_shared->history;
+	LWLockAcquire(rw_history_lock, LW_SHARED);
+	history = &rw_history_shared->history;
 	if (history->npoints > 0)
 		published->history_start = history->points[0].first;
-	LWLockRelease(rw_shared->history_lock);
+	LWLockRelease(rw_history_lock);
 
 	return published;
 }
@@ -127,11 +129,11 @@ measure(const RwFacts *facts, RwLinks *links)
 	if (links->published == NULL)
 		return;
 
-	view.history = &rw_shared->history;
+	view.history = &rw_history_shared->history;
 	view.horizon = facts->horizon;
 	view.now = facts->now;
 
-	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
+	LWLockAcquire(rw_history_lock, LW_SHARED);
 	for (i = 0; i < links->nlinks; i++)
 	{
 		RwLink	   *link = &links->links[i];
@@ -166,7 +168,7 @@ measure(const RwFacts *facts, RwLinks *links)
 				break;
 		}
 	}
-	LWLockRelease(rw_shared->history_lock);
+	LWLockRelease(rw_history_lock);
 
 	for (i = 0; i < links->nlinks; i++)
 	{
@@ -192,7 +194,7 @@ give_health(const RwFacts *facts, RwLinks *links)
 	int			i;
 	int			j;
 
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	LWLockAcquire(rw_state_lock, LW_SHARED);
 	if (rw_alerts->judged_at != RW_NEVER &&
 		facts->now - rw_alerts->judged_at <= rw_sample_lifetime())
 	{
@@ -219,7 +221,7 @@ give_health(const RwFacts *facts, RwLinks *links)
 			link->health = Max(link->health, health);
 		}
 	}
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 }
 
 /*

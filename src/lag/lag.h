@@ -19,8 +19,9 @@
 #ifndef RW_LAG_H
 #define RW_LAG_H
 
+#include "src/lag/lag_shared.h"
 #include "src/observe/observe.h"
-#include "src/shared.h"
+#include "src/replica/replica_shared.h"
 
 /* States of a link; a chart keeps them in four bits. */
 typedef enum RwLinkState

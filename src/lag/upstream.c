@@ -18,7 +18,6 @@
 #include "src/lag/lag_upstream.h"
 #include "src/lag/upstream.h"
 #include "src/settings.h"
-#include "src/shared.h"
 
 /* Messages without WAL that come closer to others than this are ours. */
 #define QUICK_MESSAGE		(2 * RW_SECOND)
@@ -33,9 +32,8 @@
  * moment when it was set, and the next one is set.
  */
 static void
-follow_told(const RwFacts *facts)
+follow_told(RwUpstream *upstream, const RwFacts *facts)
 {
-	RwUpstream *upstream = &rw_shared->upstream;
 	TimeLineID	tli = Max(facts->receiver.tli, facts->tli);
 
 	/* What an old timeline's upstream told is not true of the new one. */
@@ -64,9 +62,8 @@ follow_told(const RwFacts *facts)
  * started and still replays its way through the archive is not cut off.
  */
 static void
-follow_state(const RwFacts *facts)
+follow_state(RwUpstream *upstream, const RwFacts *facts)
 {
-	RwUpstream *upstream = &rw_shared->upstream;
 	bool		connected =
 		rw_upstream_state(&facts->receiver) == RW_STATE_STREAMING;
 	RwTime		heard_at;
@@ -109,10 +106,9 @@ follow_state(const RwFacts *facts)
  * changes, until a message of whatever kind comes late.
  */
 void
-rw_follow_upstream(const RwFacts *facts)
+rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts)
 {
 	const RwReceiverFacts *receiver = &facts->receiver;
-	RwUpstream *upstream = &rw_shared->upstream;
 
 	if (!facts->in_recovery)
 	{
@@ -155,6 +151,6 @@ rw_follow_upstream(const RwFacts *facts)
 		upstream->receipt_time = receiver->receipt_time;
 		upstream->latest_end = receiver->latest_end;
 	}
-	follow_state(facts);
-	follow_told(facts);
+	follow_state(upstream, facts);
+	follow_told(upstream, facts);
 }

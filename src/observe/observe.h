@@ -25,7 +25,7 @@
 #include "replication/walsender_private.h"
 
 #include "src/base/clock.h"
-#include "src/replica/replicas.h"
+#include "src/base/name.h"
 
 /* Who is at the other end of a walsender. */
 typedef struct RwPeer

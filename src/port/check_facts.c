@@ -16,10 +16,10 @@
 #include "access/xlogrecovery.h"
 #include "utils/pidfile.h"
 
+#include "src/lag/lag_shared.h"
 #include "src/observe/timeline_file.h"
 #include "src/port/check_facts.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/wait/replay.h"
 
 /* Replay that has not moved for this long stands still. */
@@ -67,7 +67,7 @@ finds_wal_elsewhere(const RwFacts *facts, const RwLink *link,
 void
 rw_check_facts_publish(RwFacts *facts, const RwLinks *links)
 {
-	RwStandbyStatePage *page = &rw_shared->standby_state_page;
+	RwLagShared *page = rw_lag_shared;
 	RwStandbyState	standing;
 	uint32		change;
 	int			i;
@@ -102,31 +102,31 @@ rw_check_facts_publish(RwFacts *facts, const RwLinks *links)
 	}
 
 	/* An odd number of changes: one is going on. */
-	change = pg_atomic_read_u32(&page->changes);
-	pg_atomic_write_u32(&page->changes, change | 1);
+	change = pg_atomic_read_u32(&page->standby_state_changes);
+	pg_atomic_write_u32(&page->standby_state_changes, change | 1);
 	pg_write_barrier();
-	page->standing = standing;
+	page->standby_state = standing;
 	pg_write_barrier();
-	pg_atomic_write_u32(&page->changes, (change | 1) + 1);
+	pg_atomic_write_u32(&page->standby_state_changes, (change | 1) + 1);
 }
 
 /* A copy of what was published last; that is nothing if it can't be had. */
 static RwStandbyState
 read_page(void)
 {
-	RwStandbyStatePage *page = &rw_shared->standby_state_page;
+	RwLagShared *page = rw_lag_shared;
 	RwStandbyState	standing;
 	int			i;
 
 	for (i = 0; i < READ_TRIES; i++)
 	{
-		uint32		before = pg_atomic_read_u32(&page->changes);
+		uint32		before = pg_atomic_read_u32(&page->standby_state_changes);
 		uint32		after;
 
 		pg_read_barrier();
-		standing = page->standing;
+		standing = page->standby_state;
 		pg_read_barrier();
-		after = pg_atomic_read_u32(&page->changes);
+		after = pg_atomic_read_u32(&page->standby_state_changes);
 		if (before == after && (before & 1) == 0)
 			return standing;
 	}

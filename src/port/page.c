@@ -56,9 +56,11 @@ look_around(RwSnapshot *look)
 	if (look->facts.in_recovery &&
 		look->facts.horizon > look->facts.recovery.replay)
 		rw_observe_hold(&look->facts);
-	look->worker = rw_worker_state(look->facts.now, &look->worker_pid);
-	look->port = rw_port_state(look->worker != RW_WORKER_DOWN);
-	look->runner = rw_runner_state(look->worker != RW_WORKER_DOWN);
+	look->worker = rw_process_state(RW_PROCESS_SAMPLER, true);
+	look->worker_pid = rw_process_pid(RW_PROCESS_SAMPLER);
+	look->port = rw_process_state(RW_PROCESS_PORT, rw_port != 0);
+	look->runner = rw_process_state(RW_PROCESS_RUNNER,
+									 rw_alert_command[0] != '\0');
 	look->waiters = rw_waiters_number();
 	rw_wait_stats_copy(&look->waits);
 	look->alerts = rw_alert_list(look->facts.wall, &look->nalerts);

@@ -24,20 +24,12 @@
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
+#include "src/base/process.h"
 #include "src/port/clients.h"
 #include "src/port/listen.h"
 #include "src/port/page.h"
 #include "src/port/port.h"
 #include "src/settings.h"
-#include "src/shared.h"
-
-#define PORT_NAME			"replwatch port"
-
-/* The postmaster starts one that failed again after a second. */
-#define PORT_RESTART_S		1
-
-/* How long none may run before another one is asked for. */
-#define PORT_PATIENCE		(5 * RW_SECOND)
 
 /* An address that can't be had is tried for again, less and less often. */
 #define BIND_PAUSE_MIN		(1 * RW_SECOND)
@@ -56,116 +48,6 @@
 
 /* Newcomers that are taken in one go. */
 #define ACCEPT_MAX			16
-
-static void
-ask_for_port(void)
-{
-	BackgroundWorker worker;
-	BackgroundWorkerHandle *handle;
-
-	memset(&worker, 0, sizeof(BackgroundWorker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
-	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
-	worker.bgw_restart_time = PORT_RESTART_S;
-	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name),
-			 "replwatch");
-	snprintf(worker.bgw_function_name, BGW_MAXLEN, "rw_port_main");
-	snprintf(worker.bgw_name, BGW_MAXLEN, PORT_NAME);
-	snprintf(worker.bgw_type, BGW_MAXLEN, PORT_NAME);
-
-	if (RegisterDynamicBackgroundWorker(&worker, &handle))
-	{
-		pfree(handle);
-		pg_atomic_clear_flag(&rw_shared->no_port_reported);
-	}
-	else if (pg_atomic_test_set_flag(&rw_shared->no_port_reported))
-		ereport(WARNING,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not start the replwatch port: no free background worker slot"),
-				 errdetail("Nothing listens on port %d until one can be started.",
-						   rw_port),
-				 errhint("Consider increasing \"max_worker_processes\".")));
-}
-
-void
-rw_port_ensure(RwTime now)
-{
-	RwTime		wanted_at;
-
-	if (rw_port == 0)
-	{
-		/* Who sets it once more is told at once, and once more. */
-		if (!pg_atomic_unlocked_test_flag(&rw_shared->no_port_reported))
-		{
-			pg_atomic_write_u64(&rw_shared->port_wanted_at, RW_NEVER);
-			pg_atomic_clear_flag(&rw_shared->no_port_reported);
-		}
-		return;
-	}
-	if (pg_atomic_read_u32(&rw_shared->port_pid) != 0)
-		return;
-	wanted_at = (RwTime) pg_atomic_read_u64(&rw_shared->port_wanted_at);
-	if (wanted_at != RW_NEVER && now - wanted_at < PORT_PATIENCE)
-		return;
-	pg_atomic_write_u64(&rw_shared->port_wanted_at, now);
-	ask_for_port();
-}
-
-RwPortState
-rw_port_state(bool sampled)
-{
-	if (rw_port == 0)
-		return RW_PORT_OFF;
-	if (rw_shared == NULL)
-		return RW_PORT_DOWN;
-
-	if (pg_atomic_read_u32(&rw_shared->port_pid) != 0)
-	{
-		switch ((RwPortListens) pg_atomic_read_u32(&rw_shared->port_listens))
-		{
-			case RW_LISTENS_NOT_YET:
-				return RW_PORT_STARTING;
-			case RW_LISTENS_NOWHERE:
-				return RW_PORT_DEAF;
-			case RW_LISTENS_SOMEWHERE:
-				return RW_PORT_LISTENING_PARTLY;
-			case RW_LISTENS_EVERYWHERE:
-				return RW_PORT_LISTENING;
-		}
-	}
-	if (!pg_atomic_unlocked_test_flag(&rw_shared->no_port_reported))
-		return RW_PORT_NO_SLOT;
-	return sampled ? RW_PORT_STARTING : RW_PORT_DOWN;
-}
-
-static void
-tell(RwPortListens listens)
-{
-	pg_atomic_write_u32(&rw_shared->port_listens, listens);
-}
-
-static void
-release_place(int code, Datum arg)
-{
-	/* Who ends because the port is no longer wanted is not started again. */
-	pg_atomic_write_u64(&rw_shared->port_wanted_at,
-						code == 0 ? RW_NEVER : rw_clock_now());
-	tell(RW_LISTENS_NOT_YET);
-	pg_atomic_write_u32(&rw_shared->port_pid, 0);
-}
-
-/* Become the port; false if there is another. */
-static bool
-claim_place(void)
-{
-	uint32		expected = 0;
-
-	if (!pg_atomic_compare_exchange_u32(&rw_shared->port_pid, &expected,
-										(uint32) MyProcPid))
-		return false;
-	before_shmem_exit(release_place, (Datum) 0);
-	return true;
-}
 
 /* What the loop waits for; made anew when that changes. */
 static WaitEventSet *
@@ -232,7 +114,7 @@ rw_port_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 
 	/* A second one has nothing to do, and is not to be started again. */
-	if (!claim_place())
+	if (!rw_process_claim(RW_PROCESS_PORT))
 		proc_exit(0);
 
 	wait_event = rw_wait_event("ReplwatchPort");
@@ -274,14 +156,16 @@ rw_port_main(Datum arg)
 			/* It is said once, not each time. */
 			if (rw_listen(bind_pause == RW_NEVER))
 			{
-				tell(rw_listen_count > 0 ?
-					 RW_LISTENS_EVERYWHERE : RW_LISTENS_NOWHERE);
+				rw_process_report(RW_PROCESS_PORT, rw_listen_count > 0 ?
+								  RW_PROCESS_RUNNING :
+								  RW_PROCESS_RUNNING_DEAF);
 				bind_at = bind_pause = RW_NEVER;
 			}
 			else
 			{
-				tell(rw_listen_count > 0 ?
-					 RW_LISTENS_SOMEWHERE : RW_LISTENS_NOWHERE);
+				rw_process_report(RW_PROCESS_PORT, rw_listen_count > 0 ?
+								  RW_PROCESS_RUNNING_PARTLY :
+								  RW_PROCESS_RUNNING_DEAF);
 				bind_pause = bind_pause == RW_NEVER ? BIND_PAUSE_MIN :
 					Min(2 * bind_pause, BIND_PAUSE_MAX);
 				now = rw_clock_now();

@@ -17,42 +17,6 @@
 #ifndef RW_PORT_H
 #define RW_PORT_H
 
-#include "src/base/clock.h"
-
-/* How the port is, for those who look from outside. */
-typedef enum RwPortState
-{
-	RW_PORT_OFF,				/* not wanted */
-	RW_PORT_STARTING,
-	RW_PORT_LISTENING,			/* on each address */
-	RW_PORT_LISTENING_PARTLY,	/* on some */
-	RW_PORT_DEAF,				/* it runs, and has no address yet */
-	RW_PORT_NO_SLOT,			/* max_worker_processes leaves no room */
-	RW_PORT_DOWN				/* nobody is there to start it */
-} RwPortState;
-
-/* What the process itself tells of that. */
-typedef enum RwPortListens
-{
-	RW_LISTENS_NOT_YET,
-	RW_LISTENS_NOWHERE,
-	RW_LISTENS_SOMEWHERE,
-	RW_LISTENS_EVERYWHERE
-} RwPortListens;
-
-/*
- * How the port is; also where the library is not preloaded.  `sampled`: there
- * is a sampling worker, or will be.
- */
-extern RwPortState rw_port_state(bool sampled);
-
-/*
- * Have the process started if the settings want it and none runs; when that is
- * impossible, say so once in the log.  Called by the sampling worker now and
- * then.
- */
-extern void rw_port_ensure(RwTime now);
-
 extern PGDLLEXPORT void rw_port_main(Datum arg);
 
 #endif							/* RW_PORT_H */

@@ -40,10 +40,8 @@
 #define RW_REPLICAS_H
 
 #include "src/base/clock.h"
+#include "src/base/name.h"
 #include "src/base/rates.h"
-
-#define RW_NAME_LEN			64	/* a slot's or an application's name, with 0 */
-#define RW_ADDRESS_LEN		64	/* an IP address; empty for a local socket */
 
 /* One connected receiver that is to be followed, as the worker saw it. */
 typedef struct RwSeen

@@ -186,17 +186,17 @@ add_node(RwMetrics *out)
 			   look->sync.waiting, RW_SAMPLE_WHOLE);
 	node_word(out, "replwatch_sampler_state",
 			  "What the sampling worker does: starting, running, not running.",
-			  "state", rw_worker_state_name(look->worker));
+			  "state", rw_process_state_name(RW_PROCESS_SAMPLER, look->worker));
 	node_time(out, "replwatch_last_sample_timestamp_seconds",
 			  "When the sampling worker looked last.", published->last_sample);
 	node_time(out, "replwatch_history_start_timestamp_seconds",
 			  "When the recorded history begins.", published->history_start);
 	node_word(out, "replwatch_port_state",
 			  "How the port listens: listening, or partly listening if an address is missing.",
-			  "state", rw_port_state_name(look->port));
+			  "state", rw_process_state_name(RW_PROCESS_PORT, look->port));
 	node_word(out, "replwatch_command_runner_state",
 			  "What runs alert_command does: off, starting, running, no worker slot, not running.",
-			  "state", rw_runner_state_name(look->runner));
+			  "state", rw_process_state_name(RW_PROCESS_RUNNER, look->runner));
 }
 
 static void

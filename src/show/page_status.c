@@ -227,7 +227,7 @@ add_node(RwText *out, const RwSnapshot *look)
 	add_int(out, "sync_wanted", look->sync.wanted);
 	add_int(out, "sync_connected", look->sync.connected);
 	add_int(out, "commits_waiting", look->sync.waiting);
-	add_string(out, "worker_state", rw_worker_state_name(look->worker));
+	add_string(out, "worker_state", rw_process_state_name(RW_PROCESS_SAMPLER, look->worker));
 	add_count(out, "worker_pid", look->worker_pid > 0 ? look->worker_pid : -1);
 	add_time(out, "last_sample", rw_wall_time(facts, published->last_sample));
 	add_time(out, "history_start",
@@ -235,9 +235,9 @@ add_node(RwText *out, const RwSnapshot *look)
 	add_int(out, "waiters", look->waiters);
 	add_string(out, "version", REPLWATCH_VERSION);
 	add_count(out, "port", rw_port > 0 ? rw_port : -1);
-	add_string(out, "port_state", rw_port_state_name(look->port));
+	add_string(out, "port_state", rw_process_state_name(RW_PROCESS_PORT, look->port));
 	add_string(out, "command_runner_state",
-			   rw_runner_state_name(look->runner));
+			   rw_process_state_name(RW_PROCESS_RUNNER, look->runner));
 	rw_text_add(out, "}");
 }
 

@@ -11,22 +11,20 @@
 #define RW_SNAPSHOT_H
 
 #include "src/alert/alertlist.h"
+#include "src/base/process.h"
 #include "src/base/render.h"
-#include "src/command/command.h"
 #include "src/lag/lag.h"
-#include "src/port/port.h"
 #include "src/wait/waiters.h"
-#include "src/worker/worker.h"
 
 typedef struct RwSnapshot
 {
 	RwFacts		facts;
 	RwLinks		links;
 	RwSyncFacts sync;
-	RwWorkerState worker;
+	RwProcessState worker;
 	int			worker_pid;		/* 0: none runs */
-	RwPortState port;
-	RwRunnerState runner;
+	RwProcessState port;
+	RwProcessState runner;
 	int			waiters;
 	RwWaitStats waits;
 	int			nalerts;

@@ -80,57 +80,26 @@ rw_receiver_state_name(const RwReceiverFacts *receiver)
 }
 
 const char *
-rw_worker_state_name(RwWorkerState state)
+rw_process_state_name(RwProcess process, RwProcessState state)
 {
-	switch (state)
-	{
-		case RW_WORKER_STARTING:
-			return "starting";
-		case RW_WORKER_RUNNING:
-			return "running";
-		case RW_WORKER_DOWN:
-			return "not running";
-	}
-	return NULL;
-}
+	bool		port = process == RW_PROCESS_PORT;
 
-const char *
-rw_port_state_name(RwPortState state)
-{
 	switch (state)
 	{
-		case RW_PORT_OFF:
+		case RW_PROCESS_OFF:
 			return "off";
-		case RW_PORT_STARTING:
+		case RW_PROCESS_STARTING:
 			return "starting";
-		case RW_PORT_LISTENING:
-			return "listening";
-		case RW_PORT_LISTENING_PARTLY:
+		case RW_PROCESS_RUNNING:
+			return port ? "listening" : "running";
+		case RW_PROCESS_RUNNING_PARTLY:
 			return "partly listening";
-		case RW_PORT_DEAF:
+		case RW_PROCESS_RUNNING_DEAF:
 			return "not listening";
-		case RW_PORT_NO_SLOT:
-			return "no worker slot";
-		case RW_PORT_DOWN:
-			return "not running";
-	}
-	return NULL;
-}
-
-const char *
-rw_runner_state_name(RwRunnerState state)
-{
-	switch (state)
-	{
-		case RW_RUNNER_OFF:
-			return "off";
-		case RW_RUNNER_STARTING:
-			return "starting";
-		case RW_RUNNER_RUNNING:
-			return "running";
-		case RW_RUNNER_NO_SLOT:
-			return "no worker slot";
-		case RW_RUNNER_DOWN:
+		case RW_PROCESS_NO_SLOT:
+			return process == RW_PROCESS_SAMPLER ?
+				"not running" : "no worker slot";
+		case RW_PROCESS_DOWN:
 			return "not running";
 	}
 	return NULL;

@@ -12,18 +12,15 @@
 #ifndef RW_WORDS_H
 #define RW_WORDS_H
 
-#include "src/command/command.h"
+#include "src/base/process.h"
 #include "src/observe/observe.h"
-#include "src/port/port.h"
-#include "src/worker/worker.h"
 
 /* NULL in crash recovery, which may end in either. */
 extern const char *rw_role_name(const RwFacts *facts);
 
 extern const char *rw_replay_state_name(const RwFacts *facts);
-extern const char *rw_worker_state_name(RwWorkerState state);
-extern const char *rw_port_state_name(RwPortState state);
-extern const char *rw_runner_state_name(RwRunnerState state);
+extern const char *rw_process_state_name(RwProcess process,
+										 RwProcessState state);
 
 /* NULL if no receiver runs. */
 extern const char *rw_receiver_state_name(const RwReceiverFacts *receiver);

@@ -18,8 +18,8 @@
 #include "src/alert/alertlist.h"
 #include "src/alert/alerts.h"
 #include "src/base/compat.h"
+#include "src/base/locks.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/sql/sqlrow.h"
 
 PG_FUNCTION_INFO_V1(replwatch_alerts);
@@ -99,7 +99,7 @@ is_subject(const char *name)
 			strcmp(rw_alerts->firing[i].subject, name) == 0)
 			return true;
 	}
-	return strcmp(rw_shared->upstream_name, name) == 0 ||
+	return strcmp(rw_lag_shared->upstream_name, name) == 0 ||
 		strcmp(rw_primary_name(), name) == 0 || rw_is_expected(name);
 }
 
@@ -155,11 +155,11 @@ replwatch_silence(PG_FUNCTION_ARGS)
 														TimestampTzGetDatum(wall),
 														IntervalPGetDatum(duration)));
 
-	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	found = is_subject(name);
 	if (found)
 		room = set_silence(name, until, wall);
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 
 	if (!room)
 		ereport(ERROR,

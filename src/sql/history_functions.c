@@ -22,9 +22,12 @@
 
 #include "src/alert/alerts.h"
 #include "src/base/arguments.h"
+#include "src/base/locks.h"
+#include "src/history/history.h"
 #include "src/lag/lag.h"
+#include "src/lag/lag_shared.h"
+#include "src/replica/replica_shared.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/sql/sqlrow.h"
 
 PG_FUNCTION_INFO_V1(replwatch_lsn_time);
@@ -59,15 +62,15 @@ replwatch_lsn_time(PG_FUNCTION_ARGS)
 
 	rw_require_preload();
 
-	view.history = &rw_shared->history;
+	view.history = &rw_history_shared->history;
 	view.horizon = rw_horizon(&tli);
 
 	/* Side by side, so that the same moment has the same time each time. */
 	view.now = rw_clock_now();
 	wall = GetCurrentTimestamp();
-	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
+	LWLockAcquire(rw_history_lock, LW_SHARED);
 	found = rw_history_reached(&view, lsn, &at);
-	LWLockRelease(rw_shared->history_lock);
+	LWLockRelease(rw_history_lock);
 
 	if (found != RW_FOUND)
 		PG_RETURN_NULL();
@@ -94,11 +97,11 @@ replwatch_time_lsn(PG_FUNCTION_ARGS)
 	if (time > wall || time < wall - view.now)
 		PG_RETURN_NULL();
 
-	view.history = &rw_shared->history;
+	view.history = &rw_history_shared->history;
 	view.horizon = rw_horizon(&tli);
-	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
+	LWLockAcquire(rw_history_lock, LW_SHARED);
 	lsn = rw_history_lsn_at(&view, view.now - (wall - time));
-	LWLockRelease(rw_shared->history_lock);
+	LWLockRelease(rw_history_lock);
 
 	if (lsn == InvalidXLogRecPtr)
 		PG_RETURN_NULL();
@@ -186,16 +189,16 @@ replwatch_history(PG_FUNCTION_ARGS)
 	{
 		bool		found;
 
-		LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+		LWLockAcquire(rw_state_lock, LW_SHARED);
 		if (place >= 0)
 			found = copy_chart(place, copy);
 		else
 		{
 			found = in_recovery;
-			strlcpy(copy->name, rw_shared->upstream_name, RW_NAME_LEN);
-			copy->chart = rw_shared->upstream_chart;
+			strlcpy(copy->name, rw_lag_shared->upstream_name, RW_NAME_LEN);
+			copy->chart = rw_lag_shared->upstream_chart;
 		}
-		LWLockRelease(rw_shared->state_lock);
+		LWLockRelease(rw_state_lock);
 
 		if (found && (name == NULL || strcmp(copy->name, name) == 0))
 			put_chart(rsinfo, copy, now - since, now, wall);
@@ -223,22 +226,22 @@ replwatch_trend(PG_FUNCTION_ARGS)
 	bool		known = false;
 	int			i;
 
-	if (rw_shared == NULL || !may_see_replicas())
+	if (!rw_is_preloaded() || !may_see_replicas())
 		PG_RETURN_NULL();
 
 	copy = palloc(sizeof(NamedChart));
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
+	LWLockAcquire(rw_state_lock, LW_SHARED);
 	if (upstream)
 	{
 		found = true;
-		copy->chart = rw_shared->upstream_chart;
+		copy->chart = rw_lag_shared->upstream_chart;
 	}
 	for (i = 0; !upstream && i < rw_max_replicas && !found; i++)
 	{
 		if (strcmp(rw_replicas[i].name, name) == 0)
 			found = copy_chart(i, copy);
 	}
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 	if (!found)
 		PG_RETURN_NULL();
 
@@ -279,10 +282,10 @@ replwatch_forget(PG_FUNCTION_ARGS)
 
 	rw_require_preload();
 
-	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	forgotten = rw_replicas_forget(rw_replicas, rw_max_replicas, name);
 	forgotten |= rw_alerts_forget(name);
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 
 	PG_RETURN_BOOL(forgotten);
 }

@@ -25,12 +25,12 @@
 #include "utils/lsyscache.h"
 
 #include "src/base/compat.h"
+#include "src/base/process.h"
 #include "src/lag/lag.h"
 #include "src/settings.h"
 #include "src/show/words.h"
 #include "src/sql/sqlrow.h"
 #include "src/wait/waiters.h"
-#include "src/worker/worker.h"
 
 PG_FUNCTION_INFO_V1(replwatch_status);
 PG_FUNCTION_INFO_V1(replwatch_node);
@@ -276,9 +276,9 @@ add_recovery(RwRow *row, RwFacts *facts)
 
 static void
 add_worker(RwRow *row, const RwFacts *facts, const RwPublished *published,
-		   RwWorkerState state, int pid)
+		   RwProcessState state, int pid)
 {
-	rw_row_text(row, rw_worker_state_name(state));
+	rw_row_text(row, rw_process_state_name(RW_PROCESS_SAMPLER, state));
 	if (pid != 0)
 		rw_row_int(row, pid);
 	else
@@ -291,14 +291,18 @@ add_worker(RwRow *row, const RwFacts *facts, const RwPublished *published,
 
 /* The processes that the worker starts where they are wanted. */
 static void
-add_started(RwRow *row, bool sampled)
+add_started(RwRow *row)
 {
 	if (rw_port > 0)
 		rw_row_int(row, rw_port);
 	else
 		rw_row_null(row);
-	rw_row_text(row, rw_port_state_name(rw_port_state(sampled)));
-	rw_row_text(row, rw_runner_state_name(rw_runner_state(sampled)));
+	rw_row_text(row, rw_process_state_name(RW_PROCESS_PORT,
+										   rw_process_state(RW_PROCESS_PORT,
+															rw_port != 0)));
+	rw_row_text(row, rw_process_state_name(RW_PROCESS_RUNNER,
+										   rw_process_state(RW_PROCESS_RUNNER,
+															rw_alert_command[0] != '\0')));
 }
 
 /*
@@ -313,8 +317,6 @@ replwatch_node(PG_FUNCTION_ARGS)
 	RwFacts		facts;
 	RwSyncFacts sync;
 	RwPublished *published;
-	RwWorkerState worker = RW_WORKER_DOWN;
-	int			worker_pid = 0;
 	RwRow		row;
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
@@ -324,11 +326,7 @@ replwatch_node(PG_FUNCTION_ARGS)
 	rw_observe(&facts, false);
 	rw_observe_sync(&sync);
 	published = rw_published(&facts);
-	if (published)
-	{
-		rw_worker_ensure();
-		worker = rw_worker_state(facts.now, &worker_pid);
-	}
+	rw_process_ensure(RW_PROCESS_SAMPLER, true);
 
 	rw_row_begin(&row);
 	rw_row_text(&row, rw_role_name(&facts));
@@ -344,13 +342,15 @@ replwatch_node(PG_FUNCTION_ARGS)
 	rw_row_int(&row, sync.wanted);
 	rw_row_int(&row, sync.connected);
 	rw_row_int(&row, sync.waiting);
-	add_worker(&row, &facts, published, worker, worker_pid);
+	add_worker(&row, &facts, published,
+			   rw_process_state(RW_PROCESS_SAMPLER, true),
+			   rw_process_pid(RW_PROCESS_SAMPLER));
 	if (published)
 		rw_row_int(&row, rw_waiters_number());
 	else
 		rw_row_null(&row);
 	rw_row_text(&row, REPLWATCH_VERSION);
-	add_started(&row, worker != RW_WORKER_DOWN);
+	add_started(&row);
 
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  row.values, row.nulls)));

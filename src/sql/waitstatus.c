@@ -14,8 +14,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "src/base/locks.h"
 #include "src/lag/lag.h"
-#include "src/shared.h"
 #include "src/sql/sqlrow.h"
 #include "src/wait/replay.h"
 #include "src/wait/wait.h"

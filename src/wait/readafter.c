@@ -25,8 +25,8 @@
 
 #include "src/base/compat.h"
 #include "src/base/errcodes.h"
+#include "src/base/locks.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/wait/readafter.h"
 #include "src/wait/replay.h"
 #include "src/wait/statement.h"

@@ -33,9 +33,9 @@
 #include "src/base/compat.h"
 #include "src/base/digit.h"
 #include "src/base/errcodes.h"
+#include "src/base/locks.h"
 #include "src/observe/timeline_file.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/wait/commits.h"
 #include "src/wait/token.h"
 

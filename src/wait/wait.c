@@ -21,8 +21,8 @@
 
 #include "src/base/arguments.h"
 #include "src/base/compat.h"
+#include "src/lag/lag_shared.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/wait/replay.h"
 #include "src/wait/statement.h"
 #include "src/wait/token.h"
@@ -274,11 +274,11 @@ rw_replay_eta(uint64 missing)
 	XLogRecPtr	position;
 	RwTime		moved_at;
 
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
-	rate = rw_shared->upstream.replay_rate;
-	position = rw_shared->upstream.replay;
-	moved_at = rw_shared->upstream.replay_moved_at;
-	LWLockRelease(rw_shared->state_lock);
+	LWLockAcquire(rw_state_lock, LW_SHARED);
+	rate = rw_lag_shared->upstream.replay_rate;
+	position = rw_lag_shared->upstream.replay;
+	moved_at = rw_lag_shared->upstream.replay_moved_at;
+	LWLockRelease(rw_state_lock);
 
 	if (missing > 0 && GetRecoveryPauseState() != RECOVERY_NOT_PAUSED)
 		return -1;

@@ -19,8 +19,8 @@
 #include "utils/pg_lsn.h"
 
 #include "src/base/compat.h"
+#include "src/base/locks.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/wait/replay.h"
 #include "src/wait/statement.h"
 #include "src/wait/token.h"

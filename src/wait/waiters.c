@@ -29,8 +29,8 @@
 #include "storage/shmem.h"
 
 #include "src/base/compat.h"
+#include "src/base/locks.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/wait/waiters.h"
 #include "src/wait/waitheap.h"
 
@@ -191,14 +191,14 @@ release_lock(void)
 	do
 	{
 		n = take_due(batch);
-		LWLockRelease(rw_shared->waiters_lock);
+		LWLockRelease(rw_waiters_lock);
 		for (i = 0; i < n; i++)
 			SetLatch(rw_proc_latch(batch[i]));
 
 		/* Pairs with rw_waiters_wake: it has the lock, or we see what is due. */
 		pg_memory_barrier();
 	} while (anything_due() &&
-			 LWLockConditionalAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE));
+			 LWLockConditionalAcquire(rw_waiters_lock, LW_EXCLUSIVE));
 }
 
 static void
@@ -223,7 +223,7 @@ rw_waiter_join(const RwWaiter *waiter)
 		exit_registered = true;
 	}
 
-	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
 	if (rw_max_waiters > 0 &&
 		pg_atomic_read_u32(&waiters->nwaiters) >= (uint32) rw_max_waiters)
 	{
@@ -275,7 +275,7 @@ rw_waiter_stay(XLogRecPtr key)
 	if (place->key == key && is_queued(queue, me))
 		return false;
 
-	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
 	place->key = key;
 	rw_heap_add(queue, me, key);
 	publish_lowest(place->queue);
@@ -296,7 +296,7 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 
 		if (is_queued(&waiters->queues[queue], me))
 		{
-			LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+			LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
 			rw_heap_remove(&waiters->queues[queue], me);
 			publish_lowest(queue);
 			release_lock();
@@ -320,7 +320,7 @@ rw_waiters_wake(RwQueue queue, XLogRecPtr reached)
 
 	/* Pairs with release_lock. */
 	pg_memory_barrier();
-	if (LWLockConditionalAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE))
+	if (LWLockConditionalAcquire(rw_waiters_lock, LW_EXCLUSIVE))
 		release_lock();
 }
 
@@ -336,7 +336,7 @@ rw_waiters_copy(RwWaiter *copy)
 	int			n = 0;
 	int			i;
 
-	LWLockAcquire(rw_shared->waiters_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
 	for (i = 0; i < MaxBackends; i++)
 	{
 		if (places[i].pid == 0)

@@ -20,10 +20,12 @@
 #include "utils/timestamp.h"
 
 #include "src/base/compat.h"
+#include "src/history/history.h"
 #include "src/history/store.h"
+#include "src/lag/lag_shared.h"
 #include "src/observe/timeline_file.h"
+#include "src/replica/replica_shared.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/worker/persist.h"
 #include "src/worker/persist_state.h"
 
@@ -40,11 +42,11 @@ save_history(const RwStoreLabel *label, bool durable)
 	RwStoreLabel history_label = *label;
 	int			npoints;
 
-	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
-	npoints = rw_history_export(&rw_shared->history,
+	LWLockAcquire(rw_history_lock, LW_SHARED);
+	npoints = rw_history_export(&rw_history_shared->history,
 								label->wall - label->clock, points);
-	history_label.timeline = rw_shared->history_tli;
-	LWLockRelease(rw_shared->history_lock);
+	history_label.timeline = rw_history_shared->tli;
+	LWLockRelease(rw_history_lock);
 
 	(void) rw_store_save(RW_HISTORY_FILE, RW_STORE_HISTORY, &history_label,
 						 points, npoints * sizeof(RwPoint), durable);
@@ -64,7 +66,7 @@ rw_persist_save(const RwFacts *facts, bool durable)
 
 	save_history(&label, durable);
 	/* What was not loaded yet, the role being undecided, must not be lost. */
-	if (rw_shared->state_loaded)
+	if (rw_lag_shared->state_loaded)
 		rw_save_state(&label);
 }
 
@@ -81,14 +83,14 @@ rw_persist_load_history(void)
 	if (points == NULL)
 		return;
 
-	LWLockAcquire(rw_shared->history_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_history_lock, LW_EXCLUSIVE);
 	ok = length % sizeof(RwPoint) == 0 &&
-		rw_history_import(&rw_shared->history, points,
+		rw_history_import(&rw_history_shared->history, points,
 						  length / sizeof(RwPoint),
 						  GetCurrentTimestamp() - now, now);
 	if (ok)
-		rw_shared->history_tli = label.timeline;
-	LWLockRelease(rw_shared->history_lock);
+		rw_history_shared->tli = label.timeline;
+	LWLockRelease(rw_history_lock);
 
 	if (!ok)
 		rw_store_set_aside(RW_HISTORY_FILE, "its points are out of order");
@@ -142,9 +144,9 @@ rw_persist_load_state(const RwFacts *facts)
 	/* What was `clock` then is now less the time that passed. */
 	delta = facts->now - Max(facts->wall - label.wall, 0) - label.clock;
 
-	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	ok = rw_restore_state(payload, length, &label, delta, same_role);
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 
 	if (!ok)
 		rw_store_set_aside(RW_STATE_FILE, "its lengths do not add up");
@@ -158,7 +160,7 @@ rw_persist_follow_timeline(const RwFacts *facts)
 	static TimeLineID settled_from = 0;
 	static TimeLineID settled_to = 0;
 	static XLogRecPtr settled_until = InvalidXLogRecPtr;
-	TimeLineID	from = rw_shared->history_tli;	/* written by us alone */
+	TimeLineID	from = rw_history_shared->tli;	/* written by us alone */
 	TimeLineID	to = facts->tli;
 	RwTimeline *old;
 	RwTimeline *new;
@@ -208,16 +210,16 @@ rw_persist_follow_timeline(const RwFacts *facts)
 	pfree(old);
 	pfree(new);
 
-	LWLockAcquire(rw_shared->history_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_history_lock, LW_EXCLUSIVE);
 	if (cut != PG_UINT64_MAX)
-		rw_history_cut(&rw_shared->history, cut);
-	rw_shared->history_tli = to;
-	LWLockRelease(rw_shared->history_lock);
+		rw_history_cut(&rw_history_shared->history, cut);
+	rw_history_shared->tli = to;
+	LWLockRelease(rw_history_lock);
 
 	if (cut != PG_UINT64_MAX)
 	{
-		LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+		LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 		rw_replicas_cut(rw_replicas, rw_max_replicas, cut);
-		LWLockRelease(rw_shared->state_lock);
+		LWLockRelease(rw_state_lock);
 	}
 }

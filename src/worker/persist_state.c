@@ -15,9 +15,11 @@
 
 #include "replication/slot.h"
 
+#include "src/alert/alerts_shared.h"
 #include "src/base/compat.h"
+#include "src/lag/lag_shared.h"
+#include "src/replica/replica_shared.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/worker/persist_state.h"
 
 /* The payload of the state file: this, then the arrays that it counts. */
@@ -97,12 +99,12 @@ rw_save_state(const RwStoreLabel *label)
 	header.note_size = sizeof(RwSlotNote);
 	header.alert_size = sizeof(RwAlert);
 
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
-	header.message_at = rw_shared->upstream.message_at;
-	header.complete_at = rw_shared->upstream.complete_at;
-	header.tended = rw_shared->upstream.tended;
-	header.settled = rw_shared->upstream.settled;
-	header.upstream_chart = rw_shared->upstream_chart;
+	LWLockAcquire(rw_state_lock, LW_SHARED);
+	header.message_at = rw_lag_shared->upstream.message_at;
+	header.complete_at = rw_lag_shared->upstream.complete_at;
+	header.tended = rw_lag_shared->upstream.tended;
+	header.settled = rw_lag_shared->upstream.settled;
+	header.upstream_chart = rw_lag_shared->upstream_chart;
 	for (i = 0; i < rw_max_replicas; i++)
 	{
 		if (rw_replicas[i].used && rw_replicas[i].known)
@@ -126,7 +128,7 @@ rw_save_state(const RwStoreLabel *label)
 		}
 	}
 	p = save_alerts(p, &header);
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 
 	memcpy(payload, &header, sizeof(header));
 	(void) rw_store_save(RW_STATE_FILE, RW_STORE_STATE, label,
@@ -280,12 +282,12 @@ rw_restore_state(char *payload, uint32 length, const RwStoreLabel *label,
 	if (!same_role)
 		return true;
 
-	rw_shared->upstream.message_at = shift(header.message_at, delta);
-	rw_shared->upstream.complete_at = shift(header.complete_at, delta);
-	rw_shared->upstream.tended = header.tended;
-	rw_shared->upstream.settled = header.settled;
+	rw_lag_shared->upstream.message_at = shift(header.message_at, delta);
+	rw_lag_shared->upstream.complete_at = shift(header.complete_at, delta);
+	rw_lag_shared->upstream.tended = header.tended;
+	rw_lag_shared->upstream.settled = header.settled;
 	if (shift_chart(&header.upstream_chart, delta))
-		rw_shared->upstream_chart = header.upstream_chart;
+		rw_lag_shared->upstream_chart = header.upstream_chart;
 
 	for (i = 0; i < header.nreplicas; i++, p += sizeof(SavedReplica))
 	{

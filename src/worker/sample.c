@@ -17,11 +17,13 @@
 #include "src/alert/alert_settings.h"
 #include "src/alert/alerts.h"
 #include "src/base/compat.h"
+#include "src/history/history.h"
 #include "src/lag/lag.h"
+#include "src/lag/lag_shared.h"
 #include "src/lag/upstream.h"
 #include "src/port/check_facts.h"
+#include "src/replica/replica_shared.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/wait/keepalive.h"
 #include "src/wait/waiters.h"
 #include "src/worker/persist.h"
@@ -45,12 +47,12 @@ record(const RwFacts *facts)
 	if (facts->horizon == InvalidXLogRecPtr || facts->tli == 0)
 		return;
 
-	if (facts->tli != rw_shared->history_tli)
+	if (facts->tli != rw_history_shared->tli)
 		rw_persist_follow_timeline(facts);
 
-	LWLockAcquire(rw_shared->history_lock, LW_EXCLUSIVE);
-	rw_history_add(&rw_shared->history, facts->horizon, facts->now);
-	LWLockRelease(rw_shared->history_lock);
+	LWLockAcquire(rw_history_lock, LW_EXCLUSIVE);
+	rw_history_add(&rw_history_shared->history, facts->horizon, facts->now);
+	LWLockRelease(rw_history_lock);
 }
 
 /* The receivers that are followed: those that replay or apply. */
@@ -119,87 +121,6 @@ notice_dropped_slots(const RwFacts *facts)
 	}
 }
 
-/* The note for a slot: at the slot's own place, wherever it was before. */
-static RwSlotNote *
-claim_slot_note(const RwSlotFacts *slot)
-{
-	RwSlotNote *note = &rw_slot_notes[slot->number];
-	int			i;
-
-	if (strcmp(note->name, slot->name) == 0)
-		return note;
-
-	for (i = 0; i < RW_MAX_SLOTS; i++)
-	{
-		if (strcmp(rw_slot_notes[i].name, slot->name) == 0)
-		{
-			RwSlotNote	other = *note;
-
-			*note = rw_slot_notes[i];
-			rw_slot_notes[i] = other;
-			return note;
-		}
-	}
-
-	memset(note, 0, sizeof(RwSlotNote));
-	strlcpy(note->name, slot->name, RW_NAME_LEN);
-	return note;
-}
-
-static void
-note_slots(const RwFacts *facts)
-{
-	int			next = 0;
-	int			i;
-
-	for (i = 0; i < facts->nslots; i++)
-	{
-		const RwSlotFacts *slot = &facts->slots[i];
-		RwSlotNote *note = claim_slot_note(slot);
-
-		if (slot->sender >= 0)
-		{
-			const RwSenderFacts *sender = &facts->senders[slot->sender];
-
-			note->used_here = true;
-			note->for_backup = !sender->replica &&
-				strcmp(sender->peer.application_name, "pg_basebackup") == 0;
-		}
-		if (slot->restart_lsn != note->restart_lsn ||
-			slot->confirmed_flush != note->confirmed_flush)
-			note->moved_at = facts->now;
-
-		if (slot->active_pid != 0)
-			note->inactive_since = RW_NEVER;
-		else if (note->inactive_since == RW_NEVER)
-			note->inactive_since = facts->now;
-
-		if (slot->wal_status == RW_WAL_LOST)
-		{
-			if (note->lost_at == RW_NEVER)
-				note->lost_at = facts->now;
-		}
-		else
-		{
-			note->lost_at = RW_NEVER;
-			note->restart_lsn = slot->restart_lsn;
-			note->confirmed_flush = slot->confirmed_flush;
-			note->retained = slot->restart_lsn != InvalidXLogRecPtr &&
-				facts->horizon > slot->restart_lsn ?
-				facts->horizon - slot->restart_lsn : 0;
-		}
-	}
-
-	/* Slots come in the order of their places; the others are dropped. */
-	for (i = 0; i < RW_MAX_SLOTS; i++)
-	{
-		if (next < facts->nslots && facts->slots[next].number == i)
-			next++;
-		else
-			rw_slot_notes[i].name[0] = '\0';
-	}
-}
-
 static void
 report_events(const RwReplicaEvents *events)
 {
@@ -254,13 +175,13 @@ publish(const RwFacts *facts, bool role_or_timeline_changed)
 
 	seen = seen_replicas(facts, &nseen);
 
-	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
-	rw_shared->last_sample = facts->now;
+	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
+	rw_lag_shared->last_sample = facts->now;
 	if (role_or_timeline_changed)
-		rw_rate_init(&rw_shared->wal_rate);
-	rw_rate_add(&rw_shared->wal_rate, facts->horizon, facts->now);
-	rw_follow_upstream(facts);
-	if (rw_shared->state_loaded)
+		rw_rate_init(&rw_lag_shared->wal_rate);
+	rw_rate_add(&rw_lag_shared->wal_rate, facts->horizon, facts->now);
+	rw_follow_upstream(&rw_lag_shared->upstream, facts);
+	if (rw_lag_shared->state_loaded)
 	{
 		for (i = 0; i < rw_max_replicas; i++)
 			rw_replicas[i].expected = rw_replicas[i].used &&
@@ -269,9 +190,9 @@ publish(const RwFacts *facts, bool role_or_timeline_changed)
 						   facts->now, rw_known_after_s * RW_SECOND,
 						   rw_forget_after_s * RW_SECOND, events);
 		notice_dropped_slots(facts);
-		note_slots(facts);
+		rw_slot_notes_update(rw_slot_notes, facts);
 	}
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 
 	report_events(events);
 }
@@ -282,7 +203,7 @@ chart(const RwFacts *facts, const RwLinks *links)
 {
 	int			i;
 
-	LWLockAcquire(rw_shared->state_lock, LW_EXCLUSIVE);
+	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	for (i = 0; i < links->nlinks; i++)
 	{
 		const RwLink *link = &links->links[i];
@@ -291,8 +212,8 @@ chart(const RwFacts *facts, const RwLinks *links)
 
 		if (link->upstream)
 		{
-			strlcpy(rw_shared->upstream_name, link->name, RW_NAME_LEN);
-			rw_chart_add(&rw_shared->upstream_chart, facts->now, bytes,
+			strlcpy(rw_lag_shared->upstream_name, link->name, RW_NAME_LEN);
+			rw_chart_add(&rw_lag_shared->upstream_chart, facts->now, bytes,
 						 link->lag, link->state);
 		}
 		else if (link->replica)
@@ -309,7 +230,7 @@ chart(const RwFacts *facts, const RwLinks *links)
 						 link->state);
 		}
 	}
-	LWLockRelease(rw_shared->state_lock);
+	LWLockRelease(rw_state_lock);
 }
 
 static bool
@@ -392,10 +313,10 @@ rw_sample(RwFacts *facts, bool *alerts_changed)
 		facts->tli != last_round.tli;
 
 	/* Written by us alone; a worker before this one may have done it. */
-	if (!rw_shared->state_loaded && !facts->crash_recovery && facts->tli != 0)
+	if (!rw_lag_shared->state_loaded && !facts->crash_recovery && facts->tli != 0)
 	{
 		rw_persist_load_state(facts);
-		rw_shared->state_loaded = true;
+		rw_lag_shared->state_loaded = true;
 	}
 	record(facts);
 	publish(facts, role_or_timeline_changed);

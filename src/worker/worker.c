@@ -5,10 +5,9 @@
  *
  * What it does in a round is in sample.c.
  *
- * There is at most one worker: it claims its place in shared memory by its
- * pid.  Normally the postmaster starts it.  Where max_worker_processes left no
- * room for that, sessions that come by try again now and then, in case there
- * is room later.
+ * Normally the postmaster starts it together with the server.  Where
+ * max_worker_processes left no room for that, new connections try again now
+ * and then.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -29,20 +28,13 @@
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
+#include "src/base/process.h"
 #include "src/command/command.h"
-#include "src/port/port.h"
+#include "src/history/history.h"
 #include "src/settings.h"
-#include "src/shared.h"
 #include "src/worker/persist.h"
 #include "src/worker/sample.h"
 #include "src/worker/worker.h"
-
-#define WORKER_NAME			"replwatch sampler"
-
-/* How long no worker may run before somebody else tries to start one. */
-#define WORKER_PATIENCE		(5 * RW_SECOND)
-
-#define WORKER_RESTART_S	1
 
 /* How often changes are written to disk; a reload writes them at once. */
 #define SAVE_INTERVAL		(10 * RW_SECOND)
@@ -58,118 +50,26 @@
 
 static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
 
-static void
-describe_worker(BackgroundWorker *worker)
-{
-	memset(worker, 0, sizeof(BackgroundWorker));
-	worker->bgw_flags = BGWORKER_SHMEM_ACCESS;
-	worker->bgw_start_time = BgWorkerStart_PostmasterStart;
-	worker->bgw_restart_time = WORKER_RESTART_S;
-	snprintf(worker->bgw_library_name, sizeof(worker->bgw_library_name),
-			 "replwatch");
-	snprintf(worker->bgw_function_name, BGW_MAXLEN, "rw_worker_main");
-	snprintf(worker->bgw_name, BGW_MAXLEN, WORKER_NAME);
-	snprintf(worker->bgw_type, BGW_MAXLEN, WORKER_NAME);
-}
-
 /* A new connection is an occasion to see whether the worker is there. */
 static void
 ensure_at_connection(Port *port, int status)
 {
 	if (next_client_authentication_hook)
 		next_client_authentication_hook(port, status);
-	rw_worker_ensure();
+	rw_process_ensure(RW_PROCESS_SAMPLER, true);
 }
 
 void
 rw_worker_init(void)
 {
-	BackgroundWorker worker;
-
 	/* pg_upgrade wants the server to itself. */
 	if (IsBinaryUpgrade)
 		return;
 
-	describe_worker(&worker);
-	RegisterBackgroundWorker(&worker);
+	rw_process_register(RW_PROCESS_SAMPLER);
 
 	next_client_authentication_hook = ClientAuthentication_hook;
 	ClientAuthentication_hook = ensure_at_connection;
-}
-
-RwWorkerState
-rw_worker_state(RwTime now, int *pid)
-{
-	RwTime		last_sample;
-
-	*pid = (int) pg_atomic_read_u32(&rw_shared->worker_pid);
-
-	LWLockAcquire(rw_shared->state_lock, LW_SHARED);
-	last_sample = rw_shared->last_sample;
-	LWLockRelease(rw_shared->state_lock);
-
-	if (*pid != 0)
-		return last_sample == RW_NEVER ?
-			RW_WORKER_STARTING : RW_WORKER_RUNNING;
-	/* Each failed attempt to start one begins the wait anew. */
-	if (IsUnderPostmaster && !IsBinaryUpgrade &&
-		pg_atomic_unlocked_test_flag(&rw_shared->no_worker_reported) &&
-		now - (RwTime) pg_atomic_read_u64(&rw_shared->worker_wanted_at) <
-		WORKER_PATIENCE)
-		return RW_WORKER_STARTING;
-	return RW_WORKER_DOWN;
-}
-
-void
-rw_worker_ensure(void)
-{
-	RwTime		now;
-	uint64		wanted_at;
-	BackgroundWorker worker;
-	BackgroundWorkerHandle *handle;
-
-	if (rw_shared == NULL || !IsUnderPostmaster || IsBinaryUpgrade ||
-		pg_atomic_read_u32(&rw_shared->worker_pid) != 0)
-		return;
-
-	/* One of us at a time, and not again and again. */
-	now = rw_clock_now();
-	wanted_at = pg_atomic_read_u64(&rw_shared->worker_wanted_at);
-	if (now - (RwTime) wanted_at < WORKER_PATIENCE ||
-		!pg_atomic_compare_exchange_u64(&rw_shared->worker_wanted_at,
-										&wanted_at, now))
-		return;
-
-	describe_worker(&worker);
-	if (RegisterDynamicBackgroundWorker(&worker, &handle))
-		pfree(handle);
-	else if (pg_atomic_test_set_flag(&rw_shared->no_worker_reported))
-		ereport(WARNING,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not start the replwatch sampler: no free background worker slot"),
-				 errdetail("Time lags are not recorded until one can be started."),
-				 errhint("Consider increasing \"max_worker_processes\".")));
-}
-
-static void
-release_place(int code, Datum arg)
-{
-	pg_atomic_write_u64(&rw_shared->worker_wanted_at, rw_clock_now());
-	pg_atomic_write_u32(&rw_shared->worker_pid, 0);
-}
-
-/* Become the worker; false if there is another. */
-static bool
-claim_place(void)
-{
-	uint32		expected = 0;
-
-	if (!pg_atomic_compare_exchange_u32(&rw_shared->worker_pid, &expected,
-										(uint32) MyProcPid))
-		return false;
-	before_shmem_exit(release_place, (Datum) 0);
-	pg_atomic_clear_flag(&rw_shared->no_worker_reported);
-	return true;
 }
 
 static void
@@ -177,10 +77,10 @@ log_start(void)
 {
 	RwTime		start = RW_NEVER;
 
-	LWLockAcquire(rw_shared->history_lock, LW_SHARED);
-	if (rw_shared->history.npoints > 0)
-		start = rw_shared->history.points[0].first;
-	LWLockRelease(rw_shared->history_lock);
+	LWLockAcquire(rw_history_lock, LW_SHARED);
+	if (rw_history_shared->history.npoints > 0)
+		start = rw_history_shared->history.points[0].first;
+	LWLockRelease(rw_history_lock);
 
 	if (start == RW_NEVER)
 		ereport(LOG, (errmsg("replwatch sampler started with an empty LSN history")));
@@ -215,11 +115,11 @@ rw_worker_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 
 	/* A second worker has nothing to do, and is not to be started again. */
-	if (!claim_place())
+	if (!rw_process_claim(RW_PROCESS_SAMPLER))
 		proc_exit(0);
 
 	/* A worker before this one may have left its history in memory. */
-	if (rw_shared->history.npoints == 0)
+	if (rw_history_shared->history.npoints == 0)
 		rw_persist_load_history();
 	log_start();
 
@@ -242,7 +142,7 @@ rw_worker_main(Datum arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
-			rw_port_ensure(rw_clock_now());
+			rw_process_ensure(RW_PROCESS_PORT, rw_port != 0);
 			/* The interval may be another one now. */
 			next_round = RW_NEVER;
 			/* Save now, for example before the data directory is copied. */
@@ -257,8 +157,9 @@ rw_worker_main(Datum arg)
 
 			MemoryContextReset(context);
 			moved = rw_sample(&facts, &alerts_changed);
-			rw_command_tend(now);
-			rw_port_ensure(now);
+			rw_process_report(RW_PROCESS_SAMPLER, RW_PROCESS_RUNNING);
+			rw_command_tend();
+			rw_process_ensure(RW_PROCESS_PORT, rw_port != 0);
 			unsaved |= moved;
 			urgent |= alerts_changed;
 			next_round = now + pause_ms(moved) * RW_MS;

@@ -1,0 +1,249 @@
+/*-------------------------------------------------------------------------
+ *
+ * process.c
+ *	  The background workers of replwatch: registering and starting them.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/shmem.h"
+
+#include "src/base/compat.h"
+#include "src/base/locks.h"
+#include "src/base/process.h"
+
+/* How long none may run before another one is started. */
+#define PATIENCE			(5 * RW_SECOND)
+
+/* The postmaster starts one that failed again after so many seconds. */
+#define RESTART_S			1
+
+typedef struct ProcessKind
+{
+	const char *name;
+	const char *function;
+	const char *without;		/* errdetail while none can be started */
+} ProcessKind;
+
+static const ProcessKind kinds[RW_NUM_PROCESSES] = {
+	[RW_PROCESS_SAMPLER] = {
+		"replwatch sampler", "rw_worker_main",
+		"Time lags are not recorded until one can be started."
+	},
+	[RW_PROCESS_RUNNER] = {
+		"replwatch command runner", "rw_command_main",
+		"\"replwatch.alert_command\" is not run until one can be started."
+	},
+	[RW_PROCESS_PORT] = {
+		"replwatch port", "rw_port_main",
+		"Nothing listens on \"replwatch.port\" until one can be started."
+	}
+};
+
+typedef struct ProcessPlace
+{
+	pg_atomic_uint32 pid;		/* 0: none runs */
+	pg_atomic_uint32 proc;		/* number of its PGPROC */
+	pg_atomic_uint32 state;		/* RwProcessState, as it last reported */
+	pg_atomic_uint64 missing_since; /* RwTime: none has run, or one was
+									 * started, since then; RW_NEVER: none
+									 * was wanted */
+	pg_atomic_flag no_slot_reported;	/* that none can be started is logged */
+} ProcessPlace;
+
+static ProcessPlace *places = NULL; /* [RW_NUM_PROCESSES] */
+
+/* The place that this process has claimed. */
+static ProcessPlace *my_place = NULL;
+
+Size
+rw_process_size(void)
+{
+	return MAXALIGN(RW_NUM_PROCESSES * sizeof(ProcessPlace));
+}
+
+void
+rw_process_attach(void)
+{
+	bool		found;
+	int			i;
+
+	places = ShmemInitStruct("replwatch processes", rw_process_size(), &found);
+	for (i = 0; !found && i < RW_NUM_PROCESSES; i++)
+	{
+		pg_atomic_init_u32(&places[i].pid, 0);
+		pg_atomic_init_u32(&places[i].proc, 0);
+		pg_atomic_init_u32(&places[i].state, RW_PROCESS_STARTING);
+		pg_atomic_init_u64(&places[i].missing_since, RW_NEVER);
+		pg_atomic_init_flag(&places[i].no_slot_reported);
+	}
+	/* The postmaster starts the sampler. */
+	if (!found)
+		pg_atomic_write_u64(&places[RW_PROCESS_SAMPLER].missing_since,
+							rw_clock_now());
+}
+
+static void
+describe_process(RwProcess process, BackgroundWorker *worker)
+{
+	memset(worker, 0, sizeof(BackgroundWorker));
+	worker->bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker->bgw_start_time = BgWorkerStart_PostmasterStart;
+	worker->bgw_restart_time = RESTART_S;
+	strlcpy(worker->bgw_library_name, "replwatch",
+			sizeof(worker->bgw_library_name));
+	strlcpy(worker->bgw_function_name, kinds[process].function, BGW_MAXLEN);
+	strlcpy(worker->bgw_name, kinds[process].name, BGW_MAXLEN);
+	strlcpy(worker->bgw_type, kinds[process].name, BGW_MAXLEN);
+}
+
+void
+rw_process_register(RwProcess process)
+{
+	BackgroundWorker worker;
+
+	describe_process(process, &worker);
+	RegisterBackgroundWorker(&worker);
+}
+
+/* Can this process have another one started? */
+static bool
+can_start(void)
+{
+	return IsUnderPostmaster && !IsBinaryUpgrade;
+}
+
+void
+rw_process_ensure(RwProcess process, bool wanted)
+{
+	ProcessPlace *place;
+	RwTime		now;
+	uint64		since;
+	BackgroundWorker worker;
+	BackgroundWorkerHandle *handle;
+
+	if (!rw_is_preloaded() || !can_start())
+		return;
+	place = &places[process];
+
+	if (!wanted)
+	{
+		/* When it is wanted again, a lack of room is reported again. */
+		if (!pg_atomic_unlocked_test_flag(&place->no_slot_reported))
+		{
+			pg_atomic_write_u64(&place->missing_since, RW_NEVER);
+			pg_atomic_clear_flag(&place->no_slot_reported);
+		}
+		return;
+	}
+	if (pg_atomic_read_u32(&place->pid) != 0)
+		return;
+
+	/* Several sessions may come here at once: one of them goes on. */
+	now = rw_clock_now();
+	since = pg_atomic_read_u64(&place->missing_since);
+	if ((since != RW_NEVER && now - (RwTime) since < PATIENCE) ||
+		!pg_atomic_compare_exchange_u64(&place->missing_since, &since, now))
+		return;
+
+	describe_process(process, &worker);
+	if (RegisterDynamicBackgroundWorker(&worker, &handle))
+	{
+		pfree(handle);
+		pg_atomic_clear_flag(&place->no_slot_reported);
+	}
+	else if (pg_atomic_test_set_flag(&place->no_slot_reported))
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not start the %s: no free background worker slot",
+						kinds[process].name),
+				 errdetail_internal("%s", kinds[process].without),
+				 errhint("Consider increasing \"max_worker_processes\".")));
+}
+
+static void
+release_place(int code, Datum arg)
+{
+	/* One that exits with 0 was not wanted any more. */
+	pg_atomic_write_u64(&my_place->missing_since,
+						code == 0 ? RW_NEVER : rw_clock_now());
+	pg_atomic_write_u32(&my_place->state, RW_PROCESS_STARTING);
+	pg_atomic_write_u32(&my_place->pid, 0);
+}
+
+bool
+rw_process_claim(RwProcess process)
+{
+	ProcessPlace *place = &places[process];
+	uint32		expected = 0;
+
+	if (!pg_atomic_compare_exchange_u32(&place->pid, &expected,
+										(uint32) MyProcPid))
+		return false;
+	my_place = place;
+	pg_atomic_write_u32(&place->proc, rw_my_proc_number());
+	before_shmem_exit(release_place, (Datum) 0);
+	pg_atomic_clear_flag(&place->no_slot_reported);
+	return true;
+}
+
+void
+rw_process_report(RwProcess process, RwProcessState state)
+{
+	pg_atomic_write_u32(&places[process].state, state);
+}
+
+int
+rw_process_pid(RwProcess process)
+{
+	return rw_is_preloaded() ? pg_atomic_read_u32(&places[process].pid) : 0;
+}
+
+RwProcessState
+rw_process_state(RwProcess process, bool wanted)
+{
+	ProcessPlace *place;
+	RwProcessState state;
+
+	if (!wanted)
+		return RW_PROCESS_OFF;
+	if (!rw_is_preloaded())
+		return RW_PROCESS_DOWN;
+
+	place = &places[process];
+	if (pg_atomic_read_u32(&place->pid) != 0)
+		return (RwProcessState) pg_atomic_read_u32(&place->state);
+	if (!pg_atomic_unlocked_test_flag(&place->no_slot_reported))
+		return RW_PROCESS_NO_SLOT;
+	if (!can_start())
+		return RW_PROCESS_DOWN;
+
+	/* The postmaster or a connection starts the sampler. */
+	if (process == RW_PROCESS_SAMPLER)
+	{
+		RwTime		since = pg_atomic_read_u64(&place->missing_since);
+
+		return rw_clock_now() - since < PATIENCE ?
+			RW_PROCESS_STARTING : RW_PROCESS_DOWN;
+	}
+
+	/* The sampler starts the others. */
+	state = rw_process_state(RW_PROCESS_SAMPLER, true);
+	return state == RW_PROCESS_STARTING || state == RW_PROCESS_RUNNING ?
+		RW_PROCESS_STARTING : RW_PROCESS_DOWN;
+}
+
+void
+rw_process_wake(RwProcess process)
+{
+	if (pg_atomic_read_u32(&places[process].pid) != 0)
+		SetLatch(rw_proc_latch(pg_atomic_read_u32(&places[process].proc)));
+}

@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * replica_shared.h
+ *	  The replicas, their charts and the slot notes, in shared memory.
+ *
+ * The sampling worker writes, everybody else copies; all of it under
+ * state_lock.  It begins empty at each start of the server, also after a
+ * crash, and the worker brings back what the state file holds.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_REPLICA_SHARED_H
+#define RW_REPLICA_SHARED_H
+
+#include "src/base/locks.h"
+#include "src/history/chart.h"
+#include "src/replica/replicas.h"
+#include "src/replica/slot_notes.h"
+
+/* One chart for each place in the table of replicas. */
+typedef struct RwPlaceChart
+{
+	uint32		generation;		/* of the replica that it is about */
+	RwChart		chart;
+} RwPlaceChart;
+
+/* NULL where the library is not preloaded. */
+extern RwReplica *rw_replicas;	/* [rw_max_replicas] */
+extern RwPlaceChart *rw_charts; /* [rw_max_replicas] */
+extern RwSlotNote *rw_slot_notes;	/* [RW_MAX_SLOTS] */
+
+/* Shared memory; called by src/shmem.c. */
+extern Size rw_replica_size(void);
+extern void rw_replica_attach(void);
+
+#endif							/* RW_REPLICA_SHARED_H */

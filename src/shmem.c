@@ -1,0 +1,92 @@
+/*-------------------------------------------------------------------------
+ *
+ * shmem.c
+ *	  Shared memory: its size in all, and its set-up.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+
+#include "src/alert/alerts_shared.h"
+#include "src/base/locks.h"
+#include "src/base/process.h"
+#include "src/command/command.h"
+#include "src/history/history.h"
+#include "src/lag/lag_shared.h"
+#include "src/replica/replica_shared.h"
+#include "src/shmem.h"
+#include "src/wait/commits.h"
+#include "src/wait/replay.h"
+#include "src/wait/waiters.h"
+#include "src/wait/waitstats.h"
+
+typedef struct ShmemPart
+{
+	Size		(*size) (void);
+	void		(*attach) (void);
+} ShmemPart;
+
+static const ShmemPart parts[] = {
+	{rw_process_size, rw_process_attach},
+	{rw_history_size, rw_history_attach},
+	{rw_replica_size, rw_replica_attach},
+	{rw_lag_size, rw_lag_attach},
+	{rw_waiters_size, rw_waiters_attach},
+	{rw_wait_stats_size, rw_wait_stats_attach},
+	{rw_replay_size, rw_replay_attach},
+	{rw_commits_size, rw_commits_attach},
+	{rw_command_size, rw_command_attach},
+	{rw_alerts_size, rw_alerts_attach}
+};
+
+static shmem_request_hook_type next_shmem_request_hook = NULL;
+static shmem_startup_hook_type next_shmem_startup_hook = NULL;
+
+/* Sizes that depend on settings are known only now. */
+static void
+request_memory(void)
+{
+	int			i;
+
+	if (next_shmem_request_hook)
+		next_shmem_request_hook();
+
+	for (i = 0; i < lengthof(parts); i++)
+		RequestAddinShmemSpace(parts[i].size());
+	rw_locks_request();
+}
+
+/*
+ * Create the structures, or find them.  The postmaster comes here again after
+ * a crash, with fresh memory.
+ */
+static void
+startup_memory(void)
+{
+	int			i;
+
+	if (next_shmem_startup_hook)
+		next_shmem_startup_hook();
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	rw_locks_attach();
+	for (i = 0; i < lengthof(parts); i++)
+		parts[i].attach();
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+rw_shmem_init(void)
+{
+	next_shmem_request_hook = shmem_request_hook;
+	shmem_request_hook = request_memory;
+	next_shmem_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = startup_memory;
+}
