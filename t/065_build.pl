@@ -93,9 +93,9 @@ my ($clang) =
 SKIP:
 {
 	skip 'there is no clang for bitcode here', 2 if !$clang || !-x $clang;
-	($ok, $output) = make('with_llvm=yes', 'src/waitheap.bc');
+	($ok, $output) = make('with_llvm=yes', 'src/base/rates.bc');
 	ok($ok, 'a file is compiled to bitcode') or diag($output);
-	ok(-s "$build/src/waitheap.bc", 'beside its object');
+	ok(-s "$build/src/base/rates.bc", 'beside its object');
 }
 
 note '3. a header changes';
@@ -107,10 +107,10 @@ my ($rules) = run_command(
 		'sh', '-c',
 		"cd $source && gcc -MM -I . -I $includedir replwatch.c src/*.c src/*/*.c 2>/dev/null"
 	]);
-my @including = map { m{^\S+: (\S+)\.c\b.*/waitheap\.h} ? "$1.o" : () }
+my @including = map { m{^\S+: (\S+)\.c\b.*/rates\.h} ? "$1.o" : () }
   split /\n(?! )/, $rules =~ s/\\\n//gr;
 my $later = time() + 10;
-utime $later, $later, "$source/src/wait/waitheap.h"
+utime $later, $later, "$source/src/base/rates.h"
   or die "could not touch a header: $!";
 cmp_ok(scalar @including, '>', 1, 'several files include it');
 is(to_compile(), join(' ', sort @including),
@@ -118,7 +118,7 @@ is(to_compile(), join(' ', sort @including),
 
 note '4. a source that has been built in';
 
-append_to_file("$source/src/waitheap.o", '');
+append_to_file("$source/src/base/rates.o", '');
 ($ok, $output) = make();
 ok(!$ok, 'the build is refused');
 like($output, qr/\Q$source\E has been built in: run "make clean" there first/,
@@ -126,7 +126,7 @@ like($output, qr/\Q$source\E has been built in: run "make clean" there first/,
 
 note '5. a source that is not whole';
 
-unlink "$source/src/waitheap.o" or die "could not remove a file: $!";
+unlink "$source/src/base/rates.o" or die "could not remove a file: $!";
 rename "$source/src", "$source/elsewhere"
   or die "could not rename a directory: $!";
 ($ok, $output) = make();
