@@ -4,7 +4,7 @@
 \echo Use "CREATE EXTENSION replwatch" to load this file. \quit
 
 --
--- The present
+-- Current state
 --
 CREATE FUNCTION replwatch_status(
 	OUT name text,
@@ -56,7 +56,7 @@ AS 'MODULE_PATHNAME', 'replwatch_status'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 
 COMMENT ON FUNCTION replwatch_status() IS
-'replication links of this server: standbys and subscribers connected, slots that nobody uses, known replicas that are gone, and on a standby its own link upstream; lag is how stale a read on the replica can be, NULL if unknown';
+'replication links of this server: connected walsenders, unused slots, known replicas that are gone, and on a standby its link upstream';
 
 CREATE FUNCTION replwatch_node(
 	OUT role text,
@@ -89,10 +89,10 @@ AS 'MODULE_PATHNAME', 'replwatch_node'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_node() IS
-'this server in replication: its role, the newest WAL that it can send, its upstream server, what replay is doing, synchronous standbys, and replwatch''s own processes: the sampling worker, the port, and what runs alert_command; wal_rate in bytes a second over the last minute';
+'state of this server in replication, and of the background workers of replwatch';
 
 --
--- The past
+-- History
 --
 CREATE FUNCTION replwatch_lsn_time(lsn pg_lsn)
 RETURNS timestamptz
@@ -100,7 +100,7 @@ AS 'MODULE_PATHNAME', 'replwatch_lsn_time'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_lsn_time(pg_lsn) IS
-'when the end of WAL reached this LSN on this server; NULL outside the recorded history';
+'time at which the end of WAL reached an LSN, or NULL outside the recorded history';
 
 CREATE FUNCTION replwatch_time_lsn(at timestamptz)
 RETURNS pg_lsn
@@ -108,7 +108,7 @@ AS 'MODULE_PATHNAME', 'replwatch_time_lsn'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_time_lsn(timestamptz) IS
-'where the end of WAL was on this server at this time; NULL outside the recorded history';
+'end of WAL at a time, or NULL outside the recorded history';
 
 CREATE FUNCTION replwatch_history(
 	name text DEFAULT NULL,
@@ -124,7 +124,7 @@ AS 'MODULE_PATHNAME', 'replwatch_history'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 360;
 
 COMMENT ON FUNCTION replwatch_history(text, interval) IS
-'course of the lag of one replica, or of all if name is NULL: the worst of every ten seconds for an hour, of every five minutes for a day';
+'recorded lag of one replica, or of all replicas if name is NULL';
 
 CREATE FUNCTION replwatch_trend(name text, link text)
 RETURNS text
@@ -132,7 +132,7 @@ AS 'MODULE_PATHNAME', 'replwatch_trend'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_trend(text, text) IS
-'the last five minutes of a link''s lag, a character every ten seconds, the worst of them full height: block characters where server and client use UTF8, else digits; used by the view replwatch_lag';
+'time lag of a link over the last five minutes, one character for every ten seconds';
 
 CREATE FUNCTION replwatch_forget(name text)
 RETURNS boolean
@@ -140,10 +140,10 @@ AS 'MODULE_PATHNAME', 'replwatch_forget'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_forget(text) IS
-'forget a replica that was removed on purpose; true if it was known';
+'forget a replica that was removed, and clear its alerts';
 
 --
--- Read your writes
+-- Reading your own writes
 --
 CREATE FUNCTION replwatch_wait_for_lsn(target pg_lsn, timeout interval DEFAULT NULL)
 RETURNS boolean
@@ -151,7 +151,7 @@ AS 'MODULE_PATHNAME', 'replwatch_wait_for_lsn'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_wait_for_lsn(pg_lsn, interval) IS
-'wait until this server has replayed an LSN: true if the next statement sees it, false if the timeout passed (NULL: replwatch.wait_timeout; 0 only looks); a statement of its own, in READ COMMITTED, without locks';
+'wait until this server has replayed an LSN; false if the timeout has passed';
 
 CREATE FUNCTION replwatch_wait_for_token(token text, timeout interval DEFAULT NULL)
 RETURNS boolean
@@ -159,7 +159,7 @@ AS 'MODULE_PATHNAME', 'replwatch_wait_for_token'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_wait_for_token(text, interval) IS
-'like replwatch_wait_for_lsn, for a commit token: error RW001 if the commit was lost in a failover';
+'wait until this server has replayed a commit; false if the timeout has passed';
 
 CREATE FUNCTION replwatch_commit_token()
 RETURNS text
@@ -167,7 +167,7 @@ AS 'MODULE_PATHNAME', 'replwatch_commit_token'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_commit_token() IS
-'commit token of this session''s last commit that wrote, TIMELINE:LSN; NULL before the first';
+'commit token of the last commit of this session that wrote something';
 
 CREATE FUNCTION replwatch_commit_lsn()
 RETURNS pg_lsn
@@ -175,7 +175,7 @@ AS 'MODULE_PATHNAME', 'replwatch_commit_lsn'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_commit_lsn() IS
-'LSN at the end of this session''s last commit that wrote; NULL before the first';
+'LSN at the end of the last commit of this session that wrote something';
 
 CREATE FUNCTION replwatch_wait_for_replicas(
 	target pg_lsn DEFAULT NULL,
@@ -188,7 +188,7 @@ AS 'MODULE_PATHNAME', 'replwatch_wait_for_replicas'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_wait_for_replicas(pg_lsn, integer, text, interval) IS
-'wait on the sending server until count replicas have reached a stage (write, flush, replay) of an LSN, by default of this session''s last commit; returns how many have when they do or the timeout passed';
+'wait until a number of replicas have written, flushed or replayed an LSN; returns how many have';
 
 CREATE FUNCTION replwatch_waiters(
 	OUT pid integer,
@@ -207,7 +207,7 @@ AS 'MODULE_PATHNAME', 'replwatch_waiters'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 
 COMMENT ON FUNCTION replwatch_waiters() IS
-'sessions that wait for an LSN: how much is missing (for kind replicas at the last one that is needed), when it will be there at the present rate of replay, and why replay stands still if it does';
+'sessions that wait for an LSN or for replicas';
 
 CREATE FUNCTION replwatch_wait_stats(
 	OUT waits bigint,
@@ -225,7 +225,7 @@ AS 'MODULE_PATHNAME', 'replwatch_wait_stats'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_wait_stats() IS
-'waits since server start; times and percentiles are of those that were not over at once';
+'statistics about waits since server start';
 
 --
 -- Alerts
@@ -247,7 +247,7 @@ AS 'MODULE_PATHNAME', 'replwatch_alerts'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 
 COMMENT ON FUNCTION replwatch_alerts() IS
-'alerts that fire on this server, the worst first, and then the latest that were cleared';
+'alerts that are firing on this server, followed by those cleared recently';
 
 CREATE FUNCTION replwatch_silence(name text, duration interval)
 RETURNS boolean
@@ -255,10 +255,10 @@ AS 'MODULE_PATHNAME', 'replwatch_silence'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_silence(text, interval) IS
-'keeps the alerts of one replica, slot or server from log and command for a time; zero ends that; false if there is no such subject';
+'silence the alerts of a replica, slot or server for a time, or end that if it is zero';
 
 --
--- Views for people
+-- Views
 --
 CREATE VIEW replwatch_lag AS
 	SELECT s.name, s.link, s.state, s.health, s.lag_bytes,
@@ -268,7 +268,7 @@ CREATE VIEW replwatch_lag AS
 	FROM replwatch_status() s;
 
 COMMENT ON VIEW replwatch_lag IS
-'how far each replica is behind, why, and how that has been going';
+'lag of each replica, its reason, and its recent trend';
 
 CREATE VIEW replwatch_slots AS
 	SELECT s.slot_name, s.kind, s.database, s.state, s.wal_status,
@@ -279,11 +279,11 @@ CREATE VIEW replwatch_slots AS
 	ORDER BY s.slot_name;
 
 COMMENT ON VIEW replwatch_slots IS
-'what each replication slot keeps back, and for how long it still can';
+'WAL retained by each replication slot, and the time left until the slot is lost';
 
 --
--- Privileges: reading one's writes is for everybody, looking is for monitoring
--- roles
+-- Privileges: everybody can wait, and ask for a commit token.  Monitoring roles
+-- can see the state of replication; the rest is for superusers, who can grant it.
 --
 REVOKE ALL ON FUNCTION replwatch_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION replwatch_node() FROM PUBLIC;
