@@ -177,7 +177,7 @@ rw_is_expected(const char *name)
 
 	for (i = 0; expected && i < expected->n; i++)
 	{
-		if (strcmp(expected->names[i], name) == 0)
+		if (rw_name_equal(expected->names[i], name))
 			return true;
 	}
 	return false;
@@ -330,7 +330,7 @@ assign_overrides(const char *newval, void *extra)
 static int
 compare_names(const void *a, const void *b)
 {
-	return strcmp(a, b);
+	return rw_name_compare(a, b);
 }
 
 /* Bring names into order and leave out those that are there already. */
@@ -343,7 +343,7 @@ order_names(char (*names)[RW_NAME_LEN], int n)
 	qsort(names, n, RW_NAME_LEN, compare_names);
 	for (i = 0; i < n; i++)
 	{
-		if (kept > 0 && strcmp(names[kept - 1], names[i]) == 0)
+		if (kept > 0 && rw_name_equal(names[kept - 1], names[i]))
 			continue;
 		if (kept != i)
 			memcpy(names[kept], names[i], RW_NAME_LEN);

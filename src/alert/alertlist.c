@@ -29,7 +29,7 @@ compare_alerts(const void *a, const void *b)
 		return (int) right->severity - (int) left->severity;
 	if (left->rule.raised_at != right->rule.raised_at)
 		return left->rule.raised_at < right->rule.raised_at ? -1 : 1;
-	return strcmp(left->subject, right->subject);
+	return rw_name_compare(left->subject, right->subject);
 }
 
 RwAlertView *

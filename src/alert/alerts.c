@@ -58,7 +58,7 @@ find_entry(RwSubjectClass class, const char *name)
 
 	memset(&key, 0, sizeof(key));
 	key.class = class;
-	strlcpy(key.name, name, RW_NAME_LEN);
+	rw_name_copy(key.name, name);
 	entry = hash_search(entries, &key, HASH_ENTER, &found);
 	if (!found)
 	{
@@ -116,7 +116,7 @@ is_silenced(const Round *round, const char *name)
 	for (i = 0; i < round->nsilences; i++)
 	{
 		if (round->silences[i].until > round->facts->wall &&
-			strcmp(round->silences[i].name, name) == 0)
+			rw_name_equal(round->silences[i].name, name))
 			return true;
 	}
 	return false;

@@ -136,7 +136,7 @@ rw_alert_item_push(const RwAlertItem *item, TimestampTz wall)
 		return;
 	memset(&notice, 0, sizeof(notice));
 	strlcpy(notice.alert, rw_alert_name(item->alert), sizeof(notice.alert));
-	strlcpy(notice.subject, item->entry->key.name, sizeof(notice.subject));
+	rw_name_copy(notice.subject, item->entry->key.name);
 	strlcpy(notice.severity,
 			rw_severity_name(item->reported == RW_CHANGE_CLEARED ?
 							 item->reported_before : item->state.severity),

@@ -46,7 +46,7 @@ rw_alert_item_publish(const RwAlertItem *item, RwTime now, TimestampTz wall)
 		memset(alert, 0, sizeof(RwAlert));
 		alert->used = true;
 		alert->alert = item->alert;
-		strlcpy(alert->subject, entry->key.name, RW_NAME_LEN);
+		rw_name_copy(alert->subject, entry->key.name);
 		alert->raised_at = wall - (now - item->state.raised_at);
 		alert->changed_at = alert->raised_at;
 	}
@@ -89,7 +89,7 @@ rw_is_silenced(const char *name, TimestampTz wall)
 	for (i = 0; i < rw_alerts->nsilences; i++)
 	{
 		if (rw_alerts->silences[i].until > wall &&
-			strcmp(rw_alerts->silences[i].name, name) == 0)
+			rw_name_equal(rw_alerts->silences[i].name, name))
 			return true;
 	}
 	return false;
@@ -106,7 +106,7 @@ rw_alerts_forget(const char *name)
 		RwAlert    *alert = &rw_alerts->firing[i];
 
 		if (alert->used && rw_alert_class(alert->alert) != RW_SUBJECT_NODE &&
-			strcmp(alert->subject, name) == 0)
+			rw_name_equal(alert->subject, name))
 			found = alert->forgotten = true;
 	}
 	if (found)

@@ -264,7 +264,7 @@ describe_slot(const RwSubject *subject, RwAlertKind alert,
 	switch (alert)
 	{
 		case RW_ALERT_SLOT_LOST:
-			if (strcmp(note->name, slot->name) == 0 &&
+			if (rw_name_equal(note->name, slot->name) &&
 				note->lost_at != RW_NEVER)
 				add_detail("The slot was invalidated (%s) %s ago.",
 						   slot->invalidation ? slot->invalidation : "wal_removed",

@@ -29,7 +29,7 @@ add_subject(RwSubjects *subjects, RwSubjectClass class, const char *name,
 
 	memset(subject, 0, sizeof(RwSubject));
 	subject->class = class;
-	strlcpy(subject->name, name, RW_NAME_LEN);
+	rw_name_copy(subject->name, name);
 	subject->link = link;
 	for (i = 0; i < rw_class_alerts[class].n; i++)
 	{
@@ -57,7 +57,7 @@ latest_connection(const RwLinks *links, const RwLink *link)
 
 		if (other->sender && other->replica &&
 			other->last_seen > latest->last_seen &&
-			strcmp(other->name, link->name) == 0)
+			rw_name_equal(other->name, link->name))
 			latest = other;
 	}
 	return latest;
@@ -84,7 +84,7 @@ add_replicas(RwSubjects *subjects, const RwFacts *facts, const RwLinks *links)
 			continue;
 		subject = subjects->n > 0 ? &subjects->subjects[subjects->n - 1] : NULL;
 		if (subject && subject->class == RW_SUBJECT_REPLICA &&
-			strcmp(subject->name, link->name) == 0)
+			rw_name_equal(subject->name, link->name))
 		{
 			/* Of those that share a name the worst counts. */
 			if (link->lag > subject->link->lag)
@@ -108,19 +108,19 @@ add_replicas(RwSubjects *subjects, const RwFacts *facts, const RwLinks *links)
 	{
 		const char *name = expected[i];
 
-		if (strcmp(name, own) == 0 ||
-			(cluster_name && strcmp(name, cluster_name) == 0))
+		if (rw_name_equal(name, own) ||
+			(cluster_name && rw_name_equal(name, cluster_name)))
 			continue;
-		while (j < njudged && strcmp(subjects->subjects[j].name, name) < 0)
+		while (j < njudged && rw_name_compare(subjects->subjects[j].name, name) < 0)
 			j++;
-		if (j < njudged && strcmp(subjects->subjects[j].name, name) == 0)
+		if (j < njudged && rw_name_equal(subjects->subjects[j].name, name))
 			subject = &subjects->subjects[j];
 		else
 		{
 			subject = add_subject(subjects, RW_SUBJECT_REPLICA, name, NULL);
-			while (k < links->nlinks && strcmp(links->links[k].name, name) < 0)
+			while (k < links->nlinks && rw_name_compare(links->links[k].name, name) < 0)
 				k++;
-			for (; k < links->nlinks && strcmp(links->links[k].name, name) == 0; k++)
+			for (; k < links->nlinks && rw_name_equal(links->links[k].name, name); k++)
 				subject->link = &links->links[k];
 		}
 		subject->expected = true;
@@ -132,7 +132,7 @@ note_of(const RwLinks *links, const RwSlotFacts *slot)
 {
 	const RwSlotNote *note = &links->published->slot_notes[slot->number];
 
-	return strcmp(note->name, slot->name) == 0 ? note : NULL;
+	return rw_name_equal(note->name, slot->name) ? note : NULL;
 }
 
 void

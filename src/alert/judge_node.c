@@ -88,12 +88,12 @@ find_absent_slot(const RwFacts *facts, char *name)
 			continue;
 		for (i = 0; i < facts->nslots; i++)
 		{
-			if (strcmp(facts->slots[i].name, list) == 0 &&
+			if (rw_name_equal(facts->slots[i].name, list) &&
 				facts->slots[i].active_pid != 0)
 				break;
 		}
 		if (i == facts->nslots)
-			strlcpy(name, list, RW_NAME_LEN);
+			rw_name_copy(name, list);
 	}
 }
 

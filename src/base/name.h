@@ -3,6 +3,11 @@
  * name.h
  *	  Names of replicas, slots and servers.
  *
+ * A pure file.  A name is the slot's or the application_name's, as the server
+ * shows it, in an array of RW_NAME_LEN bytes.  All names are compared and
+ * copied here, so that the whole of replwatch agrees on which names are one.
+ * Words of a fixed set (a program's name, a column's value) are no names.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -12,5 +17,26 @@
 
 #define RW_NAME_LEN			64	/* a slot's or an application's name, with 0 */
 #define RW_ADDRESS_LEN		64	/* an IP address; empty for a local socket */
+
+/*
+ * Do two strings name the same replica, slot or server?  Names are compared
+ * byte by byte.  What is longer than a name can be counts as cut off, as the
+ * server cuts it off, so arguments and settings can be compared directly.
+ */
+extern bool rw_name_equal(const char *a, const char *b);
+
+/*
+ * The order in which names are sorted: negative, 0 or positive, and 0 exactly
+ * where rw_name_equal() is true.
+ */
+extern int	rw_name_compare(const char *a, const char *b);
+
+/*
+ * Copy a name into RW_NAME_LEN bytes, or an address into RW_ADDRESS_LEN.
+ * What is too long is cut off; what is left of the target is filled with
+ * zeros, so that it can be part of a hash key or go to a file.
+ */
+extern void rw_name_copy(char *to, const char *from);
+extern void rw_address_copy(char *to, const char *from);
 
 #endif							/* RW_NAME_H */

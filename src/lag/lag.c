@@ -216,7 +216,7 @@ give_health(const RwFacts *facts, RwLinks *links)
 
 			if (link->health == RW_HEALTH_UNKNOWN ||
 				link->upstream != of_node ||
-				strcmp(link->name, alert->subject) != 0)
+				!rw_name_equal(link->name, alert->subject))
 				continue;
 			link->health = Max(link->health, health);
 		}
@@ -239,7 +239,7 @@ compare_links(const void *a, const void *b)
 		return left->upstream ? -1 : 1;
 	if (left->health != right->health)
 		return (int) right->health - (int) left->health;
-	order = strcmp(left->name, right->name);
+	order = rw_name_compare(left->name, right->name);
 	if (order == 0 && left->sender && right->sender)
 		order = left->sender->pid - right->sender->pid;
 	return order;

@@ -44,7 +44,7 @@ find_slot_note(const RwPublished *published, const RwSlotFacts *slot)
 	if (published == NULL)
 		return NULL;
 	note = &published->slot_notes[slot->number];
-	return strcmp(note->name, slot->name) == 0 ? note : NULL;
+	return rw_name_equal(note->name, slot->name) ? note : NULL;
 }
 
 /* What a slot keeps, and for how long it still can. */
@@ -86,7 +86,7 @@ add_link(RwLinks *links, const char *name, RwLinkState state)
 	RwLink	   *link = &links->links[links->nlinks++];
 
 	memset(link, 0, sizeof(RwLink));
-	strlcpy(link->name, name, RW_NAME_LEN);
+	rw_name_copy(link->name, name);
 	link->state = state;
 	link->health = RW_HEALTH_UNKNOWN;
 	link->lag_bytes = -1;
@@ -263,7 +263,7 @@ rw_add_rows(RwFacts *facts, RwLinks *links)
 		/* It may have come back since the last sample. */
 		for (j = 0; j < links->nlinks && !shown; j++)
 			shown = !links->links[j].upstream &&
-				strcmp(links->links[j].name, replica->name) == 0;
+				rw_name_equal(links->links[j].name, replica->name);
 		if (!shown)
 			add_gone(links, replica);
 	}

@@ -271,10 +271,9 @@ join_senders(RwFacts *facts)
 
 		/* A temporary slot's name is another one at each connection. */
 		if (slot && !slot->temporary)
-			strlcpy(sender->name, slot->name, RW_NAME_LEN);
+			rw_name_copy(sender->name, slot->name);
 		else
-			strlcpy(sender->name, sender->peer.application_name,
-					RW_NAME_LEN);
+			rw_name_copy(sender->name, sender->peer.application_name);
 
 		/*
 		 * A standby reports from its first reply on what it has replayed.

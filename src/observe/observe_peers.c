@@ -44,7 +44,7 @@ static RememberedPeer *remembered = NULL;
 static void
 copy_name(char *dst, const char *src)
 {
-	strlcpy(dst, src, RW_NAME_LEN);
+	rw_name_copy(dst, src);
 	for (; *dst; dst++)
 	{
 		if ((unsigned char) *dst < ' ' || *dst == 0x7f)
@@ -80,7 +80,7 @@ describe_peer(RwPeer *peer, const LocalPgBackendStatus *local)
 			/* The inet type takes no zone. */
 			if (zone)
 				*zone = '\0';
-			strlcpy(peer->address, host, sizeof(peer->address));
+			rw_address_copy(peer->address, host);
 			peer->port = atoi(service);
 			if (status->st_clienthostname)
 				strlcpy(peer->hostname, status->st_clienthostname,

@@ -35,17 +35,17 @@ own_name(char *name, const char *running_slot)
 	char		application[RW_NAME_LEN];
 
 	if (running_slot[0] != '\0')
-		strlcpy(name, running_slot, RW_NAME_LEN);
+		rw_name_copy(name, running_slot);
 	else if (PrimarySlotName && PrimarySlotName[0] != '\0')
-		strlcpy(name, PrimarySlotName, RW_NAME_LEN);
+		rw_name_copy(name, PrimarySlotName);
 	else if (PrimaryConnInfo &&
 			 rw_conninfo_get(PrimaryConnInfo, "application_name",
 							 application, sizeof(application)))
 		rw_clean_name(name, application, RW_NAME_LEN);
 	else if (cluster_name && cluster_name[0] != '\0')
-		strlcpy(name, cluster_name, RW_NAME_LEN);
+		rw_name_copy(name, cluster_name);
 	else
-		strlcpy(name, "walreceiver", RW_NAME_LEN);
+		rw_name_copy(name, "walreceiver");
 }
 
 void

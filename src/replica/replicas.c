@@ -131,7 +131,7 @@ end_connections(Round *round)
 		if (!replica->used || !replica->connected || is_seen(round, i))
 			continue;
 
-		rw_replica_copy_text(name, replica->name, RW_NAME_LEN);
+		rw_name_copy(name, replica->name);
 		heir = find_heir(round, i);
 
 		if (!replica->known)
@@ -211,7 +211,7 @@ take_in_new(Round *round)
 			return;
 
 		replica = &round->table[place];
-		rw_replica_copy_text(replica->name, seen->name, RW_NAME_LEN);
+		rw_name_copy(replica->name, seen->name);
 		if (++replica->generation == 0)
 			replica->generation = 1;
 		connect_place(round, place, seen);
@@ -272,7 +272,7 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 {
 	replica->logical = seen->logical;
 	replica->has_slot = seen->has_slot;
-	rw_replica_copy_text(replica->address, seen->address, RW_ADDRESS_LEN);
+	rw_address_copy(replica->address, seen->address);
 
 	if (!seen->streaming)
 		replica->streaming_since = RW_NEVER;

@@ -16,17 +16,11 @@
  * ----------------------------------------------------------------
  */
 
-static bool
-same_name(const char *a, const char *b)
-{
-	return strncmp(a, b, RW_NAME_LEN - 1) == 0;
-}
-
 bool
 rw_replica_is_connected(const RwReplica *replica, const char *name)
 {
 	return replica->used && replica->connected &&
-		same_name(replica->name, name);
+		rw_name_equal(replica->name, name);
 }
 
 /*
@@ -43,16 +37,6 @@ rw_replica_clear(RwReplica *replica)
 	replica->generation = generation;
 }
 
-/* All of the target is written: it may end up in a file. */
-void
-rw_replica_copy_text(char *to, const char *from, size_t size)
-{
-	size_t		len = strnlen(from, size - 1);
-
-	memcpy(to, from, len);
-	memset(to + len, 0, size - len);
-}
-
 void
 rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
 				const char *name)
@@ -60,8 +44,7 @@ rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
 	if (events->nevents >= RW_REPLICA_MAX_EVENTS)
 		return;
 	events->events[events->nevents].type = type;
-	rw_replica_copy_text(events->events[events->nevents].name, name,
-						 RW_NAME_LEN);
+	rw_name_copy(events->events[events->nevents].name, name);
 	events->nevents++;
 }
 
@@ -83,7 +66,7 @@ rw_replicas_find_gone(RwReplica *table, int size, const char *name)
 	for (int i = 0; i < size; i++)
 	{
 		if (table[i].used && !table[i].connected &&
-			same_name(table[i].name, name))
+			rw_name_equal(table[i].name, name))
 			return &table[i];
 	}
 	return NULL;

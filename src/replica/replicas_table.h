@@ -28,9 +28,6 @@ extern bool rw_replica_is_connected(const RwReplica *replica,
  */
 extern void rw_replica_clear(RwReplica *replica);
 
-/* Copy a text into `size` bytes, of which none keeps what it was. */
-extern void rw_replica_copy_text(char *to, const char *from, size_t size);
-
 /* Add an event; one too many is dropped. */
 extern void rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
 							const char *name);

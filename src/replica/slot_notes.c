@@ -19,12 +19,12 @@ claim_slot_note(RwSlotNote *notes, const RwSlotFacts *slot)
 	RwSlotNote *note = &notes[slot->number];
 	int			i;
 
-	if (strcmp(note->name, slot->name) == 0)
+	if (rw_name_equal(note->name, slot->name))
 		return note;
 
 	for (i = 0; i < RW_MAX_SLOTS; i++)
 	{
-		if (strcmp(notes[i].name, slot->name) == 0)
+		if (rw_name_equal(notes[i].name, slot->name))
 		{
 			RwSlotNote	other = *note;
 
@@ -35,7 +35,7 @@ claim_slot_note(RwSlotNote *notes, const RwSlotFacts *slot)
 	}
 
 	memset(note, 0, sizeof(RwSlotNote));
-	strlcpy(note->name, slot->name, RW_NAME_LEN);
+	rw_name_copy(note->name, slot->name);
 	return note;
 }
 

@@ -32,7 +32,7 @@ stands_for_all(const RwLinks *links, int i)
 		const RwLink *other = &links->links[j];
 
 		if (other->upstream != link->upstream ||
-			strcmp(other->name, link->name) != 0)
+			!rw_name_equal(other->name, link->name))
 			break;
 		if (other->lag < 0 || (link->lag >= 0 && other->lag >= link->lag))
 			return false;
@@ -42,7 +42,7 @@ stands_for_all(const RwLinks *links, int i)
 		const RwLink *other = &links->links[j];
 
 		if (other->upstream != link->upstream ||
-			strcmp(other->name, link->name) != 0)
+			!rw_name_equal(other->name, link->name))
 			break;
 		if (link->lag >= 0 && (other->lag < 0 || other->lag > link->lag))
 			return false;
@@ -208,7 +208,7 @@ connections_of(const RwLink *link, const RwSnapshot *look)
 	if (link->upstream)
 		return look->facts.receiver.pid != 0;
 	for (i = 0; i < look->facts.nsenders; i++)
-		n += strcmp(look->facts.senders[i].name, link->name) == 0;
+		n += rw_name_equal(look->facts.senders[i].name, link->name);
 	return n;
 }
 

@@ -80,27 +80,27 @@ is_subject(const char *name)
 		return false;
 	for (i = 0; i < rw_alerts->nsilences; i++)
 	{
-		if (strcmp(rw_alerts->silences[i].name, name) == 0)
+		if (rw_name_equal(rw_alerts->silences[i].name, name))
 			return true;
 	}
 	for (i = 0; i < rw_max_replicas; i++)
 	{
-		if (rw_replicas[i].used && strcmp(rw_replicas[i].name, name) == 0)
+		if (rw_replicas[i].used && rw_name_equal(rw_replicas[i].name, name))
 			return true;
 	}
 	for (i = 0; i < RW_MAX_SLOTS; i++)
 	{
-		if (strcmp(rw_slot_notes[i].name, name) == 0)
+		if (rw_name_equal(rw_slot_notes[i].name, name))
 			return true;
 	}
 	for (i = 0; i < rw_alerts->nfiring; i++)
 	{
 		if (rw_alerts->firing[i].used &&
-			strcmp(rw_alerts->firing[i].subject, name) == 0)
+			rw_name_equal(rw_alerts->firing[i].subject, name))
 			return true;
 	}
-	return strcmp(rw_lag_shared->upstream_name, name) == 0 ||
-		strcmp(rw_primary_name(), name) == 0 || rw_is_expected(name);
+	return rw_name_equal(rw_lag_shared->upstream_name, name) ||
+		rw_name_equal(rw_primary_name(), name) || rw_is_expected(name);
 }
 
 /* Set when a silence ends, or end it with 0.  False if there is no room. */
@@ -114,7 +114,7 @@ set_silence(const char *name, TimestampTz until, TimestampTz wall)
 	/* Those that are over make room, and an earlier one of this name. */
 	for (i = 0; i < rw_alerts->nsilences; i++)
 	{
-		if (silences[i].until > wall && strcmp(silences[i].name, name) != 0)
+		if (silences[i].until > wall && !rw_name_equal(silences[i].name, name))
 			silences[n++] = silences[i];
 	}
 	if (until > wall)
@@ -122,7 +122,7 @@ set_silence(const char *name, TimestampTz until, TimestampTz wall)
 		if (n == RW_MAX_SILENCES)
 			return false;
 		memset(&silences[n], 0, sizeof(RwSilence));
-		strlcpy(silences[n].name, name, RW_NAME_LEN);
+		rw_name_copy(silences[n].name, name);
 		silences[n++].until = until;
 	}
 	rw_alerts->nsilences = n;

@@ -117,7 +117,7 @@ copy_chart(int place, NamedChart *copy)
 	if (!replica->used ||
 		rw_charts[place].generation != replica->generation)
 		return false;
-	strlcpy(copy->name, replica->name, RW_NAME_LEN);
+	rw_name_copy(copy->name, replica->name);
 	copy->chart = rw_charts[place].chart;
 	return true;
 }
@@ -195,12 +195,12 @@ replwatch_history(PG_FUNCTION_ARGS)
 		else
 		{
 			found = in_recovery;
-			strlcpy(copy->name, rw_lag_shared->upstream_name, RW_NAME_LEN);
+			rw_name_copy(copy->name, rw_lag_shared->upstream_name);
 			copy->chart = rw_lag_shared->upstream_chart;
 		}
 		LWLockRelease(rw_state_lock);
 
-		if (found && (name == NULL || strcmp(copy->name, name) == 0))
+		if (found && (name == NULL || rw_name_equal(copy->name, name)))
 			put_chart(rsinfo, copy, now - since, now, wall);
 	}
 	return (Datum) 0;
@@ -238,7 +238,7 @@ replwatch_trend(PG_FUNCTION_ARGS)
 	}
 	for (i = 0; !upstream && i < rw_max_replicas && !found; i++)
 	{
-		if (strcmp(rw_replicas[i].name, name) == 0)
+		if (rw_name_equal(rw_replicas[i].name, name))
 			found = copy_chart(i, copy);
 	}
 	LWLockRelease(rw_state_lock);

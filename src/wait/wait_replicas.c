@@ -70,7 +70,7 @@ is_overtaken(const RwFacts *facts, int i, RwQueue stage)
 		XLogRecPtr	other = rw_replica_position(&facts->senders[j], stage);
 
 		if ((other > position || (other == position && j < i)) &&
-			strcmp(facts->senders[j].name, facts->senders[i].name) == 0)
+			rw_name_equal(facts->senders[j].name, facts->senders[i].name))
 			return true;
 	}
 	return false;

@@ -184,8 +184,8 @@ revive(RwReplica *replica, const RwReplica *saved, int64 delta,
 	replica->known = true;
 	replica->logical = saved->logical;
 	replica->has_slot = saved->has_slot;
-	strlcpy(replica->name, saved->name, RW_NAME_LEN);
-	strlcpy(replica->address, saved->address, RW_ADDRESS_LEN);
+	rw_name_copy(replica->name, saved->name);
+	rw_address_copy(replica->address, saved->address);
 	replica->sent = saved->sent;
 	replica->write = saved->write;
 	replica->flush = saved->flush;

@@ -71,8 +71,8 @@ seen_replicas(const RwFacts *facts, int *nseen)
 		/* One whose name is not known yet is taken up when it is. */
 		if (!sender->replica || sender->peer.backend_start == 0)
 			continue;
-		strlcpy(s->name, sender->name, RW_NAME_LEN);
-		strlcpy(s->address, sender->peer.address, RW_ADDRESS_LEN);
+		rw_name_copy(s->name, sender->name);
+		rw_address_copy(s->address, sender->peer.address);
 		s->pid = sender->pid;
 		s->logical = sender->slot >= 0 && facts->slots[sender->slot].logical;
 		s->streaming = sender->state == WALSNDSTATE_STREAMING;
@@ -106,7 +106,7 @@ notice_dropped_slots(const RwFacts *facts)
 			continue;
 		for (j = 0; j < facts->nslots; j++)
 		{
-			if (strcmp(facts->slots[j].name, replica->name) == 0)
+			if (rw_name_equal(facts->slots[j].name, replica->name))
 				break;
 		}
 		if (j < facts->nslots)
@@ -212,7 +212,7 @@ chart(const RwFacts *facts, const RwLinks *links)
 
 		if (link->upstream)
 		{
-			strlcpy(rw_lag_shared->upstream_name, link->name, RW_NAME_LEN);
+			rw_name_copy(rw_lag_shared->upstream_name, link->name);
 			rw_chart_add(&rw_lag_shared->upstream_chart, facts->now, bytes,
 						 link->lag, link->state);
 		}
