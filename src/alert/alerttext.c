@@ -15,40 +15,12 @@
 
 #include "src/alert/alerttext.h"
 
-#define SIZE_LEN	32
-
-const char *
-rw_clock_text(char *buffer, int64 duration)
-{
-	int64		seconds = Max(duration, 0) / RW_SECOND;
-
-	snprintf(buffer, RW_CLOCK_LEN, "%02lld:%02d:%02d",
-			 (long long) seconds / 3600, (int) (seconds / 60 % 60), (int) (seconds % 60));
-	return buffer;
-}
-
-/* A size as pg_size_pretty() has it. */
-static const char *
-size_text(char *buffer, int64 size)
-{
-	static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
-	int			i = 0;
-
-	while (size >= 10 * 1024 && i < lengthof(units) - 1)
-	{
-		size = (size + 512) / 1024;
-		i++;
-	}
-	snprintf(buffer, SIZE_LEN, INT64_FORMAT " %s", Max(size, 0), units[i]);
-	return buffer;
-}
-
 static void
 value_text(char *buffer, size_t len, RwUnit unit, int64 value)
 {
-	char		text[SIZE_LEN];
+	char		text[RW_SIZE_LEN];
 
-	StaticAssertStmt(SIZE_LEN >= RW_CLOCK_LEN, "either fits");
+	StaticAssertStmt(RW_SIZE_LEN >= RW_CLOCK_LEN, "either fits");
 	buffer[0] = '\0';
 	if (value < 0)
 		return;
@@ -61,7 +33,7 @@ value_text(char *buffer, size_t len, RwUnit unit, int64 value)
 			strlcpy(buffer, rw_clock_text(text, value), len);
 			break;
 		case RW_UNIT_SIZE:
-			strlcpy(buffer, size_text(text, value), len);
+			strlcpy(buffer, rw_size_text(text, value), len);
 			break;
 	}
 }
@@ -129,9 +101,9 @@ describe_lag(const RwSubject *subject, RwAlertKind alert,
 		&subject->findings[alert - rw_class_alerts[subject->class].first];
 	const RwLink *link = subject->link;
 	char		lag[RW_CLOCK_LEN];
-	char		size[SIZE_LEN];
+	char		size[RW_SIZE_LEN];
 
-	size_text(size, link->lag_bytes);
+	rw_size_text(size, link->lag_bytes);
 	if (alert == RW_ALERT_REPLICA_LAG_BYTES)
 	{
 		add_detail("Byte lag is %s, %s %s.", size, side(finding, severity),
@@ -194,7 +166,7 @@ describe_replica(const RwSubject *subject, RwAlertKind alert,
 				 RwAlertText *text)
 {
 	const RwLink *link = subject->link;
-	char		size[SIZE_LEN];
+	char		size[RW_SIZE_LEN];
 
 	switch (alert)
 	{
@@ -222,7 +194,7 @@ describe_replica(const RwSubject *subject, RwAlertKind alert,
 			break;
 		case RW_ALERT_REPLICA_STALLED:
 			add_detail("Replay has not advanced for %s, with %s to replay.",
-					   text->value, size_text(size, link->lag_bytes));
+					   text->value, rw_size_text(size, link->lag_bytes));
 			add_hint("Look at replwatch_status() on that server: replay may be paused, or in conflict with a query.");
 			break;
 		default:
@@ -257,10 +229,10 @@ describe_slot(const RwSubject *subject, RwAlertKind alert,
 	const RwSlotFacts *slot = link->slot;
 	const RwSlotNote *note = &published->slot_notes[slot->number];
 	char	   *name = quote_literal_cstr(subject->name);
-	char		size[SIZE_LEN];
+	char		size[RW_SIZE_LEN];
 	char		ago[RW_CLOCK_LEN];
 
-	size_text(size, link->retained_bytes);
+	rw_size_text(size, link->retained_bytes);
 	switch (alert)
 	{
 		case RW_ALERT_SLOT_LOST:
@@ -310,7 +282,7 @@ describe_node(const RwSubject *subject, RwAlertKind alert,
 			  const RwNodeFacts *node, RwAlertText *text)
 {
 	const RwLink *link = subject->link;
-	char		size[SIZE_LEN];
+	char		size[RW_SIZE_LEN];
 
 	switch (alert)
 	{
@@ -348,7 +320,7 @@ describe_node(const RwSubject *subject, RwAlertKind alert,
 			break;
 		case RW_ALERT_REPLAY_PAUSED:
 			add_detail("Replay is paused, with %s to replay.",
-					   size_text(size, link->lag_bytes));
+					   rw_size_text(size, link->lag_bytes));
 			advise_resume(text);
 			break;
 		default:

@@ -11,9 +11,9 @@
 #define RW_ALERTTEXT_H
 
 #include "src/alert/judge.h"
+#include "src/base/units.h"
 
 #define RW_ALERT_HINT_LEN	384
-#define RW_CLOCK_LEN		32
 
 /* Each may be empty. */
 typedef struct RwAlertText
@@ -33,8 +33,5 @@ extern void rw_alert_describe(const RwSubject *subject, RwAlertKind alert,
 							  const RwNodeFacts *node,
 							  const RwPublished *published,
 							  RwAlertText *text);
-
-/* A duration as hours, minutes and seconds; `buffer` has RW_CLOCK_LEN. */
-extern const char *rw_clock_text(char *buffer, int64 duration);
 
 #endif							/* RW_ALERTTEXT_H */

@@ -25,7 +25,7 @@ rw_text_begin(RwText *out, char *data, size_t size)
 }
 
 static void
-put(RwText *out, char c)
+add_char(RwText *out, char c)
 {
 	if (out->len + 1 < out->size)
 	{
@@ -40,7 +40,7 @@ void
 rw_text_add(RwText *out, const char *string)
 {
 	for (; *string; string++)
-		put(out, *string);
+		add_char(out, *string);
 }
 
 void
@@ -55,9 +55,8 @@ rw_text_adds(RwText *out,...)
 	va_end(strings);
 }
 
-/* In a base up to 16, with so many digits at least. */
-static void
-put_number(RwText *out, uint64 value, unsigned base, int least)
+void
+rw_text_number(RwText *out, uint64 value, unsigned base, int least)
 {
 	char		digits[20];
 	int			n = 0;
@@ -68,77 +67,52 @@ put_number(RwText *out, uint64 value, unsigned base, int least)
 		value /= base;
 	}
 	while (n > 0)
-		put(out, digits[--n]);
+		add_char(out, digits[--n]);
 }
 
 /* The size of a number without its sign, which the smallest one has, too. */
 static uint64
-put_sign(RwText *out, int64 value)
+add_sign(RwText *out, int64 value)
 {
 	if (value >= 0)
 		return (uint64) value;
-	put(out, '-');
+	add_char(out, '-');
 	return -(uint64) value;
 }
 
 void
 rw_text_int(RwText *out, int64 value)
 {
-	put_number(out, put_sign(out, value), 10, 1);
+	rw_text_number(out, add_sign(out, value), 10, 1);
 }
 
 void
 rw_text_decimal(RwText *out, int64 value, int decimals)
 {
-	uint64		size = put_sign(out, value);
+	uint64		size = add_sign(out, value);
 	uint64		unit = 1;
 	int			i;
 
 	for (i = 0; i < decimals; i++)
 		unit *= 10;
-	put_number(out, size / unit, 10, 1);
+	rw_text_number(out, size / unit, 10, 1);
 	if (decimals > 0)
 	{
-		put(out, '.');
-		put_number(out, size % unit, 10, decimals);
+		add_char(out, '.');
+		rw_text_number(out, size % unit, 10, decimals);
 	}
-}
-
-void
-rw_text_duration(RwText *out, int64 duration)
-{
-	/* Cut off, not rounded: a limit that was not reached is not shown. */
-	if (duration > -1000000 && duration < 1000000)
-	{
-		rw_text_int(out, duration / 1000);
-		rw_text_add(out, " ms");
-		return;
-	}
-	if (duration > -10000000 && duration < 10000000)
-		rw_text_decimal(out, duration / 100000, 1);
-	else
-		rw_text_int(out, duration / 1000000);
-	rw_text_add(out, " s");
-}
-
-void
-rw_text_lsn(RwText *out, uint64 lsn)
-{
-	put_number(out, lsn >> 32, 16, 1);
-	put(out, '/');
-	put_number(out, lsn & 0xFFFFFFFF, 16, 1);
 }
 
 /* What both JSON and Prometheus' formats take for a string. */
 void
 rw_text_quoted(RwText *out, const char *string)
 {
-	put(out, '"');
+	add_char(out, '"');
 	for (; *string; string++)
 	{
 		if (*string == '"' || *string == '\\')
-			put(out, '\\');
-		put(out, *string >= ' ' && *string <= '~' ? *string : '?');
+			add_char(out, '\\');
+		add_char(out, *string >= ' ' && *string <= '~' ? *string : '?');
 	}
-	put(out, '"');
+	add_char(out, '"');
 }

@@ -28,17 +28,15 @@ extern void rw_text_begin(RwText *out, char *data, size_t size);
 extern void rw_text_add(RwText *out, const char *string);
 extern void rw_text_int(RwText *out, int64 value);
 
+/* A number in a base up to 16, with leading zeros up to `least` digits. */
+extern void rw_text_number(RwText *out, uint64 value, unsigned base,
+						   int least);
+
 /* Several strings; the last argument is NULL. */
 extern void rw_text_adds(RwText *out,...);
 
 /* A count of thousandths, millionths and so on: 1500 with 3 is 1.500 */
 extern void rw_text_decimal(RwText *out, int64 value, int decimals);
-
-/* A duration in microseconds as people read it: 300 ms, 4.2 s, 42 s */
-extern void rw_text_duration(RwText *out, int64 duration);
-
-/* An LSN as the server writes it: 0/3000060 */
-extern void rw_text_lsn(RwText *out, uint64 lsn);
 
 /*
  * A string in double quotes, as JSON and a label's value in Prometheus' formats

@@ -120,20 +120,6 @@ rw_give_reason(RwLink *link, RwReason reason, const char *text,...)
 	va_end(args);
 }
 
-const char *
-rw_duration(char *buffer, int64 duration)
-{
-	int64		seconds = Max(duration, 0) / RW_SECOND;
-
-	if (seconds < 120)
-		snprintf(buffer, RW_DURATION_LEN, "%d s", (int) seconds);
-	else
-		snprintf(buffer, RW_DURATION_LEN, INT64_FORMAT ":%02d:%02d",
-				 seconds / 3600, (int) (seconds / 60 % 60),
-				 (int) (seconds % 60));
-	return buffer;
-}
-
 /*
  * Is a reply overdue?  What is missing for a second can't have been
  * acknowledged for longer, whatever was before.

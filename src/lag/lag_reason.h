@@ -12,6 +12,7 @@
 #ifndef RW_LAG_REASON_H
 #define RW_LAG_REASON_H
 
+#include "src/base/units.h"
 #include "src/lag/lag.h"
 
 /* Fill in the reasons and forecasts of all links. */
@@ -20,10 +21,6 @@ extern void rw_explain(RwFacts *facts, RwLinks *links);
 /* Set a link's reason and its text. */
 extern void rw_give_reason(RwLink *link, RwReason reason,
 						   const char *text,...) pg_attribute_printf(3, 4);
-
-/* Write a duration as people read it, in whole seconds; returns buffer. */
-#define RW_DURATION_LEN		32
-extern const char *rw_duration(char *buffer, int64 duration);
 
 /* The age of the figures that a connected receiver reported; -1 unknown. */
 extern int64 rw_reply_age(const RwLink *link, const RwFacts *facts);

@@ -17,7 +17,9 @@
  */
 #include "src/base/pure.h"
 
-#include "src/base/digit.h"
+#include <limits.h>
+
+#include "src/base/units.h"
 #include "src/observe/timeline.h"
 
 /* The part of a line that is still to be read. */
@@ -28,7 +30,6 @@ typedef struct Line
 } Line;
 
 static bool read_entry(Line *line, RwTimelineEntry *entry);
-static bool read_number(Line *line, int base, uint32 *number);
 static bool skip_blanks(Line *line);
 
 bool
@@ -123,44 +124,18 @@ rw_timeline_fork(const RwTimeline *a, const RwTimeline *b)
 static bool
 read_entry(Line *line, RwTimelineEntry *entry)
 {
-	uint32		high;
-	uint32		low;
+	uint64		tli;
 
-	if (!read_number(line, 10, &entry->tli) || !skip_blanks(line))
-		return false;
-
-	if (!read_number(line, 16, &high))
-		return false;
-	if (line->next == line->end || *line->next++ != '/')
-		return false;
-	if (!read_number(line, 16, &low))
+	if (!rw_take_number(&line->next, line->end, 10, INT_MAX, PG_UINT32_MAX,
+						&tli) ||
+		!skip_blanks(line) ||
+		!rw_take_lsn(&line->next, line->end, INT_MAX, &entry->end))
 		return false;
 	if (line->next < line->end && !skip_blanks(line))
 		return false;
 
-	entry->end = (uint64) high << 32 | low;
+	entry->tli = (uint32) tli;
 	return entry->tli > 0 && entry->end > 0 && entry->end < PG_UINT64_MAX;
-}
-
-/* Digits that make a number of 32 bits; at least one. */
-static bool
-read_number(Line *line, int base, uint32 *number)
-{
-	const char *start = line->next;
-	uint64		value = 0;
-
-	for (; line->next < line->end; line->next++)
-	{
-		int			digit = rw_digit(*line->next, base);
-
-		if (digit < 0)
-			break;
-		value = value * base + digit;
-		if (value > PG_UINT32_MAX)
-			return false;
-	}
-	*number = (uint32) value;
-	return line->next > start;
 }
 
 /* True if there was one. */

@@ -9,6 +9,7 @@
  */
 #include "src/base/pure.h"
 
+#include "src/base/units.h"
 #include "src/port/answer.h"
 
 #define JSON	"application/json"

@@ -13,135 +13,33 @@
 #include "src/base/pure.h"
 
 #include "src/base/digit.h"
+#include "src/base/units.h"
 #include "src/port/request_parameters.h"
 
 /* The longest parameter, decoded. */
 #define PARAMETER_MAX	64
 
-/* A number without sign up to the limit; digits of base 10 or 16. */
-static bool
-take_number(RwPiece *rest, int base, int most_digits, uint64 *value)
-{
-	int			digits = 0;
-
-	*value = 0;
-	while (rest->at < rest->end)
-	{
-		int			digit = rw_digit(*rest->at, base);
-
-		if (digit < 0)
-			break;
-		if (++digits > most_digits)
-			return false;
-		*value = *value * base + digit;
-		rest->at++;
-	}
-	return digits > 0;
-}
-
-static bool
-take_char(RwPiece *rest, char c)
-{
-	if (rest->at == rest->end || *rest->at != c)
-		return false;
-	rest->at++;
-	return true;
-}
-
-static bool
-read_lsn(RwPiece value, uint64 *lsn)
-{
-	uint64		high;
-	uint64		low;
-
-	if (!take_number(&value, 16, 8, &high) || !take_char(&value, '/') ||
-		!take_number(&value, 16, 8, &low) || value.at != value.end)
-		return false;
-	*lsn = high << 32 | low;
-	return true;
-}
-
-static bool
-read_token(RwPiece value, uint32 *tli, uint64 *lsn)
-{
-	uint64		number;
-
-	if (!take_number(&value, 10, 10, &number) || number == 0 ||
-		number > PG_UINT32_MAX || !take_char(&value, ':'))
-		return false;
-	*tli = (uint32) number;
-	return read_lsn(value, lsn);
-}
-
-typedef struct Unit
-{
-	const char *name;
-	bool		is_time;
-	int64		size;			/* in bytes, or microseconds */
-} Unit;
-
-static const Unit units[] = {
-	{"", false, 1},
-	{"B", false, 1},
-	{"kB", false, INT64CONST(1) << 10},
-	{"MB", false, INT64CONST(1) << 20},
-	{"GB", false, INT64CONST(1) << 30},
-	{"TB", false, INT64CONST(1) << 40},
-	{"us", true, 1},
-	{"ms", true, 1000},
-	{"s", true, INT64CONST(1000000)},
-	{"min", true, INT64CONST(60000000)},
-	{"h", true, INT64CONST(3600000000)},
-	{"d", true, INT64CONST(86400000000)},
-};
-
 /* lag=10MB and lag=5s are two limits; one of each kind may be given. */
 static bool
 read_lag(RwPiece value, RwAskLimits *limits)
 {
-	uint64		whole;
-	uint64		fraction = 0;
-	int64		scale = 1;
-	int			i;
+	bool		is_time;
+	int64		amount;
 
-	if (!take_number(&value, 10, 18, &whole))
+	if (!rw_amount_in(value.at, value.end, &is_time, &amount) ||
+		(is_time ? limits->has_time : limits->has_bytes))
 		return false;
-	if (take_char(&value, '.'))
+	if (is_time)
 	{
-		const char *begin = value.at;
-
-		if (!take_number(&value, 10, 6, &fraction))
-			return false;
-		for (; begin < value.at; begin++)
-			scale *= 10;
+		limits->has_time = true;
+		limits->time = amount;
 	}
-
-	for (i = 0; i < lengthof(units); i++)
+	else
 	{
-		const Unit *unit = &units[i];
-		int64		amount;
-
-		if (!rw_piece_is(value, unit->name))
-			continue;
-		if (whole > (uint64) ((PG_INT64_MAX - unit->size) / unit->size))
-			return false;
-		amount = (int64) whole * unit->size +
-			(int64) ((double) fraction / scale * unit->size);
-		if (unit->is_time ? limits->has_time : limits->has_bytes)
-			return false;
-		if (unit->is_time)
-		{
-			limits->has_time = true;
-			limits->time = amount;
-		}
-		else
-		{
-			limits->has_bytes = true;
-			limits->bytes = amount;
-		}
-		return true;
+		limits->has_bytes = true;
+		limits->bytes = amount;
 	}
-	return false;
+	return true;
 }
 
 bool
@@ -158,8 +56,9 @@ rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 	{
 		if (!rw_piece_is(name, "floor"))
 			return rw_refuse(request, 400, "parameter is not known");
-		if (limits->floor != 0 || !take_number(&value, 10, 3, &number) ||
-			value.at != value.end || number < 1 || number > 100)
+		if (limits->floor != 0 ||
+			!rw_take_number(&value.at, value.end, 10, 3, 100, &number) ||
+			value.at != value.end || number < 1)
 			return rw_refuse(request, 400, "floor is not a number from 1 to 100, or is given twice");
 		limits->floor = (int) number;
 		return true;
@@ -167,7 +66,9 @@ rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 
 	if (rw_piece_is(name, "lsn"))
 	{
-		if (limits->has_lsn || !read_lsn(value, &limits->lsn))
+		if (limits->has_lsn ||
+			!rw_take_lsn(&value.at, value.end, RW_LSN_DIGITS, &limits->lsn) ||
+			value.at != value.end)
 			return rw_refuse(request, 400, "lsn is not an LSN, or is given twice");
 		limits->has_lsn = true;
 		return true;
@@ -175,7 +76,9 @@ rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 	if (rw_piece_is(name, "token"))
 	{
 		if (limits->has_token ||
-			!read_token(value, &limits->token_tli, &limits->token_lsn))
+			!rw_take_token(&value.at, value.end, &limits->token_tli,
+						   &limits->token_lsn) ||
+			value.at != value.end)
 			return rw_refuse(request, 400, "token is not a commit token, or is given twice");
 		limits->has_token = true;
 		return true;

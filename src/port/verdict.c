@@ -10,6 +10,7 @@
  */
 #include "src/base/pure.h"
 
+#include "src/base/units.h"
 #include "src/port/verdict.h"
 
 /* Weights, in percent of what the proxy's configuration gives the server. */

@@ -31,7 +31,6 @@
 #include "utils/pg_lsn.h"
 
 #include "src/base/compat.h"
-#include "src/base/digit.h"
 #include "src/base/errcodes.h"
 #include "src/base/locks.h"
 #include "src/observe/timeline_file.h"
@@ -71,55 +70,20 @@ rw_last_commit(void)
 const char *
 rw_token_out(RwToken token, char *buffer)
 {
-	snprintf(buffer, RW_TOKEN_LEN, "%u:%X/%X", token.tli,
-			 LSN_FORMAT_ARGS(token.lsn));
+	RwText		out;
+
+	rw_text_begin(&out, buffer, RW_TOKEN_LEN);
+	rw_text_token(&out, token.tli, token.lsn);
 	return buffer;
-}
-
-/* Read a number of at most `digits` digits in a base; NULL if there is none. */
-static const char *
-read_number(const char *p, int base, int digits, uint64 *number)
-{
-	int			n;
-
-	*number = 0;
-	for (n = 0; n < digits; n++, p++)
-	{
-		int			digit = rw_digit(*p, base);
-
-		if (digit < 0)
-			break;
-		*number = *number * base + digit;
-	}
-	return n > 0 ? p : NULL;
-}
-
-bool
-rw_lsn_in(const char *string, XLogRecPtr *lsn)
-{
-	uint64		high;
-	uint64		low;
-	const char *p = read_number(string, 16, 8, &high);
-
-	if (p == NULL || *p != '/')
-		return false;
-	p = read_number(p + 1, 16, 8, &low);
-	if (p == NULL || *p != '\0')
-		return false;
-	*lsn = high << 32 | low;
-	return true;
 }
 
 bool
 rw_token_in(const char *string, RwToken *token)
 {
-	uint64		tli;
-	const char *p = read_number(string, 10, 10, &tli);
+	const char *at = string;
+	const char *end = string + strlen(string);
 
-	if (p == NULL || *p != ':' || tli == 0 || tli > PG_UINT32_MAX)
-		return false;
-	token->tli = (TimeLineID) tli;
-	return rw_lsn_in(p + 1, &token->lsn);
+	return rw_take_token(&at, end, &token->tli, &token->lsn) && at == end;
 }
 
 /* At most so many bytes of an argument that is no token are shown. */

@@ -24,6 +24,8 @@
 
 #include "access/xlogdefs.h"
 
+#include "src/base/units.h"
+
 /* "4294967295:FFFFFFFF/FFFFFFFF" and the final 0 */
 #define RW_TOKEN_LEN	30
 
@@ -44,9 +46,6 @@ extern const char *rw_token_out(RwToken token, char *buffer);
 
 /* Read a token; false if it is none.  Nothing before or after is allowed. */
 extern bool rw_token_in(const char *string, RwToken *token);
-
-/* Read an LSN in the same way. */
-extern bool rw_lsn_in(const char *string, XLogRecPtr *lsn);
 
 /* Read a token from an argument; 22P02 if it is none. */
 extern void rw_token_argument(text *argument, RwToken *token);

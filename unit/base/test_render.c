@@ -86,18 +86,10 @@ decimal_is(int64 value, int decimals, const char *expected)
 }
 
 static void
-duration_is(int64 value, const char *expected)
+number_is(uint64 value, unsigned base, int least, const char *expected)
 {
 	fresh();
-	rw_text_duration(&out, value);
-	is_text(buffer, expected, expected);
-}
-
-static void
-lsn_is(uint64 value, const char *expected)
-{
-	fresh();
-	rw_text_lsn(&out, value);
+	rw_text_number(&out, value, base, least);
 	is_text(buffer, expected, expected);
 }
 
@@ -119,21 +111,13 @@ test_numbers(void)
 	decimal_is(PG_INT64_MAX, 6, "9223372036854.775807");
 	decimal_is(PG_INT64_MIN, 6, "-9223372036854.775808");
 
-	duration_is(0, "0 ms");
-	duration_is(999, "0 ms");
-	duration_is(34567, "34 ms");
-	duration_is(999999, "999 ms");
-	duration_is(1000000, "1.0 s");
-	duration_is(1099999, "1.0 s");
-	duration_is(9999999, "9.9 s");
-	duration_is(10000000, "10 s");
-	duration_is(42999999, "42 s");
-	duration_is(INT64CONST(7200000000), "7200 s");
-
-	lsn_is(0, "0/0");
-	lsn_is(0x3000060, "0/3000060");
-	lsn_is(UINT64CONST(0x1A00000000), "1A/0");
-	lsn_is(PG_UINT64_MAX, "FFFFFFFF/FFFFFFFF");
+	number_is(0, 10, 1, "0");
+	number_is(0, 10, 0, "");
+	number_is(7, 10, 2, "07");
+	number_is(123, 10, 2, "123");
+	number_is(255, 16, 8, "000000FF");
+	number_is(PG_UINT64_MAX, 16, 1, "FFFFFFFFFFFFFFFF");
+	number_is(PG_UINT64_MAX, 10, 1, "18446744073709551615");
 }
 
 int
