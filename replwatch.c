@@ -23,7 +23,10 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "src/alert/alert_settings.h"
 #include "src/base/compat.h"
+#include "src/command/command_settings.h"
+#include "src/replica/expected.h"
 #include "src/settings.h"
 #include "src/shmem.h"
 #include "src/wait/keepalive.h"
@@ -44,6 +47,9 @@ void
 _PG_init(void)
 {
 	rw_settings_init();
+	rw_replica_settings();
+	rw_command_settings();
+	rw_alert_settings();
 
 	if (process_shared_preload_libraries_in_progress)
 	{

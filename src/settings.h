@@ -1,11 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * settings.h
- *	  All settings of replwatch, as variables.
+ *	  The settings of replwatch, as plain variables.
  *
- * Each is "replwatch." and the variable's name less rw_ and less its unit.
- * They are read as plain variables (alert_settings.h has those of the alerts); a process sees a change when it processes
- * a SIGHUP.
+ * Each is "replwatch." and the variable's name without rw_ and without its
+ * unit.  A process sees a change when it processes a SIGHUP.
+ *
+ * Not here are settings whose check hook turns them into something else; their
+ * folders define them: the limits of the alerts (alert/alert_settings.h),
+ * replwatch.expected_replicas (replica/expected.h), replwatch.read_after and
+ * the read-only ones (wait/readafter.h, wait/token.h).
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -14,52 +18,75 @@
 #ifndef RW_SETTINGS_H
 #define RW_SETTINGS_H
 
+/* ----------------------------------------------------------------
+ *		Sampling and replicas
+ * ----------------------------------------------------------------
+ */
+
 /* Time between two samples while something moves. */
 extern int	rw_sample_interval_ms;
 
 /* Places in the table of replicas; fixed at server start. */
 extern int	rw_max_replicas;
 
+/* How long a replica must stream before it is missed when it goes. */
+extern int	rw_known_after_s;
+
+/* How long a gone replica without a slot is remembered; 0: for ever. */
+extern int	rw_forget_after_s;
+
+/* ----------------------------------------------------------------
+ *		Waits and commit tokens
+ * ----------------------------------------------------------------
+ */
+
+/* Default timeout of a wait; 0 checks once, -1 waits indefinitely. */
+extern int	rw_wait_timeout_ms;
+
+/* How often a waiter that was not woken checks by itself. */
+extern int	rw_wait_recheck_ms;
+
+/* How many sessions may wait at a time; 0: no limit. */
+extern int	rw_max_waiters;
+
+/* Does replay wake the sessions that wait for it?  Fixed at server start. */
+extern bool rw_wake_on_replay;
+
 /* Do our walsenders send a keepalive each second?  Fixed at server start. */
 extern bool rw_tend_walsenders;
 
-/* How long a replica has to stream before it is missed when it goes. */
-extern int	rw_known_after_s;
-
-/* How long a gone replica without slot is remembered; 0 means for ever. */
-extern int	rw_forget_after_s;
-
-/* Does replay wake those who wait for it?  Fixed at server start. */
-extern bool rw_wake_on_replay;
-
-/* How long a wait may take that does not say; 0 only looks, -1 is for ever. */
-extern int	rw_wait_timeout_ms;
-
-/* How often a waiter that was not woken looks for itself. */
-extern int	rw_wait_recheck_ms;
-
-/* How many may wait at a time; 0 means no limit. */
-extern int	rw_max_waiters;
-
-/* Is the client told of each commit's token? */
+/* Is each commit's token reported to the client? */
 extern bool rw_report_commit_token;
 
-/* How long an alert's condition has to hold for it to change. */
+/* ----------------------------------------------------------------
+ *		Alerts
+ * ----------------------------------------------------------------
+ */
+
+/* How long a condition must hold for its alert to change. */
 extern int	rw_alert_hold_ms;
 
-/* How often a firing alert is told of again; 0 means never. */
+/* How often a firing alert is reported again; 0: never. */
 extern int	rw_alert_repeat_s;
 
-/* Do changes of alerts go to the log? */
+/* Are changes of alerts logged? */
 extern bool rw_log_alerts;
 
-/* What the shell runs for each change of an alert; empty for nothing. */
+/*
+ * What the shell runs for each change of an alert; empty: nothing.  Its check
+ * hook is in command/command_settings.c.
+ */
 extern char *rw_alert_command;
 
-/* How long one such command may take. */
+/* How long one such command may run. */
 extern int	rw_alert_command_timeout_ms;
 
-/* Where health checks and metrics are answered; port 0 means nowhere. */
+/* ----------------------------------------------------------------
+ *		The port
+ * ----------------------------------------------------------------
+ */
+
+/* Where health checks and metrics are answered; port 0: nowhere. */
 extern int	rw_port;
 extern char *rw_listen_addresses;
 
@@ -76,12 +103,13 @@ extern int	rw_port_serves;
 /* The limit of an agent check that has none. */
 extern int	rw_route_lag_ms;
 
-/* How long a drained standby has to be below half its limit to come back. */
+/* How long a drained standby must stay below half its limit to come back. */
 extern int	rw_route_hold_ms;
 
 /*
- * Define the settings; called once from _PG_init.  Those that are fixed at
- * server start exist only where the library is preloaded.
+ * Define the settings above; called once from _PG_init.  Those that are fixed
+ * at server start, and those that do nothing without shared memory, exist only
+ * where the library is preloaded.
  */
 extern void rw_settings_init(void);
 

@@ -177,7 +177,7 @@ my $offset = -s $primary->logfile;
 $standby->stop;
 Replwatch::set($primary, 'replwatch.forget_after = 1');
 $primary->wait_for_log(
-	qr/LOG:  replica "\Q$name\E" is forgotten after it has been gone/,
+	qr/LOG:  replica "\Q$name\E" was forgotten after/,
 	$offset);
 pass('a log entry has the name as it is');
 

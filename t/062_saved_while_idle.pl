@@ -63,7 +63,7 @@ $asked = Replwatch::now($standby);
 Replwatch::set($standby, 'replwatch.known_after = ' . ($connected + 5));
 Replwatch::wait_file_saved($standby, $state, $asked);
 $saved = StateFile::saved_at($state);
-$standby->wait_for_log(qr/replica "cascade" is known from now on/);
+$standby->wait_for_log(qr/replica "cascade" is now known/);
 Replwatch::wait_file_saved($standby, $state, $saved);
 cmp_ok(StateFile::saved_at($state) - $saved,
 	'>', 30, 'it is saved in its time, though nothing has moved');

@@ -234,7 +234,7 @@ Replwatch::wait_until(
 	"SELECT count(*) = 0 FROM replwatch_status() WHERE name = 'delayed1'",
 	'the other is forgotten');
 $primary->wait_for_log(
-	qr/LOG:  replica "delayed1" is forgotten after it has been gone for 1 s/);
+	qr/LOG:  replica "delayed1" was forgotten after 1 s without a connection/);
 is(Replwatch::status($primary, 'replica1')->{state},
 	'missing', 'the expected one is not forgotten');
 

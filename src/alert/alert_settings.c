@@ -9,11 +9,12 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
 #include <limits.h>
 
 #include "src/alert/alert_settings.h"
+#include "src/base/clock.h"
 #include "src/base/compat.h"
+#include "src/base/trim.h"
 
 /* More patterns are refused when the setting is made. */
 #define MAX_OVERRIDES	64
@@ -28,56 +29,56 @@ typedef struct LimitInfo
 } LimitInfo;
 
 #define PREFIX_LEN		(sizeof("replwatch.") - 1)
-#define ZERO_IS_OFF		"If set to zero, there is no such alert."
+#define ZERO_IS_OFF		"Zero disables the alert."
 
 static const LimitInfo infos[RW_NUM_LIMITS] = {
 	[RW_LIMIT_LAG_WARNING] = {
 		"replwatch.lag_warning",
-		"Sets the time lag above which a replica's is alerted as a warning.",
+		"Sets the time lag above which a warning alert is raised.",
 	ZERO_IS_OFF, 30 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_LAG_CRITICAL] = {
 		"replwatch.lag_critical",
-		"Sets the time lag above which a replica's is alerted as critical.",
+		"Sets the time lag above which a critical alert is raised.",
 	ZERO_IS_OFF, 5 * 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_LAG_BYTES_WARNING] = {
 		"replwatch.lag_bytes_warning",
-		"Sets the amount of WAL that a replica may lack before it is alerted as a warning.",
+		"Sets the amount of missing WAL above which a warning alert is raised for a replica.",
 	ZERO_IS_OFF, 1024 * 1024, GUC_UNIT_KB},
 	[RW_LIMIT_LAG_BYTES_CRITICAL] = {
 		"replwatch.lag_bytes_critical",
-		"Sets the amount of WAL that a replica may lack before it is alerted as critical.",
+		"Sets the amount of missing WAL above which a critical alert is raised for a replica.",
 	ZERO_IS_OFF, 10 * 1024 * 1024, GUC_UNIT_KB},
 	[RW_LIMIT_STALL_TIMEOUT] = {
 		"replwatch.stall_timeout",
-		"Sets how long a replica's replay may stand still, with WAL to replay, before that is alerted.",
-	"After five times as long it is critical. " ZERO_IS_OFF, 60 * 1000, GUC_UNIT_MS},
+		"Sets the time replay may stand still, with WAL to replay, before an alert is raised.",
+	"The alert is critical after five times as long. " ZERO_IS_OFF, 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_SILENT_TIMEOUT] = {
 		"replwatch.silent_timeout",
-		"Sets how long a connected replica may not reply before that is alerted.",
-	"It is never taken as less than half of wal_sender_timeout and five seconds. " ZERO_IS_OFF, 35 * 1000, GUC_UNIT_MS},
+		"Sets the time a connected replica may not reply before an alert is raised.",
+	"At least half of \"wal_sender_timeout\" plus five seconds is used. " ZERO_IS_OFF, 35 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_MISSING_TIMEOUT] = {
 		"replwatch.missing_timeout",
-		"Sets how long a known or expected replica may be away before it is alerted.",
+		"Sets the time a known or expected replica may be disconnected before an alert is raised.",
 	ZERO_IS_OFF, 2 * 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_SLOT_INACTIVE_TIMEOUT] = {
 		"replwatch.slot_inactive_timeout",
-		"Sets how long a replication slot may be unused, retaining WAL, before it is alerted.",
+		"Sets the time a replication slot may be unused, retaining WAL, before an alert is raised.",
 	ZERO_IS_OFF, 15 * 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_SLOT_TIME_LEFT] = {
 		"replwatch.slot_time_left",
-		"Sets how long before a replication slot will be lost it is alerted.",
+		"Sets the time before the expected loss of a replication slot at which an alert is raised.",
 	ZERO_IS_OFF, 60 * 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_SLOT_RETAINED] = {
 		"replwatch.slot_retained",
-		"Sets the amount of WAL above which a replication slot that retains it is alerted.",
+		"Sets the amount of WAL retained by a replication slot above which an alert is raised.",
 	ZERO_IS_OFF, 0, GUC_UNIT_KB},
 	[RW_LIMIT_UPSTREAM_TIMEOUT] = {
 		"replwatch.upstream_timeout",
-		"Sets how long a standby may not stream before that is alerted.",
-	"After five times as long it is critical. " ZERO_IS_OFF, 60 * 1000, GUC_UNIT_MS},
+		"Sets the time a standby may not stream before an alert is raised.",
+	"The alert is critical after five times as long. " ZERO_IS_OFF, 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_ARCHIVER_FAILING_TIMEOUT] = {
 		"replwatch.archiver_failing_timeout",
-		"Sets how long WAL archiving may fail before that is alerted.",
+		"Sets the time WAL archiving may fail before an alert is raised.",
 	ZERO_IS_OFF, 5 * 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_DELAY] = {
 		"replwatch.delay", NULL, NULL, 0, GUC_UNIT_MS
@@ -100,18 +101,10 @@ typedef struct Overrides
 	Override	overrides[FLEXIBLE_ARRAY_MEMBER];
 } Overrides;
 
-typedef struct Expected
-{
-	int			n;
-	char		names[FLEXIBLE_ARRAY_MEMBER][RW_NAME_LEN];
-} Expected;
-
 StaticAssertDecl(RW_NUM_LIMITS <= 32, "an override has a bit for each limit");
 
 static char *overrides_string;
-static char *expected_string;
 static const Overrides *overrides;
-static const Expected *expected;
 
 /* Does a name match a pattern with * and ?  */
 static bool
@@ -170,39 +163,6 @@ rw_limits_for(const char *name, RwLimits *limits)
 			(infos[j].unit == GUC_UNIT_KB ? INT64CONST(1024) : RW_MS);
 }
 
-bool
-rw_is_expected(const char *name)
-{
-	int			i;
-
-	for (i = 0; expected && i < expected->n; i++)
-	{
-		if (rw_name_equal(expected->names[i], name))
-			return true;
-	}
-	return false;
-}
-
-const char	(*rw_expected(int *n))[RW_NAME_LEN]
-{
-	*n = expected ? expected->n : 0;
-	return expected ? expected->names : NULL;
-}
-
-/* A string without the white space around it; writes into it. */
-static char *
-trim(char *string)
-{
-	size_t		len;
-
-	while (isspace((unsigned char) *string))
-		string++;
-	len = strlen(string);
-	while (len > 0 && isspace((unsigned char) string[len - 1]))
-		string[--len] = '\0';
-	return string;
-}
-
 /* One "name=value"; false with the reason noted if it is not. */
 static bool
 parse_assignment(char *text, Override *override)
@@ -213,12 +173,12 @@ parse_assignment(char *text, Override *override)
 
 	if (value == NULL)
 	{
-		GUC_check_errdetail("\"%s\" is not of the form name=value.", trim(text));
+		GUC_check_errdetail("\"%s\" is not of the form name=value.", rw_trim(text));
 		return false;
 	}
 	*value++ = '\0';
-	text = trim(text);
-	value = trim(value);
+	text = rw_trim(text);
+	value = rw_trim(value);
 
 	for (i = 0; i < RW_NUM_LIMITS; i++)
 	{
@@ -252,11 +212,11 @@ parse_override(char *text, Override *override)
 	if (assignment == NULL)
 	{
 		GUC_check_errdetail("\"%s\" is not of the form pattern: name=value.",
-							trim(text));
+							rw_trim(text));
 		return false;
 	}
 	*assignment++ = '\0';
-	pattern = trim(text);
+	pattern = rw_trim(text);
 	if (pattern[0] == '\0' || strlen(pattern) >= RW_NAME_LEN)
 	{
 		GUC_check_errdetail("A pattern has from 1 to %d characters.",
@@ -299,7 +259,7 @@ check_overrides(char **newval, void **extra, GucSource source)
 
 		if (next)
 			*next++ = '\0';
-		if (*trim(entry) == '\0')
+		if (*rw_trim(entry) == '\0')
 			;					/* nothing, or after the last semicolon */
 		else if (parsed->n == MAX_OVERRIDES)
 		{
@@ -327,96 +287,8 @@ assign_overrides(const char *newval, void *extra)
 	overrides = extra;
 }
 
-static int
-compare_names(const void *a, const void *b)
-{
-	return rw_name_compare(a, b);
-}
-
-/* Bring names into order and leave out those that are there already. */
-static int
-order_names(char (*names)[RW_NAME_LEN], int n)
-{
-	int			kept = 0;
-	int			i;
-
-	qsort(names, n, RW_NAME_LEN, compare_names);
-	for (i = 0; i < n; i++)
-	{
-		if (kept > 0 && rw_name_equal(names[kept - 1], names[i]))
-			continue;
-		if (kept != i)
-			memcpy(names[kept], names[i], RW_NAME_LEN);
-		kept++;
-	}
-	return kept;
-}
-
-/* A name may be in double quotes, which some tools put around list members. */
-static bool
-check_expected(char **newval, void **extra, GucSource source)
-{
-	char	   *text = pstrdup(*newval ? *newval : "");
-	char	   *member = text;
-	Expected   *parsed;
-	bool		ok = true;
-
-	parsed = rw_guc_malloc(LOG, offsetof(Expected, names) +
-						   RW_MAX_EXPECTED * RW_NAME_LEN);
-	if (parsed == NULL)
-		return false;
-	parsed->n = 0;
-
-	if (*trim(text) == '\0')
-		member = NULL;
-	while (ok && member)
-	{
-		char	   *next = strchr(member, ',');
-		size_t		len;
-
-		if (next)
-			*next++ = '\0';
-		member = trim(member);
-		len = strlen(member);
-		if (len >= 2 && member[0] == '"' && member[len - 1] == '"')
-		{
-			member[len - 1] = '\0';
-			member++;
-		}
-		if (*member == '\0')
-		{
-			GUC_check_errdetail("A name is missing.");
-			ok = false;
-		}
-		else if (parsed->n == RW_MAX_EXPECTED)
-		{
-			GUC_check_errdetail("There can be %d names at most.",
-								RW_MAX_EXPECTED);
-			ok = false;
-		}
-		else					/* as the server shows those that connect */
-			rw_clean_name(parsed->names[parsed->n++], member, RW_NAME_LEN);
-		member = next;
-	}
-	pfree(text);
-	if (!ok)
-	{
-		rw_guc_free(parsed);
-		return false;
-	}
-	parsed->n = order_names(parsed->names, parsed->n);
-	*extra = parsed;
-	return true;
-}
-
-static void
-assign_expected(const char *newval, void *extra)
-{
-	expected = extra;
-}
-
 void
-rw_limits_init(void)
+rw_alert_settings(void)
 {
 	int			i;
 
@@ -432,13 +304,7 @@ rw_limits_init(void)
 
 	DefineCustomStringVariable("replwatch.replica_overrides",
 							   "Sets other limits for replicas and slots whose names match a pattern.",
-							   "A list like: pattern: lag_critical=2h, stall_timeout=0; pattern: delay=1h.",
+							   "A list such as \"pattern: lag_critical=2h, stall_timeout=0; pattern: delay=1h\".",
 							   &overrides_string, "", PGC_SIGHUP, 0,
 							   check_overrides, assign_overrides, NULL);
-
-	DefineCustomStringVariable("replwatch.expected_replicas",
-							   "Sets the names of replicas that a primary misses even if it has never seen them.",
-							   "A server leaves out its own name, so all nodes can have the same list.",
-							   &expected_string, "", PGC_SIGHUP, GUC_LIST_INPUT,
-							   check_expected, assign_expected, NULL);
 }

@@ -22,7 +22,7 @@
 
 #include "utils/guc.h"
 
-#include "src/replica/replicas.h"
+#include "src/base/name.h"
 
 typedef enum RwLimit
 {
@@ -44,9 +44,6 @@ typedef enum RwLimit
 
 #define RW_NUM_LIMITS	(RW_LIMIT_DELAY + 1)
 
-/* Names that replwatch.expected_replicas can have. */
-#define RW_MAX_EXPECTED		64
-
 /* Times in microseconds, sizes in bytes; 0 switches off. */
 typedef struct RwLimits
 {
@@ -56,13 +53,7 @@ typedef struct RwLimits
 /* The limits that are in force for a subject. */
 extern void rw_limits_for(const char *name, RwLimits *limits);
 
-/* Is a name one of replwatch.expected_replicas? */
-extern bool rw_is_expected(const char *name);
-
-/* The names of replwatch.expected_replicas, in order, each once; how many. */
-extern const char (*rw_expected(int *n))[RW_NAME_LEN];
-
-/* Define the settings of this room; called by rw_settings_init. */
-extern void rw_limits_init(void);
+/* Define the settings of this folder; called once from _PG_init. */
+extern void rw_alert_settings(void);
 
 #endif							/* RW_ALERT_SETTINGS_H */

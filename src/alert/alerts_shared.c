@@ -11,9 +11,9 @@
 
 #include "storage/shmem.h"
 
-#include "src/alert/alert_settings.h"
 #include "src/alert/alerts_shared.h"
 #include "src/base/compat.h"
+#include "src/replica/expected.h"
 #include "src/settings.h"
 
 RwAlerts   *rw_alerts = NULL;

@@ -15,6 +15,7 @@
 #include "src/alert/judge_node.h"
 #include "src/alert/judge_replica.h"
 #include "src/alert/judge_slot.h"
+#include "src/replica/expected.h"
 
 /* What the worker remembers of the node from one round to the next. */
 static RwTime watching_since = RW_NEVER;	/* in the role that it has */

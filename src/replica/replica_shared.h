@@ -3,9 +3,9 @@
  * replica_shared.h
  *	  The replicas, their charts and the slot notes, in shared memory.
  *
- * The sampling worker writes, everybody else copies; all of it under
- * state_lock.  It begins empty at each start of the server, also after a
- * crash, and the worker brings back what the state file holds.
+ * The sampling worker writes, all other processes copy, all under
+ * rw_state_lock.  The memory is empty at each start of the server, also after a
+ * crash, until the worker has loaded the state file.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -16,13 +16,13 @@
 
 #include "src/base/locks.h"
 #include "src/history/chart.h"
-#include "src/replica/replicas.h"
+#include "src/replica/replica.h"
 #include "src/replica/slot_notes.h"
 
 /* One chart for each place in the table of replicas. */
 typedef struct RwPlaceChart
 {
-	uint32		generation;		/* of the replica that it is about */
+	uint32		generation;		/* of the replica that the chart is about */
 	RwChart		chart;
 } RwPlaceChart;
 

@@ -1,23 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * replicas.c
- *	  The table of replicas: who is connected, who is known, who is gone.
+ *	  A round of the table of replicas.
  *
- * A round has its order from what may happen between two looks.  Connections
- * that went on are recognized first, by process and name.  Those that are
- * over are taken out next, so that a replica that has reconnected in the
- * meantime is found gone when its new connection is taken in.  Names that are
- * known go before new ones, or a newcomer could evict a replica that is just
- * coming back.
+ * The order of the steps follows from what may have happened since the last
+ * round.  Connections that went on are recognized first, by process and name.
+ * Those that have ended are taken out next, so that a replica that has
+ * reconnected in the meantime is found gone when its new connection is taken
+ * in.  Known names go before new ones, or a newcomer could evict a replica
+ * that is just coming back.
  *
- * Two things hold at the end of each round, and the code relies on them: a
- * name is known in one place at most, and the place of a gone replica is the
- * only one of its name.
+ * Two invariants hold at the end of each round, and the code relies on them: a
+ * name is known in at most one place, and the place of a gone replica is the
+ * only one with its name.
  *
  * Names are compared only when connections come and go, and while a name is
- * connected more than once.  In the rounds between, every connection finds
- * its place at one glance, for the server lists its walsenders always in the
- * same order.
+ * connected more than once.  In other rounds every connection finds its place
+ * at the first try, because the server always lists its walsenders in the same
+ * order.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -25,11 +25,9 @@
  */
 #include "src/base/pure.h"
 
-#include "src/replica/replicas.h"
-#include "src/replica/replicas_names.h"
-#include "src/replica/replicas_table.h"
+#include "src/replica/intern.h"
 
-/* What all steps of a round work on. */
+/* The arguments of a round, for its steps. */
 typedef struct Round
 {
 	RwReplica  *table;
@@ -80,8 +78,8 @@ rw_replicas_update(RwReplica *table, int size, RwSeen *seen, int nseen,
  */
 
 /*
- * Give the connections that go on their places; returns how many there are.
- * A process number alone means nothing: the system gives it out again.
+ * Find the places of the connections that went on; returns how many there are.
+ * The pid alone is not enough, because the system assigns it again.
  */
 static int
 find_continued(Round *round)
@@ -115,9 +113,9 @@ find_continued(Round *round)
 }
 
 /*
- * Known replicas stay, as gone ones, unless another connection of the name
- * goes on: then that one is the replica, and this was its dead connection.
- * The others leave nothing behind.
+ * Known replicas stay, as gone, unless another connection of the same name went
+ * on: then that one is the replica, and this was its dead connection.  Others
+ * leave nothing behind.
  */
 static void
 end_connections(Round *round)
@@ -146,12 +144,12 @@ end_connections(Round *round)
 			replica->gone_at = round->now;
 			rw_replica_add_event(round->events, RW_REPLICA_GONE, name);
 		}
-		rw_replicas_count_company(round->table, round->size, name,
+		rw_replicas_count_connections(round->table, round->size, name,
 								  round->now);
 	}
 }
 
-/* Replicas that were gone and are back. */
+/* Give replicas that were gone and are back their places. */
 static void
 take_in_gone(Round *round)
 {
@@ -173,6 +171,7 @@ take_in_gone(Round *round)
 	}
 }
 
+/* Forget replicas that have been gone for too long. */
 static void
 expire(Round *round, RwTime forget_after)
 {
@@ -193,7 +192,7 @@ expire(Round *round, RwTime forget_after)
 	}
 }
 
-/* Connections whose name is not known here. */
+/* Give other new connections a place, as long as there is one. */
 static void
 take_in_new(Round *round)
 {
@@ -224,12 +223,12 @@ take_in_new(Round *round)
  */
 
 /*
- * A new connection takes a place, which is empty but for the name or that of
- * the same replica when it was gone.
+ * Put a new connection into a place that has its name already: an empty one or
+ * that of the same replica while it was gone.
  *
- * That the connection has a reply time already is not taken for a reply: when
- * the worker has just started it finds dead connections too, and theirs may
- * be of yesterday.
+ * A reply time that the connection already has does not count as a reply: a
+ * worker that has just started also finds dead connections, whose last reply
+ * may be from yesterday.
  */
 static void
 connect_place(Round *round, int place, RwSeen *seen)
@@ -251,7 +250,7 @@ connect_place(Round *round, int place, RwSeen *seen)
 	follow(replica, seen, round->now);
 	replica->replay_moved_at = round->now;
 
-	rw_replicas_count_company(round->table, round->size, replica->name,
+	rw_replicas_count_connections(round->table, round->size, replica->name,
 							  round->now);
 	for (int i = 0; i < round->size; i++)
 	{
@@ -262,10 +261,10 @@ connect_place(Round *round, int place, RwSeen *seen)
 }
 
 /*
- * Take over what was seen of a connection.  A walsender starts with its LSNs
- * at 0 and knows where the replica is only after the first reply.  Until then
- * the place says where the replica was, and afterwards where it is, even if
- * that is less: it may have been made again from a backup.
+ * Update a place with what was seen of its connection.  A walsender starts with
+ * its LSNs at 0 and knows where the replica is only after the first reply.
+ * Until then the place keeps where the replica was; afterwards it has where the
+ * replica is, even if that is less, as it is after a rebuild from a backup.
  */
 static void
 follow(RwReplica *replica, const RwSeen *seen, RwTime now)
@@ -289,9 +288,9 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 	}
 
 	/*
-	 * One that can't follow us to a new timeline asks for the old one again
-	 * and again, on this connection or another, and goes on showing where it
-	 * is there.
+	 * A replica that cannot follow us to a new timeline asks for the old one
+	 * again and again, on this connection or another, and goes on reporting
+	 * its position there.
 	 */
 	if (seen->replay != 0 && seen->replay != replica->fork_replay)
 		replica->fork_lsn = 0;
@@ -313,9 +312,9 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 }
 
 /*
- * A connection moves to the place of the known replica whose dead connection
- * is over, and so becomes known.  The generation stays, and with it what is
- * kept beside the table: it is the replica's past.
+ * Move a connection to the place of the known replica whose dead connection has
+ * ended, and so make it known.  The generation stays, and with it the data kept
+ * beside the table, because it is the same replica's.
  */
 static void
 move_connection(Round *round, int from, int to)
@@ -335,7 +334,7 @@ move_connection(Round *round, int from, int to)
 	}
 }
 
-/* A place for a newcomer, or -1. */
+/* Find a place for a newcomer, evicting a gone replica if need be, or -1. */
 static int
 find_room(Round *round)
 {
@@ -361,8 +360,9 @@ find_room(Round *round)
 }
 
 /*
- * The connection of the same name that goes on when this place's is over; of
- * several, the one that replied last or, as none did, came last.
+ * Find the connection that went on under the name of this place, whose own has
+ * ended, or -1.  Of several, the one that replied last counts or, if none did,
+ * the one that came last.
  */
 static int
 find_heir(Round *round, int place)
@@ -385,6 +385,7 @@ find_heir(Round *round, int place)
 	return heir;
 }
 
+/* Is the connection in this place one that was seen in this round? */
 static bool
 is_seen(Round *round, int place)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * replicas_names.c
- *	  Names of replicas: connected once or more than once, shared, known.
+ *	  Names in the table of replicas: connected once or more often, shared, known.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -9,12 +9,10 @@
  */
 #include "src/base/pure.h"
 
-#include "src/replica/replicas_names.h"
-#include "src/replica/replicas_table.h"
+#include "src/replica/intern.h"
 
-/* A connection of this name came or went: is the rest alone? */
 void
-rw_replicas_count_company(RwReplica *table, int size, const char *name,
+rw_replicas_count_connections(RwReplica *table, int size, const char *name,
 						  RwTime now)
 {
 	int			last = -1;
@@ -25,7 +23,6 @@ rw_replicas_count_company(RwReplica *table, int size, const char *name,
 		if (!rw_replica_is_connected(&table[i], name))
 			continue;
 
-		/* Until proven otherwise by the count. */
 		if (n > 0)
 			table[last].alone_since = RW_NEVER;
 		last = i;
@@ -39,9 +36,9 @@ rw_replicas_count_company(RwReplica *table, int size, const char *name,
 }
 
 /*
- * Are these two connections of one name two replicas?  If so, both reply.  A
- * reply that was seen in the same round as the later connection may be the
- * last one of the earlier.
+ * Are two connections of the same name two replicas?  Then both reply.  A reply
+ * of the earlier one that was seen in the same round as the later one may have
+ * been its last, and does not count.
  */
 static bool
 are_two(const RwReplica *a, const RwReplica *b)
@@ -52,6 +49,7 @@ are_two(const RwReplica *a, const RwReplica *b)
 		a->replied_at > later && b->replied_at > later;
 }
 
+/* Mark all connections of a name as shared, and none as known. */
 static void
 declare_shared(RwReplica *table, int size, const char *name,
 			   RwReplicaEvents *events)
@@ -67,7 +65,7 @@ declare_shared(RwReplica *table, int size, const char *name,
 	rw_replica_add_event(events, RW_REPLICA_SHARED, name);
 }
 
-/* Is the name known already, by a connection that may be dead? */
+/* Is another connection of the same name, which may be dead, known? */
 static bool
 known_elsewhere(const RwReplica *table, int size, int place)
 {
@@ -85,7 +83,6 @@ known_elsewhere(const RwReplica *table, int size, int place)
 	return false;
 }
 
-/* Who shares a name, who does no longer, and who is known from now on. */
 void
 rw_replicas_judge_names(RwReplica *table, int size, RwTime now,
 						RwTime known_after, RwReplicaEvents *events)
@@ -110,7 +107,7 @@ rw_replicas_judge_names(RwReplica *table, int size, RwTime now,
 			replica->shared = false;
 	}
 
-	/* Only now is it certain which names are shared. */
+	/* Which names are shared is certain only now. */
 	for (int i = 0; i < size; i++)
 	{
 		RwReplica  *replica = &table[i];

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * replicas_table.c
- *	  The table of replicas itself: its places, asking and forgetting.
+ *	  The places of the table of replicas: looking up and forgetting.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -9,7 +9,7 @@
  */
 #include "src/base/pure.h"
 
-#include "src/replica/replicas_table.h"
+#include "src/replica/intern.h"
 
 /* ----------------------------------------------------------------
  *		Places
@@ -24,9 +24,8 @@ rw_replica_is_connected(const RwReplica *replica, const char *name)
 }
 
 /*
- * No replica, no time and an empty rate are all zeros.  The generation goes
- * on from where it is, or the next one in this place would look like this
- * one.
+ * Zeros are no replica, no times and an empty rate.  The generation is kept to
+ * count on from, or the next replica in this place would pass for this one.
  */
 void
 rw_replica_clear(RwReplica *replica)
@@ -49,7 +48,7 @@ rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
 }
 
 /* ----------------------------------------------------------------
- *		Asking and forgetting
+ *		Looking up and forgetting
  * ----------------------------------------------------------------
  */
 
@@ -92,8 +91,9 @@ rw_replicas_slot_dropped(RwReplica *table, int size, const char *name)
 		replica->has_slot = false;
 }
 
+/* Take a replica's positions back to `lsn`. */
 static void
-cut(RwReplica *replica, uint64 lsn)
+cut_positions(RwReplica *replica, uint64 lsn)
 {
 	replica->sent = Min(replica->sent, lsn);
 	replica->write = Min(replica->write, lsn);
@@ -114,13 +114,13 @@ rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
 		if (replica->fork_lsn == 0)
 			replica->fork_replay = replica->replay;
 		replica->fork_lsn = lsn;
-		cut(replica, lsn);
+		cut_positions(replica, lsn);
 	}
 }
 
 /*
- * All connections of the name start again, also one that waits to inherit
- * from a dead one.  The next round that sees them stream counts from then.
+ * All connections of the name start again, including one that would replace a
+ * dead one.  The next round that sees them stream counts from then.
  */
 bool
 rw_replicas_forget(RwReplica *table, int size, const char *name)

@@ -7,22 +7,24 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "src/base/pure.h"
 
-#include "src/base/compat.h"
 #include "src/replica/slot_notes.h"
 
-/* The note for a slot: at the slot's own place, wherever it was before. */
+/*
+ * The note of a slot, moved to the slot's place if it was elsewhere, or a new
+ * one.  The note that was there before goes where the slot's was: its own slot
+ * may have moved, too.
+ */
 static RwSlotNote *
-claim_slot_note(RwSlotNote *notes, const RwSlotFacts *slot)
+claim_slot_note(RwSlotNote *notes, int size, const RwSlotSeen *slot)
 {
 	RwSlotNote *note = &notes[slot->number];
-	int			i;
 
 	if (rw_name_equal(note->name, slot->name))
 		return note;
 
-	for (i = 0; i < RW_MAX_SLOTS; i++)
+	for (int i = 0; i < size; i++)
 	{
 		if (rw_name_equal(notes[i].name, slot->name))
 		{
@@ -39,54 +41,50 @@ claim_slot_note(RwSlotNote *notes, const RwSlotFacts *slot)
 	return note;
 }
 
-void
-rw_slot_notes_update(RwSlotNote *notes, const RwFacts *facts)
+static void
+update_slot_note(RwSlotNote *note, const RwSlotSeen *slot, RwTime now)
 {
-	int			next = 0;
-	int			i;
-
-	for (i = 0; i < facts->nslots; i++)
+	if (slot->sending)
 	{
-		const RwSlotFacts *slot = &facts->slots[i];
-		RwSlotNote *note = claim_slot_note(notes, slot);
-
-		if (slot->sender >= 0)
-		{
-			const RwSenderFacts *sender = &facts->senders[slot->sender];
-
-			note->used_here = true;
-			note->for_backup = !sender->replica &&
-				strcmp(sender->peer.application_name, "pg_basebackup") == 0;
-		}
-		if (slot->restart_lsn != note->restart_lsn ||
-			slot->confirmed_flush != note->confirmed_flush)
-			note->moved_at = facts->now;
-
-		if (slot->active_pid != 0)
-			note->inactive_since = RW_NEVER;
-		else if (note->inactive_since == RW_NEVER)
-			note->inactive_since = facts->now;
-
-		if (slot->wal_status == RW_WAL_LOST)
-		{
-			if (note->lost_at == RW_NEVER)
-				note->lost_at = facts->now;
-		}
-		else
-		{
-			note->lost_at = RW_NEVER;
-			note->restart_lsn = slot->restart_lsn;
-			note->confirmed_flush = slot->confirmed_flush;
-			note->retained = slot->restart_lsn != InvalidXLogRecPtr &&
-				facts->horizon > slot->restart_lsn ?
-				facts->horizon - slot->restart_lsn : 0;
-		}
+		note->used_here = true;
+		note->for_backup = slot->for_backup;
 	}
 
-	/* Slots come in the order of their places; the others are dropped. */
-	for (i = 0; i < RW_MAX_SLOTS; i++)
+	if (slot->restart_lsn != note->restart_lsn ||
+		slot->confirmed_flush != note->confirmed_flush)
+		note->moved_at = now;
+
+	if (slot->active)
+		note->inactive_since = RW_NEVER;
+	else if (note->inactive_since == RW_NEVER)
+		note->inactive_since = now;
+
+	if (slot->lost)
 	{
-		if (next < facts->nslots && facts->slots[next].number == i)
+		if (note->lost_at == RW_NEVER)
+			note->lost_at = now;
+		return;
+	}
+	note->lost_at = RW_NEVER;
+	note->restart_lsn = slot->restart_lsn;
+	note->confirmed_flush = slot->confirmed_flush;
+	note->retained = slot->retained;
+}
+
+void
+rw_slot_notes_update(RwSlotNote *notes, int size, const RwSlotSeen *seen,
+					 int nseen, RwTime now)
+{
+	int			next = 0;
+
+	for (int i = 0; i < nseen; i++)
+		update_slot_note(claim_slot_note(notes, size, &seen[i]), &seen[i],
+						 now);
+
+	/* Notes in places without a slot are of slots that were dropped. */
+	for (int i = 0; i < size; i++)
+	{
+		if (next < nseen && seen[next].number == i)
 			next++;
 		else
 			notes[i].name[0] = '\0';

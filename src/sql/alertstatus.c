@@ -14,11 +14,11 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "src/alert/alert_settings.h"
 #include "src/alert/alertlist.h"
 #include "src/alert/alerts.h"
 #include "src/base/compat.h"
 #include "src/base/locks.h"
+#include "src/replica/expected.h"
 #include "src/settings.h"
 #include "src/sql/sqlrow.h"
 

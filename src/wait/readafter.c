@@ -191,8 +191,8 @@ void
 rw_read_after_init(void)
 {
 	DefineCustomStringVariable(READ_AFTER,
-							   "Waits, when set, until this server has replayed a commit token or LSN.",
-							   "It waits once, at most replwatch.wait_timeout; an empty value waits for nothing.",
+							   "Waits, when set, until a commit token or LSN has been replayed.",
+							   "SET waits once, for at most \"replwatch.wait_timeout\"; an empty string does not wait.",
 							   &read_after,
 							   "",
 							   PGC_USERSET,

@@ -223,7 +223,7 @@ void
 rw_token_init(void)
 {
 	DefineCustomStringVariable("replwatch.commit_token",
-							   "Shows the commit token of this session's last commit that wrote.",
+							   "Shows the commit token of the last commit in this session that wrote.",
 							   NULL,
 							   &token_setting,
 							   "",
@@ -232,7 +232,7 @@ rw_token_init(void)
 							   NULL, NULL, show_token);
 
 	DefineCustomStringVariable("replwatch.version",
-							   "Shows the version of replwatch that this server has loaded.",
+							   "Shows the version of replwatch.",
 							   NULL,
 							   &version_setting,
 							   REPLWATCH_VERSION,

@@ -14,7 +14,6 @@
 #include "replication/slot.h"
 #include "replication/walreceiver.h"
 
-#include "src/alert/alert_settings.h"
 #include "src/alert/alerts.h"
 #include "src/base/compat.h"
 #include "src/history/history.h"
@@ -22,6 +21,7 @@
 #include "src/lag/lag_shared.h"
 #include "src/lag/upstream.h"
 #include "src/port/check_facts.h"
+#include "src/replica/replica_round.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
 #include "src/wait/keepalive.h"
@@ -55,125 +55,11 @@ record(const RwFacts *facts)
 	LWLockRelease(rw_history_lock);
 }
 
-/* The receivers that are followed: those that replay or apply. */
-static RwSeen *
-seen_replicas(const RwFacts *facts, int *nseen)
-{
-	RwSeen	   *seen = palloc0(Max(facts->nsenders, 1) * sizeof(RwSeen));
-	int			i;
-
-	*nseen = 0;
-	for (i = 0; i < facts->nsenders; i++)
-	{
-		const RwSenderFacts *sender = &facts->senders[i];
-		RwSeen	   *s = &seen[*nseen];
-
-		/* One whose name is not known yet is taken up when it is. */
-		if (!sender->replica || sender->peer.backend_start == 0)
-			continue;
-		rw_name_copy(s->name, sender->name);
-		rw_address_copy(s->address, sender->peer.address);
-		s->pid = sender->pid;
-		s->logical = sender->slot >= 0 && facts->slots[sender->slot].logical;
-		s->streaming = sender->state == WALSNDSTATE_STREAMING;
-		s->has_slot = sender->slot >= 0 &&
-			!facts->slots[sender->slot].temporary;
-		s->sent = sender->sent;
-		s->write = sender->write;
-		s->flush = sender->flush;
-		s->replay = sender->replay;
-		s->reply_time = sender->reply_time;
-		(*nseen)++;
-	}
-	return seen;
-}
-
-/*
- * A standby without its slot is forgotten like one that never had any: some
- * drop the slot of one that is only away.
- */
-static void
-notice_dropped_slots(const RwFacts *facts)
-{
-	int			i;
-	int			j;
-
-	for (i = 0; i < rw_max_replicas; i++)
-	{
-		RwReplica  *replica = &rw_replicas[i];
-
-		if (!replica->used || replica->connected || !replica->has_slot)
-			continue;
-		for (j = 0; j < facts->nslots; j++)
-		{
-			if (rw_name_equal(facts->slots[j].name, replica->name))
-				break;
-		}
-		if (j < facts->nslots)
-			continue;
-		/* A subscriber is given up by that: DROP SUBSCRIPTION does it. */
-		if (replica->logical && !replica->expected)
-			(void) rw_replicas_forget(rw_replicas, rw_max_replicas,
-									  replica->name);
-		else
-			rw_replicas_slot_dropped(rw_replicas, rw_max_replicas,
-									 replica->name);
-	}
-}
-
-static void
-report_events(const RwReplicaEvents *events)
-{
-	int			i;
-
-	for (i = 0; i < events->nevents; i++)
-	{
-		const char *name = events->events[i].name;
-
-		switch (events->events[i].type)
-		{
-			case RW_REPLICA_KNOWN:
-				ereport(DEBUG1,
-						(errmsg_internal("replica \"%s\" is known from now on", name)));
-				break;
-			case RW_REPLICA_GONE:
-				ereport(DEBUG1,
-						(errmsg_internal("known replica \"%s\" has gone", name)));
-				break;
-			case RW_REPLICA_BACK:
-				ereport(DEBUG1,
-						(errmsg_internal("known replica \"%s\" is back", name)));
-				break;
-			case RW_REPLICA_SHARED:
-				ereport(LOG,
-						(errmsg("several replicas are connected under the name \"%s\"", name),
-						 errdetail("They are watched while they are connected, but none is missed when it goes."),
-						 errhint("Set \"primary_slot_name\", or application_name in \"primary_conninfo\", to a name of its own on each.")));
-				break;
-			case RW_REPLICA_EVICTED:
-				ereport(LOG,
-						(errmsg("replica \"%s\" is forgotten to make room for another", name),
-						 errhint("Consider increasing \"replwatch.max_replicas\".")));
-				break;
-			case RW_REPLICA_EXPIRED:
-				ereport(LOG,
-						(errmsg("replica \"%s\" is forgotten after it has been gone for %d s",
-								name, rw_forget_after_s)));
-				break;
-		}
-	}
-}
-
 /* Bring the published state up to date. */
 static void
 publish(const RwFacts *facts, bool role_or_timeline_changed)
 {
-	RwReplicaEvents *events = palloc0(sizeof(RwReplicaEvents));
-	RwSeen	   *seen;
-	int			nseen;
-	int			i;
-
-	seen = seen_replicas(facts, &nseen);
+	RwReplicaRound *round = rw_replica_round_prepare(facts);
 
 	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	rw_lag_shared->last_sample = facts->now;
@@ -182,19 +68,10 @@ publish(const RwFacts *facts, bool role_or_timeline_changed)
 	rw_rate_add(&rw_lag_shared->wal_rate, facts->horizon, facts->now);
 	rw_follow_upstream(&rw_lag_shared->upstream, facts);
 	if (rw_lag_shared->state_loaded)
-	{
-		for (i = 0; i < rw_max_replicas; i++)
-			rw_replicas[i].expected = rw_replicas[i].used &&
-				rw_is_expected(rw_replicas[i].name);
-		rw_replicas_update(rw_replicas, rw_max_replicas, seen, nseen,
-						   facts->now, rw_known_after_s * RW_SECOND,
-						   rw_forget_after_s * RW_SECOND, events);
-		notice_dropped_slots(facts);
-		rw_slot_notes_update(rw_slot_notes, facts);
-	}
+		rw_replica_round_apply(round, facts->now);
 	LWLockRelease(rw_state_lock);
 
-	report_events(events);
+	rw_replica_round_log(round);
 }
 
 /* Note each followed link's lag in its chart. */

@@ -13,7 +13,7 @@
  */
 #include "postgres_fe.h"
 
-#include "src/replica/replicas.h"
+#include "src/replica/replica.h"
 #include "unit/tap.h"
 
 #define SIZE			64

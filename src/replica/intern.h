@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * intern.h
+ *	  What the files of the table of replicas share among themselves.
+ *
+ * Pure.  Other folders include replica.h, which has what they may ask of the
+ * table and do to it between two rounds.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_REPLICA_INTERN_H
+#define RW_REPLICA_INTERN_H
+
+#include "src/replica/replica.h"
+
+/* ----------------------------------------------------------------
+ *		replicas_table.c: places and events
+ * ----------------------------------------------------------------
+ */
+
+/* Is this place a connection under this name? */
+extern bool rw_replica_is_connected(const RwReplica *replica,
+									const char *name);
+
+/*
+ * Make a place unused.  Its generation stays, so that the next replica in it
+ * gets another one.
+ */
+extern void rw_replica_clear(RwReplica *replica);
+
+/* Add an event; one beyond RW_REPLICA_MAX_EVENTS is dropped. */
+extern void rw_replica_add_event(RwReplicaEvents *events,
+								 RwReplicaEventType type, const char *name);
+
+/* ----------------------------------------------------------------
+ *		replicas_names.c: names connected once or more than once
+ *
+ * rw_replicas_count_connections() is called for each connection that comes or
+ * goes, rw_replicas_judge_names() at the end of each round.  Between the two,
+ * alone_since says which names are connected once.  Nearly all are, and need
+ * not be compared.
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * A connection under this name has come or gone: set alone_since of those that
+ * remain.
+ */
+extern void rw_replicas_count_connections(RwReplica *table, int size,
+										  const char *name, RwTime now);
+
+/*
+ * All connections of the round are in their places: determine which names are
+ * shared, which no longer are, and which replicas have become known.  Adds
+ * what has changed to *events.
+ */
+extern void rw_replicas_judge_names(RwReplica *table, int size, RwTime now,
+									RwTime known_after,
+									RwReplicaEvents *events);
+
+#endif							/* RW_REPLICA_INTERN_H */

@@ -1,0 +1,213 @@
+/*-------------------------------------------------------------------------
+ *
+ * replica_round.c
+ *	  The replicas and slots in one round of the sampling worker.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "src/base/compat.h"
+#include "src/replica/expected.h"
+#include "src/replica/replica_round.h"
+#include "src/replica/replica_shared.h"
+#include "src/settings.h"
+
+/* ----------------------------------------------------------------
+ *		Preparing
+ * ----------------------------------------------------------------
+ */
+
+/* The receivers that are followed: those that replay or apply. */
+static void
+prepare_replicas(RwReplicaRound *round, const RwFacts *facts)
+{
+	int			i;
+
+	round->seen = palloc0(Max(facts->nsenders, 1) * sizeof(RwSeen));
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		const RwSenderFacts *sender = &facts->senders[i];
+		RwSeen	   *seen;
+
+		/* A sender whose name is not known yet is followed once it is. */
+		if (!sender->replica || sender->peer.backend_start == 0)
+			continue;
+		seen = &round->seen[round->nseen++];
+		rw_name_copy(seen->name, sender->name);
+		rw_address_copy(seen->address, sender->peer.address);
+		seen->pid = sender->pid;
+		seen->logical = sender->slot >= 0 &&
+			facts->slots[sender->slot].logical;
+		seen->streaming = sender->state == WALSNDSTATE_STREAMING;
+		seen->has_slot = sender->slot >= 0 &&
+			!facts->slots[sender->slot].temporary;
+		seen->sent = sender->sent;
+		seen->write = sender->write;
+		seen->flush = sender->flush;
+		seen->replay = sender->replay;
+		seen->reply_time = sender->reply_time;
+	}
+}
+
+static void
+prepare_slots(RwReplicaRound *round, const RwFacts *facts)
+{
+	int			i;
+
+	round->slots = palloc0(Max(facts->nslots, 1) * sizeof(RwSlotSeen));
+	round->nslots = facts->nslots;
+	for (i = 0; i < facts->nslots; i++)
+	{
+		const RwSlotFacts *slot = &facts->slots[i];
+		RwSlotSeen *seen = &round->slots[i];
+
+		rw_name_copy(seen->name, slot->name);
+		seen->number = slot->number;
+		seen->active = slot->active_pid != 0;
+		if (slot->sender >= 0)
+		{
+			const RwSenderFacts *sender = &facts->senders[slot->sender];
+
+			seen->sending = true;
+			seen->for_backup = !sender->replica &&
+				strcmp(sender->peer.application_name, "pg_basebackup") == 0;
+		}
+		seen->lost = slot->wal_status == RW_WAL_LOST;
+		seen->restart_lsn = slot->restart_lsn;
+		seen->confirmed_flush = slot->confirmed_flush;
+		if (slot->restart_lsn != InvalidXLogRecPtr &&
+			facts->horizon > slot->restart_lsn)
+			seen->retained = facts->horizon - slot->restart_lsn;
+	}
+}
+
+RwReplicaRound *
+rw_replica_round_prepare(const RwFacts *facts)
+{
+	RwReplicaRound *round = palloc0(sizeof(RwReplicaRound));
+
+	prepare_replicas(round, facts);
+	prepare_slots(round, facts);
+	return round;
+}
+
+/* ----------------------------------------------------------------
+ *		Applying
+ * ----------------------------------------------------------------
+ */
+
+static bool
+has_slot_named(const RwReplicaRound *round, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < round->nslots; i++)
+	{
+		if (rw_name_equal(round->slots[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A gone replica whose slot was dropped is forgotten like one that never had a
+ * slot: the slot may have been dropped because the standby is only away.  A
+ * subscriber is forgotten at once, because DROP SUBSCRIPTION drops its slot.
+ */
+static void
+notice_dropped_slots(const RwReplicaRound *round)
+{
+	int			i;
+
+	for (i = 0; i < rw_max_replicas; i++)
+	{
+		RwReplica  *replica = &rw_replicas[i];
+
+		if (!replica->used || replica->connected || !replica->has_slot ||
+			has_slot_named(round, replica->name))
+			continue;
+		if (replica->logical && !replica->expected)
+			(void) rw_replicas_forget(rw_replicas, rw_max_replicas,
+									  replica->name);
+		else
+			rw_replicas_slot_dropped(rw_replicas, rw_max_replicas,
+									 replica->name);
+	}
+}
+
+void
+rw_replica_round_apply(RwReplicaRound *round, RwTime now)
+{
+	int			i;
+
+	/* The list may have changed since the last round. */
+	for (i = 0; i < rw_max_replicas; i++)
+		rw_replicas[i].expected = rw_replicas[i].used &&
+			rw_is_expected(rw_replicas[i].name);
+
+	rw_replicas_update(rw_replicas, rw_max_replicas, round->seen,
+					   round->nseen, now, rw_known_after_s * RW_SECOND,
+					   rw_forget_after_s * RW_SECOND, &round->events);
+	notice_dropped_slots(round);
+	rw_slot_notes_update(rw_slot_notes, RW_MAX_SLOTS, round->slots,
+						 round->nslots, now);
+}
+
+/* ----------------------------------------------------------------
+ *		Logging
+ * ----------------------------------------------------------------
+ */
+
+static void
+log_event(const RwReplicaEvent *event)
+{
+	const char *name = event->name;
+
+	switch (event->type)
+	{
+		case RW_REPLICA_KNOWN:
+			ereport(DEBUG1,
+					(errmsg_internal("replica \"%s\" is now known", name)));
+			break;
+		case RW_REPLICA_GONE:
+			ereport(DEBUG1,
+					(errmsg_internal("known replica \"%s\" has disconnected",
+									 name)));
+			break;
+		case RW_REPLICA_BACK:
+			ereport(DEBUG1,
+					(errmsg_internal("known replica \"%s\" has reconnected",
+									 name)));
+			break;
+		case RW_REPLICA_SHARED:
+			ereport(LOG,
+					(errmsg("several replicas are connected under the name \"%s\"",
+							name),
+					 errdetail("They are monitored while they are connected, but are not missed when they disconnect."),
+					 errhint("Set \"primary_slot_name\", or application_name in \"primary_conninfo\", to a different name on each of them.")));
+			break;
+		case RW_REPLICA_EVICTED:
+			ereport(LOG,
+					(errmsg("replica \"%s\" was forgotten to make room for another",
+							name),
+					 errhint("Consider increasing \"replwatch.max_replicas\".")));
+			break;
+		case RW_REPLICA_EXPIRED:
+			ereport(LOG,
+					(errmsg("replica \"%s\" was forgotten after %d s without a connection",
+							name, rw_forget_after_s)));
+			break;
+	}
+}
+
+void
+rw_replica_round_log(const RwReplicaRound *round)
+{
+	int			i;
+
+	for (i = 0; i < round->events.nevents; i++)
+		log_event(&round->events.events[i]);
+}
