@@ -3,11 +3,11 @@
  * alerts_item.h
  *	  The alerts that a round of the worker has to do with.
  *
- * Internal to the alerts room; others include alerts.h.
+ * Internal to the alerts room; others include alert.h.
  *
  * The worker keeps an entry for each subject, with the machines of its alerts
  * (alert_state.h).  A round makes an item of each alert that fires, has changed or
- * is to be told of (alerts.c).  The items are then put into words and told
+ * is to be told of (alert_round.c).  The items are then put into words and told
  * (alerts_notify.h), and published (alerts_publish.h).
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -17,7 +17,7 @@
 #ifndef RW_ALERTS_ITEM_H
 #define RW_ALERTS_ITEM_H
 
-#include "src/alert/alerttext.h"
+#include "src/alert/alert_text.h"
 
 typedef struct RwAlertEntryKey
 {

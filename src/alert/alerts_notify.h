@@ -3,7 +3,7 @@
  * alerts_notify.h
  *	  What is told of the alerts: in words, in the log, by alert_command.
  *
- * Internal to the alerts room; others include alerts.h.
+ * Internal to the alerts room; others include alert.h.
  *
  * Words come first, for all items of a round at once: they are published,
  * too.  What is told then of an item, and whether anything is, was decided

@@ -3,7 +3,7 @@
  * alerts_publish.h
  *	  The published alerts: where the worker puts them and others see them.
  *
- * Internal to the alerts room; others include alerts.h, which has what they
+ * Internal to the alerts room; others include alert.h, which has what they
  * may do with the published alerts.
  *
  * What fires has a place in shared memory, which its entry knows, for as long

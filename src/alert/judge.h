@@ -4,7 +4,7 @@
  *	  What the alerts' rules say of the facts of this moment.
  *
  * Every subject that there is now gets a finding for each alert of its class.
- * How findings become alerts is in alert_state.h and alerts.h.
+ * How findings become alerts is in alert_state.h and alert.h.
  *
  * Judged are replicas that are known, expected, or connected under a name
  * that others have too; nothing else that connects is.  On a standby only

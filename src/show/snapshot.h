@@ -10,7 +10,7 @@
 #ifndef RW_SNAPSHOT_H
 #define RW_SNAPSHOT_H
 
-#include "src/alert/alertlist.h"
+#include "src/alert/alert_list.h"
 #include "src/base/process.h"
 #include "src/base/render.h"
 #include "src/lag/lag.h"

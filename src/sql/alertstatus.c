@@ -14,8 +14,8 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "src/alert/alertlist.h"
-#include "src/alert/alerts.h"
+#include "src/alert/alert.h"
+#include "src/alert/alert_list.h"
 #include "src/base/compat.h"
 #include "src/base/locks.h"
 #include "src/replica/expected.h"

@@ -20,7 +20,7 @@
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 
-#include "src/alert/alerts.h"
+#include "src/alert/alert.h"
 #include "src/base/arguments.h"
 #include "src/base/locks.h"
 #include "src/history/history.h"

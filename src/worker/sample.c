@@ -14,7 +14,7 @@
 #include "replication/slot.h"
 #include "replication/walreceiver.h"
 
-#include "src/alert/alerts.h"
+#include "src/alert/alert.h"
 #include "src/base/compat.h"
 #include "src/history/history.h"
 #include "src/lag/lag.h"

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * alerts_publish.c
+ * alert_publish.c
  *	  The published alerts: where the worker puts them and others see them.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "src/alert/alerts.h"
+#include "src/alert/alert.h"
 #include "src/alert/alerts_publish.h"
 
 /* A place for an alert that begins to fire; -1 if there is none. */

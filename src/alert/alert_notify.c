@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * alerts_notify.c
+ * alert_notify.c
  *	  What is told of the alerts: in words, in the log, by alert_command.
  *
  * Portions Copyright (c) 2026, the replwatch authors

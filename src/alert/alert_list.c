@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * alertlist.c
+ * alert_list.c
  *	  The alerts as they are shown, by SQL and on the port's pages.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -9,8 +9,8 @@
  */
 #include "postgres.h"
 
-#include "src/alert/alertlist.h"
-#include "src/alert/alerts.h"
+#include "src/alert/alert.h"
+#include "src/alert/alert_list.h"
 
 static int
 compare_alerts(const void *a, const void *b)

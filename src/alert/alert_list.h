@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
- * alertlist.h
+ * alert_list.h
  *	  The alerts as they are shown, by SQL and on the port's pages.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
  */
-#ifndef RW_ALERTLIST_H
-#define RW_ALERTLIST_H
+#ifndef RW_ALERT_LIST_H
+#define RW_ALERT_LIST_H
 
 #include "src/alert/alerts_shared.h"
 
@@ -25,4 +25,4 @@ typedef struct RwAlertView
  */
 extern RwAlertView *rw_alert_list(TimestampTz wall, int *n);
 
-#endif							/* RW_ALERTLIST_H */
+#endif							/* RW_ALERT_LIST_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * alerts.c
+ * alert_round.c
  *	  The alerts: their life in the worker.
  *
  * The worker keeps an entry for each subject that there is, with the machines
@@ -16,7 +16,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#include "src/alert/alerts.h"
+#include "src/alert/alert.h"
 #include "src/alert/alerts_item.h"
 #include "src/alert/alerts_notify.h"
 #include "src/alert/alerts_publish.h"

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
- * alerttext.h
+ * alert_text.h
  *	  What is said about an alert.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
  */
-#ifndef RW_ALERTTEXT_H
-#define RW_ALERTTEXT_H
+#ifndef RW_ALERT_TEXT_H
+#define RW_ALERT_TEXT_H
 
 #include "src/alert/judge.h"
 #include "src/base/units.h"
@@ -34,4 +34,4 @@ extern void rw_alert_describe(const RwSubject *subject, RwAlertKind alert,
 							  const RwPublished *published,
 							  RwAlertText *text);
 
-#endif							/* RW_ALERTTEXT_H */
+#endif							/* RW_ALERT_TEXT_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * alerttext.c
+ * alert_text.c
  *	  What is said about an alert.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -13,7 +13,7 @@
 
 #include "utils/builtins.h"
 
-#include "src/alert/alerttext.h"
+#include "src/alert/alert_text.h"
 
 static void
 value_text(char *buffer, size_t len, RwUnit unit, int64 value)

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * alerts.h
+ * alert.h
  *	  The alerts: their life in the worker, and where others see them.
  *
  * Once a round the sampling worker has everything judged, steps each alert's
@@ -8,15 +8,15 @@
  * changes in the server log and by alert_command.  Everybody else reads what
  * is published, or asks for something to be done at the next round.
  *
- * The life is in alerts.c, what is published and read in alerts_publish.c,
- * and what is told in alerts_notify.c.
+ * The life is in alert_round.c, what is published and read in alert_publish.c,
+ * and what is told in alert_notify.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
  */
-#ifndef RW_ALERTS_H
-#define RW_ALERTS_H
+#ifndef RW_ALERT_H
+#define RW_ALERT_H
 
 #include "src/alert/alerts_shared.h"
 #include "src/lag/lag.h"
@@ -43,4 +43,4 @@ extern bool rw_is_silenced(const char *name, TimestampTz wall);
  */
 extern RwAlert *rw_alerts_copy(int *n);
 
-#endif							/* RW_ALERTS_H */
+#endif							/* RW_ALERT_H */
