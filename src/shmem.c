@@ -22,7 +22,6 @@
 #include "src/lag/lag_shared.h"
 #include "src/replica/replica_shared.h"
 #include "src/shmem.h"
-#include "src/wait/commits.h"
 #include "src/wait/replay.h"
 #include "src/wait/waiters.h"
 #include "src/wait/waitstats.h"
@@ -41,7 +40,6 @@ static const ShmemPart parts[] = {
 	{rw_waiters_size, rw_waiters_attach},
 	{rw_wait_stats_size, rw_wait_stats_attach},
 	{rw_replay_size, rw_replay_attach},
-	{rw_commits_size, rw_commits_attach},
 	{rw_command_size, rw_command_attach},
 	{rw_alerts_size, rw_alerts_attach}
 };

@@ -259,17 +259,6 @@ rw_my_proc_number(void)
 #endif
 }
 
-/* The same of another process. */
-static inline int
-rw_proc_number(const PGPROC *proc)
-{
-#if PG_VERSION_NUM >= 170000
-	return (int) GetNumberFromPGProc(proc);
-#else
-	return proc->pgprocno;
-#endif
-}
-
 /* The latch of the process with that number; it may be another by now. */
 static inline Latch *
 rw_proc_latch(int number)

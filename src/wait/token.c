@@ -18,7 +18,6 @@
 
 #include "src/base/libpq_compat.h"
 
-#include "access/parallel.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
@@ -35,7 +34,6 @@
 #include "src/base/locks.h"
 #include "src/observe/timeline_file.h"
 #include "src/settings.h"
-#include "src/wait/commits.h"
 #include "src/wait/token.h"
 
 #define TOKEN_SETTING	"replwatch.commit_token"
@@ -59,12 +57,7 @@ static char *version_setting = NULL;
 RwToken
 rw_last_commit(void)
 {
-	RwToken		leaders;
-
-	if (!IsParallelWorker())
-		return last_commit;
-	rw_commit_of_leader(&leaders.tli, &leaders.lsn);
-	return leaders;
+	return last_commit;
 }
 
 const char *
@@ -133,7 +126,6 @@ follow_commit(XactEvent event, void *arg)
 			{
 				last_commit.tli = GetWALInsertionTimeLine();
 				last_commit.lsn = XactLastCommitEnd;
-				rw_commit_publish(last_commit.tli, last_commit.lsn);
 				to_be_reported |= rw_report_commit_token;
 			}
 			committing_prepared = false;
@@ -204,9 +196,6 @@ follow_new_client(Port *port, int status)
 		reporting_methods = *core_methods;
 		reporting_methods.putmessage = putmessage_reporting;
 		PqCommMethods = &reporting_methods;
-
-		/* Whose place we have had may have had our pid. */
-		rw_commit_publish(0, InvalidXLogRecPtr);
 	}
 }
 
@@ -214,9 +203,8 @@ static const char *
 show_token(void)
 {
 	static char buffer[RW_TOKEN_LEN];
-	RwToken		token = rw_last_commit();
 
-	return token.tli == 0 ? "" : rw_token_out(token, buffer);
+	return last_commit.tli == 0 ? "" : rw_token_out(last_commit, buffer);
 }
 
 void

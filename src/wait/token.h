@@ -38,7 +38,7 @@ typedef struct RwToken
 /* Follow commits and define the settings; called once from _PG_init. */
 extern void rw_token_init(void);
 
-/* This session's last commit that wrote, in parallel workers the leader's. */
+/* This session's last commit that wrote; tli is 0 in parallel workers. */
 extern RwToken rw_last_commit(void);
 
 /* Write a token; returns buffer, of RW_TOKEN_LEN bytes. */
