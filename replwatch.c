@@ -30,7 +30,7 @@
 #include "src/settings.h"
 #include "src/shmem.h"
 #include "src/wait/keepalive.h"
-#include "src/wait/readafter.h"
+#include "src/wait/read_after.h"
 #include "src/wait/replay.h"
 #include "src/wait/token.h"
 #include "src/worker/worker.h"

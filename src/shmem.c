@@ -24,7 +24,7 @@
 #include "src/shmem.h"
 #include "src/wait/replay.h"
 #include "src/wait/waiters.h"
-#include "src/wait/waitstats.h"
+#include "src/wait/wait_stats.h"
 
 typedef struct ShmemPart
 {

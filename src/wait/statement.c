@@ -185,7 +185,7 @@ refuse_lock(const char *what)
 }
 
 void
-rw_look_check(const char *function)
+rw_isolation_check(const char *function)
 {
 	if (IsolationUsesXactSnapshot())
 		refuse_isolation(function);
@@ -196,7 +196,7 @@ rw_statement_check(FunctionCallInfo fcinfo, const char *function)
 {
 	QueryDesc  *query;
 
-	rw_look_check(function);
+	rw_isolation_check(function);
 
 	query = bare_query(fcinfo);
 	if (query == NULL)
@@ -248,7 +248,7 @@ rw_statement_resume(QueryDesc *query)
 }
 
 void
-rw_command_check(const char *what)
+rw_set_command_check(const char *what)
 {
 	InvalidateCatalogSnapshot();
 	if (HaveRegisteredOrActiveSnapshot() || TransactionIdIsValid(MyProc->xmin))

@@ -29,7 +29,7 @@ extern QueryDesc *rw_statement_check(FunctionCallInfo fcinfo,
 									 const char *function);
 
 /* Check that a call that does not wait makes sense: not in REPEATABLE READ. */
-extern void rw_look_check(const char *function);
+extern void rw_isolation_check(const char *function);
 
 /* Give the statement's snapshot up.  From here until rw_statement_resume no
  * catalog may be looked at. */
@@ -42,6 +42,6 @@ extern void rw_statement_resume(QueryDesc *query);
  * The same checks for a command that takes no snapshot; `what` is the name of
  * what waits.
  */
-extern void rw_command_check(const char *what);
+extern void rw_set_command_check(const char *what);
 
 #endif							/* RW_STATEMENT_H */

@@ -329,7 +329,7 @@ wait_in_statement(FunctionCallInfo fcinfo, const char *function,
 	if (timeout_ms != 0)
 		query = rw_statement_check(fcinfo, function);
 	else
-		rw_look_check(function);
+		rw_isolation_check(function);
 
 	if (query)
 		rw_statement_release(query, function);

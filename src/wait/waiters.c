@@ -31,8 +31,8 @@
 #include "src/base/compat.h"
 #include "src/base/locks.h"
 #include "src/settings.h"
+#include "src/wait/wait_heap.h"
 #include "src/wait/waiters.h"
-#include "src/wait/waitheap.h"
 
 /* So many are woken for one acquisition of the lock. */
 #define WAKE_BATCH		16

@@ -34,7 +34,7 @@
 #include "port/atomics.h"
 
 #include "src/base/clock.h"
-#include "src/wait/waitstats.h"
+#include "src/wait/wait_stats.h"
 
 typedef enum RwQueue
 {

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * waitstats.h
+ * wait_stats.h
  *	  How many waits there were since server start, and how long they took.
  *
  * Counted by each backend at the end of its wait, without a lock: most waits
@@ -10,8 +10,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef RW_WAITSTATS_H
-#define RW_WAITSTATS_H
+#ifndef RW_WAIT_STATS_H
+#define RW_WAIT_STATS_H
 
 #include "src/wait/histogram.h"
 
@@ -55,4 +55,4 @@ extern void rw_wait_stats_copy(RwWaitStats *copy);
  */
 extern int64 rw_wait_percentile(const RwWaitStats *stats, double fraction);
 
-#endif							/* RW_WAITSTATS_H */
+#endif							/* RW_WAIT_STATS_H */

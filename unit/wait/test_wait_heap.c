@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
- * test_waitheap.c
- *	  Tests of src/wait/waitheap.c.
+ * test_wait_heap.c
+ *	  Tests of src/wait/wait_heap.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -9,7 +9,7 @@
  */
 #include "postgres_fe.h"
 
-#include "src/wait/waitheap.h"
+#include "src/wait/wait_heap.h"
 #include "unit/tap.h"
 
 #define SIZE	1000

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * waitheap.h
+ * wait_heap.h
  *	  Who waits for the lowest LSN.
  *
  * A pure file.  A binary heap of members, each a small number with an LSN;
@@ -12,8 +12,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef RW_WAITHEAP_H
-#define RW_WAITHEAP_H
+#ifndef RW_WAIT_HEAP_H
+#define RW_WAIT_HEAP_H
 
 /* No LSN is as high: nobody waits. */
 #define RW_NOBODY_WAITS		PG_UINT64_MAX
@@ -48,4 +48,4 @@ extern uint64 rw_heap_lowest(const RwWaitHeap *heap);
 /* Take out the first member if its LSN is at or below `lsn`; -1 if not. */
 extern int	rw_heap_pop(RwWaitHeap *heap, uint64 lsn);
 
-#endif							/* RW_WAITHEAP_H */
+#endif							/* RW_WAIT_HEAP_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * waitheap.c
+ * wait_heap.c
  *	  Who waits for the lowest LSN.
  *
  * The heap of the textbooks, with each member's place written down, so that
@@ -12,7 +12,7 @@
  */
 #include "src/base/pure.h"
 
-#include "src/wait/waitheap.h"
+#include "src/wait/wait_heap.h"
 
 void
 rw_heap_init(RwWaitHeap *heap, int size, RwHeapEntry *entries, int32 *places)

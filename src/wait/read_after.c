@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * readafter.c
+ * read_after.c
  *	  SET replwatch.read_after: a wait that is a setting.
  *
  * The wait is done by a utility hook before the command sets anything, so a
@@ -27,7 +27,7 @@
 #include "src/base/errcodes.h"
 #include "src/base/locks.h"
 #include "src/settings.h"
-#include "src/wait/readafter.h"
+#include "src/wait/read_after.h"
 #include "src/wait/replay.h"
 #include "src/wait/statement.h"
 #include "src/wait/token.h"
@@ -122,7 +122,7 @@ wait_for_value(const char *value)
 	bool		in_recovery;
 	RwWaitResult result;
 
-	rw_command_check("SET " READ_AFTER);
+	rw_set_command_check("SET " READ_AFTER);
 	result = rw_wait_here(RW_WAIT_READ_AFTER, token.tli, token.lsn,
 						  rw_wait_timeout_ms, &in_recovery);
 	rw_wait_raise(result, token.lsn, in_recovery);

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * readafter.h
+ * read_after.h
  *	  SET replwatch.read_after: a wait that is a setting.
  *
  * The command SET takes no snapshot, so it can wait where a function can't:
@@ -13,10 +13,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef RW_READAFTER_H
-#define RW_READAFTER_H
+#ifndef RW_READ_AFTER_H
+#define RW_READ_AFTER_H
 
 /* Define the setting and follow SET; called once from _PG_init. */
 extern void rw_read_after_init(void);
 
-#endif							/* RW_READAFTER_H */
+#endif							/* RW_READ_AFTER_H */

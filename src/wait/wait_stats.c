@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * waitstats.c
+ * wait_stats.c
  *	  How many waits there were since server start, and how long they took.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -12,7 +12,7 @@
 #include "port/atomics.h"
 #include "storage/shmem.h"
 
-#include "src/wait/waitstats.h"
+#include "src/wait/wait_stats.h"
 
 /* As RwWaitStats. */
 typedef struct StatsShared
