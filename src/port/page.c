@@ -91,10 +91,8 @@ rw_page_make(const RwRequest *request)
 	}
 	else
 	{
-		page->type = request->openmetrics ?
-			"application/openmetrics-text; version=1.0.0; charset=utf-8" :
-			"text/plain; version=0.0.4; charset=utf-8";
-		rw_render_metrics(&page->text, seen, request->openmetrics);
+		page->type = "text/plain; version=0.0.4; charset=utf-8";
+		rw_render_metrics(&page->text, seen);
 	}
 
 	/* Half a page would be taken for a whole one. */

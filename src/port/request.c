@@ -195,18 +195,6 @@ read_method(RwRequest *request, RwPiece method)
 	return true;
 }
 
-/* Is a word anywhere in this piece? */
-static bool
-contains(RwPiece piece, const char *word)
-{
-	for (; piece.at < piece.end; piece.at++)
-	{
-		if (starts_with(piece.at, piece.end, word))
-			return true;
-	}
-	return false;
-}
-
 static bool
 read_header(RwRequest *request, RwPiece line)
 {
@@ -222,10 +210,8 @@ read_header(RwRequest *request, RwPiece line)
 			return rw_refuse(request, 400, "the header is malformed");
 	}
 
-	if (starts_with(name.at, name.end, "accept") && name.end - name.at == 6)
-		request->openmetrics |= contains(line, "application/openmetrics-text");
-	else if (starts_with(name.at, name.end, "content-length") ||
-			 starts_with(name.at, name.end, "transfer-encoding"))
+	if (starts_with(name.at, name.end, "content-length") ||
+		starts_with(name.at, name.end, "transfer-encoding"))
 		request->has_body = true;
 	return true;
 }

@@ -72,7 +72,6 @@ typedef struct RwRequest
 	RwMethod	method;
 	RwTopic		topic;
 	RwAskLimits limits;
-	bool		openmetrics;	/* the client prefers that format */
 	bool		has_body;		/* more follows, which nobody wants */
 } RwRequest;
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * page_metrics.c
- *	  /metrics: Prometheus' text format, and OpenMetrics.
+ *	  /metrics, in Prometheus' text format.
  *
  * Units are base units: bytes, seconds, and for times the seconds since 1970.
  * What is not known has no sample.  A state is a sample of value 1 with a
@@ -27,15 +27,6 @@ void
 rw_metrics_head(RwMetrics *out, const char *family, const char *type,
 				const char *help)
 {
-	bool		counter = strcmp(type, "counter") == 0;
-
-	/* In OpenMetrics the suffix belongs to a counter's sample. */
-	if (counter && !out->openmetrics)
-	{
-		rw_text_adds(out->page, "# HELP ", family, "_total ", help, "\n",
-					 "# TYPE ", family, "_total counter\n", NULL);
-		return;
-	}
 	rw_text_adds(out->page, "# HELP ", family, " ", help, "\n",
 				 "# TYPE ", family, " ", type, "\n", NULL);
 }
@@ -107,7 +98,7 @@ static void
 node_counter(RwMetrics *out, const char *family, const char *help, uint64 value)
 {
 	rw_metrics_head(out, family, "counter", help);
-	rw_text_adds(out->page, family, "_total", NULL);
+	rw_text_add(out->page, family);
 	rw_metrics_value(out, (int64) value, RW_SAMPLE_WHOLE);
 }
 
@@ -211,14 +202,14 @@ add_waits(RwMetrics *out)
 	node_value(out, "replwatch_waiters",
 			   "Sessions that wait for an LSN, or for replicas.",
 			   out->look->waiters, RW_SAMPLE_WHOLE);
-	node_counter(out, "replwatch_waits",
+	node_counter(out, "replwatch_waits_total",
 				 "Waits for an LSN or for replicas that are over.",
 				 waits->waits);
-	node_counter(out, "replwatch_waits_immediate",
+	node_counter(out, "replwatch_waits_immediate_total",
 				 "Waits that were over at once.", waits->immediate);
-	node_counter(out, "replwatch_waits_timed_out",
+	node_counter(out, "replwatch_waits_timed_out_total",
 				 "Waits that timed out.", waits->timeouts);
-	node_counter(out, "replwatch_waits_failed",
+	node_counter(out, "replwatch_waits_failed_total",
 				 "Waits that ended in an error.", waits->errors);
 
 	rw_metrics_head(out, family, "summary", "How long those took that were not over at once.");
@@ -283,20 +274,17 @@ add_alerts(RwMetrics *out)
 }
 
 void
-rw_render_metrics(RwText *page, const RwSnapshot *look, bool openmetrics)
+rw_render_metrics(RwText *page, const RwSnapshot *look)
 {
 	RwMetrics	out;
 
 	out.page = page;
 
 	out.look = look;
-	out.openmetrics = openmetrics;
 	out.family = NULL;
 
 	add_node(&out);
 	rw_metrics_links(&out);
 	add_alerts(&out);
 	add_waits(&out);
-	if (openmetrics)
-		rw_text_add(page, "# EOF\n");
 }

@@ -16,7 +16,6 @@ typedef struct RwMetrics
 {
 	RwText	   *page;
 	const RwSnapshot *look;
-	bool		openmetrics;
 	const char *family;			/* of links or slots, whose head was written
 								 * last */
 } RwMetrics;

@@ -33,7 +33,6 @@ typedef struct RwSnapshot
 
 /* Render the pages, each from one look. */
 extern void rw_render_status(RwText *out, const RwSnapshot *look);
-extern void rw_render_metrics(RwText *out, const RwSnapshot *look,
-							  bool openmetrics);
+extern void rw_render_metrics(RwText *out, const RwSnapshot *look);
 
 #endif							/* RW_SNAPSHOT_H */
