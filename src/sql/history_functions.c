@@ -28,7 +28,7 @@
 #include "src/lag/lag_shared.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
-#include "src/sql/sqlrow.h"
+#include "src/sql/write_row.h"
 
 PG_FUNCTION_INFO_V1(replwatch_lsn_time);
 PG_FUNCTION_INFO_V1(replwatch_time_lsn);

@@ -29,7 +29,7 @@
 #include "src/lag/lag.h"
 #include "src/settings.h"
 #include "src/show/words.h"
-#include "src/sql/sqlrow.h"
+#include "src/sql/write_row.h"
 #include "src/wait/waiters.h"
 
 PG_FUNCTION_INFO_V1(replwatch_status);

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * waitstatus.c
+ * wait_functions.c
  *	  SQL functions about waits: replwatch_waiters, replwatch_wait_stats.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -16,7 +16,7 @@
 
 #include "src/base/locks.h"
 #include "src/lag/lag.h"
-#include "src/sql/sqlrow.h"
+#include "src/sql/write_row.h"
 #include "src/wait/replay.h"
 #include "src/wait/wait.h"
 #include "src/wait/wait_replicas.h"

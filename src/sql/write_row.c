@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * sqlrow.c
+ * write_row.c
  *	  Rows of the SQL functions.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -13,7 +13,7 @@
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 
-#include "src/sql/sqlrow.h"
+#include "src/sql/write_row.h"
 
 void
 rw_row_begin(RwRow *row)

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * sqlrow.h
+ * write_row.h
  *	  Rows of the SQL functions.
  *
  * A row is filled from left to right.  Its function may have been declared
@@ -11,8 +11,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef RW_SQLROW_H
-#define RW_SQLROW_H
+#ifndef RW_WRITE_ROW_H
+#define RW_WRITE_ROW_H
 
 #include "access/tupdesc.h"
 #include "access/xlogdefs.h"
@@ -50,4 +50,4 @@ extern void rw_row_lsn(RwRow *row, XLogRecPtr value);
 extern void rw_row_time(RwRow *row, TimestampTz value);
 extern void rw_row_duration(RwRow *row, int64 value);
 
-#endif							/* RW_SQLROW_H */
+#endif							/* RW_WRITE_ROW_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * alertstatus.c
+ * alert_functions.c
  *	  SQL functions about alerts: replwatch_alerts, replwatch_silence.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -20,7 +20,7 @@
 #include "src/base/locks.h"
 #include "src/replica/expected.h"
 #include "src/settings.h"
-#include "src/sql/sqlrow.h"
+#include "src/sql/write_row.h"
 
 PG_FUNCTION_INFO_V1(replwatch_alerts);
 PG_FUNCTION_INFO_V1(replwatch_silence);
