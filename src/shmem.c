@@ -23,8 +23,8 @@
 #include "src/replica/replica_shared.h"
 #include "src/shmem.h"
 #include "src/wait/replay.h"
-#include "src/wait/waiters.h"
 #include "src/wait/wait_stats.h"
+#include "src/wait/waiters.h"
 
 typedef struct ShmemPart
 {

@@ -15,7 +15,7 @@
 #include "src/base/compat.h"
 #include "src/port/page.h"
 #include "src/settings.h"
-#include "src/show/snapshot.h"
+#include "src/show/show.h"
 
 /*
  * Room for a page: for what there is once, and for each link that there can
@@ -47,30 +47,11 @@ rw_pages_init(void)
 												MCXT_ALLOC_NO_OOM);
 }
 
-static void
-look_around(RwSnapshot *look)
-{
-	rw_observe(&look->facts, true);
-	rw_observe_sync(&look->sync);
-	rw_links(&look->facts, &look->links, true);
-	if (look->facts.in_recovery &&
-		look->facts.horizon > look->facts.recovery.replay)
-		rw_observe_hold(&look->facts);
-	look->worker = rw_process_state(RW_PROCESS_SAMPLER, true);
-	look->worker_pid = rw_process_pid(RW_PROCESS_SAMPLER);
-	look->port = rw_process_state(RW_PROCESS_PORT, rw_port != 0);
-	look->runner = rw_process_state(RW_PROCESS_RUNNER,
-									 rw_alert_command[0] != '\0');
-	look->waiters = rw_waiters_number();
-	rw_wait_stats_copy(&look->waits);
-	look->alerts = rw_alert_list(look->facts.wall, &look->nalerts);
-}
-
 RwPage *
 rw_page_make(const RwRequest *request)
 {
 	RwPage	   *page = NULL;
-	RwSnapshot	   *seen;
+	RwSnapshot *snapshot;
 	int			i;
 
 	for (i = 0; i < RW_PAGES_MAX && page == NULL; i++)
@@ -82,17 +63,17 @@ rw_page_make(const RwRequest *request)
 		return NULL;
 
 	rw_text_begin(&page->text, buffers[page - pages], page_size);
-	seen = palloc(sizeof(RwSnapshot));
-	look_around(seen);
+	snapshot = palloc(sizeof(RwSnapshot));
+	rw_snapshot_take(snapshot);
 	if (request->topic == RW_ASK_STATUS)
 	{
 		page->type = "application/json";
-		rw_render_status(&page->text, seen);
+		rw_render_status(&page->text, snapshot);
 	}
 	else
 	{
 		page->type = "text/plain; version=0.0.4; charset=utf-8";
-		rw_render_metrics(&page->text, seen);
+		rw_render_metrics(&page->text, snapshot);
 	}
 
 	/* Half a page would be taken for a whole one. */

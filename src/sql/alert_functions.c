@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -20,49 +19,30 @@
 #include "src/base/locks.h"
 #include "src/replica/expected.h"
 #include "src/settings.h"
+#include "src/show/show.h"
 #include "src/sql/write_row.h"
 
 PG_FUNCTION_INFO_V1(replwatch_alerts);
 PG_FUNCTION_INFO_V1(replwatch_silence);
 
 /*
- * A row an alert that fires or was cleared lately: see the COMMENT on the
- * function.
+ * The alerts that fire, the worst first, and then those that were cleared
+ * last, one row each.
  */
 Datum
 replwatch_alerts(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	TimestampTz wall = GetCurrentTimestamp();
 	RwAlertView *views;
-	RwRow		row;
+	RwRows		rows;
 	int			n;
 	int			i;
 
 	rw_require_preload();
-	InitMaterializedSRF(fcinfo, 0);
-	rw_row_check(rsinfo->setDesc);
+	rw_rows_begin(&rows, fcinfo, &rw_alert_columns);
 
-	views = rw_alert_list(wall, &n);
+	views = rw_alert_list(GetCurrentTimestamp(), &n);
 	for (i = 0; i < n; i++)
-	{
-		const RwAlertView *view = &views[i];
-		const RwAlert *alert = &view->alert;
-
-		rw_row_begin(&row);
-		rw_row_text(&row, rw_alert_name(alert->alert));
-		rw_row_text(&row, rw_severity_name(alert->severity));
-		rw_row_text(&row, alert->subject);
-		rw_row_text(&row, view->state);
-		rw_row_time(&row, alert->raised_at);
-		rw_row_time(&row, alert->changed_at);
-		rw_row_time(&row, view->cleared_at);
-		rw_row_text(&row, alert->value);
-		rw_row_text(&row, alert->threshold);
-		rw_row_text(&row, alert->detail);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
-							 row.values, row.nulls);
-	}
+		rw_rows_add(&rows, &views[i], false);
 	return (Datum) 0;
 }
 

@@ -12,7 +12,6 @@
 #include "access/xlogdefs.h"
 #include "catalog/pg_authid.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -39,12 +38,54 @@ PG_FUNCTION_INFO_V1(replwatch_forget);
 /* Ten-second steps that a trend shows: the last five minutes. */
 #define TREND_STEPS		30
 
-/* A chart copied out of shared memory, and whose it is. */
+/* A chart copied out of shared memory, and the name of its replica. */
 typedef struct NamedChart
 {
 	char		name[RW_NAME_LEN];
 	RwChart		chart;
 } NamedChart;
+
+/* A row of replwatch_history(). */
+typedef struct HistoryRow
+{
+	const char *name;
+	TimestampTz at;
+	const RwChartPoint *point;
+} HistoryRow;
+
+/*
+ * HISTORY_GETTER(lag, ...) defines history_lag(), which gets that of a
+ * HistoryRow by an expression of `seen`, the row.
+ */
+#define HISTORY_GETTER(column, value) \
+static RwValue \
+history_##column(const void *row) \
+{ \
+	const HistoryRow *seen = row; \
+\
+	return value; \
+}
+
+HISTORY_GETTER(at, rw_value_nonzero(seen->at))
+HISTORY_GETTER(name, rw_value_text(seen->name))
+HISTORY_GETTER(lag_bytes, seen->point->bytes == RW_CHART_NO_BYTES ?
+			   rw_value_unknown() : rw_value_count((int64) seen->point->bytes))
+HISTORY_GETTER(lag, seen->point->lag == RW_CHART_NO_LAG ?
+			   rw_value_unknown() :
+			   rw_value_number((int64) seen->point->lag * 10 * RW_MS))
+HISTORY_GETTER(state, rw_value_text(rw_link_state_name(seen->point->state)))
+
+static const RwColumn history_columns_array[] = {
+	{"at", RW_TIME, 0, .get = history_at},
+	{"name", RW_TEXT, 0, .get = history_name},
+	{"lag_bytes", RW_BIGINT, 0, .get = history_lag_bytes},
+	{"lag", RW_DURATION, 0, .get = history_lag},
+	{"state", RW_TEXT, 0, .get = history_state},
+};
+
+static const RwColumns history_columns = {
+	history_columns_array, lengthof(history_columns_array), NULL, 0
+};
 
 /*
  * When the end of WAL reached an LSN on this server: timestamptz, NULL where
@@ -123,8 +164,8 @@ copy_chart(int place, NamedChart *copy)
 }
 
 static void
-put_chart(ReturnSetInfo *rsinfo, const NamedChart *named, RwTime since,
-		  RwTime now, TimestampTz wall)
+add_chart_rows(RwRows *rows, const NamedChart *named, RwTime since,
+			   RwTime now, TimestampTz wall)
 {
 	RwChartPoint points[RW_CHART_MAX_POINTS];
 	int			npoints = rw_chart_read(&named->chart, since, points);
@@ -132,19 +173,10 @@ put_chart(ReturnSetInfo *rsinfo, const NamedChart *named, RwTime since,
 
 	for (i = 0; i < npoints; i++)
 	{
-		const RwChartPoint *point = &points[i];
-		RwRow		row;
+		RwTime		at = (RwTime) points[i].at * RW_SECOND;
+		HistoryRow	row = {named->name, wall - (now - at), &points[i]};
 
-		rw_row_begin(&row);
-		rw_row_time(&row, wall - (now - (RwTime) point->at * RW_SECOND));
-		rw_row_text(&row, named->name);
-		rw_row_count(&row, point->bytes == RW_CHART_NO_BYTES ?
-					 -1 : (int64) point->bytes);
-		rw_row_duration(&row, point->lag == RW_CHART_NO_LAG ?
-						-1 : (int64) point->lag * 10 * RW_MS);
-		rw_row_text(&row, rw_link_state_name(point->state));
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
-							 row.values, row.nulls);
+		rw_rows_add(rows, &row, false);
 	}
 }
 
@@ -163,20 +195,19 @@ may_see_replicas(void)
 Datum
 replwatch_history(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *name = PG_ARGISNULL(0) ? NULL :
 		text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int64		since = PG_ARGISNULL(1) ? RW_HOUR :
 		rw_duration_argument(PG_GETARG_INTERVAL_P(1), "since");
 	RwTime		now = rw_clock_now();
 	TimestampTz wall = GetCurrentTimestamp();
-	NamedChart *copy;
 	bool		in_recovery = RecoveryInProgress();
+	NamedChart *copy;
+	RwRows		rows;
 	int			place;
 
 	rw_require_preload();
-	InitMaterializedSRF(fcinfo, 0);
-	rw_row_check(rsinfo->setDesc);
+	rw_rows_begin(&rows, fcinfo, &history_columns);
 	if (!may_see_replicas())
 		return (Datum) 0;
 	copy = palloc(sizeof(NamedChart));
@@ -201,7 +232,7 @@ replwatch_history(PG_FUNCTION_ARGS)
 		LWLockRelease(rw_state_lock);
 
 		if (found && (name == NULL || rw_name_equal(copy->name, name)))
-			put_chart(rsinfo, copy, now - since, now, wall);
+			add_chart_rows(&rows, copy, now - since, now, wall);
 	}
 	return (Datum) 0;
 }

@@ -9,13 +9,11 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
-#include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 
 #include "src/base/locks.h"
 #include "src/lag/lag.h"
+#include "src/show/show.h"
 #include "src/sql/write_row.h"
 #include "src/wait/replay.h"
 #include "src/wait/wait.h"
@@ -44,6 +42,70 @@ StaticAssertDecl(lengthof(kind_names) == RW_WAIT_REPLICAS + 1,
 StaticAssertDecl(lengthof(stage_names) == RW_NUM_QUEUES,
 				 "every queue has a stage");
 
+/* What a wait still lacks. */
+typedef struct WaitOutlook
+{
+	int64		missing;		/* bytes; -1: unknown */
+	int64		eta;			/* microseconds; -1: unknown */
+	const char *reason;			/* why it takes so long; NULL: nothing holds
+								 * it up */
+} WaitOutlook;
+
+/* A row of replwatch_waiters(). */
+typedef struct WaiterRow
+{
+	const RwFacts *facts;
+	const RwWaiter *waiter;
+	WaitOutlook outlook;
+} WaiterRow;
+
+/*
+ * WAITER_GETTER(pid, ...) defines waiter_pid(), which gets that of a WaiterRow
+ * by an expression of the waiter and its outlook.
+ */
+#define WAITER_GETTER(column, value) \
+static RwValue \
+waiter_##column(const void *row) \
+{ \
+	const RwFacts *facts pg_attribute_unused() = \
+		((const WaiterRow *) row)->facts; \
+	const RwWaiter *waiter pg_attribute_unused() = \
+		((const WaiterRow *) row)->waiter; \
+	const WaitOutlook *outlook pg_attribute_unused() = \
+		&((const WaiterRow *) row)->outlook; \
+\
+	return value; \
+}
+
+WAITER_GETTER(pid, rw_value_number(waiter->pid))
+WAITER_GETTER(kind, rw_value_text(kind_names[waiter->kind]))
+WAITER_GETTER(target, rw_value_nonzero(waiter->target))
+WAITER_GETTER(count, waiter->queue == RW_QUEUE_REPLAY ?
+			  rw_value_absent() : rw_value_number(waiter->count))
+WAITER_GETTER(stage, rw_value_text(stage_names[waiter->queue]))
+WAITER_GETTER(since, rw_value_nonzero(rw_wall_time(facts, waiter->since)))
+WAITER_GETTER(deadline, rw_value_nonzero(rw_wall_time(facts, waiter->deadline)))
+WAITER_GETTER(missing_bytes, rw_value_count(outlook->missing))
+WAITER_GETTER(eta, rw_value_count(outlook->eta))
+WAITER_GETTER(reason, rw_value_text(outlook->reason))
+
+static const RwColumn waiter_columns_array[] = {
+	{"pid", RW_INTEGER, 0, .get = waiter_pid},
+	{"kind", RW_TEXT, 0, .get = waiter_kind},
+	{"target", RW_LSN, 0, .get = waiter_target},
+	{"count", RW_INTEGER, 0, .get = waiter_count},
+	{"stage", RW_TEXT, 0, .get = waiter_stage},
+	{"since", RW_TIME, 0, .get = waiter_since},
+	{"deadline", RW_TIME, 0, .get = waiter_deadline},
+	{"missing_bytes", RW_BIGINT, 0, .get = waiter_missing_bytes},
+	{"eta", RW_DURATION, 0, .get = waiter_eta},
+	{"reason", RW_TEXT, 0, .get = waiter_reason},
+};
+
+static const RwColumns waiter_columns = {
+	waiter_columns_array, lengthof(waiter_columns_array), NULL, 0
+};
+
 static int
 compare_lsns_descending(const void *a, const void *b)
 {
@@ -53,19 +115,14 @@ compare_lsns_descending(const void *a, const void *b)
 	return left < right ? 1 : left > right ? -1 : 0;
 }
 
-/* What a wait still lacks. */
-typedef struct Outlook
+/*
+ * The outlook of a wait for this server's own replay; replay_reason is why
+ * that is behind.
+ */
+static WaitOutlook
+outlook_here(const RwWaiter *waiter, const char *replay_reason)
 {
-	int64		missing;		/* bytes; -1: that can't be told */
-	int64		eta;			/* microseconds; -1: not known */
-	const char *reason;			/* why; NULL if nothing holds it up */
-} Outlook;
-
-/* For a wait here; `reason` is why this server's own replay is behind. */
-static Outlook
-look_here(const RwWaiter *waiter, const char *reason)
-{
-	Outlook		outlook = {-1, -1, "this server is not on that timeline yet"};
+	WaitOutlook outlook = {-1, -1, "this server is not on that timeline yet"};
 	XLogRecPtr	replayed = rw_replayed();
 
 	if (waiter->key != waiter->target)
@@ -73,16 +130,19 @@ look_here(const RwWaiter *waiter, const char *reason)
 	outlook.missing = waiter->target > replayed ?
 		(int64) (waiter->target - replayed) : 0;
 	outlook.eta = rw_replay_eta(outlook.missing);
-	outlook.reason = reason;
+	outlook.reason = replay_reason;
 	return outlook;
 }
 
-/* For a wait for replicas: what the last of those that are needed lacks. */
-static Outlook
-look_at_replicas(const RwFacts *facts, const RwLinks *links,
-				 const RwWaiter *waiter)
+/*
+ * The outlook of a wait for replicas: it ends when the last of those that are
+ * needed reaches the target.
+ */
+static WaitOutlook
+outlook_at_replicas(const RwFacts *facts, const RwLinks *links,
+					const RwWaiter *waiter)
 {
-	Outlook		outlook = {-1, -1, "fewer replicas are connected than are waited for"};
+	WaitOutlook outlook = {-1, -1, "fewer replicas are connected than are waited for"};
 	XLogRecPtr *positions = palloc(Max(facts->nsenders, 1) * sizeof(XLogRecPtr));
 	int			n = rw_replica_positions(facts, waiter->queue,
 										 InvalidXLogRecPtr, positions);
@@ -114,85 +174,52 @@ look_at_replicas(const RwFacts *facts, const RwLinks *links,
 }
 
 /*
- * A row for each session that waits: see the COMMENT on the function.
+ * The sessions that wait for an LSN or for replicas, one row each.
  */
 Datum
 replwatch_waiters(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	const char *reason = NULL;
+	const char *replay_reason = NULL;
 	RwWaiter   *waiters;
 	RwFacts		facts;
 	RwLinks		links;
+	RwRows		rows;
 	int			n;
 	int			i;
 
 	rw_require_preload();
-	InitMaterializedSRF(fcinfo, 0);
-	rw_row_check(rsinfo->setDesc);
+	rw_rows_begin(&rows, fcinfo, &waiter_columns);
 
 	waiters = palloc(MaxBackends * sizeof(RwWaiter));
 	n = rw_waiters_copy(waiters);
 	rw_observe(&facts, false);
 	rw_links(&facts, &links, true);
 	if (links.nlinks > 0 && links.links[0].upstream)
-		reason = links.links[0].reason_text;
+		replay_reason = links.links[0].reason_text;
 
 	for (i = 0; i < n; i++)
 	{
 		const RwWaiter *waiter = &waiters[i];
-		bool		here = waiter->queue == RW_QUEUE_REPLAY;
-		Outlook		outlook = here ? look_here(waiter, reason) :
-			look_at_replicas(&facts, &links, waiter);
-		RwRow		row;
+		WaiterRow	row = {
+			&facts, waiter, waiter->queue == RW_QUEUE_REPLAY ?
+			outlook_here(waiter, replay_reason) :
+			outlook_at_replicas(&facts, &links, waiter)
+		};
 
-		rw_row_begin(&row);
-		rw_row_int(&row, waiter->pid);
-		rw_row_text(&row, kind_names[waiter->kind]);
-		rw_row_lsn(&row, waiter->target);
-		if (here)
-			rw_row_null(&row);
-		else
-			rw_row_int(&row, waiter->count);
-		rw_row_text(&row, stage_names[waiter->queue]);
-		rw_row_time(&row, rw_wall_time(&facts, waiter->since));
-		rw_row_time(&row, rw_wall_time(&facts, waiter->deadline));
-		rw_row_count(&row, outlook.missing);
-		rw_row_duration(&row, outlook.eta);
-		rw_row_text(&row, outlook.reason);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
-							 row.values, row.nulls);
+		rw_rows_add(&rows, &row, false);
 	}
 	return (Datum) 0;
 }
 
 /*
- * A row of figures since server start: see the COMMENT on the function.
+ * The number and duration of waits since server start, as one row.
  */
 Datum
 replwatch_wait_stats(PG_FUNCTION_ARGS)
 {
-	TupleDesc	tupdesc;
 	RwWaitStats stats;
-	RwRow		row;
 
 	rw_require_preload();
-	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	rw_row_check(tupdesc);
-
 	rw_wait_stats_copy(&stats);
-	rw_row_begin(&row);
-	rw_row_count(&row, stats.waits);
-	rw_row_count(&row, stats.immediate);
-	rw_row_count(&row, stats.timeouts);
-	rw_row_count(&row, stats.errors);
-	rw_row_duration(&row, stats.total_time);
-	rw_row_duration(&row, stats.max_time);
-	rw_row_duration(&row, rw_wait_percentile(&stats, 0.50));
-	rw_row_duration(&row, rw_wait_percentile(&stats, 0.95));
-	rw_row_duration(&row, rw_wait_percentile(&stats, 0.99));
-
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
-													  row.values, row.nulls)));
+	return rw_row_result(fcinfo, &rw_wait_columns, &stats, false);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * write_row.c
- *	  Rows of the SQL functions.
+ *	  Writes rows as results of SQL functions.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -9,113 +9,220 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/inet.h"
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 
 #include "src/sql/write_row.h"
 
-void
-rw_row_begin(RwRow *row)
+static const Oid sql_types[] = {
+	[RW_TEXT] = TEXTOID,
+	[RW_NAME] = NAMEOID,
+	[RW_BOOLEAN] = BOOLOID,
+	[RW_INTEGER] = INT4OID,
+	[RW_BIGINT] = INT8OID,
+	[RW_DOUBLE] = FLOAT8OID,
+	[RW_LSN] = PG_LSNOID,
+	[RW_DURATION] = INTERVALOID,
+	[RW_TIME] = TIMESTAMPTZOID,
+	[RW_PIDS] = INT4ARRAYOID,
+	[RW_IDENTIFIER] = INT8OID,
+	[RW_ADDRESS] = INETOID,
+	[RW_OID] = OIDOID,
+	[RW_XID] = XIDOID,
+	[RW_ROLE] = NAMEOID,
+	[RW_DATABASE] = NAMEOID,
+};
+
+StaticAssertDecl(lengthof(sql_types) == RW_DATABASE + 1,
+				 "every type of column has an SQL type");
+
+/*
+ * Like core's lag columns: hours are not made days.
+ */
+static Datum
+duration_datum(int64 duration)
 {
-	row->ncolumns = 0;
-	memset(row->values, 0, sizeof(row->values));
-	memset(row->nulls, true, sizeof(row->nulls));
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->time = duration;
+	return IntervalPGetDatum(interval);
 }
 
-void
-rw_row_check(TupleDesc tupdesc)
+static Datum
+pids_datum(const RwValue *value)
 {
-	if (tupdesc->natts > RW_ROW_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("function is declared with more columns than this version of replwatch knows")));
+	int			n = (int) value->number;
+	Datum	   *pids = palloc(n * sizeof(Datum));
+	int			i;
+
+	for (i = 0; i < n; i++)
+		pids[i] = Int32GetDatum(value->pids[i]);
+	return PointerGetDatum(construct_array(pids, n, INT4OID, sizeof(int32),
+										   true, TYPALIGN_INT));
 }
 
-void
-rw_row_null(RwRow *row)
+/* A name; false if there is none. */
+static bool
+name_datum(const char *name, Datum *datum)
 {
-	Assert(row->ncolumns < RW_ROW_MAX);
-	row->ncolumns++;
+	if (name == NULL)
+		return false;
+	*datum = DirectFunctionCall1(namein, CStringGetDatum(name));
+	return true;
 }
 
-void
-rw_row_datum(RwRow *row, Datum value)
+/* The value in SQL; false if it is NULL. */
+static bool
+value_datum(RwColumnType type, const RwValue *value, Datum *datum)
 {
-	Assert(row->ncolumns < RW_ROW_MAX);
-	row->values[row->ncolumns] = value;
-	row->nulls[row->ncolumns++] = false;
-}
-
-void
-rw_row_text(RwRow *row, const char *value)
-{
-	if (value == NULL || value[0] == '\0')
-		rw_row_null(row);
-	else
-		rw_row_datum(row, CStringGetTextDatum(value));
-}
-
-void
-rw_row_name(RwRow *row, const char *value)
-{
-	if (value == NULL || value[0] == '\0')
-		rw_row_null(row);
-	else
-		rw_row_datum(row, DirectFunctionCall1(namein,
-											  CStringGetDatum(value)));
-}
-
-void
-rw_row_count(RwRow *row, int64 value)
-{
-	if (value < 0)
-		rw_row_null(row);
-	else
-		rw_row_datum(row, Int64GetDatum(value));
-}
-
-void
-rw_row_int(RwRow *row, int32 value)
-{
-	rw_row_datum(row, Int32GetDatum(value));
-}
-
-void
-rw_row_bool(RwRow *row, bool value)
-{
-	rw_row_datum(row, BoolGetDatum(value));
-}
-
-void
-rw_row_lsn(RwRow *row, XLogRecPtr value)
-{
-	if (value == InvalidXLogRecPtr)
-		rw_row_null(row);
-	else
-		rw_row_datum(row, LSNGetDatum(value));
-}
-
-void
-rw_row_time(RwRow *row, TimestampTz value)
-{
-	if (value == 0)
-		rw_row_null(row);
-	else
-		rw_row_datum(row, TimestampTzGetDatum(value));
-}
-
-/* Like core's lag columns: hours are not made days. */
-void
-rw_row_duration(RwRow *row, int64 value)
-{
-	if (value < 0)
-		rw_row_null(row);
-	else
+	if (value->state != RW_VALUE_KNOWN)
+		return false;
+	switch (type)
 	{
-		Interval   *interval = palloc0(sizeof(Interval));
-
-		interval->time = value;
-		rw_row_datum(row, IntervalPGetDatum(interval));
+		case RW_TEXT:
+			*datum = CStringGetTextDatum(value->text);
+			return true;
+		case RW_NAME:
+			return name_datum(value->text, datum);
+		case RW_ROLE:
+			return name_datum(GetUserNameFromId((Oid) value->number, true),
+							  datum);
+		case RW_DATABASE:
+			return name_datum(get_database_name((Oid) value->number), datum);
+		case RW_ADDRESS:
+			*datum = DirectFunctionCall1(inet_in, CStringGetDatum(value->text));
+			return true;
+		case RW_BOOLEAN:
+			*datum = BoolGetDatum(value->number != 0);
+			return true;
+		case RW_INTEGER:
+			*datum = Int32GetDatum((int32) value->number);
+			return true;
+		case RW_BIGINT:
+		case RW_IDENTIFIER:
+			*datum = Int64GetDatum(value->number);
+			return true;
+		case RW_DOUBLE:
+			*datum = Float8GetDatum(value->real);
+			return true;
+		case RW_LSN:
+			*datum = LSNGetDatum((XLogRecPtr) value->number);
+			return true;
+		case RW_DURATION:
+			*datum = duration_datum(value->number);
+			return true;
+		case RW_TIME:
+			*datum = TimestampTzGetDatum(value->number);
+			return true;
+		case RW_PIDS:
+			if (value->number == 0)
+				return false;
+			*datum = pids_datum(value);
+			return true;
+		case RW_OID:
+			*datum = ObjectIdGetDatum((Oid) value->number);
+			return true;
+		case RW_XID:
+			*datum = TransactionIdGetDatum((TransactionId) value->number);
+			return true;
 	}
+	return false;
+}
+
+static void
+fill_row(RwRows *rows, const void *row, bool hide)
+{
+	int			i;
+
+	for (i = 0; i < rows->tupdesc->natts; i++)
+	{
+		const RwColumn *column = rows->columns[i];
+		RwValue		value;
+
+		rows->values[i] = (Datum) 0;
+		rows->nulls[i] = true;
+		if (column == NULL || (hide && (column->flags & RW_HIDDEN) != 0))
+			continue;
+		value = column->get(row);
+		rows->nulls[i] = !value_datum(column->type, &value, &rows->values[i]);
+	}
+}
+
+static void
+prepare_columns(RwRows *rows, TupleDesc tupdesc, const RwColumns *columns)
+{
+	int			n = tupdesc->natts;
+
+	rows->tupdesc = tupdesc;
+	rows->columns = palloc0(n * sizeof(RwColumn *));
+	rows->values = palloc(n * sizeof(Datum));
+	rows->nulls = palloc(n * sizeof(bool));
+	rw_rows_add_columns(rows, columns);
+}
+
+void
+rw_rows_add_columns(RwRows *rows, const RwColumns *columns)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < rows->tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(rows->tupdesc, i);
+
+		for (j = 0; j < columns->ncolumns; j++)
+		{
+			const RwColumn *column = &columns->columns[j];
+
+			if (column->name == NULL ||
+				strcmp(column->name, NameStr(attribute->attname)) != 0)
+				continue;
+			if (attribute->atttypid != sql_types[column->type])
+				ereport(ERROR,
+						(errcode(ERRCODE_DATATYPE_MISMATCH),
+						 errmsg("output column \"%s\" is declared with another type than this version of replwatch returns",
+								column->name)));
+			rows->columns[i] = column;
+		}
+	}
+}
+
+void
+rw_rows_begin(RwRows *rows, FunctionCallInfo fcinfo,
+			  const RwColumns *columns)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	rows->store = rsinfo->setResult;
+	prepare_columns(rows, rsinfo->setDesc, columns);
+}
+
+void
+rw_rows_add(RwRows *rows, const void *row, bool hide)
+{
+	fill_row(rows, row, hide);
+	tuplestore_putvalues(rows->store, rows->tupdesc, rows->values,
+						 rows->nulls);
+}
+
+Datum
+rw_row_result(FunctionCallInfo fcinfo, const RwColumns *columns,
+			  const void *row, bool hide)
+{
+	TupleDesc	tupdesc;
+	RwRows		rows;
+
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	prepare_columns(&rows, tupdesc, columns);
+	fill_row(&rows, row, hide);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
+											 rows.values, rows.nulls));
 }

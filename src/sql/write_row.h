@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * write_row.h
- *	  Rows of the SQL functions.
+ *	  Writes rows as results of SQL functions.
  *
- * A row is filled from left to right.  Its function may have been declared
- * by another 1.x version of the extension: columns that the declaration does
- * not have are left out, those that this library does not know are NULL.
+ * A row is a struct, and its columns a table (show/columns.h).  A column of
+ * the function's declaration takes the value of the table's column of that
+ * name.  The declaration may be that of another 1.x version of the extension:
+ * columns that it does not have are left out, those that this library does not
+ * know are NULL.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -14,40 +16,40 @@
 #ifndef RW_WRITE_ROW_H
 #define RW_WRITE_ROW_H
 
-#include "access/tupdesc.h"
-#include "access/xlogdefs.h"
-#include "datatype/timestamp.h"
+#include "fmgr.h"
+#include "funcapi.h"
 
-/* Columns of the widest function, and room for later ones. */
-#define RW_ROW_MAX			64
+#include "src/show/columns.h"
 
-typedef struct RwRow
+/* The rows of a set-returning function. */
+typedef struct RwRows
 {
-	int			ncolumns;		/* filled so far */
-	Datum		values[RW_ROW_MAX];
-	bool		nulls[RW_ROW_MAX];
-} RwRow;
-
-/* Begin a row: all columns NULL. */
-extern void rw_row_begin(RwRow *row);
-
-/* Check that a function's declaration is one that rows can be made for. */
-extern void rw_row_check(TupleDesc tupdesc);
+	TupleDesc	tupdesc;
+	Tuplestorestate *store;
+	const RwColumn **columns;	/* by declared column; NULL: not known */
+	Datum	   *values;
+	bool	   *nulls;
+} RwRows;
 
 /*
- * Fill the next column.  Unknown is NULL: a NULL or empty string, a negative
- * number where it can't be one (rw_row_count, rw_row_duration), an invalid
- * LSN, time 0.  Durations are in microseconds.
+ * Begin the result of a function that returns rows with the columns of a
+ * table.  Allocates in the current memory context.  An error (42804) if a
+ * column is declared with another type than the table's.
  */
-extern void rw_row_null(RwRow *row);
-extern void rw_row_datum(RwRow *row, Datum value);
-extern void rw_row_text(RwRow *row, const char *value);
-extern void rw_row_name(RwRow *row, const char *value);
-extern void rw_row_count(RwRow *row, int64 value);	/* bigint */
-extern void rw_row_int(RwRow *row, int32 value);
-extern void rw_row_bool(RwRow *row, bool value);
-extern void rw_row_lsn(RwRow *row, XLogRecPtr value);
-extern void rw_row_time(RwRow *row, TimestampTz value);
-extern void rw_row_duration(RwRow *row, int64 value);
+extern void rw_rows_begin(RwRows *rows, FunctionCallInfo fcinfo,
+						  const RwColumns *columns);
+
+/* The rows also have the columns of another table, which reads the same row. */
+extern void rw_rows_add_columns(RwRows *rows, const RwColumns *columns);
+
+/*
+ * Add a row.  With `hide`, columns that are flagged as hidden are NULL.  Names
+ * of roles and databases are looked up: no lock may be held.
+ */
+extern void rw_rows_add(RwRows *rows, const void *row, bool hide);
+
+/* The result of a function that returns one row. */
+extern Datum rw_row_result(FunctionCallInfo fcinfo, const RwColumns *columns,
+						   const void *row, bool hide);
 
 #endif							/* RW_WRITE_ROW_H */

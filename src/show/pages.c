@@ -1,0 +1,172 @@
+/*-------------------------------------------------------------------------
+ *
+ * pages.c
+ *	  Renders the pages of the port, /status and /metrics.
+ *
+ * Members of the JSON of /status have the names of the columns of
+ * replwatch_status(), replwatch_node() and replwatch_alerts().  Anyone who
+ * reaches the port may read the pages: users, clients' addresses and xmins are
+ * left out, and names of databases, which only a database can look up.
+ *
+ * In /metrics a series goes on when a replica reconnects, because its labels
+ * are the link's name and kind, which stay.  Several connections of one name
+ * would be several samples of one series: the one that is furthest behind
+ * stands for all, and replwatch_link_connections counts them.  Temporary slots
+ * have another name each time, and are left out.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "src/base/compat.h"
+#include "src/show/show.h"
+#include "src/show/write_json.h"
+#include "src/show/write_metrics.h"
+
+/*
+ * /status
+ */
+
+static void
+write_lsn(RwText *out, uint64 lsn)
+{
+	char		shown[32];
+
+	snprintf(shown, sizeof(shown), RW_LSN_FORMAT, LSN_FORMAT_ARGS(lsn));
+	rw_text_add(out, shown);
+}
+
+static void
+add_object(RwText *page, const RwColumns *columns, const void *row)
+{
+	rw_text_add(page, "{");
+	rw_json_members(page, columns, row, write_lsn);
+	rw_text_add(page, "}");
+}
+
+void
+rw_render_status(RwText *page, const RwSnapshot *snapshot)
+{
+	int			i;
+
+	rw_text_add(page, "{\"node\":");
+	add_object(page, &rw_node_columns, &snapshot->node);
+
+	rw_text_add(page, ",\n\"status\":[");
+	for (i = 0; i < snapshot->links.nlinks; i++)
+	{
+		RwLinkRow	row = {&snapshot->node.facts, &snapshot->links.links[i]};
+
+		rw_text_add(page, i == 0 ? "\n{" : ",\n{");
+		rw_json_members(page, &rw_link_columns, &row, write_lsn);
+		rw_json_members(page, &rw_slot_columns, &row, write_lsn);
+		rw_text_add(page, "}");
+	}
+
+	rw_text_add(page, "],\n\"alerts\":[");
+	for (i = 0; i < snapshot->nalerts; i++)
+	{
+		rw_text_add(page, i == 0 ? "\n" : ",\n");
+		add_object(page, &rw_alert_columns, &snapshot->alerts[i]);
+	}
+	rw_text_add(page, "]}\n");
+}
+
+/*
+ * /metrics
+ */
+
+static bool
+same_series(const RwLink *link, const RwLink *other)
+{
+	return other->upstream == link->upstream &&
+		rw_name_equal(other->name, link->name);
+}
+
+/* Of those of one name, does this link stand for all? */
+static bool
+stands_for_all(const RwLinks *links, int i)
+{
+	const RwLink *link = &links->links[i];
+	int			j;
+
+	/* Links of one name are neighbours; an unknown lag is the greatest. */
+	for (j = i - 1; j >= 0 && same_series(link, &links->links[j]); j--)
+	{
+		const RwLink *other = &links->links[j];
+
+		if (other->lag < 0 || (link->lag >= 0 && other->lag >= link->lag))
+			return false;
+	}
+	for (j = i + 1; j < links->nlinks && same_series(link, &links->links[j]); j++)
+	{
+		const RwLink *other = &links->links[j];
+
+		if (link->lag >= 0 && (other->lag < 0 || other->lag > link->lag))
+			return false;
+	}
+	return true;
+}
+
+static void
+add_links(RwText *page, const RwSnapshot *snapshot)
+{
+	const RwLinks *links = &snapshot->links;
+	RwLinkRow  *rows = palloc(Max(links->nlinks, 1) * sizeof(RwLinkRow));
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		if (stands_for_all(links, i))
+			rows[n++] = (RwLinkRow) {&snapshot->node.facts, &links->links[i]};
+	}
+	rw_metrics_rows(page, &rw_link_columns, rows, sizeof(RwLinkRow), n);
+
+	n = 0;
+	for (i = 0; i < links->nlinks; i++)
+	{
+		const RwLink *link = &links->links[i];
+
+		if (link->slot != NULL && !link->slot->temporary)
+			rows[n++] = (RwLinkRow) {&snapshot->node.facts, link};
+	}
+	rw_metrics_rows(page, &rw_slot_columns, rows, sizeof(RwLinkRow), n);
+	pfree(rows);
+}
+
+static void
+add_alerts(RwText *page, const RwSnapshot *snapshot)
+{
+	RwAlertTotals totals = {0, 0};
+	int			nfiring = 0;
+
+	while (nfiring < snapshot->nalerts &&
+		   snapshot->alerts[nfiring].cleared_at == 0)
+	{
+		if (snapshot->alerts[nfiring].alert.severity == RW_SEVERITY_CRITICAL)
+			totals.criticals++;
+		else
+			totals.warnings++;
+		nfiring++;
+	}
+	rw_metrics_rows(page, &rw_alert_totals_columns, &totals,
+					sizeof(totals), 1);
+	rw_metrics_rows(page, &rw_alert_columns, snapshot->alerts,
+					sizeof(RwAlertView), nfiring);
+}
+
+void
+rw_render_metrics(RwText *page, const RwSnapshot *snapshot)
+{
+	rw_metrics_rows(page, &rw_node_columns, &snapshot->node,
+					sizeof(RwNode), 1);
+	rw_metrics_rows(page, &rw_upstream_columns, &snapshot->node,
+					sizeof(RwNode), 1);
+	add_links(page, snapshot);
+	add_alerts(page, snapshot);
+	rw_metrics_rows(page, &rw_wait_columns, &snapshot->waits,
+					sizeof(RwWaitStats), 1);
+}
