@@ -52,17 +52,17 @@ answer(const RwRequest *request)
 	facts.position = 0x3000000;
 	facts.tli = 2;
 	facts.sample_age_max = 3 * RW_SECOND;
-	facts.standing.sampled_at = facts.now;
-	facts.standing.missing_bytes = 4096;
-	facts.standing.stale_since = facts.now - RW_SECOND;
+	facts.standby.sampled_at = facts.now;
+	facts.standby.missing_bytes = 4096;
+	facts.standby.stale_since = facts.now - RW_SECOND;
 	MUST(rw_timeline_parse(&timeline, 2, "1\t0/2000000\n", 12));
 	facts.timeline = &timeline;
 
 	for (i = 0; i < 4; i++)
 	{
 		facts.in_recovery = (i & 1) != 0;
-		facts.standing.cut_off = facts.standing.at_most = (i & 2) != 0;
-		facts.standing.lag_known = !facts.standing.cut_off;
+		facts.standby.cut_off = facts.standby.at_most = (i & 2) != 0;
+		facts.standby.lag_known = !facts.standby.cut_off;
 
 		if (request->agent)
 		{

@@ -30,7 +30,7 @@ typedef struct RwLagShared
 	RwChart		upstream_chart;
 	char		upstream_name[RW_NAME_LEN];
 
-	/* Without a lock; see rw_check_facts_publish(). */
+	/* Without a lock; see standby_state_shared.h. */
 	pg_atomic_uint32 standby_state_changes; /* odd while it is written */
 	RwStandbyState standby_state;
 } RwLagShared;

@@ -3,8 +3,11 @@
  * standby_state.h
  *	  How a standby stands with its upstream server, for health checks.
  *
- * Plain data that the sampling worker publishes (check_facts.h) and that answers
- * are made from (verdict.h).
+ * Plain data that the sampling worker works out once per sample and publishes
+ * (standby_state_shared.h).  The port answers health checks from it
+ * (port/verdict.c).
+ *
+ * Pure.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -20,17 +23,46 @@ typedef struct RwStandbyState
 {
 	RwTime		sampled_at;		/* RW_NEVER: no sample yet */
 	bool		cascade;		/* it has replicas of its own */
-	bool		cut_off;		/* nobody tells whether there is more WAL */
+	bool		cut_off;		/* it would not learn of new WAL */
 	bool		lag_known;
-	bool		at_least;		/* what is known of the lag: a bound of it */
-	bool		at_most;
-	RwTime		stale_since;	/* its lag is counted from here; RW_NEVER: it
-								 * lacks nothing */
-	int64		missing_bytes;	/* that are known to be missing; -1 if not
-								 * even that is known */
-	bool		run_dry;		/* cut off, and all that is complete has been
-								 * replayed: what is missing is the rest of a
-								 * record that has come in part */
+	bool		at_least;		/* the lag is a lower bound */
+	bool		at_most;		/* the lag is an upper bound */
+	RwTime		stale_since;	/* the lag counts from here; RW_NEVER: nothing
+								 * is missing */
+	int64		missing_bytes;	/* known to be missing; -1 if unknown */
+	bool		run_dry;		/* cut off, and all complete records have been
+								 * replayed: only the rest of a record that
+								 * was received in part is missing */
 } RwStandbyState;
+
+/* What that is worked out from. */
+typedef struct RwStandbyFacts
+{
+	RwTime		now;
+	bool		has_replicas;	/* some are connected to this standby */
+	bool		has_upstream;	/* false on a primary; the rest is unused */
+	bool		streaming;
+	bool		cut_off;		/* rw_upstream_is_cut_off() */
+	int64		lag;			/* microseconds; -1 if unknown */
+	int64		lag_bytes;		/* -1 if unknown */
+	bool		at_least;		/* the lag is a lower bound */
+	bool		at_most;		/* the lag is an upper bound */
+	RwTime		last_seen;		/* last connected; RW_NEVER if unknown */
+	bool		replay_moving;	/* replay has advanced since the last round */
+	RwTime		replay_moved_at;
+	bool		replay_held;	/* something holds replay back; only used if
+								 * rw_standby_may_have_run_dry() */
+} RwStandbyFacts;
+
+/*
+ * Is the standby cut off, with WAL that it does not replay?  Then the caller
+ * has to find out whether something holds replay back, which takes longer than
+ * the other facts.
+ */
+extern bool rw_standby_may_have_run_dry(const RwStandbyFacts *facts);
+
+/* Work out the state. */
+extern void rw_standby_state(RwStandbyState *state,
+							 const RwStandbyFacts *facts);
 
 #endif							/* RW_STANDBY_STATE_H */

@@ -16,123 +16,15 @@
 #include "access/xlogrecovery.h"
 #include "utils/pidfile.h"
 
-#include "src/lag/lag_shared.h"
+#include "src/lag/lag.h"
+#include "src/lag/standby_state_shared.h"
 #include "src/observe/timeline_file.h"
 #include "src/port/check_facts.h"
 #include "src/settings.h"
 #include "src/wait/replay.h"
 
-/* Replay that has not moved for this long stands still. */
-#define STANDSTILL			(1 * RW_SECOND)
-
-/* So long after the last message what came with it may still be replayed. */
-#define LAST_MOMENTS		(3 * RW_SECOND)
-
 /* Core has the name in one of its own files only. */
 #define LOCK_FILE			"postmaster.pid"
-
-/* How often to try for a copy that was not written to meanwhile. */
-#define READ_TRIES			1000
-
-/*
- * When a primary dies, the WAL that it has sent may end in the middle of a
- * record: its standbys are not behind for that, and have to go on.  Replay that
- * stands still, though nothing holds it, has nothing that it could replay.
- */
-static bool
-has_run_dry(RwFacts *facts, const RwUpstream *upstream)
-{
-	if (facts->recovery.replay != upstream->replay ||
-		facts->now - upstream->replay_moved_at < STANDSTILL)
-		return false;
-	rw_observe_hold(facts);
-	return facts->recovery.hold == RW_REPLAY_WAIT_NONE;
-}
-
-/*
- * A standby without a connection that replays nevertheless, what it did not
- * receive in the last moments of one, has found WAL elsewhere: in the archive,
- * or in a base backup.  That it is behind is certain, by how much is not.
- */
-static bool
-finds_wal_elsewhere(const RwFacts *facts, const RwLink *link,
-					const RwUpstream *upstream)
-{
-	return link->state != RW_STATE_STREAMING && link->lag_bytes == 0 &&
-		facts->now - upstream->replay_moved_at < STANDSTILL &&
-		(link->last_seen == RW_NEVER ||
-		 upstream->replay_moved_at - link->last_seen > LAST_MOMENTS);
-}
-
-void
-rw_check_facts_publish(RwFacts *facts, const RwLinks *links)
-{
-	RwLagShared *page = rw_lag_shared;
-	RwStandbyState	standing;
-	uint32		change;
-	int			i;
-
-	memset(&standing, 0, sizeof(standing));
-	standing.sampled_at = facts->now;
-	standing.missing_bytes = -1;
-	for (i = 0; facts->in_recovery && i < facts->nsenders; i++)
-		standing.cascade |= facts->senders[i].replica;
-	if (links->nlinks > 0 && links->links[0].upstream)
-	{
-		const RwLink *link = &links->links[0];
-
-		standing.cut_off = rw_upstream_is_cut_off(link, facts,
-												  links->published);
-		standing.lag_known = link->lag >= 0;
-		standing.at_least = link->bound == RW_BOUND_AT_LEAST;
-		standing.at_most = link->bound == RW_BOUND_AT_MOST;
-		if (link->lag > 0)
-			standing.stale_since = facts->now - link->lag;
-		standing.missing_bytes = link->lag_bytes;
-		standing.run_dry = standing.cut_off && link->lag_bytes > 0 &&
-			has_run_dry(facts, &links->published->upstream);
-		if (standing.run_dry)
-			standing.at_most = true;
-		if (standing.cut_off &&
-			finds_wal_elsewhere(facts, link, &links->published->upstream))
-		{
-			standing.cut_off = false;
-			standing.missing_bytes = -1;
-		}
-	}
-
-	/* An odd number of changes: one is going on. */
-	change = pg_atomic_read_u32(&page->standby_state_changes);
-	pg_atomic_write_u32(&page->standby_state_changes, change | 1);
-	pg_write_barrier();
-	page->standby_state = standing;
-	pg_write_barrier();
-	pg_atomic_write_u32(&page->standby_state_changes, (change | 1) + 1);
-}
-
-/* A copy of what was published last; that is nothing if it can't be had. */
-static RwStandbyState
-read_page(void)
-{
-	RwLagShared *page = rw_lag_shared;
-	RwStandbyState	standing;
-	int			i;
-
-	for (i = 0; i < READ_TRIES; i++)
-	{
-		uint32		before = pg_atomic_read_u32(&page->standby_state_changes);
-		uint32		after;
-
-		pg_read_barrier();
-		standing = page->standby_state;
-		pg_read_barrier();
-		after = pg_atomic_read_u32(&page->standby_state_changes);
-		if (before == after && (before & 1) == 0)
-			return standing;
-	}
-	memset(&standing, 0, sizeof(standing));
-	return standing;
-}
 
 /*
  * Does the server take connections?  The postmaster says so in its lock file
@@ -189,7 +81,7 @@ rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request)
 	const RwAskLimits *limits = &request->limits;
 
 	memset(facts, 0, sizeof(RwCheckFacts));
-	facts->standing = read_page();
+	facts->standby = rw_standby_state_read();
 	facts->now = rw_clock_now();
 	facts->sample_age_max = rw_sample_lifetime();
 

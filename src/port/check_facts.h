@@ -14,14 +14,7 @@
 #ifndef RW_CHECK_FACTS_H
 #define RW_CHECK_FACTS_H
 
-#include "src/lag/lag.h"
 #include "src/port/verdict.h"
-
-/*
- * Publish what the sample says; called by the worker alone.  May look closer at
- * what holds replay back, and fills in that part of *facts.
- */
-extern void rw_check_facts_publish(RwFacts *facts, const RwLinks *links);
 
 /*
  * Collect what a request is judged by.  Needs no memory but, where a token is

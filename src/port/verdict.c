@@ -40,30 +40,30 @@ refuse(RwVerdict *verdict, const char *why)
 static int64
 lag_now(const RwCheckFacts *facts)
 {
-	const RwStandbyState *standing = &facts->standing;
+	const RwStandbyState *standby = &facts->standby;
 
-	return standing->stale_since == RW_NEVER ?
-		0 : Max(facts->now - standing->stale_since, 0);
+	return standby->stale_since == RW_NEVER ?
+		0 : Max(facts->now - standby->stale_since, 0);
 }
 
 /* Is something missing that could have been replayed? */
 static bool
-is_behind(const RwStandbyState *standing)
+is_behind(const RwStandbyState *standby)
 {
-	return standing->missing_bytes != 0 && !standing->run_dry;
+	return standby->missing_bytes != 0 && !standby->run_dry;
 }
 
 static const char *
-bound_name(const RwStandbyState *standing)
+bound_name(const RwStandbyState *standby)
 {
-	return standing->at_most ? "at most" :
-		standing->at_least ? "at least" : "exact";
+	return standby->at_most ? "at most" :
+		standby->at_least ? "at least" : "exact";
 }
 
 static bool
 is_fresh(const RwCheckFacts *facts, RwVerdict *verdict)
 {
-	RwTime		at = facts->standing.sampled_at;
+	RwTime		at = facts->standby.sampled_at;
 	RwText		out;
 
 	if (at == RW_NEVER)
@@ -87,22 +87,22 @@ static bool
 within_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 			RwVerdict *verdict)
 {
-	const RwStandbyState *standing = &facts->standing;
+	const RwStandbyState *standby = &facts->standby;
 	RwText		out;
 
 	/* Nobody tells, and the client has said that this is no reason. */
-	if (standing->cut_off && limits->serve_cut_off && !is_behind(standing))
+	if (standby->cut_off && limits->serve_cut_off && !is_behind(standby))
 		return true;
-	if (!standing->lag_known)
+	if (!standby->lag_known)
 		return refuse(verdict, "lag is not known");
 
 	/* What is at least within the limit may be beyond it. */
-	if (lag_now(facts) <= limits->time && !standing->at_least)
+	if (lag_now(facts) <= limits->time && !standby->at_least)
 		return true;
 
 	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
-	rw_text_add(&out, standing->at_most ? "lag may be up to " :
-				standing->at_least ? "lag is at least " : "lag is ");
+	rw_text_add(&out, standby->at_most ? "lag may be up to " :
+				standby->at_least ? "lag is at least " : "lag is ");
 	rw_text_duration(&out, lag_now(facts));
 	rw_text_add(&out, lag_now(facts) <= limits->time ?
 				", perhaps more than " : ", more than ");
@@ -114,7 +114,7 @@ static bool
 within_bytes(const RwAskLimits *limits, const RwCheckFacts *facts,
 			 RwVerdict *verdict)
 {
-	int64		missing = facts->standing.missing_bytes;
+	int64		missing = facts->standby.missing_bytes;
 	RwText		out;
 
 	if (missing < 0)
@@ -230,14 +230,14 @@ role_name(const RwCheckFacts *facts)
 		return "primary";
 	if (facts->crash_recovery)
 		return NULL;
-	return facts->standing.cascade ? "cascade" : "standby";
+	return facts->standby.cascade ? "cascade" : "standby";
 }
 
 void
 rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
 		   RwVerdict *verdict)
 {
-	const RwStandbyState *standing = &facts->standing;
+	const RwStandbyState *standby = &facts->standby;
 
 	memset(verdict, 0, sizeof(RwVerdict));
 	verdict->role = role_name(facts);
@@ -245,11 +245,11 @@ rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
 		is_fresh(facts, verdict))
 	{
 		verdict->shows_lag = true;
-		verdict->cut_off = standing->cut_off;
-		verdict->lag_known = standing->lag_known;
+		verdict->cut_off = standby->cut_off;
+		verdict->lag_known = standby->lag_known;
 		verdict->lag = lag_now(facts);
-		verdict->lag_bound = bound_name(standing);
-		verdict->missing_bytes = standing->missing_bytes;
+		verdict->lag_bound = bound_name(standby);
+		verdict->missing_bytes = standby->missing_bytes;
 	}
 	verdict->why[0] = '\0';
 	verdict->yes = judge(request, facts, verdict);
@@ -307,24 +307,24 @@ share_of(int64 value, int64 limit)
 static double
 share_used(const RwAskLimits *limits, const RwCheckFacts *facts, bool *sure)
 {
-	const RwStandbyState *standing = &facts->standing;
+	const RwStandbyState *standby = &facts->standby;
 	double		share = 0;
 
-	*sure = !standing->cut_off && standing->lag_known &&
-		!(limits->has_time && standing->at_least);
+	*sure = !standby->cut_off && standby->lag_known &&
+		!(limits->has_time && standby->at_least);
 
-	if (limits->has_bytes && standing->missing_bytes < 0)
+	if (limits->has_bytes && standby->missing_bytes < 0)
 		*sure = false;
 	else if (limits->has_bytes)
-		share = share_of(standing->missing_bytes, limits->bytes);
+		share = share_of(standby->missing_bytes, limits->bytes);
 
 	/*
 	 * Something is missing, and has been for longer than anybody knows: that
 	 * is beyond any limit.
 	 */
-	if (limits->has_time && is_behind(standing) && !standing->lag_known)
+	if (limits->has_time && is_behind(standby) && !standby->lag_known)
 		share = 2;
-	else if (limits->has_time && (*sure || is_behind(standing)))
+	else if (limits->has_time && (*sure || is_behind(standby)))
 		share = Max(share, share_of(lag_now(facts), limits->time));
 	return share;
 }

@@ -40,7 +40,7 @@ typedef struct RwCheckFacts
 	const RwTimeline *timeline; /* its history; NULL if it can't be read. Only
 								 * looked at for a token of an older one */
 	int64		sample_age_max; /* microseconds */
-	RwStandbyState	standing;
+	RwStandbyState standby;
 } RwCheckFacts;
 
 #define RW_WHY_LEN		160

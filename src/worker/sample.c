@@ -19,8 +19,8 @@
 #include "src/history/history.h"
 #include "src/lag/lag.h"
 #include "src/lag/lag_shared.h"
+#include "src/lag/standby_state_shared.h"
 #include "src/lag/upstream.h"
-#include "src/port/check_facts.h"
 #include "src/replica/replica_round.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
@@ -201,7 +201,7 @@ rw_sample(RwFacts *facts, bool *alerts_changed)
 	if (role_or_timeline_changed)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);
 	rw_links(facts, &links, false);
-	rw_check_facts_publish(facts, &links);
+	rw_standby_state_publish(facts, &links);
 	chart(facts, &links);
 	begin = rw_clock_now();
 	*alerts_changed = rw_alerts_round(facts, &links);

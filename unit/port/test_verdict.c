@@ -32,8 +32,8 @@ be_standby(void)
 	facts.position = 1000;
 	facts.tli = 3;
 	facts.sample_age_max = 3 * RW_SECOND;
-	facts.standing.sampled_at = NOW - 100 * RW_MS;
-	facts.standing.lag_known = true;
+	facts.standby.sampled_at = NOW - 100 * RW_MS;
+	facts.standby.lag_known = true;
 }
 
 /* One that lacks so many bytes, the first of them for so long. */
@@ -41,8 +41,8 @@ static void
 be_behind(int64 lag, int64 bytes)
 {
 	be_standby();
-	facts.standing.stale_since = NOW - lag;
-	facts.standing.missing_bytes = bytes;
+	facts.standby.stale_since = NOW - lag;
+	facts.standby.missing_bytes = bytes;
 }
 
 /* One that lacks nothing that it knows of, and knows of nothing for so long. */
@@ -50,9 +50,9 @@ static void
 be_cut_off(int64 silence)
 {
 	be_standby();
-	facts.standing.cut_off = true;
-	facts.standing.at_most = true;
-	facts.standing.stale_since = NOW - silence;
+	facts.standby.cut_off = true;
+	facts.standby.at_most = true;
+	facts.standby.stale_since = NOW - silence;
 }
 
 static void
@@ -64,7 +64,7 @@ be_primary(void)
 	facts.position = 1000;
 	facts.tli = 3;
 	facts.sample_age_max = 3 * RW_SECOND;
-	facts.standing.sampled_at = NOW - 100 * RW_MS;
+	facts.standby.sampled_at = NOW - 100 * RW_MS;
 }
 
 static void
@@ -137,7 +137,7 @@ test_roles(void)
 	ok(verdict.shows_lag && verdict.lag_known && verdict.lag == 0,
 	   "it has a lag of 0");
 	is_text(verdict.lag_bound, "exact", "exactly");
-	facts.standing.cascade = true;
+	facts.standby.cascade = true;
 	topic_says(RW_ASK_REPLICA, "", "replica, with replicas of its own");
 	is_text(verdict.role, "cascade", "its role");
 
@@ -166,12 +166,12 @@ test_samples(void)
 {
 	section("an old sample");
 	be_standby();
-	facts.standing.sampled_at = NOW - 3 * RW_SECOND;
+	facts.standby.sampled_at = NOW - 3 * RW_SECOND;
 	topic_says(RW_ASK_REPLICA, "", "3 s are not too old");
-	facts.standing.sampled_at--;
+	facts.standby.sampled_at--;
 	topic_says(RW_ASK_REPLICA, "no sample for 3 s", "replica");
 	ok(!verdict.shows_lag, "its lag is not shown");
-	facts.standing.sampled_at = NOW - 65 * RW_SECOND;
+	facts.standby.sampled_at = NOW - 65 * RW_SECOND;
 	topic_says(RW_ASK_READ_ONLY, "no sample for 65 s", "read-only");
 	topic_says(RW_ASK_HEALTH, "no sample for 65 s", "health");
 	topic_says(RW_ASK_READINESS, "", "readiness");
@@ -183,11 +183,11 @@ test_samples(void)
 
 	section("none");
 	be_standby();
-	facts.standing.sampled_at = RW_NEVER;
+	facts.standby.sampled_at = RW_NEVER;
 	topic_says(RW_ASK_REPLICA, "no sample yet", "replica");
 	topic_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
 	be_primary();
-	facts.standing.sampled_at = RW_NEVER;
+	facts.standby.sampled_at = RW_NEVER;
 	topic_says(RW_ASK_PRIMARY, "", "a primary's role needs none");
 	topic_says(RW_ASK_READ_ONLY, "", "nor does its read-only");
 	topic_says(RW_ASK_HEALTH, "no sample yet", "its health does");
@@ -210,16 +210,16 @@ test_limits(void)
 	ask(RW_ASK_READINESS);
 	limit_time(1);
 	says("lag is 5.0 s, more than 0 ms", "readiness");
-	facts.standing.at_least = true;
+	facts.standby.at_least = true;
 	says("lag is at least 5.0 s, more than 0 ms", "a lower bound");
-	facts.standing.sampled_at += RW_SECOND;
+	facts.standby.sampled_at += RW_SECOND;
 	facts.now += RW_SECOND;
 	says("lag is at least 6.0 s, more than 0 ms",
 		 "it grows until a sample says otherwise");
 	limit_time(RW_MINUTE);
 	says("lag is at least 6.0 s, perhaps more than 60 s",
 		 "a lower bound never proves that a limit is kept");
-	facts.standing.lag_known = false;
+	facts.standby.lag_known = false;
 	says("lag is not known", "not known is no");
 
 	section("a limit in bytes");
@@ -229,10 +229,10 @@ test_limits(void)
 	says("", "just within");
 	limit_bytes(10 * MB - 1);
 	says("10485760 bytes are missing, more than 10485759", "just beyond");
-	facts.standing.lag_known = false;
+	facts.standby.lag_known = false;
 	limit_bytes(10 * MB);
 	says("", "time need not be known");
-	facts.standing.missing_bytes = -1;
+	facts.standby.missing_bytes = -1;
 	says("lag in bytes is not known", "not known is no");
 
 	section("both");
@@ -272,7 +272,7 @@ test_cut_off(void)
 	limit_time(5 * RW_SECOND);
 	request.limits.serve_cut_off = true;
 	says("", "cut_off=serve lifts it");
-	facts.standing.lag_known = false;
+	facts.standby.lag_known = false;
 	says("", "where nothing is known, too");
 	request.limits.serve_cut_off = false;
 	says("lag is not known", "but else that is no");
@@ -282,8 +282,8 @@ test_cut_off(void)
 
 	section("cut off, and behind");
 	be_cut_off(42 * RW_SECOND);
-	facts.standing.at_most = false;
-	facts.standing.missing_bytes = MB;
+	facts.standby.at_most = false;
+	facts.standby.missing_bytes = MB;
 	ask(RW_ASK_REPLICA);
 	says("", "is no reason by itself");
 	limit_time(5 * RW_SECOND);
@@ -348,9 +348,9 @@ static void
 agent_says(int64 later, const char *answer, const char *what)
 {
 	facts.now += later;
-	facts.standing.sampled_at += later;
-	if (facts.standing.stale_since != RW_NEVER)
-		facts.standing.stale_since += later;
+	facts.standby.sampled_at += later;
+	if (facts.standby.stale_since != RW_NEVER)
+		facts.standby.stale_since += later;
 	rw_verdict_agent(&request, &facts, &memory, 10 * RW_SECOND, 5 * RW_SECOND,
 					 line);
 	is_text(line, answer, what);
@@ -360,9 +360,9 @@ agent_says(int64 later, const char *answer, const char *what)
 static void
 set_lag(int tenths)
 {
-	facts.standing.stale_since = tenths == 0 ? RW_NEVER :
+	facts.standby.stale_since = tenths == 0 ? RW_NEVER :
 		facts.now - tenths * (RW_SECOND / 10);
-	facts.standing.missing_bytes = tenths == 0 ? 0 : MB;
+	facts.standby.missing_bytes = tenths == 0 ? 0 : MB;
 }
 
 static void
@@ -390,7 +390,7 @@ test_agent(void)
 	facts.accepting = false;
 	agent_says(0, "down #not accepting connections\n", "that takes no connections");
 	be_standby();
-	facts.standing.sampled_at = NOW - 10 * RW_SECOND;
+	facts.standby.sampled_at = NOW - 10 * RW_SECOND;
 	agent_says(0, "down #no sample for 10 s\n", "that has no fresh sample");
 
 	section("agent: weights");
@@ -412,7 +412,7 @@ test_agent(void)
 	limit_bytes(10 * MB);
 	limit_time(20 * RW_SECOND);
 	agent_says(0, "up ready 60%\n", "of two the one that is used up most");
-	facts.standing.at_least = true;
+	facts.standby.at_least = true;
 	agent_says(0, "up ready 10%\n", "a lower bound may be any more");
 	ask_agent(RW_ASK_REPLICA);
 	limit_bytes(2 * MB);
@@ -468,18 +468,18 @@ test_agent(void)
 	agent_says(0, "up ready 10%\n", "is served, least");
 	limit_bytes(MB);
 	agent_says(0, "up ready 10%\n", "with a limit in bytes");
-	facts.standing.missing_bytes = 2 * MB;
+	facts.standby.missing_bytes = 2 * MB;
 	agent_says(0, "drain\n", "but for what is known to be missing");
 	be_cut_off(RW_HOUR);
 	ask_agent(RW_ASK_REPLICA);
-	facts.standing.missing_bytes = 1;
+	facts.standby.missing_bytes = 1;
 	agent_says(0, "drain\n", "in time, too");
 
 	section("cut off in the middle of a record");
 	be_cut_off(RW_HOUR);
-	facts.standing.at_most = false;
-	facts.standing.missing_bytes = 4096;
-	facts.standing.run_dry = true;
+	facts.standby.at_most = false;
+	facts.standby.missing_bytes = 4096;
+	facts.standby.run_dry = true;
 	ask_agent(RW_ASK_REPLICA);
 	agent_says(0, "up ready 10%\n", "it is served, least");
 	limit_bytes(MB);
@@ -495,9 +495,9 @@ test_agent(void)
 	section("agent: not known");
 	be_standby();
 	ask_agent(RW_ASK_REPLICA);
-	facts.standing.lag_known = false;
+	facts.standby.lag_known = false;
 	agent_says(0, "up ready 10%\n", "whether anything is missing");
-	facts.standing.missing_bytes = 1;
+	facts.standby.missing_bytes = 1;
 	agent_says(0, "drain\n", "since when something is");
 
 	section("agent: a limit of nothing");
@@ -505,9 +505,9 @@ test_agent(void)
 	ask_agent(RW_ASK_REPLICA);
 	limit_bytes(0);
 	agent_says(0, "up ready 100%\n", "nothing is missing");
-	facts.standing.missing_bytes = 1;
+	facts.standby.missing_bytes = 1;
 	agent_says(0, "drain\n", "something is");
-	facts.standing.missing_bytes = 0;
+	facts.standby.missing_bytes = 0;
 	agent_says(0, "drain\n", "held");
 	agent_says(5 * RW_SECOND, "up ready 100%\n", "back");
 }

@@ -1,0 +1,170 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_standby_state.c
+ *	  Tests of src/lag/standby_state.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "src/lag/standby_state.h"
+#include "unit/tap.h"
+
+#define NOW		(100 * RW_DAY)
+
+static RwStandbyFacts facts;
+static RwStandbyState state;
+
+/* A standby that streams and has replayed everything. */
+static void
+set_streaming(void)
+{
+	memset(&facts, 0, sizeof(facts));
+	facts.now = NOW;
+	facts.has_upstream = true;
+	facts.streaming = true;
+	facts.last_seen = NOW - RW_SECOND;
+	facts.replay_moved_at = NOW - RW_HOUR;
+}
+
+/* One without a connection for a minute, which has replayed everything. */
+static void
+set_cut_off(void)
+{
+	set_streaming();
+	facts.streaming = false;
+	facts.cut_off = true;
+	facts.last_seen = NOW - RW_MINUTE;
+	facts.lag = RW_MINUTE;
+	facts.at_most = true;
+}
+
+static void
+work_out(void)
+{
+	/* Nothing of the last state may be left. */
+	memset(&state, 0x7f, sizeof(state));
+	rw_standby_state(&state, &facts);
+}
+
+static void
+test_primary(void)
+{
+	section("a primary");
+	memset(&facts, 0, sizeof(facts));
+	facts.now = NOW;
+	work_out();
+	is_int(state.sampled_at, NOW, "has a sample");
+	is_int(state.missing_bytes, -1, "does not know what is missing");
+	ok(!state.lag_known && !state.cut_off && !state.cascade && !state.run_dry,
+	   "has no other state");
+	ok(!rw_standby_may_have_run_dry(&facts), "does not run dry");
+}
+
+static void
+test_lag(void)
+{
+	section("a standby that streams");
+	set_streaming();
+	work_out();
+	ok(state.lag_known && state.stale_since == RW_NEVER &&
+	   state.missing_bytes == 0, "nothing is missing");
+	ok(!state.cascade, "no cascade");
+	facts.has_replicas = true;
+	work_out();
+	ok(state.cascade, "with replicas it is a cascade");
+
+	section("a standby that is behind");
+	set_streaming();
+	facts.lag = 5 * RW_SECOND;
+	facts.lag_bytes = 1000;
+	work_out();
+	ok(state.lag_known, "the lag is known");
+	is_int(state.stale_since, NOW - 5 * RW_SECOND, "stale since");
+	is_int(state.missing_bytes, 1000, "missing bytes");
+	ok(!state.at_least && !state.at_most, "an exact lag");
+	facts.at_least = true;
+	work_out();
+	ok(state.at_least && !state.at_most, "a lower bound");
+	facts.lag = -1;
+	facts.lag_bytes = -1;
+	work_out();
+	ok(!state.lag_known && state.stale_since == RW_NEVER, "an unknown lag");
+	is_int(state.missing_bytes, -1, "unknown bytes");
+}
+
+static void
+test_run_dry(void)
+{
+	section("cut off in the middle of a record");
+	set_cut_off();
+	facts.at_most = false;
+	facts.lag_bytes = 100;
+	ok(rw_standby_may_have_run_dry(&facts), "replay stands still");
+	work_out();
+	ok(state.run_dry && state.at_most && state.cut_off, "has run dry");
+	is_int(state.missing_bytes, 100, "the bytes still count");
+	facts.replay_held = true;
+	work_out();
+	ok(!state.run_dry && !state.at_most, "not when replay is held back");
+
+	facts.replay_held = false;
+	facts.replay_moved_at = NOW - RW_SECOND;
+	ok(rw_standby_may_have_run_dry(&facts), "after 1 s without replay");
+	facts.replay_moved_at++;
+	ok(!rw_standby_may_have_run_dry(&facts), "not before");
+	work_out();
+	ok(!state.run_dry, "still replaying");
+	facts.replay_moved_at = NOW - RW_HOUR;
+	facts.replay_moving = true;
+	ok(!rw_standby_may_have_run_dry(&facts), "not while replay moves");
+	facts.replay_moving = false;
+	facts.lag_bytes = 0;
+	ok(!rw_standby_may_have_run_dry(&facts), "not when nothing is missing");
+	facts.lag_bytes = -1;
+	ok(!rw_standby_may_have_run_dry(&facts), "not when that is unknown");
+	set_streaming();
+	facts.lag_bytes = 100;
+	ok(!rw_standby_may_have_run_dry(&facts), "not when connected");
+}
+
+static void
+test_wal_elsewhere(void)
+{
+	section("WAL from elsewhere");
+	set_cut_off();
+	work_out();
+	ok(state.cut_off, "cut off while replay stands still");
+	is_int(state.missing_bytes, 0, "nothing known to be missing");
+
+	facts.replay_moved_at = NOW - RW_SECOND + 1;
+	work_out();
+	ok(!state.cut_off, "not cut off while it replays from elsewhere");
+	is_int(state.missing_bytes, -1, "missing bytes are unknown");
+	ok(state.lag_known && state.at_most, "the bound stays");
+
+	facts.last_seen = facts.replay_moved_at - 3 * RW_SECOND;
+	work_out();
+	ok(state.cut_off, "the connection's last WAL does not count");
+	facts.last_seen--;
+	work_out();
+	ok(!state.cut_off, "3 s later it does");
+	facts.last_seen = RW_NEVER;
+	work_out();
+	ok(!state.cut_off, "nor without any connection before");
+	facts.lag_bytes = 1;
+	work_out();
+	ok(state.cut_off, "not while received WAL is left");
+}
+
+int
+main(void)
+{
+	test_primary();
+	test_lag();
+	test_run_dry();
+	test_wal_elsewhere();
+	return tap_end();
+}
