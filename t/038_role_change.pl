@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $forgotten =
-  qr/LOG:  replicas known to this server in another role or on another timeline are forgotten/;
+  qr/LOG:  replicas known to this server in another role or on another timeline were forgotten/;
 
 # Names, links and states of all rows.
 sub rows

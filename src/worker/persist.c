@@ -3,13 +3,13 @@
  * persist.c
  *	  What outlives the server's process: the history and the known replicas.
  *
- * Times in the files are those of the wall clock or are accompanied by the
- * moment of saving on both clocks, since the axis inside begins anew when the
- * machine does.  The time that passed in between is taken from the wall
- * clock; a wall clock that was set back counts as no time.
+ * Moments in the files are times of the wall clock, or come with the moment of
+ * saving on both clocks, because the monotonic clock starts anew with the
+ * machine.  The time that passed in between is taken from the wall clock; if
+ * that was set back, no time has passed.
  *
- * Whether a file is still true is judged here; what the state file holds is in
- * persist_state.c.
+ * This file decides whether a saved file is still true; the contents of the
+ * state file are in persist_state.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -26,8 +26,7 @@
 #include "src/observe/timeline_file.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
-#include "src/worker/persist.h"
-#include "src/worker/persist_state.h"
+#include "src/worker/intern.h"
 
 static RwStoreRole
 role_of(const RwFacts *facts)
@@ -54,8 +53,9 @@ save_history(const RwStoreLabel *label, bool durable)
 }
 
 void
-rw_persist_save(const RwFacts *facts, bool durable)
+rw_persist_save(RwSampler *sampler, bool durable)
 {
+	const RwFacts *facts = &sampler->facts;
 	RwStoreLabel label;
 
 	memset(&label, 0, sizeof(label));
@@ -65,9 +65,10 @@ rw_persist_save(const RwFacts *facts, bool durable)
 	label.wall = GetCurrentTimestamp();
 
 	save_history(&label, durable);
-	/* What was not loaded yet, the role being undecided, must not be lost. */
+	/* Before the role is decided the file has not been loaded: keep it. */
 	if (rw_lag_shared->state_loaded)
 		rw_save_state(&label);
+	sampler->unsaved = sampler->urgent = sampler->save_asked = false;
 }
 
 void
@@ -98,8 +99,8 @@ rw_persist_load_history(void)
 }
 
 /*
- * Is this the server's timeline?  A standby that starts replays from its last
- * restartpoint, which may be of an older one: then it is on its way there.
+ * Is this the server's timeline?  A starting standby replays from its last
+ * restartpoint, which may be on an older timeline: then it is on its way there.
  */
 static bool
 is_our_timeline(const RwFacts *facts, TimeLineID tli)
@@ -139,9 +140,9 @@ rw_persist_load_state(const RwFacts *facts)
 		is_our_timeline(facts, label.timeline);
 	if (!same_role)
 		ereport(LOG,
-				(errmsg("replicas known to this server in another role or on another timeline are forgotten")));
+				(errmsg("replicas known to this server in another role or on another timeline were forgotten")));
 
-	/* What was `clock` then is now less the time that passed. */
+	/* The file's `clock` corresponds to now less the time that passed. */
 	delta = facts->now - Max(facts->wall - label.wall, 0) - label.clock;
 
 	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
@@ -153,73 +154,86 @@ rw_persist_load_state(const RwFacts *facts)
 	pfree(payload);
 }
 
-void
-rw_persist_follow_timeline(const RwFacts *facts)
+/*
+ * The LSN up to which the history is true on the timeline `to` as well;
+ * PG_UINT64_MAX if all of it is.  False if nothing is to be done yet, because
+ * recovery still moves along the history's own timeline, which a base backup
+ * or pg_rewind brought along.
+ */
+static bool
+find_history_end(RwSampler *sampler, TimeLineID from, TimeLineID to,
+				 uint64 *end)
 {
-	/* The last pair that needed nothing done, up to which LSN. */
-	static TimeLineID settled_from = 0;
-	static TimeLineID settled_to = 0;
-	static XLogRecPtr settled_until = InvalidXLogRecPtr;
-	TimeLineID	from = rw_history_shared->tli;	/* written by us alone */
-	TimeLineID	to = facts->tli;
+	const RwFacts *facts = &sampler->facts;
 	RwTimeline *old;
 	RwTimeline *new;
-	uint64		end;
-	uint64		cut;
+	bool		found = true;
 
-	if (from == to || to == 0 ||
-		(from == settled_from && to == settled_to && facts->in_recovery &&
-		 facts->recovery.replay <= settled_until))
-		return;
+	/* The first timeline that this history sees. */
+	if (from == 0)
+	{
+		*end = PG_UINT64_MAX;
+		return true;
+	}
 
 	old = palloc(sizeof(RwTimeline));
 	new = palloc(sizeof(RwTimeline));
-	if (from == 0)
+	if (rw_timeline_load(old, from) && rw_timeline_load(new, to))
 	{
-		/* The first timeline that this history sees. */
-		cut = PG_UINT64_MAX;
-	}
-	else if (rw_timeline_load(old, from) && rw_timeline_load(new, to))
-	{
-		if (facts->in_recovery && rw_timeline_find(old, to, &end) &&
-			facts->recovery.replay <= end)
+		uint64		until;
+
+		if (facts->in_recovery && rw_timeline_find(old, to, &until) &&
+			facts->recovery.replay <= until)
 		{
-			/*
-			 * Recovery is on its way along the history's own timeline, which
-			 * a base backup or pg_rewind brought along.
-			 */
-			settled_from = from;
-			settled_to = to;
-			settled_until = end;
-			pfree(old);
-			pfree(new);
-			return;
+			sampler->step.from = from;
+			sampler->step.to = to;
+			sampler->step.until = until;
+			found = false;
 		}
-		cut = rw_timeline_fork(old, new);
+		else
+			*end = rw_timeline_fork(old, new);
 	}
 	else
 	{
-		/* Where they parted is not known: not after what is certain. */
-		cut = facts->in_recovery ? facts->recovery.replay : facts->horizon;
+		/* Where they fork is unknown: keep only what is certain. */
+		*end = facts->in_recovery ? facts->recovery.replay : facts->horizon;
 		ereport(LOG,
 				(errmsg("could not read the history files of timelines %u and %u",
 						from, to),
 				 errdetail("The LSN history is kept up to " RW_LSN_FORMAT ".",
-						   LSN_FORMAT_ARGS(cut))));
+						   LSN_FORMAT_ARGS(*end))));
 	}
 	pfree(old);
 	pfree(new);
+	return found;
+}
+
+void
+rw_persist_follow_timeline(RwSampler *sampler)
+{
+	const RwFacts *facts = &sampler->facts;
+	const RwTimelineStep *step = &sampler->step;
+	TimeLineID	from = rw_history_shared->tli;	/* only written here */
+	TimeLineID	to = facts->tli;
+	uint64		end;
+
+	if (from == to || to == 0 ||
+		(from == step->from && to == step->to && facts->in_recovery &&
+		 facts->recovery.replay <= step->until))
+		return;
+	if (!find_history_end(sampler, from, to, &end))
+		return;
 
 	LWLockAcquire(rw_history_lock, LW_EXCLUSIVE);
-	if (cut != PG_UINT64_MAX)
-		rw_history_cut(&rw_history_shared->history, cut);
+	if (end != PG_UINT64_MAX)
+		rw_history_cut(&rw_history_shared->history, end);
 	rw_history_shared->tli = to;
 	LWLockRelease(rw_history_lock);
 
-	if (cut != PG_UINT64_MAX)
+	if (end != PG_UINT64_MAX)
 	{
 		LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
-		rw_replicas_cut(rw_replicas, rw_max_replicas, cut);
+		rw_replicas_cut(rw_replicas, rw_max_replicas, end);
 		LWLockRelease(rw_state_lock);
 	}
 }

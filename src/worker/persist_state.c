@@ -1,11 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * persist_state.c
- *	  What the state file holds, and how it is written and read.
+ *	  The contents of the state file, and how they are written and read.
  *
- * Structures are written as they are in memory.  What is read has the right
- * checksum, but may be another build's or from other settings; so sizes,
- * counts, indexes and the ends of strings are looked at first.
+ * The file holds the known replicas and their charts, the slot notes, alerts
+ * and silences, and what is remembered of the link to the upstream server.
+ *
+ * Structures are written as they are in memory.  A file with the right
+ * checksum may still be from another build or other settings, so sizes,
+ * counts, indexes and the ends of strings are checked before use.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -20,22 +23,22 @@
 #include "src/lag/lag_shared.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
-#include "src/worker/persist_state.h"
+#include "src/worker/intern.h"
 
 /* The payload of the state file: this, then the arrays that it counts. */
 typedef struct StateHeader
 {
-	uint32		header_size;	/* sizes, so that another build's file is not */
-	uint32		replica_size;	/* taken for one of ours */
+	uint32		header_size;	/* the sizes tell another build's file */
+	uint32		replica_size;
 	uint32		note_size;
 	uint32		nreplicas;
 	uint32		nnotes;
 	uint32		alert_size;
-	uint32		nalerts;		/* those that fire first, then the cleared
-								 * ones from the oldest on */
+	uint32		nalerts;		/* firing ones first, then the cleared ones,
+								 * oldest first */
 	uint32		nsilences;
-	RwTime		message_at;		/* last word from upstream */
-	RwTime		complete_at;	/* as in RwUpstream, and this */
+	RwTime		message_at;		/* these four as in RwUpstream */
+	RwTime		complete_at;
 	bool		tended;
 	bool		settled;
 	RwChart		upstream_chart;
@@ -47,7 +50,7 @@ typedef struct SavedReplica
 	RwChart		chart;
 } SavedReplica;
 
-/* Append the alerts and silences; state_lock is held. */
+/* Append alerts and silences at p, return the end; state_lock is held. */
 static char *
 save_alerts(char *p, StateHeader *header)
 {
@@ -55,7 +58,7 @@ save_alerts(char *p, StateHeader *header)
 
 	for (i = 0; i < rw_alerts->nfiring; i++)
 	{
-		/* What is to be forgotten is so after a restart, too. */
+		/* An alert to be forgotten must not come back after a restart. */
 		if (!rw_alerts->firing[i].used || rw_alerts->firing[i].forgotten)
 			continue;
 		memcpy(p, &rw_alerts->firing[i], sizeof(RwAlert));
@@ -136,7 +139,7 @@ rw_save_state(const RwStoreLabel *label)
 	pfree(payload);
 }
 
-/* A moment of the file on today's axis; what was no moment stays none. */
+/* A moment of the file on the present clock; RW_NEVER stays RW_NEVER. */
 static RwTime
 shift(RwTime at, int64 delta)
 {
@@ -144,8 +147,8 @@ shift(RwTime at, int64 delta)
 }
 
 /*
- * Seconds of a chart's point.  Points so old that the axis does not reach
- * back to them end up before everything that is shown.
+ * Shift a chart's points, whose times are seconds.  Points from before the
+ * clock's zero end up there, before everything that is shown.
  */
 static void
 shift_ring(RwChartPoint *points, int npoints, int64 delta)
@@ -156,7 +159,7 @@ shift_ring(RwChartPoint *points, int npoints, int64 delta)
 		points[i].at = Max((int64) points[i].at + delta / RW_SECOND, 0);
 }
 
-/* False if it is not a chart. */
+/* Shift a chart's times; false if its contents are not those of a chart. */
 static bool
 shift_chart(RwChart *chart, int64 delta)
 {
@@ -174,9 +177,9 @@ shift_chart(RwChart *chart, int64 delta)
 	return true;
 }
 
-/* A saved replica as it is after a restart: known, and gone. */
+/* A saved replica is known after a restart, and gone. */
 static void
-revive(RwReplica *replica, const RwReplica *saved, int64 delta,
+restore_replica(RwReplica *replica, const RwReplica *saved, int64 delta,
 	   RwTime saved_at, uint32 generation)
 {
 	memset(replica, 0, sizeof(RwReplica));
@@ -205,8 +208,8 @@ revive(RwReplica *replica, const RwReplica *saved, int64 delta,
 }
 
 /*
- * Alerts that fired are published as firing, and the worker takes them over;
- * in another role it will clear them.
+ * Restore alerts and silences.  Firing alerts are published as firing, and the
+ * worker goes on judging them; those of another role it will clear.
  */
 static void
 restore_alerts(const char *p, const StateHeader *header, int64 delta,
@@ -253,14 +256,64 @@ restore_alerts(const char *p, const StateHeader *header, int64 delta,
 		rw_alerts->silences[i].name[RW_NAME_LEN - 1] = '\0';
 }
 
-bool
-rw_restore_state(char *payload, uint32 length, const RwStoreLabel *label,
-				 int64 delta, bool same_role)
+static void
+restore_replicas(const char *p, const StateHeader *header,
+				 const RwStoreLabel *label, int64 delta)
 {
-	StateHeader header;
-	const char *p = payload + sizeof(StateHeader);
 	uint32		i;
 	int			place = 0;
+
+	for (i = 0; i < header->nreplicas; i++, p += sizeof(SavedReplica))
+	{
+		const RwReplica *saved = (const RwReplica *)
+			(p + offsetof(SavedReplica, replica));
+		RwPlaceChart *chart;
+
+		if (place >= rw_max_replicas ||
+			memchr(saved->name, '\0', RW_NAME_LEN) == NULL ||
+			memchr(saved->address, '\0', RW_ADDRESS_LEN) == NULL)
+			continue;
+		restore_replica(&rw_replicas[place], saved, delta, label->clock,
+						place + 1);
+
+		chart = &rw_charts[place];
+		memcpy(&chart->chart, p + offsetof(SavedReplica, chart),
+			   sizeof(RwChart));
+		if (!shift_chart(&chart->chart, delta))
+			rw_chart_init(&chart->chart);
+		chart->generation = rw_replicas[place].generation;
+		place++;
+	}
+}
+
+/* Slots keep their places, unless the file is another server's. */
+static void
+restore_slot_notes(const char *p, const StateHeader *header, int64 delta)
+{
+	uint32		i;
+
+	for (i = 0; i < header->nnotes && i < RW_MAX_SLOTS;
+		 i++, p += sizeof(RwSlotNote))
+	{
+		RwSlotNote *note = &rw_slot_notes[i];
+
+		memcpy(note, p, sizeof(RwSlotNote));
+		note->name[RW_NAME_LEN - 1] = '\0';
+		note->inactive_since = shift(note->inactive_since, delta);
+		note->lost_at = shift(note->lost_at, delta);
+		note->moved_at = shift(note->moved_at, delta);
+		note->used_here = false;
+	}
+}
+
+bool
+rw_restore_state(const char *payload, uint32 length,
+				 const RwStoreLabel *label, int64 delta, bool same_role)
+{
+	StateHeader header;
+	const char *replicas = payload + sizeof(StateHeader);
+	const char *notes;
+	const char *alerts;
 
 	if (length < sizeof(StateHeader))
 		return false;
@@ -276,9 +329,9 @@ rw_restore_state(char *payload, uint32 length, const RwStoreLabel *label,
 		(uint64) header.nsilences * sizeof(RwSilence))
 		return false;
 
-	restore_alerts(p + header.nreplicas * sizeof(SavedReplica) +
-				   header.nnotes * sizeof(RwSlotNote), &header, delta,
-				   same_role);
+	notes = replicas + header.nreplicas * sizeof(SavedReplica);
+	alerts = notes + header.nnotes * sizeof(RwSlotNote);
+	restore_alerts(alerts, &header, delta, same_role);
 	if (!same_role)
 		return true;
 
@@ -288,40 +341,7 @@ rw_restore_state(char *payload, uint32 length, const RwStoreLabel *label,
 	rw_lag_shared->upstream.settled = header.settled;
 	if (shift_chart(&header.upstream_chart, delta))
 		rw_lag_shared->upstream_chart = header.upstream_chart;
-
-	for (i = 0; i < header.nreplicas; i++, p += sizeof(SavedReplica))
-	{
-		const RwReplica *saved = (const RwReplica *)
-			(p + offsetof(SavedReplica, replica));
-		RwPlaceChart *chart;
-
-		if (place >= rw_max_replicas ||
-			memchr(saved->name, '\0', RW_NAME_LEN) == NULL ||
-			memchr(saved->address, '\0', RW_ADDRESS_LEN) == NULL)
-			continue;
-		revive(&rw_replicas[place], saved, delta, label->clock, place + 1);
-
-		chart = &rw_charts[place];
-		memcpy(&chart->chart, p + offsetof(SavedReplica, chart),
-			   sizeof(RwChart));
-		if (!shift_chart(&chart->chart, delta))
-			rw_chart_init(&chart->chart);
-		chart->generation = rw_replicas[place].generation;
-		place++;
-	}
-
-	/* Slots keep their places, unless the file is another server's. */
-	for (i = 0; i < header.nnotes && i < RW_MAX_SLOTS;
-		 i++, p += sizeof(RwSlotNote))
-	{
-		RwSlotNote *note = &rw_slot_notes[i];
-
-		memcpy(note, p, sizeof(RwSlotNote));
-		note->name[RW_NAME_LEN - 1] = '\0';
-		note->inactive_since = shift(note->inactive_since, delta);
-		note->lost_at = shift(note->lost_at, delta);
-		note->moved_at = shift(note->moved_at, delta);
-		note->used_here = false;
-	}
+	restore_replicas(replicas, &header, label, delta);
+	restore_slot_notes(notes, &header, delta);
 	return true;
 }

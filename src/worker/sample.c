@@ -3,7 +3,8 @@
  * sample.c
  *	  One round of the sampling worker.
  *
- * What it learns of the link to the upstream server is in upstream.c.
+ * rw_sample() calls the folders below in the order in which they need each
+ * other's results: observe, history, replica, lag, alert.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -18,6 +19,7 @@
 #include "src/base/compat.h"
 #include "src/history/history.h"
 #include "src/lag/lag.h"
+#include "src/lag/lag_chart.h"
 #include "src/lag/lag_shared.h"
 #include "src/lag/standby_state_shared.h"
 #include "src/lag/upstream.h"
@@ -26,29 +28,19 @@
 #include "src/settings.h"
 #include "src/wait/keepalive.h"
 #include "src/wait/waiters.h"
-#include "src/worker/persist.h"
-#include "src/worker/sample.h"
+#include "src/worker/intern.h"
 
-/* What the last round saw, to tell whether anything moves. */
-typedef struct LastRound
-{
-	bool		in_recovery;
-	TimeLineID	tli;
-	XLogRecPtr	horizon;
-	XLogRecPtr	replay;
-	uint64		senders;		/* sum of pids and positions */
-} LastRound;
-
-static LastRound last_round;
-
+/* Record the horizon in the LSN history. */
 static void
-record(const RwFacts *facts)
+record_horizon(RwSampler *sampler)
 {
+	const RwFacts *facts = &sampler->facts;
+
 	if (facts->horizon == InvalidXLogRecPtr || facts->tli == 0)
 		return;
 
 	if (facts->tli != rw_history_shared->tli)
-		rw_persist_follow_timeline(facts);
+		rw_persist_follow_timeline(sampler);
 
 	LWLockAcquire(rw_history_lock, LW_EXCLUSIVE);
 	rw_history_add(&rw_history_shared->history, facts->horizon, facts->now);
@@ -74,42 +66,6 @@ publish(const RwFacts *facts, bool role_or_timeline_changed)
 	rw_replica_round_log(round);
 }
 
-/* Note each followed link's lag in its chart. */
-static void
-chart(const RwFacts *facts, const RwLinks *links)
-{
-	int			i;
-
-	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
-	for (i = 0; i < links->nlinks; i++)
-	{
-		const RwLink *link = &links->links[i];
-		uint64		bytes = link->lag_bytes < 0 ?
-			RW_CHART_NO_BYTES : (uint64) link->lag_bytes;
-
-		if (link->upstream)
-		{
-			rw_name_copy(rw_lag_shared->upstream_name, link->name);
-			rw_chart_add(&rw_lag_shared->upstream_chart, facts->now, bytes,
-						 link->lag, link->state);
-		}
-		else if (link->replica)
-		{
-			int			place = link->replica - links->published->replicas;
-			RwPlaceChart *its = &rw_charts[place];
-
-			if (its->generation != link->replica->generation)
-			{
-				rw_chart_init(&its->chart);
-				its->generation = link->replica->generation;
-			}
-			rw_chart_add(&its->chart, facts->now, bytes, link->lag,
-						 link->state);
-		}
-	}
-	LWLockRelease(rw_state_lock);
-}
-
 static bool
 sends_to_standbys(const RwFacts *facts)
 {
@@ -126,27 +82,27 @@ sends_to_standbys(const RwFacts *facts)
 	return false;
 }
 
-/* What is done each second. */
+/* Have the walsenders and the receiver report, once a second. */
 static void
-each_second(const RwFacts *facts)
+each_second(RwSampler *sampler)
 {
-	static RwTime last_time = RW_NEVER;
-	static XLogRecPtr last_replay = InvalidXLogRecPtr;
+	const RwFacts *facts = &sampler->facts;
 
-	if (facts->now - last_time < RW_KEEPALIVE_INTERVAL)
+	if (facts->now - sampler->second_begun < RW_KEEPALIVE_INTERVAL)
 		return;
-	last_time = facts->now;
+	sampler->second_begun = facts->now;
 
 	if (rw_tend_walsenders && sends_to_standbys(facts))
 		rw_wake_walsenders();
 
 	/*
-	 * While a backlog is replayed, core reports how far it got each
-	 * wal_receiver_status_interval only.
+	 * While a standby replays a backlog, core reports its progress only every
+	 * wal_receiver_status_interval.
 	 */
-	if (facts->in_recovery && facts->recovery.replay != last_replay)
+	if (facts->in_recovery &&
+		facts->recovery.replay != sampler->replay_reported)
 	{
-		last_replay = facts->recovery.replay;
+		sampler->replay_reported = facts->recovery.replay;
 		if (facts->receiver.pid != 0 &&
 			facts->receiver.state == WALRCV_STREAMING)
 			rw_request_receiver_reply();
@@ -154,60 +110,72 @@ each_second(const RwFacts *facts)
 }
 
 static bool
-has_moved(const RwFacts *facts)
+has_moved(RwSampler *sampler)
 {
-	LastRound	this_round;
+	const RwFacts *facts = &sampler->facts;
+	RwRoundSeen seen;
 	bool		moved;
 	int			i;
 
-	/* All of it is compared, padding included. */
-	memset(&this_round, 0, sizeof(this_round));
-	this_round.in_recovery = facts->in_recovery;
-	this_round.tli = facts->tli;
-	this_round.horizon = facts->horizon;
+	/* The comparison includes padding. */
+	memset(&seen, 0, sizeof(seen));
+	seen.in_recovery = facts->in_recovery;
+	seen.tli = facts->tli;
+	seen.horizon = facts->horizon;
 	if (facts->in_recovery)
-		this_round.replay = facts->recovery.replay;
+		seen.replay = facts->recovery.replay;
 	for (i = 0; i < facts->nsenders; i++)
-		this_round.senders += facts->senders[i].pid +
+		seen.senders += facts->senders[i].pid +
 			facts->senders[i].state + facts->senders[i].sent +
 			facts->senders[i].flush + facts->senders[i].replay;
 
-	moved = memcmp(&this_round, &last_round, sizeof(LastRound)) != 0;
-	memcpy(&last_round, &this_round, sizeof(LastRound));
+	moved = memcmp(&seen, &sampler->last_round, sizeof(RwRoundSeen)) != 0;
+	memcpy(&sampler->last_round, &seen, sizeof(RwRoundSeen));
 	return moved;
 }
 
 bool
-rw_sample(RwFacts *facts, bool *alerts_changed)
+rw_sample(RwSampler *sampler)
 {
+	RwFacts    *facts = &sampler->facts;
 	RwLinks		links;
 	RwTime		begin;
 	bool		role_or_timeline_changed;
+	bool		moved;
 
 	rw_observe(facts, true);
 
-	role_or_timeline_changed = facts->in_recovery != last_round.in_recovery ||
-		facts->tli != last_round.tli;
+	role_or_timeline_changed =
+		facts->in_recovery != sampler->last_round.in_recovery ||
+		facts->tli != sampler->last_round.tli;
 
-	/* Written by us alone; a worker before this one may have done it. */
+	/*
+	 * Only the worker writes state_loaded, so no lock is needed to read it; a
+	 * worker before this one may have loaded the state.
+	 */
 	if (!rw_lag_shared->state_loaded && !facts->crash_recovery && facts->tli != 0)
 	{
 		rw_persist_load_state(facts);
 		rw_lag_shared->state_loaded = true;
 	}
-	record(facts);
+	record_horizon(sampler);
 	publish(facts, role_or_timeline_changed);
-	/* Promotion, another timeline: what is waited for may never come. */
+	/* After a promotion or timeline switch, awaited WAL may never come. */
 	if (role_or_timeline_changed)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);
+
 	rw_links(facts, &links, false);
 	rw_standby_state_publish(facts, &links);
-	chart(facts, &links);
+	rw_lag_chart_add(facts, &links);
+
 	begin = rw_clock_now();
-	*alerts_changed = rw_alerts_round(facts, &links);
+	sampler->urgent |= rw_alerts_round(facts, &links);
 	ereport(DEBUG2,
 			(errmsg_internal("alerts were judged in %d us",
 							 (int) (rw_clock_now() - begin))));
-	each_second(facts);
-	return has_moved(facts);
+
+	each_second(sampler);
+	moved = has_moved(sampler);
+	sampler->unsaved |= moved;
+	return moved;
 }

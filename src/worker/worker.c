@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * worker.c
- *	  The sampling worker: its life.
+ *	  The sampling worker: its start, its loop and its end.
  *
- * What it does in a round is in sample.c.
+ * A round of the loop is in sample.c, the files that it saves are in
+ * persist.c.
  *
- * Normally the postmaster starts it together with the server.  Where
+ * Normally the postmaster starts the worker together with the server.  Where
  * max_worker_processes left no room for that, new connections try again now
  * and then.
  *
@@ -32,19 +33,18 @@
 #include "src/command/command.h"
 #include "src/history/history.h"
 #include "src/settings.h"
-#include "src/worker/persist.h"
-#include "src/worker/sample.h"
+#include "src/worker/intern.h"
 #include "src/worker/worker.h"
 
 /* How often changes are written to disk; a reload writes them at once. */
 #define SAVE_INTERVAL		(10 * RW_SECOND)
 
-/* What was told of an alert is not to be told again after a crash. */
+/* An alert that has been reported must not be reported again after a crash. */
 #define URGENT_SAVE_INTERVAL	(1 * RW_SECOND)
 
 /*
- * And if nothing has: a crash would otherwise leave open when the stretch in
- * which nothing was written ended.
+ * How often the files are written when nothing has changed.  Otherwise a crash
+ * would leave open when the stretch in which nothing was written ended.
  */
 #define IDLE_SAVE_INTERVAL	(1 * RW_MINUTE)
 
@@ -90,48 +90,95 @@ log_start(void)
 						(int) ((rw_clock_now() - start) / RW_SECOND))));
 }
 
-/* Milliseconds to sleep: less while something moves. */
-static long
-pause_ms(bool moved)
+/* Microseconds from one round to the next: fewer while something moves. */
+static int64
+round_interval(bool moved)
 {
-	return moved ? rw_sample_interval_ms :
-		Max(rw_sample_interval_ms, (int) (RW_IDLE_INTERVAL / RW_MS));
+	int64		interval = rw_sample_interval_ms * RW_MS;
+
+	return moved ? interval : Max(interval, RW_IDLE_INTERVAL);
 }
 
-void
-rw_worker_main(Datum arg)
+static bool
+is_save_due(const RwSampler *sampler, RwTime now)
 {
-	MemoryContext context;
-	RwFacts		facts;
-	RwTime		next_round = RW_NEVER;
-	RwTime		last_save;
-	bool		unsaved = false;
-	bool		urgent = false;
-	bool		save_asked = false;
-	uint32		wait_event;
+	int64		interval = IDLE_SAVE_INTERVAL;
 
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-	BackgroundWorkerUnblockSignals();
+	if (sampler->urgent)
+		interval = URGENT_SAVE_INTERVAL;
+	else if (sampler->unsaved)
+		interval = SAVE_INTERVAL;
+	return sampler->save_asked || now - sampler->saved_at >= interval;
+}
 
-	/* A second worker has nothing to do, and is not to be started again. */
-	if (!rw_process_claim(RW_PROCESS_SAMPLER))
-		proc_exit(0);
+static void
+start_sampler(RwSampler *sampler)
+{
+	memset(sampler, 0, sizeof(RwSampler));
 
 	/* A worker before this one may have left its history in memory. */
 	if (rw_history_shared->history.npoints == 0)
 		rw_persist_load_history();
 	log_start();
 
-	/* The archiver's figures are wanted, not a copy of every table's, too. */
+	/* Read the archiver's statistics without a copy of every table's. */
 	SetConfigOption("stats_fetch_consistency", "none", PGC_SUSET,
 					PGC_S_OVERRIDE);
 
+	sampler->context = AllocSetContextCreate(TopMemoryContext,
+											 "replwatch sample",
+											 ALLOCSET_DEFAULT_SIZES);
+	sampler->saved_at = rw_clock_now();
+}
+
+static void
+reload_settings(RwSampler *sampler)
+{
+	ProcessConfigFile(PGC_SIGHUP);
+	rw_process_ensure(RW_PROCESS_PORT, rw_port != 0);
+	/* The interval may have changed. */
+	sampler->next_round = RW_NEVER;
+	/* Users reload to have the files saved before they copy the directory. */
+	sampler->save_asked = true;
+}
+
+static void
+run_round(RwSampler *sampler, RwTime now)
+{
+	bool		moved;
+
+	MemoryContextReset(sampler->context);
+	moved = rw_sample(sampler);
+	rw_process_report(RW_PROCESS_SAMPLER, RW_PROCESS_RUNNING);
+	rw_command_tend();
+	rw_process_ensure(RW_PROCESS_PORT, rw_port != 0);
+	sampler->next_round = now + round_interval(moved);
+
+	/* Sampling and keepalives do not wait for the disk. */
+	if (is_save_due(sampler, now))
+	{
+		rw_persist_save(sampler, false);
+		sampler->saved_at = now;
+	}
+}
+
+void
+rw_worker_main(Datum arg)
+{
+	RwSampler	sampler;
+	uint32		wait_event;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+
+	/* A second worker exits with 0, so that it is not started again. */
+	if (!rw_process_claim(RW_PROCESS_SAMPLER))
+		proc_exit(0);
+
+	start_sampler(&sampler);
 	wait_event = rw_wait_event("ReplwatchSampler");
-	context = AllocSetContextCreate(TopMemoryContext, "replwatch sample",
-									ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(context);
-	last_save = rw_clock_now();
+	MemoryContextSwitchTo(sampler.context);
 
 	while (!ShutdownRequestPending)
 	{
@@ -141,56 +188,31 @@ rw_worker_main(Datum arg)
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-			rw_process_ensure(RW_PROCESS_PORT, rw_port != 0);
-			/* The interval may be another one now. */
-			next_round = RW_NEVER;
-			/* Save now, for example before the data directory is copied. */
-			save_asked = true;
+			reload_settings(&sampler);
 		}
 
 		now = rw_clock_now();
-		if (now >= next_round)
+		if (now >= sampler.next_round)
 		{
-			bool		moved;
-			bool		alerts_changed;
-
-			MemoryContextReset(context);
-			moved = rw_sample(&facts, &alerts_changed);
-			rw_process_report(RW_PROCESS_SAMPLER, RW_PROCESS_RUNNING);
-			rw_command_tend();
-			rw_process_ensure(RW_PROCESS_PORT, rw_port != 0);
-			unsaved |= moved;
-			urgent |= alerts_changed;
-			next_round = now + pause_ms(moved) * RW_MS;
-
-			if (save_asked ||
-				now - last_save >= (urgent ? URGENT_SAVE_INTERVAL :
-									unsaved ? SAVE_INTERVAL :
-									IDLE_SAVE_INTERVAL))
-			{
-				/* Sampling and keepalives do not wait for the disk. */
-				rw_persist_save(&facts, false);
-				last_save = now;
-				unsaved = urgent = save_asked = false;
-			}
+			run_round(&sampler, now);
 			now = rw_clock_now();
 		}
 
-		/* Late or not: only here the postmaster's death is noticed. */
+		/* Wait even when late: this also notices the postmaster's death. */
 		(void) WaitLatch(MyLatch,
 						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Max(next_round - now, 0) / RW_MS + 1, wait_event);
+						 Max(sampler.next_round - now, 0) / RW_MS + 1,
+						 wait_event);
 		ResetLatch(MyLatch);
 	}
 
-	MemoryContextReset(context);
-	(void) rw_sample(&facts, &urgent);
-	rw_persist_save(&facts, true);
+	MemoryContextReset(sampler.context);
+	(void) rw_sample(&sampler);
+	rw_persist_save(&sampler, true);
 
 	/*
-	 * Not 0, which would mean never to be started again, should somebody have
-	 * terminated just this process.
+	 * With exit code 0 the postmaster would not start the worker again when
+	 * only this process was terminated.
 	 */
 	proc_exit(1);
 }

@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * worker.h
- *	  The sampling worker: observe, record, publish.
+ *	  The sampling worker: observe, record, publish, judge, save.
  *
- * One process, "replwatch sampler", which runs from the start of the
- * postmaster to its end, on primaries and standbys and before consistency,
- * whether or not a standby accepts connections.  It has shared memory and no
- * database.
+ * One process, "replwatch sampler", runs from the start of the postmaster to
+ * its end, on primaries and standbys, before consistency, and whether or not a
+ * standby accepts connections.  It uses shared memory and no database.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -18,6 +17,7 @@
 /* Register the worker; called once from _PG_init. */
 extern void rw_worker_init(void);
 
+/* The process's entry point, started by the postmaster (base/process.h). */
 extern PGDLLEXPORT void rw_worker_main(Datum arg);
 
 #endif							/* RW_WORKER_H */
