@@ -95,18 +95,18 @@ $node->wait_for_log(
 $log = slurp_file($node->logfile, $offset);
 like(
 	$log,
-	qr/HINT:  Is another program using this port\? It is tried again\./,
+	qr/HINT:  Is another program using this port\? replwatch will retry\./,
 	'the log says what is the matter');
 $pid = Process::child($node, 'replwatch port');
 isnt($pid, undef, 'the process stays');
 port_state_when($node, 'not listening', 'nobody can reach it');
 
-$node->wait_for_log(qr/tries again to listen, after a pause of 2 s/, $offset);
+$node->wait_for_log(qr/will try again to listen after 2 s/, $offset);
 $log = slurp_file($node->logfile, $offset);
 is(() = $log =~ /could not listen/g, 1, 'it is said once');
 like(
 	$log,
-	qr/pause of 1 s.*pause of 2 s/s,
+	qr/listen after 1 s.*listen after 2 s/s,
 	'and tried again after pauses that grow');
 $squatter->close;
 is(Port::status_when($port[0], '/primary', 200, 'it listens')->{status},
@@ -240,7 +240,7 @@ unlike(slurp_file($node->logfile, $offset),
 Replwatch::set($node,
 	"replwatch.listen_addresses = '" . join(', ', @many) . "'");
 $node->wait_for_log(
-	qr/WARNING:  replwatch cannot listen on more than 16 addresses\n.*DETAIL:  Address "127\.0\.0\.17" is left out\./,
+	qr/WARNING:  replwatch cannot listen on more than 16 addresses\n.*DETAIL:  Address "127\.0\.0\.17" is not used\./,
 	$offset);
 port_state_when($node, 'partly listening', 'one too many');
 
@@ -249,14 +249,14 @@ $offset = -s $node->logfile;
 Replwatch::set($node,
 	"replwatch.listen_addresses = '"
 	  . join(', ', @many[ 16, 0 .. 15 ]) . "'");
-$node->wait_for_log(qr/DETAIL:  Address "127\.0\.0\.16" is left out\./, $offset);
+$node->wait_for_log(qr/DETAIL:  Address "127\.0\.0\.16" is not used\./, $offset);
 ok(gone($port[0], $many[15]), 'one that was there gives way');
 my @others = map { "127.0.1.$_" } 1 .. 16;
 $offset = -s $node->logfile;
 Replwatch::set($node,
 	"replwatch.listen_addresses = '"
 	  . join(', ', @others, @many[ 0 .. 14 ]) . "'");
-$node->wait_for_log(qr/DETAIL:  Address "127\.0\.0\.15" is left out\./, $offset);
+$node->wait_for_log(qr/DETAIL:  Address "127\.0\.0\.15" is not used\./, $offset);
 ok(gone($port[0], $_), "$_ gives way to another") foreach @many[ 0, 14 ];
 ok(Port::try_connect($port[0], $others[15]), 'which is listened on');
 Replwatch::set($node, "replwatch.port = $port[1]");

@@ -15,9 +15,7 @@
 
 #include <stdlib.h>
 
-#include "src/port/answer.h"
-#include "src/port/request.h"
-#include "src/port/verdict.h"
+#include "src/port/intern.h"
 
 #undef printf
 #undef fprintf

@@ -46,8 +46,11 @@ rw_lag_chart_add(const RwFacts *facts, const RwLinks *links)
 			chart = &rw_lag_shared->upstream_chart;
 		}
 		else if (link->replica)
-			chart = chart_of_replica(link->replica - links->published->replicas,
-									 link->replica->generation);
+		{
+			int			place = link->replica - links->published->replicas;
+
+			chart = chart_of_replica(place, link->replica->generation);
+		}
 		else
 			continue;
 		rw_chart_add(chart, facts->now, bytes, link->lag, link->state);

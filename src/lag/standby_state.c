@@ -14,7 +14,7 @@
 /* Replay that has not moved for this long stands still. */
 #define STANDSTILL			(1 * RW_SECOND)
 
-/* WAL received just before a connection ends may be replayed this long after. */
+/* Replay of what a connection brought may end this long after it. */
 #define LAST_MOMENTS		(3 * RW_SECOND)
 
 static bool

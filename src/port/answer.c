@@ -10,12 +10,12 @@
 #include "src/base/pure.h"
 
 #include "src/base/units.h"
-#include "src/port/answer.h"
+#include "src/port/intern.h"
 
-#define JSON	"application/json"
+#define JSON_TYPE	"application/json"
 
 static const char *
-phrase(int status)
+status_phrase(int status)
 {
 	switch (status)
 	{
@@ -42,7 +42,7 @@ rw_answer_head(RwText *out, int status, const char *type, size_t length)
 {
 	rw_text_add(out, "HTTP/1.1 ");
 	rw_text_int(out, status);
-	rw_text_adds(out, " ", phrase(status), "\r\n",
+	rw_text_adds(out, " ", status_phrase(status), "\r\n",
 				 "Content-Type: ", type, "\r\n",
 				 "Content-Length: ", NULL);
 	rw_text_int(out, (int64) length);
@@ -52,16 +52,18 @@ rw_answer_head(RwText *out, int status, const char *type, size_t length)
 	rw_text_add(out, "\r\n");
 }
 
+/* An answer with a body of JSON, which HEAD leaves out. */
 static void
-answer(RwText *out, int status, RwMethod method, const RwText *body)
+add_json_answer(RwText *out, int status, RwMethod method,
+				const RwText *body)
 {
-	rw_answer_head(out, status, JSON, body->len);
+	rw_answer_head(out, status, JSON_TYPE, body->len);
 	if (method != RW_METHOD_HEAD)
 		rw_text_add(out, body->data);
 }
 
 static void
-add_bool(RwText *body, const char *name, bool value)
+add_member_bool(RwText *body, const char *name, bool value)
 {
 	rw_text_adds(body, ",\"", name, "\":", value ? "true" : "false", NULL);
 }
@@ -85,7 +87,7 @@ add_lag(RwText *body, const RwVerdict *verdict)
 	else
 		rw_text_add(body, "null");
 
-	add_bool(body, "cut_off", verdict->cut_off);
+	add_member_bool(body, "cut_off", verdict->cut_off);
 	if (verdict->cut_off)
 	{
 		rw_text_add(body, ",\"staleness\":\"");
@@ -125,7 +127,7 @@ rw_answer_check(RwText *out, const RwRequest *request,
 	}
 	rw_text_add(&body, "}\n");
 
-	answer(out, verdict->yes ? 200 : 503, request->method, &body);
+	add_json_answer(out, verdict->yes ? 200 : 503, request->method, &body);
 }
 
 void
@@ -139,5 +141,5 @@ rw_answer_refusal(RwText *out, int status, RwMethod method,
 	rw_text_add(&body, "{\"ok\":false,\"reason\":");
 	rw_text_quoted(&body, reason);
 	rw_text_add(&body, "}\n");
-	answer(out, status, method, &body);
+	add_json_answer(out, status, method, &body);
 }

@@ -1,7 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * check_facts.c
- *	  What health checks need to know of this server.
+ *	  What is known of this server when a health check comes.
+ *
+ * The sampling worker publishes a standby's state with each sample
+ * (lag/standby_state_shared.h); the rest is read from the server here, so that
+ * it is true of this moment.  Nothing here takes a lock of replwatch's.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -19,21 +23,21 @@
 #include "src/lag/lag.h"
 #include "src/lag/standby_state_shared.h"
 #include "src/observe/timeline_file.h"
-#include "src/port/check_facts.h"
+#include "src/port/intern.h"
 #include "src/settings.h"
 #include "src/wait/replay.h"
 
-/* Core has the name in one of its own files only. */
+/* The server defines the name in miscinit.c only. */
 #define LOCK_FILE			"postmaster.pid"
 
 /*
- * Does the server take connections?  The postmaster says so in its lock file
- * only, to pg_ctl; there it also says that it is about to stop, in smart mode
- * for as long as there are sessions.  After a crash it leaves the file as it
- * is, but recovery tells then.
+ * Does the server take connections?  The postmaster reports that only in its
+ * lock file, for pg_ctl.  There it also reports that it is about to stop, in
+ * smart mode for as long as there are sessions.  A crash leaves the file as it
+ * is, but then the server is in recovery.
  */
 static bool
-is_accepting(bool in_recovery)
+accepts_connections(bool in_recovery)
 {
 	char		contents[MAXPGPATH * 2 + 512];
 	const char *line = contents;
@@ -63,20 +67,18 @@ is_accepting(bool in_recovery)
 	return strncmp(line, PM_STATUS_READY, strlen(PM_STATUS_READY)) == 0;
 }
 
-/* The history of a timeline, kept for as long as it is asked for. */
+/* The history of a timeline, or NULL if it cannot be read. */
 static const RwTimeline *
-history_of(TimeLineID tli)
+cached_history(RwTimelineCache *cache, TimeLineID tli)
 {
-	static RwTimeline timeline;
-	static TimeLineID loaded = 0;
-
-	if (loaded != tli)
-		loaded = rw_timeline_load(&timeline, tli) ? tli : 0;
-	return loaded == tli ? &timeline : NULL;
+	if (cache->tli != tli)
+		cache->tli = rw_timeline_load(&cache->timeline, tli) ? tli : 0;
+	return cache->tli == tli ? &cache->timeline : NULL;
 }
 
 void
-rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request)
+rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request,
+					   RwTimelineCache *cache)
 {
 	const RwAskLimits *limits = &request->limits;
 
@@ -91,14 +93,14 @@ rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request)
 	if (request->topic == RW_ASK_REPLICA ||
 		request->topic == RW_ASK_READ_ONLY ||
 		request->topic == RW_ASK_READINESS)
-		facts->accepting = is_accepting(facts->in_recovery);
+		facts->accepting = accepts_connections(facts->in_recovery);
 
 	if (!limits->has_lsn && !limits->has_token)
 		return;
 
 	/*
-	 * First how far we are, then what that is worth: the timeline may just
-	 * have been switched.
+	 * Read the position before its timeline: if the timeline is switched in
+	 * between, the position is still part of the new one's history.
 	 */
 	if (facts->in_recovery)
 	{
@@ -114,5 +116,5 @@ rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request)
 		facts->tli = GetWALInsertionTimeLine();
 	}
 	if (limits->has_token && limits->token_tli < facts->tli)
-		facts->timeline = history_of(facts->tli);
+		facts->timeline = cached_history(cache, facts->tli);
 }

@@ -18,72 +18,35 @@
 
 #include "storage/fd.h"
 #include "storage/latch.h"
-#include "utils/memutils.h"
 
-#include "src/port/clients.h"
-#include "src/port/respond.h"
+#include "src/port/intern.h"
+#include "src/port/page.h"
 
-/* For so long nobody is idle, however little it does. */
+/* A client that has been idle for less than this is not dropped. */
 #define IDLE_GRACE		(RW_SECOND / 10)
 
-/* When the system has no descriptor or memory left, try again after. */
+/* How long to pause when the system is out of descriptors or memory. */
 #define ACCEPT_PAUSE	(RW_SECOND / 10)
 
 /*
- * A client that has been answered may still be sending.  To close at once
- * would take the answer from it; but it is not listened to for ever.
+ * A client that has been answered may still be sending.  Closing the
+ * connection at once could destroy the answer before it is read; but only this
+ * much further input is read and discarded.
  */
-#define LEAVING_MAX		(256 * 1024)
-
-typedef enum ClientState
-{
-	CLIENT_NONE,				/* nobody is in this place */
-	CLIENT_ASKING,
-	CLIENT_READING,				/* what we write */
-	CLIENT_LEAVING				/* has been answered and has sent more */
-} ClientState;
-
-struct RwClient
-{
-	ClientState state;
-	pgsocket	sock;
-	uint32		waits_for;		/* events, as the loop was told last; 0: not
-								 * told of it */
-	RwTime		deadline;
-	RwTime		idle_since;
-	size_t		asked;			/* bytes of the request so far */
-	size_t		seen;			/* of these, known not to hold its end */
-	bool		sends_more;		/* than what was answered */
-	size_t		sent;			/* of the answer */
-	size_t		dropped;		/* bytes that came after the request */
-	RwResponse	response;
-	char		request[RW_REQUEST_MAX];
-};
-
-static RwClient *clients;
-static int	number = 0;
-static bool changed = false;
-static RwTime accept_again = RW_NEVER;
-
-void
-rw_clients_init(void)
-{
-	clients = MemoryContextAllocZero(TopMemoryContext,
-									 RW_CLIENTS_MAX * sizeof(RwClient));
-}
+#define DISCARD_MAX		(256 * 1024)
 
 static void
-leave(RwClient *client)
+close_client(RwClients *clients, RwClient *client)
 {
 	if (client->response.page)
 		rw_page_release(client->response.page);
 	client->response.page = NULL;
 	closesocket(client->sock);
 	ReleaseExternalFD();
-	client->state = CLIENT_NONE;
-	number--;
+	client->state = RW_CLIENT_NONE;
+	clients->number--;
 	if (client->waits_for != 0)
-		changed = true;
+		clients->changed = true;
 	client->waits_for = 0;
 }
 
@@ -92,69 +55,73 @@ events_for(const RwClient *client)
 {
 	switch (client->state)
 	{
-		case CLIENT_NONE:
+		case RW_CLIENT_NONE:
 			return 0;
-		case CLIENT_READING:
+		case RW_CLIENT_READING:
 			return WL_SOCKET_WRITEABLE;
-		case CLIENT_ASKING:
-		case CLIENT_LEAVING:
+		case RW_CLIENT_ASKING:
+		case RW_CLIENT_LEAVING:
 			break;
 	}
 	return WL_SOCKET_READABLE;
 }
 
-/* Who has been idle longest, or NULL. */
-static RwClient *
-find_idle(void)
+/* The place of the longest-idle client, or -1 without clients. */
+static int
+find_longest_idle(const RwClients *clients)
 {
-	RwClient   *idle = NULL;
+	int			idle = -1;
 	int			i;
 
 	for (i = 0; i < RW_CLIENTS_MAX; i++)
 	{
-		if (clients[i].state != CLIENT_NONE &&
-			(idle == NULL || clients[i].idle_since < idle->idle_since))
-			idle = &clients[i];
+		const RwClient *client = &clients->places[i];
+
+		if (client->state != RW_CLIENT_NONE &&
+			(idle < 0 ||
+			 client->idle_since < clients->places[idle].idle_since))
+			idle = i;
 	}
 	return idle;
 }
 
 bool
-rw_clients_have_room(RwTime now, RwTime *when)
+rw_clients_have_room(const RwClients *clients, RwTime now, RwTime *when)
 {
-	if (now < accept_again)
+	if (now < clients->accept_again)
 	{
-		*when = accept_again;
+		*when = clients->accept_again;
 		return false;
 	}
-	if (number < RW_CLIENTS_MAX)
+	if (clients->number < RW_CLIENTS_MAX)
 		return true;
-	*when = find_idle()->idle_since + IDLE_GRACE;
+	*when = clients->places[find_longest_idle(clients)].idle_since +
+		IDLE_GRACE;
 	return now >= *when;
 }
 
 bool
-rw_clients_accept(pgsocket listening, RwTime now)
+rw_clients_accept(RwClients *clients, pgsocket listening, RwTime now)
 {
-	RwClient   *client = clients;
+	RwClient   *client = clients->places;
 	RwTime		when;
 	pgsocket	sock;
 	int			one = 1;
 
-	if (!rw_clients_have_room(now, &when))
+	if (!rw_clients_have_room(clients, now, &when))
 		return false;
 	sock = accept(listening, NULL, NULL);
 	if (sock == PGINVALID_SOCKET)
 	{
-		/* Without a pause, what the system lacks would be asked for again. */
+		/* Without a pause the loop would spin until there are some again. */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			errno == ENOMEM)
-			accept_again = now + ACCEPT_PAUSE;
+			clients->accept_again = now + ACCEPT_PAUSE;
 		return errno == ECONNABORTED || errno == EINTR;
 	}
 
-	if (number == RW_CLIENTS_MAX)
-		leave(find_idle());
+	if (clients->number == RW_CLIENTS_MAX)
+		close_client(clients, &clients->places[find_longest_idle(clients)]);
 	if (!AcquireExternalFD())
 	{
 		closesocket(sock);
@@ -168,9 +135,9 @@ rw_clients_accept(pgsocket listening, RwTime now)
 	}
 	(void) setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 
-	while (client->state != CLIENT_NONE)
+	while (client->state != RW_CLIENT_NONE)
 		client++;
-	client->state = CLIENT_ASKING;
+	client->state = RW_CLIENT_ASKING;
 	client->sock = sock;
 	client->deadline = now + RW_CLIENT_TIME;
 	client->idle_since = now;
@@ -178,18 +145,18 @@ rw_clients_accept(pgsocket listening, RwTime now)
 	client->seen = 0;
 	client->sends_more = false;
 	client->sent = 0;
-	client->dropped = 0;
+	client->discarded = 0;
 	client->response.page = NULL;
-	number++;
+	clients->number++;
 
-	/* Mostly the request is there already. */
-	rw_client_serve(client, now);
+	/* Usually the request has come already. */
+	rw_client_serve(clients, client, now);
 	return true;
 }
 
 /* Receive into a buffer: bytes, 0 if there are none now, -1 at the end. */
 static ssize_t
-receive(RwClient *client, char *buffer, size_t size)
+receive_bytes(RwClient *client, char *buffer, size_t size)
 {
 	ssize_t		n = recv(client->sock, buffer, size, 0);
 
@@ -201,41 +168,41 @@ receive(RwClient *client, char *buffer, size_t size)
 }
 
 static void
-drop_rest(RwClient *client)
+discard_input(RwClients *clients, RwClient *client)
 {
 	char		rest[RW_REQUEST_MAX];
-	ssize_t		n = receive(client, rest, sizeof(rest));
+	ssize_t		n = receive_bytes(client, rest, sizeof(rest));
 
 	if (n < 0)
 	{
-		leave(client);
+		close_client(clients, client);
 		return;
 	}
-	client->dropped += n;
-	if (client->dropped > LEAVING_MAX)
-		leave(client);
+	client->discarded += n;
+	if (client->discarded > DISCARD_MAX)
+		close_client(clients, client);
 }
 
-/* The answer is sent. */
+/* Disconnect a client whose answer is sent, once its input ends. */
 static void
-say_goodbye(RwClient *client)
+finish_client(RwClients *clients, RwClient *client)
 {
 	char		rest[RW_REQUEST_MAX];
-	ssize_t		n = receive(client, rest, sizeof(rest));
+	ssize_t		n = receive_bytes(client, rest, sizeof(rest));
 
-	/* Who has sent nothing but its request is done. */
+	/* Most clients send nothing but the request. */
 	if (n < 0 || (n == 0 && !client->sends_more) ||
 		shutdown(client->sock, SHUT_WR) != 0)
 	{
-		leave(client);
+		close_client(clients, client);
 		return;
 	}
-	client->dropped += n;
-	client->state = CLIENT_LEAVING;
+	client->discarded += n;
+	client->state = RW_CLIENT_LEAVING;
 }
 
 static void
-send_answer(RwClient *client, RwTime now)
+send_response(RwClients *clients, RwClient *client, RwTime now)
 {
 	RwResponse *response = &client->response;
 	RwText	   *page = response->page ? &response->page->text : NULL;
@@ -266,45 +233,47 @@ send_answer(RwClient *client, RwTime now)
 	if (n < 0)
 	{
 		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-			leave(client);
+			close_client(clients, client);
 		return;
 	}
 	client->sent += n;
 	client->idle_since = now;
 	if (client->sent == total)
-		say_goodbye(client);
+		finish_client(clients, client);
 }
 
 static void
-answer(RwClient *client, size_t length, RwTime now)
+answer_client(RwClients *clients, RwClient *client, size_t length, RwTime now)
 {
 	RwRequest	request;
 
-	rw_respond(client->request, length, &request, &client->response);
+	rw_respond(&clients->responder, client->request, length, &request,
+			   &client->response);
 	client->sends_more = client->asked > length || request.has_body ||
 		request.refusal != 0;
-	client->state = CLIENT_READING;
-	send_answer(client, now);
+	client->state = RW_CLIENT_READING;
+	send_response(clients, client, now);
 }
 
 static void
-refuse(RwClient *client, int status, const char *reason, RwTime now)
+refuse_client(RwClients *clients, RwClient *client, int status,
+			  const char *reason, RwTime now)
 {
 	rw_respond_refusal(status, reason, &client->response);
 	client->sends_more = true;
-	client->state = CLIENT_READING;
-	send_answer(client, now);
+	client->state = RW_CLIENT_READING;
+	send_response(clients, client, now);
 }
 
 static void
-read_request(RwClient *client, RwTime now)
+read_request(RwClients *clients, RwClient *client, RwTime now)
 {
-	ssize_t		n = receive(client, client->request + client->asked,
-							RW_REQUEST_MAX - client->asked);
+	ssize_t		n = receive_bytes(client, client->request + client->asked,
+								  RW_REQUEST_MAX - client->asked);
 	size_t		length;
 
 	if (n < 0)
-		leave(client);
+		close_client(clients, client);
 	if (n <= 0)
 		return;
 
@@ -312,52 +281,53 @@ read_request(RwClient *client, RwTime now)
 	length = rw_request_length(client->request, client->asked, client->seen);
 	client->seen = client->asked;
 	if (length > 0)
-		answer(client, length, now);
+		answer_client(clients, client, length, now);
 	else if (client->asked == RW_REQUEST_MAX)
-		refuse(client, 431, "the request is longer than 8 kB", now);
+		refuse_client(clients, client, 431, "the request is longer than 8 kB",
+					  now);
 }
 
 void
-rw_client_serve(RwClient *client, RwTime now)
+rw_client_serve(RwClients *clients, RwClient *client, RwTime now)
 {
 	switch (client->state)
 	{
-		case CLIENT_NONE:
+		case RW_CLIENT_NONE:
 			break;
-		case CLIENT_ASKING:
-			read_request(client, now);
+		case RW_CLIENT_ASKING:
+			read_request(clients, client, now);
 			break;
-		case CLIENT_READING:
-			send_answer(client, now);
+		case RW_CLIENT_READING:
+			send_response(clients, client, now);
 			break;
-		case CLIENT_LEAVING:
-			drop_rest(client);
+		case RW_CLIENT_LEAVING:
+			discard_input(clients, client);
 			break;
 	}
 	if (client->waits_for != events_for(client))
-		changed = true;
+		clients->changed = true;
 }
 
 RwTime
-rw_clients_expire(RwTime now)
+rw_clients_expire(RwClients *clients, RwTime now)
 {
 	RwTime		next = RW_NEVER;
 	int			i;
 
 	for (i = 0; i < RW_CLIENTS_MAX; i++)
 	{
-		RwClient   *client = &clients[i];
+		RwClient   *client = &clients->places[i];
 
-		if (client->state != CLIENT_NONE && now >= client->deadline)
+		if (client->state != RW_CLIENT_NONE && now >= client->deadline)
 		{
-			/* Who has begun is told; there is no time to see it received. */
-			if (client->state == CLIENT_ASKING && client->asked > 0)
-				refuse(client, 408, "the request did not come within 5 s",
-					   now);
-			if (client->state != CLIENT_NONE)
-				leave(client);
+			/* Refuse a request in part, without waiting for the client. */
+			if (client->state == RW_CLIENT_ASKING && client->asked > 0)
+				refuse_client(clients, client, 408,
+							  "the request was not complete within 5 s", now);
+			if (client->state != RW_CLIENT_NONE)
+				close_client(clients, client);
 		}
-		if (client->state != CLIENT_NONE &&
+		if (client->state != RW_CLIENT_NONE &&
 			(next == RW_NEVER || client->deadline < next))
 			next = client->deadline;
 	}
@@ -365,19 +335,18 @@ rw_clients_expire(RwTime now)
 }
 
 bool
-rw_client_wait(int i, RwClient **client, pgsocket *sock, uint32 *events)
+rw_client_wait(RwClients *clients, int i, RwClient **client, uint32 *events)
 {
-	*client = &clients[i];
-	*sock = clients[i].sock;
-	*events = clients[i].waits_for = events_for(&clients[i]);
+	*client = &clients->places[i];
+	*events = (*client)->waits_for = events_for(*client);
 	return *events != 0;
 }
 
 bool
-rw_clients_changed(void)
+rw_clients_changed(RwClients *clients)
 {
-	bool		result = changed;
+	bool		result = clients->changed;
 
-	changed = false;
+	clients->changed = false;
 	return result;
 }

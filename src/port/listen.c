@@ -4,7 +4,7 @@
  *	  The sockets on which the port listens.
  *
  * Follows the server's own: a name may stand for several addresses, of which
- * those that this machine does not have are passed over.
+ * those that this machine does not have are skipped.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -13,43 +13,29 @@
 #include "postgres.h"
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/ip.h"
 #include "storage/fd.h"
 #include "utils/varlena.h"
 
-#include "src/port/listen.h"
+#include "src/port/intern.h"
 #include "src/settings.h"
 
 /* Connections that wait until there is room for one more client. */
 #define BACKLOG		256
 
-/* Room for an address and a port as text. */
+/* Room for an address as text. */
 #define NAME_LEN	64
-
-pgsocket	rw_listen_sockets[RW_SOCKETS_MAX];
-int			rw_listen_count = 0;
-
-/* Of each socket: its address, port and the name that led to it. */
-static SockAddr addresses[RW_SOCKETS_MAX];
-static int	ports[RW_SOCKETS_MAX];
-static char names[RW_SOCKETS_MAX][NI_MAXHOST];
-
-/* Whether it is to stay; never more than RW_LISTEN_MAX are. */
-static bool wanted[RW_SOCKETS_MAX];
-static int	nwanted;
 
 /* A name to listen on, and what it stands for. */
 typedef struct Lookup
 {
 	const char *name;
-	struct addrinfo *list;		/* NULL: it could not be looked up, */
-	int			code;			/* for this reason */
+	struct addrinfo *list;		/* NULL: the lookup failed */
+	int			code;			/* the reason then */
 } Lookup;
 
 static void
@@ -82,7 +68,7 @@ open_socket(const struct addrinfo *address)
 		return PGINVALID_SOCKET;
 	}
 
-	/* Connections that are over may linger on the port, others may not. */
+	/* SO_REUSEADDR: closed connections may linger on the port. */
 	if (fcntl(sock, F_SETFD, FD_CLOEXEC) == 0 &&
 		setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
 		(address->ai_family != AF_INET6 ||
@@ -99,79 +85,86 @@ open_socket(const struct addrinfo *address)
 	return PGINVALID_SOCKET;
 }
 
+/* Close socket number i; the last one takes its place. */
 static void
-drop(int i)
+close_listener(RwListeners *listeners, int i)
 {
-	closesocket(rw_listen_sockets[i]);
+	closesocket(listeners->sockets[i].sock);
 	ReleaseExternalFD();
-	rw_listen_count--;
-	rw_listen_sockets[i] = rw_listen_sockets[rw_listen_count];
-	addresses[i] = addresses[rw_listen_count];
-	ports[i] = ports[rw_listen_count];
-	memmove(names[i], names[rw_listen_count], NI_MAXHOST);
-	wanted[i] = wanted[rw_listen_count];
+	listeners->number--;
+	if (i < listeners->number)
+		listeners->sockets[i] = listeners->sockets[listeners->number];
 }
 
 static bool
-listens_there(int i, const struct addrinfo *address)
+listens_there(const RwListener *listener, const struct addrinfo *address)
 {
-	return addresses[i].salen == address->ai_addrlen &&
-		memcmp(&addresses[i].addr, address->ai_addr,
+	return listener->address_len == address->ai_addrlen &&
+		memcmp(&listener->address, address->ai_addr,
 			   address->ai_addrlen) == 0;
 }
 
-/* The socket that listens there, -1 if none does. */
-static int
-find_socket(const struct addrinfo *address)
+/* The socket that listens there, or NULL. */
+static RwListener *
+find_listener(RwListeners *listeners, const struct addrinfo *address)
 {
 	int			i;
 
-	for (i = 0; i < rw_listen_count; i++)
+	for (i = 0; i < listeners->number; i++)
 	{
-		if (listens_there(i, address))
-			return i;
+		if (listens_there(&listeners->sockets[i], address))
+			return &listeners->sockets[i];
 	}
-	return -1;
+	return NULL;
 }
 
-/* What a name has led to stays while it can't be looked up. */
+/* Did this name lead to the socket?  Then it stays while lookups fail. */
 static bool
-stays_for(int i, const char *name)
+stays_for_name(const RwListener *listener, const char *name)
 {
-	return ports[i] == rw_port && strcmp(names[i], name) == 0;
+	return listener->port == rw_port && strcmp(listener->name, name) == 0;
 }
 
-/* A socket is to stay, for this name. */
+/* Keep a socket, for this name. */
 static void
-want(int i, const char *name)
+want_listener(RwListeners *listeners, RwListener *listener, const char *name)
 {
-	Assert(!wanted[i] && nwanted < RW_LISTEN_MAX);
-	wanted[i] = true;
-	nwanted++;
-	strlcpy(names[i], name, NI_MAXHOST);
+	Assert(!listener->wanted && listeners->nwanted < RW_LISTEN_MAX);
+	listener->wanted = true;
+	listeners->nwanted++;
+	strlcpy(listener->name, name, NI_MAXHOST);
 }
 
+/* Keep the sockets to which a name led. */
 static void
-want_name(const char *name)
+want_sockets_of_name(RwListeners *listeners, const char *name)
 {
 	int			i;
 
-	for (i = 0; i < rw_listen_count && nwanted < RW_LISTEN_MAX; i++)
+	for (i = 0; i < listeners->number &&
+		 listeners->nwanted < RW_LISTEN_MAX; i++)
 	{
-		if (!wanted[i] && stays_for(i, name))
-			want(i, name);
+		RwListener *listener = &listeners->sockets[i];
+
+		if (!listener->wanted && stays_for_name(listener, name))
+			want_listener(listeners, listener, name);
 	}
 }
 
-/* Listen on one address; false and errno if that can't be done. */
+/* Listen on one address; false and errno if that fails. */
 static bool
-listen_on(const struct addrinfo *address, const char *name)
+listen_on_address(RwListeners *listeners, const struct addrinfo *address,
+				  const char *name)
 {
+	RwListener *listener = &listeners->sockets[listeners->number];
 	pgsocket	sock;
 	char		host[NAME_LEN];
 
-	/* Each old one that stays and each new one is wanted: it can't be full. */
-	if (rw_listen_count == RW_SOCKETS_MAX)
+	/*
+	 * Cannot happen: at most RW_LISTEN_MAX are left of the old ones, and as
+	 * many are wanted.
+	 */
+	if (listeners->number == RW_SOCKETS_MAX)
 	{
 		errno = EMFILE;
 		return false;
@@ -180,15 +173,13 @@ listen_on(const struct addrinfo *address, const char *name)
 	if (sock == PGINVALID_SOCKET)
 		return false;
 
-	rw_listen_sockets[rw_listen_count] = sock;
-	memset(&addresses[rw_listen_count], 0, sizeof(SockAddr));
-	memcpy(&addresses[rw_listen_count].addr, address->ai_addr,
-		   address->ai_addrlen);
-	addresses[rw_listen_count].salen = address->ai_addrlen;
-	ports[rw_listen_count] = rw_port;
-	wanted[rw_listen_count] = false;
-	want(rw_listen_count, name);
-	rw_listen_count++;
+	memset(listener, 0, sizeof(RwListener));
+	listener->sock = sock;
+	memcpy(&listener->address, address->ai_addr, address->ai_addrlen);
+	listener->address_len = address->ai_addrlen;
+	listener->port = rw_port;
+	want_listener(listeners, listener, name);
+	listeners->number++;
 
 	numeric_host(host, address);
 	ereport(LOG,
@@ -198,7 +189,7 @@ listen_on(const struct addrinfo *address, const char *name)
 }
 
 static void
-warn_of_too_many(const struct addrinfo *address)
+warn_too_many_addresses(const struct addrinfo *address)
 {
 	char		host[NAME_LEN];
 
@@ -207,7 +198,24 @@ warn_of_too_many(const struct addrinfo *address)
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 			 errmsg("replwatch cannot listen on more than %d addresses",
 					RW_LISTEN_MAX),
-			 errdetail("Address \"%s\" is left out.", host)));
+			 errdetail("Address \"%s\" is not used.", host)));
+}
+
+/* `problem` is the errno. */
+static void
+warn_cannot_listen(const struct addrinfo *address, int problem)
+{
+	char		host[NAME_LEN];
+
+	numeric_host(host, address);
+	errno = problem;
+	ereport(WARNING,
+			(errcode_for_socket_access(),
+			 errmsg("could not listen on address \"%s\", port %d, for replwatch: %m",
+					host, rw_port),
+			 problem == EADDRINUSE ?
+			 errhint("Is another program using this port? replwatch will retry.") :
+			 errhint("replwatch will retry.")));
 }
 
 static List *
@@ -238,7 +246,7 @@ look_up_names(List *listed_names)
 }
 
 static bool
-is_listed(int i, List *lookups)
+is_listed(const RwListener *listener, List *lookups)
 {
 	ListCell   *cell;
 
@@ -247,20 +255,20 @@ is_listed(int i, List *lookups)
 		const Lookup *lookup = lfirst(cell);
 		const struct addrinfo *address;
 
-		if (lookup->list == NULL && stays_for(i, lookup->name))
+		if (lookup->list == NULL && stays_for_name(listener, lookup->name))
 			return true;
 		for (address = lookup->list; address; address = address->ai_next)
 		{
-			if (listens_there(i, address))
+			if (listens_there(listener, address))
 				return true;
 		}
 	}
 	return false;
 }
 
-/* Listen on all that a name stands for. */
+/* Listen on every address that a name stands for. */
 static bool
-listen_on_name(const Lookup *lookup, bool warn)
+listen_on_name(RwListeners *listeners, const Lookup *lookup, bool warn)
 {
 	const char *name = lookup->name;
 	struct addrinfo *address;
@@ -269,7 +277,7 @@ listen_on_name(const Lookup *lookup, bool warn)
 
 	if (lookup->list == NULL)
 	{
-		want_name(name);
+		want_sockets_of_name(listeners, name);
 		if (warn)
 			ereport(WARNING,
 					(errmsg("could not translate host name \"%s\" for \"replwatch.listen_addresses\": %s",
@@ -279,32 +287,31 @@ listen_on_name(const Lookup *lookup, bool warn)
 
 	for (address = lookup->list; address; address = address->ai_next)
 	{
-		char		host[NAME_LEN];
+		RwListener *listener;
 		int			problem;
-		int			i;
 
 		if (address->ai_family != AF_INET && address->ai_family != AF_INET6)
 			continue;
-		i = find_socket(address);
-		if (i >= 0 && wanted[i])
+		listener = find_listener(listeners, address);
+		if (listener && listener->wanted)
 		{
 			listening++;
 			continue;
 		}
-		if (nwanted == RW_LISTEN_MAX)
+		if (listeners->nwanted == RW_LISTEN_MAX)
 		{
 			complete = false;
 			if (warn)
-				warn_of_too_many(address);
+				warn_too_many_addresses(address);
 			continue;
 		}
-		if (i >= 0)
+		if (listener)
 		{
-			want(i, name);
+			want_listener(listeners, listener, name);
 			listening++;
 			continue;
 		}
-		if (listen_on(address, name))
+		if (listen_on_address(listeners, address, name))
 		{
 			listening++;
 			continue;
@@ -316,23 +323,14 @@ listen_on_name(const Lookup *lookup, bool warn)
 			(listening > 0 || address->ai_next))
 			continue;
 		complete = false;
-		if (!warn)
-			continue;
-		numeric_host(host, address);
-		errno = problem;
-		ereport(WARNING,
-				(errcode_for_socket_access(),
-				 errmsg("could not listen on address \"%s\", port %d, for replwatch: %m",
-						host, rw_port),
-				 problem == EADDRINUSE ?
-				 errhint("Is another program using this port? It is tried again.") :
-				 errhint("It is tried again.")));
+		if (warn)
+			warn_cannot_listen(address, problem);
 	}
 	return complete;
 }
 
 bool
-rw_listen(bool warn)
+rw_listen(RwListeners *listeners, bool warn)
 {
 	char	   *setting = pstrdup(rw_listen_addresses);
 	bool		complete = true;
@@ -353,27 +351,28 @@ rw_listen(bool warn)
 	lookups = look_up_names(listed_names);
 
 	/*
-	 * What is not to stay goes first: a socket on all addresses and one of a
-	 * single address can't listen on the same port.
+	 * Sockets that are no longer listed go first: one on all addresses and one
+	 * on a single address cannot listen on the same port.
 	 */
-	for (i = rw_listen_count - 1; i >= 0; i--)
+	for (i = listeners->number - 1; i >= 0; i--)
 	{
-		if (!is_listed(i, lookups))
-			drop(i);
+		if (!is_listed(&listeners->sockets[i], lookups))
+			close_listener(listeners, i);
 	}
 
-	memset(wanted, 0, sizeof(wanted));
-	nwanted = 0;
+	for (i = 0; i < listeners->number; i++)
+		listeners->sockets[i].wanted = false;
+	listeners->nwanted = 0;
 	foreach(cell, lookups)
-		complete &= listen_on_name(lfirst(cell), warn);
+		complete &= listen_on_name(listeners, lfirst(cell), warn);
 
-	/* There may be more on the list than there may be sockets. */
-	for (i = rw_listen_count - 1; i >= 0; i--)
+	/* The list may hold more addresses than there can be sockets. */
+	for (i = listeners->number - 1; i >= 0; i--)
 	{
-		if (!wanted[i])
-			drop(i);
+		if (!listeners->sockets[i].wanted)
+			close_listener(listeners, i);
 	}
-	Assert(rw_listen_count <= RW_LISTEN_MAX);
+	Assert(listeners->number <= RW_LISTEN_MAX);
 
 	foreach(cell, lookups)
 	{

@@ -15,7 +15,7 @@
 #define RW_PAGE_H
 
 #include "src/base/render.h"
-#include "src/port/request.h"
+#include "src/port/intern.h"
 
 /* So many clients can be reading pages at a time. */
 #define RW_PAGES_MAX	4

@@ -3,8 +3,8 @@
  * port.c
  *	  The port: a process that answers health checks and scrapes.
  *
- * Whatever comes from the network is bounded before it is looked at
- * (clients.c, request.c, request_parameters.c); a fault here would restart the
+ * Everything that comes from the network is bounded before it is parsed
+ * (clients.c, request.c, request_parameters.c): a fault here would restart the
  * whole server.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -25,20 +25,19 @@
 
 #include "src/base/compat.h"
 #include "src/base/process.h"
-#include "src/port/clients.h"
-#include "src/port/listen.h"
+#include "src/port/intern.h"
 #include "src/port/page.h"
 #include "src/port/port.h"
 #include "src/settings.h"
 
-/* An address that can't be had is tried for again, less and less often. */
+/* The pause before listening is tried again doubles, up to the limit. */
 #define BIND_PAUSE_MIN		(1 * RW_SECOND)
 #define BIND_PAUSE_MAX		(1 * RW_MINUTE)
 
 /*
- * And never so often that looking up names would leave less than nine tenths
- * of the time to clients: a name server that is silent can take long.  But
- * what took long may have been this process, which was stopped.
+ * The pause is also nine times as long as the attempt took, to leave nine
+ * tenths of the time to clients: a silent name server can take long.  The
+ * limit is for an attempt that took long only because this process was stopped.
  */
 #define BIND_REST			9
 #define BIND_REST_MAX		(10 * RW_MINUTE)
@@ -46,50 +45,75 @@
 /* Latch, postmaster, listening sockets, clients */
 #define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX)
 
-/* Newcomers that are taken in one go. */
+/* How many clients are accepted in one go. */
 #define ACCEPT_MAX			16
 
-/* What the loop waits for; made anew when that changes. */
-static WaitEventSet *
-make_set(bool with_listeners)
+/* The state of the process, owned by rw_port_main. */
+typedef struct RwPort
 {
-	WaitEventSet *set = rw_create_wait_event_set(EVENTS_MAX);
+	MemoryContext context;		/* current, and reset in each turn */
+	WaitEventSet *set;			/* what the loop waits for; NULL: to be made */
+	bool		set_listens;	/* the listening sockets are in the set */
+	RwTime		bind_at;		/* next attempt to listen; RW_NEVER: none is
+								 * needed */
+	RwTime		bind_pause;		/* before it; RW_NEVER: the first attempt */
+	RwListeners listeners;
+	RwClients	clients;
+} RwPort;
+
+static void
+free_wait_set(RwPort *port)
+{
+	if (port->set)
+		FreeWaitEventSet(port->set);
+	port->set = NULL;
+}
+
+/* Make the set anew, with the listening sockets or without. */
+static void
+make_wait_set(RwPort *port, bool with_listeners)
+{
 	int			i;
 
-	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-	for (i = 0; with_listeners && i < rw_listen_count; i++)
-		AddWaitEventToSet(set, WL_SOCKET_READABLE, rw_listen_sockets[i], NULL,
-						  NULL);
+	free_wait_set(port);
+	port->set = rw_create_wait_event_set(EVENTS_MAX);
+	port->set_listens = with_listeners;
+
+	AddWaitEventToSet(port->set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch,
+					  NULL);
+	AddWaitEventToSet(port->set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL,
+					  NULL);
+	for (i = 0; with_listeners && i < port->listeners.number; i++)
+		AddWaitEventToSet(port->set, WL_SOCKET_READABLE,
+						  port->listeners.sockets[i].sock, NULL, NULL);
 	for (i = 0; i < RW_CLIENTS_MAX; i++)
 	{
 		RwClient   *client;
-		pgsocket	sock;
 		uint32		events;
 
-		if (rw_client_wait(i, &client, &sock, &events))
-			AddWaitEventToSet(set, events, sock, NULL, client);
+		if (rw_client_wait(&port->clients, i, &client, &events))
+			AddWaitEventToSet(port->set, events, client->sock, NULL, client);
 	}
-	return set;
 }
 
 static void
-accept_newcomers(RwTime now)
+accept_clients(RwPort *port, RwTime now)
 {
 	int			i;
 	int			n;
 
-	for (i = 0; i < rw_listen_count; i++)
+	for (i = 0; i < port->listeners.number; i++)
 	{
 		for (n = 0; n < ACCEPT_MAX; n++)
 		{
-			if (!rw_clients_accept(rw_listen_sockets[i], now))
+			if (!rw_clients_accept(&port->clients,
+								   port->listeners.sockets[i].sock, now))
 				break;
 		}
 	}
 }
 
-/* The earlier of two moments, of which either may be none. */
+/* The earlier of two moments, either of which may be RW_NEVER. */
 static RwTime
 earlier(RwTime a, RwTime b)
 {
@@ -98,120 +122,126 @@ earlier(RwTime a, RwTime b)
 	return Min(a, b);
 }
 
+/* Listen as the settings say, and set when to try again if that fails. */
+static void
+try_to_listen(RwPort *port)
+{
+	RwTime		begin = rw_clock_now();
+	RwTime		end;
+	bool		complete;
+
+	/* Only the first failure is logged. */
+	complete = rw_listen(&port->listeners, port->bind_pause == RW_NEVER);
+	free_wait_set(port);
+	rw_process_report(RW_PROCESS_PORT,
+					  port->listeners.number == 0 ? RW_PROCESS_RUNNING_DEAF :
+					  complete ? RW_PROCESS_RUNNING :
+					  RW_PROCESS_RUNNING_PARTLY);
+	if (complete)
+	{
+		port->bind_at = port->bind_pause = RW_NEVER;
+		return;
+	}
+
+	end = rw_clock_now();
+	port->bind_pause = port->bind_pause == RW_NEVER ? BIND_PAUSE_MIN :
+		Min(2 * port->bind_pause, BIND_PAUSE_MAX);
+	port->bind_at = end + Max(port->bind_pause,
+							  Min(BIND_REST * (end - begin), BIND_REST_MAX));
+	ereport(DEBUG1,
+			(errmsg_internal("replwatch port will try again to listen after %d s",
+							 (int) (port->bind_pause / RW_SECOND))));
+}
+
+/*
+ * One turn of the loop: wait until a socket is ready or something is due, and
+ * serve the sockets that are.
+ */
+static void
+wait_and_serve(RwPort *port, uint32 wait_event)
+{
+	WaitEvent	events[EVENTS_MAX];
+	RwTime		now = rw_clock_now();
+	RwTime		room_at = RW_NEVER;
+	RwTime		next;
+	bool		has_room;
+	long		timeout;
+	int			nevents;
+	int			i;
+
+	next = earlier(rw_clients_expire(&port->clients, now), port->bind_at);
+	has_room = rw_clients_have_room(&port->clients, now, &room_at);
+	if (!has_room)
+		next = earlier(next, room_at);
+
+	if (rw_clients_changed(&port->clients) || port->set == NULL ||
+		has_room != port->set_listens)
+		make_wait_set(port, has_room);
+	MemoryContextReset(port->context);
+
+	/* Rounded up, so as not to wake just before. */
+	timeout = next == RW_NEVER ? -1 :
+		(Max(next - now, 0) + RW_MS - 1) / RW_MS;
+	nevents = WaitEventSetWait(port->set, timeout, events, lengthof(events),
+							   wait_event);
+	now = rw_clock_now();
+	for (i = 0; i < nevents; i++)
+	{
+		if (events[i].events & WL_LATCH_SET)
+			ResetLatch(MyLatch);
+		else if (events[i].user_data)
+			rw_client_serve(&port->clients, events[i].user_data, now);
+		else
+			accept_clients(port, now);
+	}
+}
+
 void
 rw_port_main(Datum arg)
 {
-	WaitEventSet *set = NULL;
-	WaitEvent	events[EVENTS_MAX];
-	MemoryContext context;
-	RwTime		bind_at;		/* RW_NEVER: all that is wanted is bound */
-	RwTime		bind_pause = RW_NEVER;
-	bool		set_listens = false;
+	RwPort	   *port;
 	uint32		wait_event;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 
-	/* A second one has nothing to do, and is not to be started again. */
+	/* A second process exits with 0, so that it is not started again. */
 	if (!rw_process_claim(RW_PROCESS_PORT))
 		proc_exit(0);
 
 	wait_event = rw_wait_event("ReplwatchPort");
-	rw_clients_init();
-	context = AllocSetContextCreate(TopMemoryContext, "replwatch port",
-									ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(context);
-	bind_at = rw_clock_now();
+	port = MemoryContextAllocZero(TopMemoryContext, sizeof(RwPort));
+	port->context = AllocSetContextCreate(TopMemoryContext, "replwatch port",
+										  ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(port->context);
+	port->bind_at = rw_clock_now();
+	port->bind_pause = RW_NEVER;
 
 	while (!ShutdownRequestPending)
 	{
-		RwTime		now;
-		RwTime		next;
-		RwTime		room_at = RW_NEVER;
-		bool		listens;
-		long		timeout;
-		int			nevents;
-		int			i;
-
 		CHECK_FOR_INTERRUPTS();
-		now = rw_clock_now();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
-			bind_at = now;
-			bind_pause = RW_NEVER;
+			port->bind_at = rw_clock_now();
+			port->bind_pause = RW_NEVER;
 		}
-		/* Started while it was wanted, it may not be any more. */
+		/* With exit code 0 it is not started again before it is wanted. */
 		if (rw_port == 0)
 			proc_exit(0);
 		if (rw_port_serves != RW_SERVES_HEALTH)
 			rw_pages_init();
 
-		if (bind_at != RW_NEVER && now >= bind_at)
-		{
-			RwTime		begin = now;
-
-			/* It is said once, not each time. */
-			if (rw_listen(bind_pause == RW_NEVER))
-			{
-				rw_process_report(RW_PROCESS_PORT, rw_listen_count > 0 ?
-								  RW_PROCESS_RUNNING :
-								  RW_PROCESS_RUNNING_DEAF);
-				bind_at = bind_pause = RW_NEVER;
-			}
-			else
-			{
-				rw_process_report(RW_PROCESS_PORT, rw_listen_count > 0 ?
-								  RW_PROCESS_RUNNING_PARTLY :
-								  RW_PROCESS_RUNNING_DEAF);
-				bind_pause = bind_pause == RW_NEVER ? BIND_PAUSE_MIN :
-					Min(2 * bind_pause, BIND_PAUSE_MAX);
-				now = rw_clock_now();
-				bind_at = now + Max(bind_pause,
-									Min(BIND_REST * (now - begin),
-										BIND_REST_MAX));
-				ereport(DEBUG1,
-						(errmsg_internal("replwatch port tries again to listen, after a pause of %d s",
-										 (int) (bind_pause / RW_SECOND))));
-			}
-			if (set)
-				FreeWaitEventSet(set);
-			set = NULL;
-		}
-
-		next = earlier(rw_clients_expire(now), bind_at);
-		listens = rw_clients_have_room(now, &room_at);
-		if (!listens)
-			next = earlier(next, room_at);
-
-		if (rw_clients_changed() || set == NULL || listens != set_listens)
-		{
-			if (set)
-				FreeWaitEventSet(set);
-			set = make_set(listens);
-			set_listens = listens;
-		}
-		MemoryContextReset(context);
-
-		/* Rounded up, so that nobody wakes just before it. */
-		timeout = next == RW_NEVER ? -1 :
-			(Max(next - now, 0) + RW_MS - 1) / RW_MS;
-		nevents = WaitEventSetWait(set, timeout, events, lengthof(events),
-								   wait_event);
-		now = rw_clock_now();
-		for (i = 0; i < nevents; i++)
-		{
-			if (events[i].events & WL_LATCH_SET)
-				ResetLatch(MyLatch);
-			else if (events[i].user_data)
-				rw_client_serve(events[i].user_data, now);
-			else
-				accept_newcomers(now);
-		}
+		if (port->bind_at != RW_NEVER && rw_clock_now() >= port->bind_at)
+			try_to_listen(port);
+		wait_and_serve(port, wait_event);
 	}
 
-	/* As the sampling worker: somebody may have terminated just this one. */
+	/*
+	 * With exit code 0 the postmaster would not start the port again when only
+	 * this process was terminated.
+	 */
 	proc_exit(1);
 }

@@ -4,11 +4,11 @@
  *	  The port: a process that answers health checks and scrapes.
  *
  * One process, "replwatch port", runs while replwatch.port is set, from the
- * start of the server, before consistency and whether or not a standby accepts
- * connections.  It has shared memory and no database, one set of sockets that
- * do not block, and no timer while it has no client.  What it tells is read
- * from shared memory; it needs the sampling worker for samples, and to be
- * started, but goes on without it.
+ * start of the server, before consistency, and whether or not a standby
+ * accepts connections.  It uses shared memory and no database, and sockets
+ * that do not block; without clients it has no timer.  Its answers are read
+ * from shared memory.  The sampling worker starts it and takes the samples,
+ * but the port goes on without it.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -17,6 +17,7 @@
 #ifndef RW_PORT_H
 #define RW_PORT_H
 
+/* The process's entry point, started by the postmaster (base/process.h). */
 extern PGDLLEXPORT void rw_port_main(Datum arg);
 
 #endif							/* RW_PORT_H */

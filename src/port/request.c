@@ -3,8 +3,8 @@
  * request.c
  *	  What a client of the port asks: bytes in, request out.
  *
- * The bytes come from anybody who can reach the port and are not terminated;
- * every step looks at where they end.
+ * The bytes come from anyone who can reach the port and are not terminated, so
+ * every step checks where they end.
  *
  * The parameters are read in request_parameters.c.
  *
@@ -14,11 +14,9 @@
  */
 #include "src/base/pure.h"
 
-#include "src/port/request.h"
-#include "src/port/request_parameters.h"
-#include "src/port/request_piece.h"
+#include "src/port/intern.h"
 
-/* Letters count as the same in either case; `word` has small ones. */
+/* Ignores case; `word` is in lower case. */
 static bool
 starts_with(const char *at, const char *end, const char *word)
 {
@@ -58,7 +56,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* What names and methods are made of, in RFC 9110's words a tchar. */
+/* The characters of names and methods: a tchar of RFC 9110. */
 static bool
 is_token_char(char c)
 {
@@ -94,11 +92,11 @@ rw_request_length(const char *data, size_t len, size_t seen)
 		return end ? end - data + 1 : 0;
 	}
 
-	/* No method begins otherwise; TLS does, for one. */
+	/* Not a method; it may be TLS. */
 	if (data[0] < 'A' || data[0] > 'Z')
 		return len;
 
-	/* The empty line may have begun in what was seen. */
+	/* The empty line may have begun in the bytes seen before. */
 	for (i = seen > 2 ? seen - 2 : 0; i < len; i++)
 	{
 		if (data[i] != '\n')
@@ -125,7 +123,7 @@ read_agent_line(RwRequest *request, RwPiece line)
 	else if (rw_piece_is(word, "replica"))
 		request->topic = RW_ASK_REPLICA;
 	else
-		return rw_refuse(request, 400, "neither primary nor replica");
+		return rw_refuse(request, 400, "unknown check, expected primary or replica");
 
 	while (line.at < line.end)
 	{
@@ -135,7 +133,7 @@ read_agent_line(RwRequest *request, RwPiece line)
 		if (word.at == word.end)
 			continue;
 		if (request->topic != RW_ASK_REPLICA)
-			return rw_refuse(request, 400, "no parameters are known here");
+			return rw_refuse(request, 400, "no parameters are accepted here");
 		name = rw_take_until(&word, '=');
 		if (!rw_read_parameter(request, name, word))
 			return false;
@@ -191,7 +189,7 @@ read_method(RwRequest *request, RwPiece method)
 	else if (rw_piece_is(method, "OPTIONS"))
 		request->method = RW_METHOD_OPTIONS;
 	else
-		return rw_refuse(request, 405, "the methods are GET, HEAD and OPTIONS");
+		return rw_refuse(request, 405, "the method is not GET, HEAD or OPTIONS");
 	return true;
 }
 
@@ -201,7 +199,7 @@ read_header(RwRequest *request, RwPiece line)
 	RwPiece		name = rw_take_until(&line, ':');
 	const char *p;
 
-	/* Without a colon the name would go to the line's end. */
+	/* Without a colon, the name extends to the end of the line. */
 	if (line.at == name.end || !is_token(name))
 		return rw_refuse(request, 400, "the header is malformed");
 	for (p = line.at; p < line.end; p++)
@@ -228,14 +226,14 @@ read_http(RwRequest *request, RwPiece rest)
 	if (!is_token(method) || target.at == target.end || *target.at != '/' ||
 		line.end - line.at != 8 || memcmp(line.at, "HTTP/1.", 7) != 0 ||
 		!is_digit(line.at[7]))
-		return rw_refuse(request, 400, "this is not a request of HTTP/1.0 or 1.1");
+		return rw_refuse(request, 400, "not a request of HTTP/1.0 or 1.1");
 	for (p = target.at; p < target.end; p++)
 	{
 		if (*p <= ' ' || *p > '~')
-			return rw_refuse(request, 400, "this is not a request of HTTP/1.0 or 1.1");
+			return rw_refuse(request, 400, "not a request of HTTP/1.0 or 1.1");
 	}
 
-	/* The answer to HEAD has no body, also when it is a refusal. */
+	/* Known before anything is refused: an answer to HEAD has no body. */
 	understood = read_method(request, method);
 
 	while (rest.at < rest.end)

@@ -3,8 +3,8 @@
  * request_parameters.c
  *	  The parameters of a request: what is asked for beyond the topic.
  *
- * A value is read to its end or not at all, and what is given twice is
- * refused.
+ * A value is read to its end or refused, and so is a parameter that is given
+ * twice.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -14,14 +14,14 @@
 
 #include "src/base/digit.h"
 #include "src/base/units.h"
-#include "src/port/request_parameters.h"
+#include "src/port/intern.h"
 
 /* The longest parameter, decoded. */
 #define PARAMETER_MAX	64
 
 /* lag=10MB and lag=5s are two limits; one of each kind may be given. */
 static bool
-read_lag(RwPiece value, RwAskLimits *limits)
+read_lag_value(RwPiece value, RwAskLimits *limits)
 {
 	bool		is_time;
 	int64		amount;
@@ -49,17 +49,17 @@ rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 	uint64		number;
 
 	if (rw_piece_is(name, "lag"))
-		return read_lag(value, limits) ||
-			rw_refuse(request, 400, "lag is not an amount such as 10MB or 5s, or is given twice");
+		return read_lag_value(value, limits) ||
+			rw_refuse(request, 400, "lag is not an amount such as 10MB or 5s, or was given twice");
 
 	if (request->agent)
 	{
 		if (!rw_piece_is(name, "floor"))
-			return rw_refuse(request, 400, "parameter is not known");
+			return rw_refuse(request, 400, "unknown parameter");
 		if (limits->floor != 0 ||
 			!rw_take_number(&value.at, value.end, 10, 3, 100, &number) ||
 			value.at != value.end || number < 1)
-			return rw_refuse(request, 400, "floor is not a number from 1 to 100, or is given twice");
+			return rw_refuse(request, 400, "floor is not a number from 1 to 100, or was given twice");
 		limits->floor = (int) number;
 		return true;
 	}
@@ -69,7 +69,7 @@ rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 		if (limits->has_lsn ||
 			!rw_take_lsn(&value.at, value.end, RW_LSN_DIGITS, &limits->lsn) ||
 			value.at != value.end)
-			return rw_refuse(request, 400, "lsn is not an LSN, or is given twice");
+			return rw_refuse(request, 400, "lsn is not an LSN, or was given twice");
 		limits->has_lsn = true;
 		return true;
 	}
@@ -79,23 +79,23 @@ rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 			!rw_take_token(&value.at, value.end, &limits->token_tli,
 						   &limits->token_lsn) ||
 			value.at != value.end)
-			return rw_refuse(request, 400, "token is not a commit token, or is given twice");
+			return rw_refuse(request, 400, "token is not a commit token, or was given twice");
 		limits->has_token = true;
 		return true;
 	}
 	if (rw_piece_is(name, "cut_off"))
 	{
 		if (limits->serve_cut_off || !rw_piece_is(value, "serve"))
-			return rw_refuse(request, 400, "cut_off can only be serve, once");
+			return rw_refuse(request, 400, "cut_off is not serve, or was given twice");
 		limits->serve_cut_off = true;
 		return true;
 	}
-	return rw_refuse(request, 400, "parameter is not known");
+	return rw_refuse(request, 400, "unknown parameter");
 }
 
-/* Undo percent-encoding; false if it is none, or too long. */
+/* Undo percent-encoding; false if it is malformed, or too long. */
 static bool
-decode(RwPiece *piece, char *buffer)
+decode_value(RwPiece *piece, char *buffer)
 {
 	size_t		len = 0;
 	const char *p;
@@ -139,10 +139,10 @@ rw_read_query(RwRequest *request, RwPiece query)
 		if (value.at == value.end)
 			continue;
 		if (!takes_limits)
-			return rw_refuse(request, 400, "no parameters are known here");
+			return rw_refuse(request, 400, "no parameters are accepted here");
 		name = rw_take_until(&value, '=');
-		if (!decode(&value, buffer))
-			return rw_refuse(request, 400, "parameter is too long or not encoded well");
+		if (!decode_value(&value, buffer))
+			return rw_refuse(request, 400, "parameter is too long or badly encoded");
 		if (!rw_read_parameter(request, name, value))
 			return false;
 	}

@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * respond.c
- *	  From a request to the bytes that answer it.
+ *	  From a request's bytes to the bytes that answer it.
+ *
+ * An agent's line and a health check are answered with a verdict (verdict.c)
+ * from the facts of the moment (check_facts.c), a page is rendered (page.c).
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -9,18 +12,16 @@
  */
 #include "postgres.h"
 
-#include "src/port/check_facts.h"
-#include "src/port/respond.h"
+#include "src/port/intern.h"
+#include "src/port/page.h"
 #include "src/settings.h"
 #include "src/wait/replay.h"
 
 StaticAssertDecl(RW_ANSWER_MAX >= RW_AGENT_LINE_LEN,
-				 "an agent's line is an answer, too");
-
-static RwAgentMemory agent_memory;
+				 "no room for an agent's line in an answer");
 
 static void
-begin(RwResponse *response)
+begin_response(RwResponse *response)
 {
 	rw_text_begin(&response->out, response->buffer,
 				  sizeof(response->buffer));
@@ -30,17 +31,18 @@ begin(RwResponse *response)
 void
 rw_respond_refusal(int status, const char *reason, RwResponse *response)
 {
-	begin(response);
+	begin_response(response);
 	rw_answer_refusal(&response->out, status, RW_METHOD_GET, reason);
 }
 
 static void
-respond_to_agent(const RwRequest *request, RwResponse *response)
+respond_to_agent(RwResponder *responder, const RwRequest *request,
+				 RwResponse *response)
 {
 	RwCheckFacts facts;
 	char		line[RW_AGENT_LINE_LEN];
 
-	/* HAProxy goes on as before when it does not understand an answer. */
+	/* HAProxy would ignore an answer that it does not understand. */
 	if (request->refusal != 0)
 	{
 		rw_verdict_agent_no(&response->out, request->problem);
@@ -49,12 +51,12 @@ respond_to_agent(const RwRequest *request, RwResponse *response)
 	if (rw_port_serves == RW_SERVES_METRICS)
 	{
 		rw_verdict_agent_no(&response->out,
-							"replwatch.port_serves leaves agent checks out");
+							"agent checks are disabled by replwatch.port_serves");
 		return;
 	}
-	rw_check_facts_collect(&facts, request);
-	rw_verdict_agent(request, &facts, &agent_memory, rw_route_lag_ms * RW_MS,
-					 rw_route_hold_ms * RW_MS, line);
+	rw_check_facts_collect(&facts, request, &responder->timelines);
+	rw_verdict_agent(request, &facts, &responder->agents,
+					 rw_route_lag_ms * RW_MS, rw_route_hold_ms * RW_MS, line);
 	rw_text_add(&response->out, line);
 }
 
@@ -66,7 +68,7 @@ respond_with_page(const RwRequest *request, RwResponse *response)
 	if (page == NULL)
 	{
 		rw_answer_refusal(&response->out, 503, request->method,
-						  "there is no room for this page now");
+						  "there is no room for this page at present");
 		return;
 	}
 	rw_answer_head(&response->out, 200, page->type, page->text.len);
@@ -77,18 +79,18 @@ respond_with_page(const RwRequest *request, RwResponse *response)
 }
 
 void
-rw_respond(const char *data, size_t length, RwRequest *request,
-		   RwResponse *response)
+rw_respond(RwResponder *responder, const char *data, size_t length,
+		   RwRequest *request, RwResponse *response)
 {
 	RwCheckFacts facts;
 	RwVerdict	verdict;
 	bool		is_page;
 
-	begin(response);
+	begin_response(response);
 	rw_request_parse(data, length, request);
 	if (request->agent)
 	{
-		respond_to_agent(request, response);
+		respond_to_agent(responder, request, response);
 		return;
 	}
 	if (request->refusal != 0)
@@ -103,7 +105,7 @@ rw_respond(const char *data, size_t length, RwRequest *request,
 	if (rw_port_serves == (is_page ? RW_SERVES_HEALTH : RW_SERVES_METRICS))
 	{
 		rw_answer_refusal(&response->out, 404, request->method,
-						  "replwatch.port_serves leaves this page out");
+						  "this page is disabled by replwatch.port_serves");
 		return;
 	}
 	if (is_page)
@@ -115,7 +117,7 @@ rw_respond(const char *data, size_t length, RwRequest *request,
 	request->limits.lsn = rw_before_page_header(request->limits.lsn);
 	request->limits.token_lsn =
 		rw_before_page_header(request->limits.token_lsn);
-	rw_check_facts_collect(&facts, request);
+	rw_check_facts_collect(&facts, request, &responder->timelines);
 	rw_verdict(request, &facts, &verdict);
 	rw_answer_check(&response->out, request, &verdict);
 }

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * verdict.c
- *	  May reads go here?  From facts about this server and a request to an
- *	  answer.
+ *	  May reads go here?  From facts about this server and a request to a
+ *	  verdict.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -11,20 +11,21 @@
 #include "src/base/pure.h"
 
 #include "src/base/units.h"
-#include "src/port/verdict.h"
+#include "src/port/intern.h"
 
-/* Weights, in percent of what the proxy's configuration gives the server. */
+/* Weights, in percent of the server's weight in the proxy's configuration. */
 #define WEIGHT_FULL		100
 #define WEIGHT_LEAST	10
 
-/* Up to this part of the limit a standby gets its full weight. */
+/* A standby that uses up to this part of its limit gets its full weight. */
 #define SHARE_FULL		0.1
 
-/* Below this part of the limit it may come back. */
+/* A drained standby may come back below this part of its limit. */
 #define SHARE_BACK		0.5
 
+/* The verdict is no, for this reason. */
 static bool
-refuse(RwVerdict *verdict, const char *why)
+say_no(RwVerdict *verdict, const char *why)
 {
 	RwText		out;
 
@@ -34,8 +35,8 @@ refuse(RwVerdict *verdict, const char *why)
 }
 
 /*
- * What was missing at the sample is taken to be missing still: a lag goes on
- * growing until another sample says otherwise.
+ * WAL that was missing at the last sample is taken to be missing still: a lag
+ * grows until another sample says otherwise.
  */
 static int64
 lag_now(const RwCheckFacts *facts)
@@ -46,7 +47,7 @@ lag_now(const RwCheckFacts *facts)
 		0 : Max(facts->now - standby->stale_since, 0);
 }
 
-/* Is something missing that could have been replayed? */
+/* Is WAL missing that could have been replayed? */
 static bool
 is_behind(const RwStandbyState *standby)
 {
@@ -60,14 +61,18 @@ bound_name(const RwStandbyState *standby)
 		standby->at_least ? "at least" : "exact";
 }
 
+/*
+ * The checks: each returns true, or false with the reason in the verdict.
+ */
+
 static bool
-is_fresh(const RwCheckFacts *facts, RwVerdict *verdict)
+check_fresh(const RwCheckFacts *facts, RwVerdict *verdict)
 {
 	RwTime		at = facts->standby.sampled_at;
 	RwText		out;
 
 	if (at == RW_NEVER)
-		return refuse(verdict, "no sample yet");
+		return say_no(verdict, "no sample yet");
 	if (facts->now - at <= facts->sample_age_max)
 		return true;
 	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
@@ -78,25 +83,25 @@ is_fresh(const RwCheckFacts *facts, RwVerdict *verdict)
 }
 
 static bool
-is_accepting(const RwCheckFacts *facts, RwVerdict *verdict)
+check_accepting(const RwCheckFacts *facts, RwVerdict *verdict)
 {
-	return facts->accepting || refuse(verdict, "not accepting connections");
+	return facts->accepting || say_no(verdict, "not accepting connections");
 }
 
 static bool
-within_time(const RwAskLimits *limits, const RwCheckFacts *facts,
+check_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 			RwVerdict *verdict)
 {
 	const RwStandbyState *standby = &facts->standby;
 	RwText		out;
 
-	/* Nobody tells, and the client has said that this is no reason. */
+	/* cut_off=serve: being cut off is no reason, being behind is. */
 	if (standby->cut_off && limits->serve_cut_off && !is_behind(standby))
 		return true;
 	if (!standby->lag_known)
-		return refuse(verdict, "lag is not known");
+		return say_no(verdict, "lag is unknown");
 
-	/* What is at least within the limit may be beyond it. */
+	/* A lower bound within the limit proves nothing. */
 	if (lag_now(facts) <= limits->time && !standby->at_least)
 		return true;
 
@@ -111,14 +116,14 @@ within_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 }
 
 static bool
-within_bytes(const RwAskLimits *limits, const RwCheckFacts *facts,
+check_bytes(const RwAskLimits *limits, const RwCheckFacts *facts,
 			 RwVerdict *verdict)
 {
 	int64		missing = facts->standby.missing_bytes;
 	RwText		out;
 
 	if (missing < 0)
-		return refuse(verdict, "lag in bytes is not known");
+		return say_no(verdict, "lag in bytes is unknown");
 	if (missing <= limits->bytes)
 		return true;
 	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
@@ -129,7 +134,7 @@ within_bytes(const RwAskLimits *limits, const RwCheckFacts *facts,
 }
 
 static bool
-has_reached(uint64 lsn, const RwCheckFacts *facts, RwVerdict *verdict)
+check_position(uint64 lsn, const RwCheckFacts *facts, RwVerdict *verdict)
 {
 	RwText		out;
 
@@ -144,56 +149,57 @@ has_reached(uint64 lsn, const RwCheckFacts *facts, RwVerdict *verdict)
 	return false;
 }
 
-/* A token's LSN means something on the way that led here only. */
+/* A token's LSN only counts if its timeline is part of our history. */
 static bool
-has_commit(const RwAskLimits *limits, const RwCheckFacts *facts,
+check_token(const RwAskLimits *limits, const RwCheckFacts *facts,
 		   RwVerdict *verdict)
 {
 	uint64		end;
 
 	if (limits->token_tli > facts->tli)
-		return refuse(verdict, "this server is not on that timeline yet");
+		return say_no(verdict, "this server has not reached the timeline of the commit yet");
 	if (limits->token_tli < facts->tli)
 	{
 		if (facts->timeline == NULL)
-			return refuse(verdict, "could not verify that the commit is part of this server's history");
+			return say_no(verdict, "could not verify that the commit is part of this server's history");
 		if (!rw_timeline_find(facts->timeline, limits->token_tli, &end) ||
 			limits->token_lsn > end)
-			return refuse(verdict, "the commit is not part of this server's history");
+			return say_no(verdict, "the commit is not part of this server's history");
 	}
-	return has_reached(limits->token_lsn, facts, verdict);
+	return check_position(limits->token_lsn, facts, verdict);
 }
 
-/* The limits that were asked for; on a primary nothing is late. */
+/* The limits of the request; a primary has no lag. */
 static bool
-is_within(const RwAskLimits *limits, const RwCheckFacts *facts,
+check_limits(const RwAskLimits *limits, const RwCheckFacts *facts,
 		  RwVerdict *verdict)
 {
 	if (facts->in_recovery && (limits->has_time || limits->has_bytes))
 	{
-		if (!is_fresh(facts, verdict))
+		if (!check_fresh(facts, verdict))
 			return false;
-		if (limits->has_time && !within_time(limits, facts, verdict))
+		if (limits->has_time && !check_time(limits, facts, verdict))
 			return false;
-		if (limits->has_bytes && !within_bytes(limits, facts, verdict))
+		if (limits->has_bytes && !check_bytes(limits, facts, verdict))
 			return false;
 	}
-	if (limits->has_lsn && !has_reached(limits->lsn, facts, verdict))
+	if (limits->has_lsn && !check_position(limits->lsn, facts, verdict))
 		return false;
-	return !limits->has_token || has_commit(limits, facts, verdict);
+	return !limits->has_token || check_token(limits, facts, verdict);
 }
 
-/* Whatever it is asked for, it has to be able to serve. */
+/* What every use of a standby requires. */
 static bool
-is_fit_standby(const RwCheckFacts *facts, RwVerdict *verdict)
+check_standby(const RwCheckFacts *facts, RwVerdict *verdict)
 {
 	if (!facts->in_recovery)
-		return refuse(verdict, "this server is a primary");
-	return is_accepting(facts, verdict) && is_fresh(facts, verdict);
+		return say_no(verdict, "this server is a primary");
+	return check_accepting(facts, verdict) && check_fresh(facts, verdict);
 }
 
 static bool
-judge(const RwRequest *request, const RwCheckFacts *facts, RwVerdict *verdict)
+check_topic(const RwRequest *request, const RwCheckFacts *facts,
+			RwVerdict *verdict)
 {
 	const RwAskLimits *limits = &request->limits;
 
@@ -201,26 +207,26 @@ judge(const RwRequest *request, const RwCheckFacts *facts, RwVerdict *verdict)
 	{
 		case RW_ASK_PRIMARY:
 			return !facts->in_recovery ||
-				refuse(verdict, "this server is in recovery");
+				say_no(verdict, "this server is in recovery");
 		case RW_ASK_REPLICA:
-			return is_fit_standby(facts, verdict) &&
-				is_within(limits, facts, verdict);
+			return check_standby(facts, verdict) &&
+				check_limits(limits, facts, verdict);
 		case RW_ASK_READ_ONLY:
-			return (facts->in_recovery ? is_fit_standby(facts, verdict) :
-					is_accepting(facts, verdict)) &&
-				is_within(limits, facts, verdict);
+			return (facts->in_recovery ? check_standby(facts, verdict) :
+					check_accepting(facts, verdict)) &&
+				check_limits(limits, facts, verdict);
 		case RW_ASK_READINESS:
-			return is_accepting(facts, verdict) &&
-				is_within(limits, facts, verdict);
+			return check_accepting(facts, verdict) &&
+				check_limits(limits, facts, verdict);
 		case RW_ASK_LIVENESS:
 			return true;
 		case RW_ASK_HEALTH:
-			return is_fresh(facts, verdict);
+			return check_fresh(facts, verdict);
 		case RW_ASK_METRICS:
 		case RW_ASK_STATUS:
 			break;
 	}
-	return refuse(verdict, "this is no health check");
+	return say_no(verdict, "not a health check");
 }
 
 static const char *
@@ -242,7 +248,7 @@ rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
 	memset(verdict, 0, sizeof(RwVerdict));
 	verdict->role = role_name(facts);
 	if (facts->in_recovery && !facts->crash_recovery &&
-		is_fresh(facts, verdict))
+		check_fresh(facts, verdict))
 	{
 		verdict->shows_lag = true;
 		verdict->cut_off = standby->cut_off;
@@ -252,15 +258,16 @@ rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
 		verdict->missing_bytes = standby->missing_bytes;
 	}
 	verdict->why[0] = '\0';
-	verdict->yes = judge(request, facts, verdict);
+	verdict->yes = check_topic(request, facts, verdict);
 }
 
 /*
  * The agent check
  */
 
+/* The state for these limits; a new one takes the place used longest ago. */
 static RwAgentState *
-remember(RwAgentMemory *memory, const RwAskLimits *limits, RwTime now)
+find_agent_state(RwAgentMemory *memory, const RwAskLimits *limits, RwTime now)
 {
 	RwAgentState *state = &memory->states[0];
 	int			i;
@@ -277,7 +284,6 @@ remember(RwAgentMemory *memory, const RwAskLimits *limits, RwTime now)
 			other->asked_at = now;
 			return other;
 		}
-		/* Else the place of those that were last asked with longest ago. */
 		if (other->asked_at < state->asked_at)
 			state = other;
 	}
@@ -291,7 +297,7 @@ remember(RwAgentMemory *memory, const RwAskLimits *limits, RwTime now)
 	return state;
 }
 
-/* What part of a limit is used up; more than 1 is beyond it. */
+/* The part of a limit that is used up; more than 1 is beyond it. */
 static double
 share_of(int64 value, int64 limit)
 {
@@ -301,8 +307,8 @@ share_of(int64 value, int64 limit)
 }
 
 /*
- * Of a limit that more than one is given, the one that is used up most counts.
- * What is not known to be missing is not counted; *sure is false then.
+ * The part of the limits that is used up, of two the greater.  Only WAL that
+ * is known to be missing counts; *sure is false if there may be more.
  */
 static double
 share_used(const RwAskLimits *limits, const RwCheckFacts *facts, bool *sure)
@@ -319,8 +325,8 @@ share_used(const RwAskLimits *limits, const RwCheckFacts *facts, bool *sure)
 		share = share_of(standby->missing_bytes, limits->bytes);
 
 	/*
-	 * Something is missing, and has been for longer than anybody knows: that
-	 * is beyond any limit.
+	 * WAL that has been missing for an unknown time is beyond any limit in
+	 * time.
 	 */
 	if (limits->has_time && is_behind(standby) && !standby->lag_known)
 		share = 2;
@@ -330,7 +336,7 @@ share_used(const RwAskLimits *limits, const RwCheckFacts *facts, bool *sure)
 }
 
 static int
-weigh(double share)
+weight_for_share(double share)
 {
 	if (share <= SHARE_FULL)
 		return WEIGHT_FULL;
@@ -339,9 +345,12 @@ weigh(double share)
 					  (share - SHARE_FULL) / (1 - SHARE_FULL) + 0.5));
 }
 
-/* Is a standby to be drained, now or still? */
+/*
+ * Drain a standby beyond its limit, and bring it back when it has been below
+ * half of it for `hold`.  True if it is drained.
+ */
 static bool
-is_drained(RwAgentState *state, double share, RwTime now, int64 hold)
+update_drained(RwAgentState *state, double share, RwTime now, int64 hold)
 {
 	if (share > 1)
 		state->drained = true;
@@ -380,15 +389,17 @@ rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 	rw_text_begin(&out, line, RW_AGENT_LINE_LEN);
 
 	verdict.why[0] = '\0';
-	if (request->topic == RW_ASK_PRIMARY ?
-		!judge(request, facts, &verdict) : !is_fit_standby(facts, &verdict))
-	{
-		rw_verdict_agent_no(&out, verdict.why);
-		return;
-	}
 	if (request->topic == RW_ASK_PRIMARY)
 	{
-		rw_text_add(&out, "up ready 100%\n");
+		if (check_topic(request, facts, &verdict))
+			rw_text_add(&out, "up ready 100%\n");
+		else
+			rw_verdict_agent_no(&out, verdict.why);
+		return;
+	}
+	if (!check_standby(facts, &verdict))
+	{
+		rw_verdict_agent_no(&out, verdict.why);
 		return;
 	}
 
@@ -398,8 +409,8 @@ rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 		limits.time = lag;
 	}
 	share = share_used(&limits, facts, &sure);
-	if (is_drained(remember(memory, &limits, facts->now), share, facts->now,
-				   hold))
+	if (update_drained(find_agent_state(memory, &limits, facts->now), share,
+					   facts->now, hold))
 	{
 		if (limits.floor == 0)
 		{
@@ -409,7 +420,8 @@ rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 		weight = limits.floor;
 	}
 	else
-		weight = Max(sure ? weigh(share) : WEIGHT_LEAST, limits.floor);
+		weight = Max(sure ? weight_for_share(share) : WEIGHT_LEAST,
+					 limits.floor);
 
 	rw_text_add(&out, "up ready ");
 	rw_text_int(&out, weight);

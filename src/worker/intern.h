@@ -103,7 +103,7 @@ extern void rw_persist_follow_timeline(RwSampler *sampler);
  * The contents of the state file (persist_state.c).
  */
 
-/* Write the state file from shared memory, with this label; takes state_lock. */
+/* Write the state file with this label; takes state_lock. */
 extern void rw_save_state(const RwStoreLabel *label);
 
 /*

@@ -100,7 +100,7 @@ rw_persist_load_history(void)
 
 /*
  * Is this the server's timeline?  A starting standby replays from its last
- * restartpoint, which may be on an older timeline: then it is on its way there.
+ * restartpoint, which may be on an older timeline that leads to this one.
  */
 static bool
 is_our_timeline(const RwFacts *facts, TimeLineID tli)

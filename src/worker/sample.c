@@ -153,7 +153,8 @@ rw_sample(RwSampler *sampler)
 	 * Only the worker writes state_loaded, so no lock is needed to read it; a
 	 * worker before this one may have loaded the state.
 	 */
-	if (!rw_lag_shared->state_loaded && !facts->crash_recovery && facts->tli != 0)
+	if (!rw_lag_shared->state_loaded && !facts->crash_recovery &&
+		facts->tli != 0)
 	{
 		rw_persist_load_state(facts);
 		rw_lag_shared->state_loaded = true;

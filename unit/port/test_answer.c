@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#include "src/port/answer.h"
+#include "src/port/intern.h"
 #include "unit/tap.h"
 
 static char buffer[RW_ANSWER_MAX];

@@ -9,7 +9,7 @@
  */
 #include "postgres_fe.h"
 
-#include "src/port/request.h"
+#include "src/port/intern.h"
 #include "unit/tap.h"
 
 #define MB		(INT64CONST(1) << 20)

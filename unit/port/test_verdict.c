@@ -9,7 +9,7 @@
  */
 #include "postgres_fe.h"
 
-#include "src/port/verdict.h"
+#include "src/port/intern.h"
 #include "unit/tap.h"
 
 #define MB		(INT64CONST(1) << 20)
@@ -157,7 +157,7 @@ test_roles(void)
 
 	section("pages");
 	be_primary();
-	topic_says(RW_ASK_METRICS, "this is no health check",
+	topic_says(RW_ASK_METRICS, "not a health check",
 			   "are no health checks");
 }
 
@@ -220,7 +220,7 @@ test_limits(void)
 	says("lag is at least 6.0 s, perhaps more than 60 s",
 		 "a lower bound never proves that a limit is kept");
 	facts.standby.lag_known = false;
-	says("lag is not known", "not known is no");
+	says("lag is unknown", "not known is no");
 
 	section("a limit in bytes");
 	be_behind(5 * RW_SECOND, 10 * MB);
@@ -233,7 +233,7 @@ test_limits(void)
 	limit_bytes(10 * MB);
 	says("", "time need not be known");
 	facts.standby.missing_bytes = -1;
-	says("lag in bytes is not known", "not known is no");
+	says("lag in bytes is unknown", "not known is no");
 
 	section("both");
 	be_behind(5 * RW_SECOND, 10 * MB);
@@ -275,7 +275,7 @@ test_cut_off(void)
 	facts.standby.lag_known = false;
 	says("", "where nothing is known, too");
 	request.limits.serve_cut_off = false;
-	says("lag is not known", "but else that is no");
+	says("lag is unknown", "but else that is no");
 	ask(RW_ASK_REPLICA);
 	limit_bytes(0);
 	says("", "a limit in bytes counts what is known to be missing");
@@ -328,7 +328,7 @@ test_positions(void)
 	says("replayed up to LSN 0/3E8, not 0/3E9", "not yet");
 	request.limits.token_tli = 4;
 	request.limits.token_lsn = 1;
-	says("this server is not on that timeline yet", "a newer timeline");
+	says("this server has not reached the timeline of the commit yet", "a newer timeline");
 	request.limits.token_tli = 2;
 	request.limits.token_lsn = 0x300;
 	says("", "an older one's last commit");

@@ -1,0 +1,467 @@
+/*-------------------------------------------------------------------------
+ *
+ * intern.h
+ *	  What the files of the port share; others include port.h.
+ *
+ * In the order in which a request passes through them: the request, what is
+ * known of this server, the verdict, the answer, and then the process around
+ * these.  Includes none of the server's headers, so that pure files can use
+ * it.  The pages have a header of their own, page.h.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_PORT_INTERN_H
+#define RW_PORT_INTERN_H
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include "src/base/clock.h"
+#include "src/base/render.h"
+#include "src/lag/standby_state.h"
+#include "src/observe/timeline.h"
+
+/*
+ * request.c: what a client of the port asks.  Bytes in, request out.  Pure.
+ *
+ * The port understands two languages.  A request that begins with a small
+ * letter is a line of HAProxy's agent check, as its agent-send sends it:
+ *
+ *	primary
+ *	replica [lag=AMOUNT] [lag=AMOUNT] [floor=PERCENT]
+ *
+ * Any other is HTTP/1.0 or 1.1.  Of its header only what changes the answer is
+ * used, but all of it has to be well-formed.
+ *
+ * An amount is a whole or decimal number with one of PostgreSQL's units: B,
+ * kB, MB, GB, TB for WAL that may be missing, us, ms, s, min, h, d for time; a
+ * bare number is bytes.
+ *
+ * A request with a parameter that is not understood is refused: a client that
+ * gives a limit is never answered without it.
+ */
+
+/* No request is longer. */
+#define RW_REQUEST_MAX	8192
+
+typedef enum RwTopic
+{
+	RW_ASK_PRIMARY,				/* / /primary /read-write, agent: primary */
+	RW_ASK_REPLICA,				/* /replica, agent: replica */
+	RW_ASK_READ_ONLY,
+	RW_ASK_LIVENESS,
+	RW_ASK_READINESS,
+	RW_ASK_HEALTH,
+	RW_ASK_METRICS,
+	RW_ASK_STATUS
+} RwTopic;
+
+typedef enum RwMethod
+{
+	RW_METHOD_GET,
+	RW_METHOD_HEAD,
+	RW_METHOD_OPTIONS			/* HAProxy's default */
+} RwMethod;
+
+/* What the client asks for beyond its topic. */
+typedef struct RwAskLimits
+{
+	bool		has_bytes;
+	bool		has_time;
+	bool		has_lsn;
+	bool		has_token;
+	bool		serve_cut_off;	/* cut_off=serve */
+	int64		bytes;			/* that may be missing */
+	int64		time;			/* microseconds of lag that are accepted */
+	uint64		lsn;
+	uint32		token_tli;
+	uint64		token_lsn;
+	int			floor;			/* agent: least weight in %; 0: none */
+} RwAskLimits;
+
+typedef struct RwRequest
+{
+	int			refusal;		/* HTTP status 400, 404, 405; 0: understood */
+	const char *problem;		/* why it is refused; a constant */
+	bool		agent;
+	RwMethod	method;
+	RwTopic		topic;
+	RwAskLimits limits;
+	bool		has_body;		/* more follows, which is discarded */
+} RwRequest;
+
+/*
+ * The length of the request at the beginning of these bytes, or 0 if its end
+ * has not come yet.  The first `seen` bytes were passed before and had no end
+ * in them.  Bytes that cannot become a request are one at once, to be refused.
+ */
+extern size_t rw_request_length(const char *data, size_t len, size_t seen);
+
+/* Read a whole request of that length. */
+extern void rw_request_parse(const char *data, size_t len,
+							 RwRequest *request);
+
+/* The word for a topic in answers: "replica". */
+extern const char *rw_topic_name(RwTopic topic);
+
+/*
+ * Pieces of a request, for request.c and request_parameters.c.  A piece points
+ * into the request's bytes.  They are not terminated: nothing may be read
+ * beyond the end.
+ */
+typedef struct RwPiece
+{
+	const char *at;
+	const char *end;
+} RwPiece;
+
+/* Is a piece this word, in the same case? */
+static inline bool
+rw_piece_is(RwPiece piece, const char *word)
+{
+	size_t		len = strlen(word);
+
+	return piece.end - piece.at == len && memcmp(piece.at, word, len) == 0;
+}
+
+/* Take what is before the next `separator`, or all that is left. */
+static inline RwPiece
+rw_take_until(RwPiece *rest, char separator)
+{
+	RwPiece		piece = *rest;
+	const char *at = memchr(rest->at, separator, rest->end - rest->at);
+
+	if (at == NULL)
+		rest->at = rest->end;
+	else
+	{
+		piece.end = at;
+		rest->at = at + 1;
+	}
+	return piece;
+}
+
+/*
+ * Refuse a request, with an HTTP status and a constant that says why.  Returns
+ * false, as a step that did not understand does.
+ */
+static inline bool
+rw_refuse(RwRequest *request, int status, const char *problem)
+{
+	request->refusal = status;
+	request->problem = problem;
+	return false;
+}
+
+/*
+ * request_parameters.c: the parameters of a request.  Pure.
+ *
+ * HTTP requests and an agent's lines have different ones, and some topics have
+ * none: request->agent and request->topic have to be set before.
+ */
+
+/*
+ * Read one parameter into request->limits, for a topic that takes some; the
+ * value is not encoded.  False, and the request is refused, if it is not
+ * understood.
+ */
+extern bool rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value);
+
+/*
+ * Read all parameters of an HTTP request, as they follow the question mark:
+ * "lag=10MB&cut_off=serve", values percent-encoded.  False as above, also if
+ * there are some and the topic takes none.
+ */
+extern bool rw_read_query(RwRequest *request, RwPiece query);
+
+/*
+ * check_facts.c: what is known of this server when a request comes.
+ *
+ * The state as a standby is that of the sampling worker's last sample; the
+ * rest is read from the server.
+ */
+typedef struct RwCheckFacts
+{
+	RwTime		now;
+	bool		in_recovery;
+	bool		crash_recovery; /* it may become primary or standby */
+	bool		accepting;		/* takes connections of ordinary users; only
+								 * set for topics that need it */
+	uint64		position;		/* replayed, on a primary written; only set
+								 * with a limit of an LSN or a token */
+	uint32		tli;			/* of that position */
+	const RwTimeline *timeline; /* its history, only set for a token of an
+								 * older timeline; NULL if it cannot be read */
+	int64		sample_age_max; /* microseconds */
+	RwStandbyState standby;
+} RwCheckFacts;
+
+/* The last timeline whose history was needed. */
+typedef struct RwTimelineCache
+{
+	uint32		tli;			/* 0: none */
+	RwTimeline	timeline;
+} RwTimelineCache;
+
+/*
+ * Collect what a request is judged by.  facts->timeline is good until the next
+ * call.  A history file is read again only after this server has changed its
+ * timeline; that allocates in the current memory context.
+ */
+extern void rw_check_facts_collect(RwCheckFacts *facts,
+								   const RwRequest *request,
+								   RwTimelineCache *cache);
+
+/*
+ * verdict.c: may reads go here?  From facts and a request to a verdict.  Pure.
+ *
+ * What is said about a standby rests on the sampling worker's last sample, but
+ * for its role, whether it accepts connections and how far it has replayed.
+ * A sample that is too old counts for nothing.
+ *
+ * An upstream server that is out of reach does not by itself make a standby
+ * unfit: when the primary dies, reads must not die with it.  Only a request
+ * with a limit in time is refused once the standby can no longer know that it
+ * is within the limit.
+ */
+#define RW_WHY_LEN		160
+
+typedef struct RwVerdict
+{
+	bool		yes;
+	char		why[RW_WHY_LEN];	/* why not; empty if yes */
+	const char *role;			/* as in replwatch_node(); NULL: open */
+	bool		shows_lag;		/* a standby with a fresh sample: the rest is
+								 * set */
+	bool		cut_off;
+	bool		lag_known;
+	int64		lag;			/* now, microseconds */
+	const char *lag_bound;		/* as in replwatch_status() */
+	int64		missing_bytes;	/* -1 if unknown */
+} RwVerdict;
+
+/* Answer a health check that was understood. */
+extern void rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
+					   RwVerdict *verdict);
+
+/*
+ * The agent check.  A standby that was drained for its lag gets reads again
+ * only when it has been well within the limit for some time.  Which one is
+ * drained is kept here, for each set of limits that clients ask with.
+ */
+#define RW_AGENT_LIMITS		16
+
+typedef struct RwAgentState
+{
+	RwTime		asked_at;		/* RW_NEVER: this place is free */
+	bool		has_bytes;		/* the limits */
+	bool		has_time;
+	int64		bytes;
+	int64		time;
+	bool		drained;
+	RwTime		low_since;		/* below half the limit at each request since
+								 * then; RW_NEVER if it is not */
+} RwAgentState;
+
+typedef struct RwAgentMemory
+{
+	RwAgentState states[RW_AGENT_LIMITS];	/* begins as zeroes */
+} RwAgentMemory;
+
+#define RW_AGENT_LINE_LEN	(RW_WHY_LEN + 32)
+
+/*
+ * The line that takes a server out, with the reason.  Without the space before
+ * the reason HAProxy would take both for one word, which it does not know, and
+ * go on as before.
+ */
+extern void rw_verdict_agent_no(RwText *out, const char *why);
+
+/*
+ * Answer an agent's line that was understood, in HAProxy's words, with a line
+ * feed; `line` has RW_AGENT_LINE_LEN bytes.  `lag` (microseconds) is the limit
+ * if the request has none.  A drained standby has to be below half its limit
+ * for `hold` microseconds to come back.
+ */
+extern void rw_verdict_agent(const RwRequest *request,
+							 const RwCheckFacts *facts, RwAgentMemory *memory,
+							 int64 lag, int64 hold, char *line);
+
+/*
+ * answer.c: answers in HTTP.  Pure.
+ *
+ * Each answer ends the connection and has its length in the header.  Unless it
+ * is a page, it has a body of JSON with the reason:
+ *
+ *	{"ok":false,"check":"replica","role":"standby","lag":12.034,
+ *	 "lag_bound":"exact","lag_bytes":4096,"cut_off":false,
+ *	 "reason":"lag is 12 s, more than 10 s"}
+ */
+
+/* Room for any answer but a page's body. */
+#define RW_ANSWER_MAX	2048
+
+/* The answer to a health check: 200 or 503. */
+extern void rw_answer_check(RwText *out, const RwRequest *request,
+							const RwVerdict *verdict);
+
+/* Any other status, with a reason. */
+extern void rw_answer_refusal(RwText *out, int status, RwMethod method,
+							  const char *reason);
+
+/* The header of a page of that media type and length. */
+extern void rw_answer_head(RwText *out, int status, const char *type,
+						   size_t length);
+
+/*
+ * respond.c: from a request's bytes to the bytes that answer it.
+ */
+
+/* An answer: the bytes in `out`, and after them those of the page, if any. */
+typedef struct RwResponse
+{
+	RwText		out;
+	struct RwPage *page;		/* NULL if there is none; the client's until
+								 * rw_page_release() */
+	char		buffer[RW_ANSWER_MAX];
+} RwResponse;
+
+/* What answers leave behind for later ones; begins as zeroes. */
+typedef struct RwResponder
+{
+	RwAgentMemory agents;
+	RwTimelineCache timelines;
+} RwResponder;
+
+/*
+ * Answer a whole request of that length, which is parsed into *request.
+ * Allocates in the current memory context.
+ */
+extern void rw_respond(RwResponder *responder, const char *data, size_t length,
+					   RwRequest *request, RwResponse *response);
+
+/* Refuse a request that is not whole, for that reason. */
+extern void rw_respond_refusal(int status, const char *reason,
+							   RwResponse *response);
+
+/*
+ * clients.c: the clients of the port, each with a request and a time limit.
+ *
+ * A client asks once, is answered and is disconnected.  From connection to end
+ * it has five seconds, and there is room for 64.  When the room is full, the
+ * longest-idle client is dropped for a new one: a client is idle while it has
+ * not sent its request or does not read the answer.  New connections wait in
+ * the system's queue until some client has been idle for a tenth of a second,
+ * so that clients that have just connected are not dropped.
+ *
+ * Nothing here waits: sockets do not block, and each call does a bounded
+ * amount of work.
+ */
+#define RW_CLIENTS_MAX		64
+#define RW_CLIENT_TIME		(5 * RW_SECOND)
+
+typedef enum RwClientState
+{
+	RW_CLIENT_NONE,				/* the place is free */
+	RW_CLIENT_ASKING,			/* its request is being read */
+	RW_CLIENT_READING,			/* the answer is being sent */
+	RW_CLIENT_LEAVING			/* answered, and its further input is being
+								 * discarded */
+} RwClientState;
+
+typedef struct RwClient
+{
+	RwClientState state;
+	pgsocket	sock;
+	uint32		waits_for;		/* events, as the loop knows; 0: none */
+	RwTime		deadline;
+	RwTime		idle_since;
+	size_t		asked;			/* bytes of the request so far */
+	size_t		seen;			/* of these, known not to hold its end */
+	bool		sends_more;		/* than the request that was answered */
+	size_t		sent;			/* bytes of the answer so far */
+	size_t		discarded;		/* bytes that came after the request */
+	RwResponse	response;
+	char		request[RW_REQUEST_MAX];
+} RwClient;
+
+typedef struct RwClients
+{
+	int			number;			/* of places in use */
+	bool		changed;		/* see rw_clients_changed() */
+	RwTime		accept_again;	/* no accept() before this */
+	RwResponder responder;
+	RwClient	places[RW_CLIENTS_MAX];
+} RwClients;						/* begins as zeroes */
+
+/* Accept one client; false if there is none, or no room. */
+extern bool rw_clients_accept(RwClients *clients, pgsocket listening,
+							  RwTime now);
+
+/* Is there room for a client?  If not, *when is when to ask again. */
+extern bool rw_clients_have_room(const RwClients *clients, RwTime now,
+								 RwTime *when);
+
+/*
+ * Go on with a client whose socket is ready.  Since the loop was told of it,
+ * another may have taken its place, which is harmless.
+ */
+extern void rw_client_serve(RwClients *clients, RwClient *client, RwTime now);
+
+/*
+ * Disconnect clients whose time is over.  Returns the next deadline, or
+ * RW_NEVER without clients.
+ */
+extern RwTime rw_clients_expire(RwClients *clients, RwTime now);
+
+/*
+ * The client in place number i, from 0 to RW_CLIENTS_MAX - 1, and the events
+ * that it waits for; false if there is none.
+ */
+extern bool rw_client_wait(RwClients *clients, int i, RwClient **client,
+						   uint32 *events);
+
+/* Have sockets come or gone, or what they wait for, since the last call? */
+extern bool rw_clients_changed(RwClients *clients);
+
+/*
+ * listen.c: the sockets on which the port listens.
+ */
+
+/* The port listens on no more addresses than that. */
+#define RW_LISTEN_MAX	16
+
+/* Room for the sockets before and after a change of the list. */
+#define RW_SOCKETS_MAX	(2 * RW_LISTEN_MAX)
+
+typedef struct RwListener
+{
+	pgsocket	sock;
+	struct sockaddr_storage address;
+	socklen_t	address_len;
+	int			port;
+	char		name[NI_MAXHOST];	/* the name in the list that led to it */
+	bool		wanted;			/* it stays */
+} RwListener;
+
+typedef struct RwListeners
+{
+	int			number;			/* no more than RW_LISTEN_MAX between calls */
+	int			nwanted;		/* never more than RW_LISTEN_MAX */
+	RwListener	sockets[RW_SOCKETS_MAX];
+} RwListeners;					/* begins as zeroes */
+
+/*
+ * Listen on replwatch.listen_addresses and replwatch.port, and no longer on
+ * anything else.  Sockets that fit already stay, as do those of a name that is
+ * still listed and cannot be looked up now.  False if something is missing,
+ * most of which may come right by itself: an address that another program
+ * uses, a name that cannot be resolved, one address too many.  Each is
+ * reported as a WARNING if `warn`.  Looking up names takes as long as the
+ * system's resolver does.  Allocates in the current memory context.
+ */
+extern bool rw_listen(RwListeners *listeners, bool warn);
+
+#endif							/* RW_PORT_INTERN_H */
