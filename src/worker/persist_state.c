@@ -141,7 +141,7 @@ rw_save_state(const RwStoreLabel *label)
 
 /* A moment of the file on the present clock; RW_NEVER stays RW_NEVER. */
 static RwTime
-shift(RwTime at, int64 delta)
+shift_moment(RwTime at, int64 delta)
 {
 	return at == RW_NEVER ? RW_NEVER : Max(at + delta, 1);
 }
@@ -196,13 +196,13 @@ restore_replica(RwReplica *replica, const RwReplica *saved, int64 delta,
 	replica->reply_time = saved->reply_time;
 	replica->fork_lsn = saved->fork_lsn;
 	replica->fork_replay = saved->fork_replay;
-	replica->connected_at = shift(saved->connected_at, delta);
-	replica->streamed_at = shift(saved->streamed_at, delta);
-	replica->replay_moved_at = shift(saved->replay_moved_at, delta);
-	replica->last_seen = shift(saved->last_seen, delta);
-	replica->alone_since = shift(saved->alone_since, delta);
-	replica->gone_at = saved->connected ? shift(saved_at, delta) :
-		shift(saved->gone_at, delta);
+	replica->connected_at = shift_moment(saved->connected_at, delta);
+	replica->streamed_at = shift_moment(saved->streamed_at, delta);
+	replica->replay_moved_at = shift_moment(saved->replay_moved_at, delta);
+	replica->last_seen = shift_moment(saved->last_seen, delta);
+	replica->alone_since = shift_moment(saved->alone_since, delta);
+	replica->gone_at = saved->connected ? shift_moment(saved_at, delta) :
+		shift_moment(saved->gone_at, delta);
 	replica->generation = generation;
 	rw_rate_init(&replica->replay_rate);
 }
@@ -234,9 +234,9 @@ restore_alerts(const char *p, const StateHeader *header, int64 delta,
 		alert.rule.severity = alert.severity;
 		if (alert.rule.reported > RW_SEVERITY_CRITICAL)
 			alert.rule.reported = alert.severity;
-		alert.rule.raised_at = shift(alert.rule.raised_at, delta);
-		alert.rule.changed_at = shift(alert.rule.changed_at, delta);
-		alert.rule.reported_at = shift(alert.rule.reported_at, delta);
+		alert.rule.raised_at = shift_moment(alert.rule.raised_at, delta);
+		alert.rule.changed_at = shift_moment(alert.rule.changed_at, delta);
+		alert.rule.reported_at = shift_moment(alert.rule.reported_at, delta);
 		alert.forgotten = alert.cleared_at == 0 && !same_role;
 		if (alert.cleared_at != 0)
 		{
@@ -299,9 +299,9 @@ restore_slot_notes(const char *p, const StateHeader *header, int64 delta)
 
 		memcpy(note, p, sizeof(RwSlotNote));
 		note->name[RW_NAME_LEN - 1] = '\0';
-		note->inactive_since = shift(note->inactive_since, delta);
-		note->lost_at = shift(note->lost_at, delta);
-		note->moved_at = shift(note->moved_at, delta);
+		note->inactive_since = shift_moment(note->inactive_since, delta);
+		note->lost_at = shift_moment(note->lost_at, delta);
+		note->moved_at = shift_moment(note->moved_at, delta);
 		note->used_here = false;
 	}
 }
@@ -335,8 +335,10 @@ rw_restore_state(const char *payload, uint32 length,
 	if (!same_role)
 		return true;
 
-	rw_lag_shared->upstream.message_at = shift(header.message_at, delta);
-	rw_lag_shared->upstream.complete_at = shift(header.complete_at, delta);
+	rw_lag_shared->upstream.message_at =
+		shift_moment(header.message_at, delta);
+	rw_lag_shared->upstream.complete_at =
+		shift_moment(header.complete_at, delta);
 	rw_lag_shared->upstream.tended = header.tended;
 	rw_lag_shared->upstream.settled = header.settled;
 	if (shift_chart(&header.upstream_chart, delta))
