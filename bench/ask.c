@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * ask.c
- *	  Asks a health check again and again, as one client, for bench/run.
+ *	  Repeats a health check, as one client, for bench/run.
  *
  *	ask PORT TARGET SECONDS
  *
  * Each request has a connection of its own, as a proxy's has.  Prints requests
- * a second and, in microseconds, the median and the 99th percentile of what one
- * takes.  An answer other than 200 ends it.
+ * per second, and the median and the 99th percentile of their times in
+ * microseconds.  An answer other than 200 ends the program.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -63,7 +63,7 @@ ask(const struct sockaddr_in *address, const char *request)
 	answer[len] = '\0';
 	if (strncmp(answer, "HTTP/1.1 200 ", 13) != 0)
 	{
-		fprintf(stderr, "the answer is %s\n", answer);
+		fprintf(stderr, "unexpected answer: %s\n", answer);
 		exit(1);
 	}
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * waits.c
- *	  Writes on a primary and waits for it, again and again, for bench/run.
+ *	  Writes on a primary and waits for replay, repeatedly, for bench/run.
  *
  *	waits cycle METHOD PRIMARY STANDBY CLIENTS SECONDS
  *	waits commit METHOD PRIMARY SECONDS
@@ -17,21 +17,21 @@
  *	prepared	the same prepared, with parameters
  *	set			SET replwatch.read_after, a simple query
  *	core		WAIT FOR LSN, a simple query: it takes no parameters
- *	poll		asks pg_last_wal_replay_lsn() without a pause
- *	server		a function on the standby that looks once a millisecond
- *	nothing		does not wait: what a bare round trip takes
+ *	poll		calls pg_last_wal_replay_lsn() without a pause
+ *	server		a function on the standby that polls every millisecond
+ *	nothing		does not wait: a bare round trip
  *
  * commit: a client updates its row on the primary and waits for a standby to
  * replay it, by the method `replicas` (replwatch_wait_for_replicas) or
  * `remote_apply` (synchronous_commit).
  *
- * Both print cycles a second; and in microseconds the median, the 99th
- * percentile and the longest of all waits (of commit and wait together for
- * the second).  A wait that fails or a row that is not there yet ends it,
- * but for `nothing`, which does not look.
+ * Both print cycles per second, and in microseconds the median, the 99th
+ * percentile and the maximum of all waits (for `commit`, of commit and wait
+ * together).  A failed wait or a stale read ends the program, except with
+ * `nothing`.
  *
  * hold: so many sessions wait for an LSN, or do nothing if that is "none",
- * until standard input ends.  Prints a line when all are there.
+ * until standard input ends.  Prints a line when all are connected.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -160,7 +160,7 @@ is_true(PGresult *result)
 	return value;
 }
 
-/* Updates the client's row and returns what is in it now. */
+/* Updates the client's row and returns its new value. */
 static long
 write_row(Client *client)
 {
@@ -181,7 +181,7 @@ read_row(Client *client)
 									   NULL, NULL, 0)));
 }
 
-/* Where the last commit ends, by what the server has told. */
+/* The LSN of the last commit, from the token that the server reported. */
 static void
 last_commit(PGconn *conn, char *lsn)
 {
@@ -189,11 +189,11 @@ last_commit(PGconn *conn, char *lsn)
 	const char *colon = token ? strchr(token, ':') : NULL;
 
 	if (colon == NULL || strlen(colon + 1) >= LSN_LEN)
-		fail("the server tells no commit token", token ? token : "none");
+		fail("the server reported no commit token", token ? token : "none");
 	strcpy(lsn, colon + 1);
 }
 
-/* Waits on the standby, and says whether it has the LSN now. */
+/* Waits on the standby; returns whether it has replayed the LSN. */
 static bool
 wait_for(PGconn *conn, const char *lsn)
 {
@@ -294,7 +294,7 @@ compare(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* Lets the clients run and prints what came of it. */
+/* Runs the clients and prints the results. */
 static void
 run_clients(Client *clients, int nclients, double seconds)
 {
@@ -318,7 +318,7 @@ run_clients(Client *clients, int nclients, double seconds)
 			note(&all, clients[i].times[j]);
 	}
 	if (all.ntimes == 0)
-		fail("no cycle was finished", "too short a time");
+		fail("no cycle was finished", "the time is too short");
 	qsort(all.times, all.ntimes, sizeof(double), compare);
 	printf("%.0f %.1f %.1f %.1f\n", all.ntimes / elapsed * 1e6,
 		   all.times[all.ntimes / 2], all.times[all.ntimes * 99 / 100],
@@ -396,7 +396,7 @@ main(int argc, char **argv)
 		Client	   *clients = calloc(nclients, sizeof(Client));
 
 		if (nclients < 1 || clients == NULL)
-			fail("not so many clients", argv[5]);
+			fail("invalid number of clients", argv[5]);
 		method = method_named(argv[2]);
 		for (int i = 0; i < nclients; i++)
 			connect_client(&clients[i], i, argv[3], argv[4]);

@@ -1,11 +1,11 @@
 #
-# bench/lib/waits.sh - what reading one's own writes costs
+# bench/lib/waits.sh - measures what read-your-writes costs
 #
-# Part of bench/run, which says what is measured.
+# Part of bench/run, whose head describes the measurements.
 #
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# A primary and its standby, both with replwatch, with a row for each client.
+# Make a primary and its standby, both with replwatch, with a row for each client.
 have_waits=''
 make_waits() {
 	[[ ! $have_waits ]] || return 0
@@ -13,7 +13,7 @@ make_waits() {
 	type -P gcc >/dev/null || die "gcc is missing"
 	gcc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" \
 		-o "$dir/waits" "$top/bench/waits.c" -lpq -lpthread ||
-		die "waits.c does not compile: is libpq-dev installed?"
+		die "could not compile waits.c: is libpq-dev installed?"
 	make_server writes
 	make_server writes-standby writes
 	load writes replwatch
@@ -27,9 +27,9 @@ make_waits() {
 	wait_replayed writes
 }
 
-# Has every method measured once a round, in an order that changes: a command,
-# given a method, prints cycles a second, median, 99th percentile and maximum.
-# They are kept as RATE[METHOD ROUND] and HALF[METHOD ROUND]; the last two of the
+# Measure every method once per round, in changing order, by a command that takes a
+# method and prints cycles per second, median, 99th percentile and maximum.  The
+# first two are kept as RATE[METHOD ROUND] and HALF[METHOD ROUND], the last two of the
 # worst round as MOST[METHOD] and LONGEST[METHOD].
 declare -A rate half most longest
 take_turns() {
@@ -49,7 +49,7 @@ take_turns() {
 	done
 }
 
-# The median over the rounds of what one method has got: rate or half.
+# Print the median over the rounds of rate or half of a method.
 of() {
 	local -n values=$1
 	local method=$2 i all=()
@@ -60,7 +60,7 @@ of() {
 	median "${all[@]}"
 }
 
-# The median of the rounds' ratios of two methods.
+# Print the median of the rounds' ratios of two methods.
 ratio_of() {
 	local -n values=$1
 	local ours=$2 theirs=$3 i ratios=()
@@ -128,7 +128,7 @@ measure_clients() {
 						"$theirs" "$ratio" "${ratio:-1}" '>=' 1
 					;;
 				*)
-					# A query that is parsed and planned each time costs what that costs.
+					# Parsing and planning each time is part of the simple form's cost.
 					say "  ${form_of[$method]}:" \
 						"    $(calculate "$(of rate "$method")" 0) cycles/s, longest wait $(calculate "${longest[$method]} / 1000" 0) ms${ratio:+; ratio $ratio}"
 					;;
@@ -164,13 +164,13 @@ measure_replicas() {
 		"$ratio" "$ratio" '<=' 3
 }
 
-# Both at the same time, half of the clients each, so that whatever else the
-# machine does hits both.
+# Both run at the same time, with half of the clients each, so that other load on the
+# machine affects both.
 measure_token() {
 	local i side order ratio ratios=() ours=() theirs=()
 	local -A tps
 
-	say '' "token: $pairs turns of $turn s, on beside off"
+	say '' "token: $pairs turns of $turn s, on and off side by side"
 	make_single
 	full_load single "$turn" >/dev/null
 	for ((i = 0; i < pairs; i++)); do
@@ -182,7 +182,7 @@ measure_token() {
 		done
 		wait
 		for side in on off; do
-			read -r "tps[$side]" <"$dir/$side.tps" || die "pgbench does not run"
+			read -r "tps[$side]" <"$dir/$side.tps" || die "pgbench failed"
 		done
 		ratios+=("$(calculate "${tps[on]} / ${tps[off]}" 6)")
 		ours+=("${tps[on]}")
@@ -197,10 +197,10 @@ measure_token() {
 }
 
 #
-# Replay: a standby whose next WAL comes when everything is in place
+# Replay, by a standby that gets its next WAL when everything is in place
 #
 
-# What there is to replay, and where it ends.
+# Write the WAL to replay, and note where it ends.
 make_wal() {
 	local first
 
@@ -224,7 +224,7 @@ make_wal() {
 	as_user rm -r "$dir/writer"
 }
 
-# A standby that has not got that WAL yet, with a library or none; not started.
+# Make a standby without that WAL, with a library or none, and do not start it.
 make_replayer() {
 	as_user rm -rf "$dir/replayer"
 	as_user mkdir "$dir/replayer"
@@ -238,7 +238,7 @@ make_replayer() {
 	load replayer "$1"
 }
 
-# So many sessions that wait for an LSN far away or, without the library, do
+# Start so many sessions that wait for a distant LSN or, without the library, do
 # nothing.
 holder=''
 hold_waiters() {
@@ -263,8 +263,8 @@ bring_wal() {
 	as_user find "$dir/replayer/wal" -type f -exec mv -t "$dir/replayer/data/pg_wal" {} +
 }
 
-# Seconds that the startup process is on a processor while it replays all that,
-# with a library or none and so many sessions that wait for an LSN far away.
+# Print the processor time in seconds of the startup process while it replays that
+# WAL, with a library or none, and with so many sessions that wait for a distant LSN.
 replay_time() {
 	local library=$1 waiting=$2 startup before
 
@@ -276,7 +276,7 @@ replay_time() {
 	startup=$(pgrep --parent "$startup" --full 'startup')
 	before=$(cpu_time "$startup")
 	bring_wal
-	# Nobody asks meanwhile: two processors may be one that does both.
+	# Do not poll meanwhile: the two processors may share a core.
 	sleep "$(calculate "$records / 600000")"
 	wait_until replayer "pg_last_wal_replay_lsn() >= '$replay_end'"
 	calculate "($(cpu_time "$startup") - $before) / 1000000000" 6
@@ -284,8 +284,8 @@ replay_time() {
 	let_waiters_go
 }
 
-# Instructions a record that the startup process takes for it, as valgrind's
-# callgrind counts them: the same each time, whatever else the machine does.
+# Print the instructions per record of the startup process, as valgrind's callgrind
+# counts them: the same each time, whatever else the machine does.
 replay_instructions() {
 	local library=$1 waiting=$2 server file end=$((SECONDS + 600))
 
@@ -295,7 +295,7 @@ replay_instructions() {
 		"$bin/postgres" -D "$dir/replayer/data" >"$dir/replayer/log" 2>&1 &
 	server=$!
 	until [[ $(sql replayer "SELECT pg_is_in_recovery()" 2>/dev/null) == t ]]; do
-		((SECONDS < end)) || die "nothing runs under valgrind: $(tail -n 3 "$dir/replayer/log")"
+		((SECONDS < end)) || die "the server did not start under valgrind: $(tail -n 3 "$dir/replayer/log")"
 		sleep 1
 	done
 	hold_waiters "$waiting" "$library"
@@ -307,13 +307,13 @@ replay_instructions() {
 	kill -INT "$(head -n 1 "$dir/replayer/data/postmaster.pid")"
 	wait "$server" || true
 	let_waiters_go
-	file=$(grep -l PerformWalRecovery "$dir/replayer/callgrind."*) || die "callgrind has not seen replay"
+	file=$(grep -l PerformWalRecovery "$dir/replayer/callgrind."*) || die "callgrind has not recorded replay"
 	callgrind_annotate --inclusive=yes "$file" |
 		awk -v n="$records" '/:PerformWalRecovery / { gsub(",", "", $1); printf "%.1f\n", $1 / n; exit }' | grep .
 }
 
-# The same work is done in each round, and what else the machine does can only
-# add to the time of it: what counts is the least.
+# Each round does the same work, and other load can only add to its time, so the
+# shortest time counts.
 measure_replay() {
 	local i what ratio bound ours theirs
 	local -A seconds least=([plain]=9999 [idle]=9999 [none]=9999 [many]=9999)
