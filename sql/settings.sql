@@ -20,7 +20,7 @@ WHERE name LIKE 'replwatch.%' AND setting <> boot_val AND
 SELECT name, short_desc, extra_desc
 FROM pg_settings
 WHERE name LIKE 'replwatch.%' AND
-	(short_desc !~ '^[A-Z][a-z]+s,? .*\.$' OR extra_desc !~ '^[A-Z].*\.$' OR
+	(short_desc !~ '^[A-Z][a-z]+s,? .*\.$' OR extra_desc !~ '^[A-Z0-9].*\.$' OR
 	 category <> 'Customized Options');
 
 -- =====================================================================

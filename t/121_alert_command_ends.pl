@@ -423,7 +423,7 @@ $primary->restart;
 $offset = -s $primary->logfile;
 Command::set_command($primary, Command::command($primary));
 $primary->wait_for_log(
-	qr/WARNING:  could not start the replwatch command runner: no free background worker slot\n.*DETAIL:  "replwatch\.alert_command" is not run until one can be started\.\n.*HINT:  Consider increasing "max_worker_processes"\.\n/,
+	qr/WARNING:  could not start the replwatch command runner: no free background worker slot\n.*DETAIL:  "replwatch\.alert_command" is not run until it can be started\.\n.*HINT:  Consider increasing "max_worker_processes"\.\n/,
 	$offset);
 
 # It is tried again each second.

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * locks.c
- *	  The locks that guard shared memory, and whether there is any.
+ *	  The locks that protect shared memory, and whether there is any.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * locks.h
- *	  The locks that guard shared memory, and whether there is any.
+ *	  The locks that protect shared memory, and whether there is any.
  *
- *	history_lock	the LSN history (history/history.h)
- *	state_lock		replicas, slot notes, links, alerts: all that the worker
+ *	rw_history_lock	the LSN history (history/history.h)
+ *	rw_state_lock	replicas, slot notes, links and alerts: all that the worker
  *					publishes in each round
- *	waiters_lock	the sessions that wait for an LSN (wait/waiters.h)
- *	command_lock	the queue of alert_command (command/command.h)
+ *	rw_waiters_lock	the sessions that wait for an LSN (wait/waiters.h)
+ *	rw_command_lock	the queue of alert_command (command/command.h)
  *
- * A lock is held to look up, to copy in or to copy out: never while memory is
+ * A lock is held to look something up or to copy it, never while memory is
  * allocated, a message is written or a function of the server is called that
- * could wait.  A process that needs two takes state_lock first.
+ * could wait.  No process holds two of them; one that needed to would take
+ * rw_state_lock first.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -30,7 +31,7 @@ extern LWLock *rw_command_lock;
 
 /*
  * Request the locks, and find them; called by src/shmem.c when the server
- * sizes its shared memory and when it sets it up.
+ * sizes its shared memory, and when it sets it up, again after each crash.
  */
 extern void rw_locks_request(void);
 extern void rw_locks_attach(void);
@@ -42,7 +43,7 @@ rw_is_preloaded(void)
 	return rw_state_lock != NULL;
 }
 
-/* Raise the error (55000) of a function that needs what the worker keeps. */
+/* Raise an error (55000) if the library is not preloaded. */
 extern void rw_require_preload(void);
 
 #endif							/* RW_LOCKS_H */

@@ -20,49 +20,67 @@
 #include "src/base/locks.h"
 #include "src/base/process.h"
 
-/* How long none may run before another one is started. */
+/* How long a wanted process may be missing before another one is started. */
 #define PATIENCE			(5 * RW_SECOND)
 
-/* The postmaster starts one that failed again after so many seconds. */
+/* The postmaster restarts a process that failed after so many seconds. */
 #define RESTART_S			1
 
 typedef struct ProcessKind
 {
 	const char *name;
 	const char *function;
-	const char *without;		/* errdetail while none can be started */
+	const char *consequence;	/* errdetail while it cannot be started */
 } ProcessKind;
 
 static const ProcessKind kinds[RW_NUM_PROCESSES] = {
 	[RW_PROCESS_SAMPLER] = {
 		"replwatch sampler", "rw_worker_main",
-		"Time lags are not recorded until one can be started."
+		"Time lags are not recorded until it can be started."
 	},
 	[RW_PROCESS_RUNNER] = {
 		"replwatch command runner", "rw_command_main",
-		"\"replwatch.alert_command\" is not run until one can be started."
+		"\"replwatch.alert_command\" is not run until it can be started."
 	},
 	[RW_PROCESS_PORT] = {
 		"replwatch port", "rw_port_main",
-		"Nothing listens on \"replwatch.port\" until one can be started."
+		"Nothing listens on \"replwatch.port\" until it can be started."
 	}
 };
 
+/*
+ * Shared memory of one kind of process.
+ *
+ * The owner is one word, so that nobody sees the pid of one process with the
+ * latch of another.  The process takes it by a compare-and-exchange and gives
+ * it back by an exchange, both full barriers; readers who go on to the other
+ * fields have a read barrier after it, so that what they find is not older.
+ */
 typedef struct ProcessPlace
 {
-	pg_atomic_uint32 pid;		/* 0: none runs */
-	pg_atomic_uint32 proc;		/* number of its PGPROC */
-	pg_atomic_uint32 state;		/* RwProcessState, as it last reported */
-	pg_atomic_uint64 missing_since; /* RwTime: none has run, or one was
-									 * started, since then; RW_NEVER: none
-									 * was wanted */
-	pg_atomic_flag no_slot_reported;	/* that none can be started is logged */
+	pg_atomic_uint64 owner;		/* pid << 32 | number of its PGPROC; 0: none
+								 * runs */
+	pg_atomic_uint32 state;		/* RwProcessState, as the owner reported */
+	pg_atomic_uint64 missing_since; /* RwTime at which the last one ended or
+									 * was started; RW_NEVER: none is on its
+									 * way */
+	pg_atomic_flag no_slot_reported;	/* it is logged that none can be
+										 * started */
 } ProcessPlace;
 
 static ProcessPlace *places = NULL; /* [RW_NUM_PROCESSES] */
 
-/* The place that this process has claimed. */
+/* The place that this process has claimed, if any. */
 static ProcessPlace *my_place = NULL;
+
+static uint64
+read_owner(ProcessPlace *place)
+{
+	uint64		owner = pg_atomic_read_u64(&place->owner);
+
+	pg_read_barrier();
+	return owner;
+}
 
 Size
 rw_process_size(void)
@@ -73,22 +91,25 @@ rw_process_size(void)
 void
 rw_process_attach(void)
 {
+	bool		again = places != NULL;
 	bool		found;
 	int			i;
 
 	places = ShmemInitStruct("replwatch processes", rw_process_size(), &found);
 	for (i = 0; !found && i < RW_NUM_PROCESSES; i++)
 	{
-		pg_atomic_init_u32(&places[i].pid, 0);
-		pg_atomic_init_u32(&places[i].proc, 0);
+		pg_atomic_init_u64(&places[i].owner, 0);
 		pg_atomic_init_u32(&places[i].state, RW_PROCESS_STARTING);
-		pg_atomic_init_u64(&places[i].missing_since, RW_NEVER);
+
+		/*
+		 * The postmaster starts the sampler and, after a crash, restarts all
+		 * that ran before.
+		 */
+		pg_atomic_init_u64(&places[i].missing_since,
+						   i == RW_PROCESS_SAMPLER || again ?
+						   rw_clock_now() : RW_NEVER);
 		pg_atomic_init_flag(&places[i].no_slot_reported);
 	}
-	/* The postmaster starts the sampler. */
-	if (!found)
-		pg_atomic_write_u64(&places[RW_PROCESS_SAMPLER].missing_since,
-							rw_clock_now());
 }
 
 static void
@@ -114,7 +135,7 @@ rw_process_register(RwProcess process)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* Can this process have another one started? */
+/* Can this process have the postmaster start a worker? */
 static bool
 can_start(void)
 {
@@ -136,7 +157,7 @@ rw_process_ensure(RwProcess process, bool wanted)
 
 	if (!wanted)
 	{
-		/* When it is wanted again, a lack of room is reported again. */
+		/* When it is wanted again, the lack of a slot is reported again. */
 		if (!pg_atomic_unlocked_test_flag(&place->no_slot_reported))
 		{
 			pg_atomic_write_u64(&place->missing_since, RW_NEVER);
@@ -144,10 +165,10 @@ rw_process_ensure(RwProcess process, bool wanted)
 		}
 		return;
 	}
-	if (pg_atomic_read_u32(&place->pid) != 0)
+	if (read_owner(place) != 0)
 		return;
 
-	/* Several sessions may come here at once: one of them goes on. */
+	/* Several sessions may come here at once; one of them goes on. */
 	now = rw_clock_now();
 	since = pg_atomic_read_u64(&place->missing_since);
 	if ((since != RW_NEVER && now - (RwTime) since < PATIENCE) ||
@@ -165,32 +186,36 @@ rw_process_ensure(RwProcess process, bool wanted)
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("could not start the %s: no free background worker slot",
 						kinds[process].name),
-				 errdetail_internal("%s", kinds[process].without),
+				 errdetail_internal("%s", kinds[process].consequence),
 				 errhint("Consider increasing \"max_worker_processes\".")));
 }
 
 static void
 release_place(int code, Datum arg)
 {
-	/* One that exits with 0 was not wanted any more. */
+	if (my_place == NULL)
+		return;
+
+	/* The postmaster does not restart a process that exits with 0. */
 	pg_atomic_write_u64(&my_place->missing_since,
 						code == 0 ? RW_NEVER : rw_clock_now());
 	pg_atomic_write_u32(&my_place->state, RW_PROCESS_STARTING);
-	pg_atomic_write_u32(&my_place->pid, 0);
+	(void) pg_atomic_exchange_u64(&my_place->owner, 0);
+	my_place = NULL;
 }
 
 bool
 rw_process_claim(RwProcess process)
 {
 	ProcessPlace *place = &places[process];
-	uint32		expected = 0;
+	uint64		owner = (uint64) MyProcPid << 32 | (uint32) rw_my_proc_number();
+	uint64		expected = 0;
 
-	if (!pg_atomic_compare_exchange_u32(&place->pid, &expected,
-										(uint32) MyProcPid))
+	/* First, because it can fail. */
+	before_shmem_exit(release_place, (Datum) 0);
+	if (!pg_atomic_compare_exchange_u64(&place->owner, &expected, owner))
 		return false;
 	my_place = place;
-	pg_atomic_write_u32(&place->proc, rw_my_proc_number());
-	before_shmem_exit(release_place, (Datum) 0);
 	pg_atomic_clear_flag(&place->no_slot_reported);
 	return true;
 }
@@ -204,7 +229,8 @@ rw_process_report(RwProcess process, RwProcessState state)
 int
 rw_process_pid(RwProcess process)
 {
-	return rw_is_preloaded() ? pg_atomic_read_u32(&places[process].pid) : 0;
+	return rw_is_preloaded() ?
+		(int) (pg_atomic_read_u64(&places[process].owner) >> 32) : 0;
 }
 
 RwProcessState
@@ -219,7 +245,7 @@ rw_process_state(RwProcess process, bool wanted)
 		return RW_PROCESS_DOWN;
 
 	place = &places[process];
-	if (pg_atomic_read_u32(&place->pid) != 0)
+	if (read_owner(place) != 0)
 		return (RwProcessState) pg_atomic_read_u32(&place->state);
 	if (!pg_atomic_unlocked_test_flag(&place->no_slot_reported))
 		return RW_PROCESS_NO_SLOT;
@@ -244,6 +270,8 @@ rw_process_state(RwProcess process, bool wanted)
 void
 rw_process_wake(RwProcess process)
 {
-	if (pg_atomic_read_u32(&places[process].pid) != 0)
-		SetLatch(rw_proc_latch(pg_atomic_read_u32(&places[process].proc)));
+	uint64		owner = pg_atomic_read_u64(&places[process].owner);
+
+	if (owner != 0)
+		SetLatch(rw_proc_latch((int) (owner & PG_UINT32_MAX)));
 }

@@ -4,10 +4,15 @@
  *	  The background workers of replwatch: registering and starting them.
  *
  * There are three: the sampler, the runner of alert_command and the port.
- * At most one of each runs: it claims its place in shared memory, and a
- * second one exits.  Each is started when it is wanted and none runs.  When
- * max_worker_processes leaves no room, that is logged once and tried again
- * every few seconds.
+ * At most one of each is at work: it claims its place in shared memory, and a
+ * second one exits.  A process that is wanted and does not run is started by
+ * the next caller of rw_process_ensure(): any new connection for the sampler,
+ * the sampler for the others.  If there is no free background worker slot,
+ * that is logged once, and starting is retried every few seconds.
+ *
+ * In single-user mode and under pg_upgrade no process is started.  After a
+ * crash of the server all shared memory begins anew, and the postmaster
+ * restarts what ran before.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -27,16 +32,16 @@ typedef enum RwProcess
 
 #define RW_NUM_PROCESSES	(RW_PROCESS_PORT + 1)
 
-/* How a process is doing, for those who look from outside. */
+/* How a process is doing, as shown to users. */
 typedef enum RwProcessState
 {
 	RW_PROCESS_OFF,				/* not wanted */
-	RW_PROCESS_STARTING,		/* on its way, or not at work yet */
+	RW_PROCESS_STARTING,		/* about to run, or not at work yet */
 	RW_PROCESS_RUNNING,			/* the port: listens on all its addresses */
 	RW_PROCESS_RUNNING_PARTLY,	/* the port: listens on some of them */
 	RW_PROCESS_RUNNING_DEAF,	/* the port: listens on none yet */
-	RW_PROCESS_NO_SLOT,			/* max_worker_processes leaves no room */
-	RW_PROCESS_DOWN				/* none runs, and nobody starts one */
+	RW_PROCESS_NO_SLOT,			/* there is no free background worker slot */
+	RW_PROCESS_DOWN				/* it does not run, and nobody starts it */
 } RwProcessState;
 
 /* Shared memory; called by src/shmem.c. */
@@ -50,21 +55,23 @@ extern void rw_process_attach(void);
 extern void rw_process_register(RwProcess process);
 
 /*
- * See that the process runs if it is wanted: start one if none runs and none
- * was started lately.  Does nothing where the library is not preloaded or no
- * process can be started.
+ * Start the process if it is wanted, does not run, and has not been started in
+ * the last few seconds.  Logs a WARNING if there is no slot for it.  Does
+ * nothing where the library is not preloaded or no process can be started.
+ * One that is no longer wanted has to exit by itself, with code 0.
  */
 extern void rw_process_ensure(RwProcess process, bool wanted);
 
 /*
- * Called by the process itself: take its place, to be given back when it
- * exits.  False if another one has it.
+ * Called by the process itself, once: claim its place, which is released when
+ * it exits.  False if another process has it; the caller then exits with code
+ * 0, so that it is not restarted.
  */
 extern bool rw_process_claim(RwProcess process);
 
 /*
- * Called by the process itself: what rw_process_state() says of it from now
- * on.  RW_PROCESS_STARTING until the first call.
+ * Called by the process itself: set what rw_process_state() returns for it.
+ * Until the first call that is RW_PROCESS_STARTING.
  */
 extern void rw_process_report(RwProcess process, RwProcessState state);
 
@@ -72,8 +79,8 @@ extern void rw_process_report(RwProcess process, RwProcessState state);
 extern int	rw_process_pid(RwProcess process);
 
 /*
- * How the process is doing, given that it is wanted or not; also where the
- * library is not preloaded.
+ * How the process is doing, if it is `wanted`.  Works where the library is not
+ * preloaded, too.
  */
 extern RwProcessState rw_process_state(RwProcess process, bool wanted);
 

@@ -55,7 +55,7 @@ rw_command_settings(void)
 {
 	DefineCustomStringVariable("replwatch.alert_command",
 							   "Sets the shell command that will be called for each change of an alert.",
-							   "%a, %s, %v, %t and %d stand for alert, subject, severity, state and detail. An empty string disables the command.",
+							   "Placeholders %a, %s, %v, %t and %d stand for alert, subject, severity, state and detail. An empty string disables the command.",
 							   &rw_alert_command,
 							   "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
