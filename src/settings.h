@@ -6,10 +6,11 @@
  * Each is "replwatch." and the variable's name without rw_ and without its
  * unit.  A process sees a change when it processes a SIGHUP.
  *
- * Not here are settings whose check hook turns them into something else; their
- * folders define them: the limits of the alerts (alert/alert_settings.h),
- * replwatch.expected_replicas (replica/expected.h), replwatch.read_after and
- * the read-only ones (wait/readafter.h, wait/token.h).
+ * Not here are settings whose check hook turns them into something else;
+ * their folders define them: the limits of the alerts
+ * (alert/alert_settings.h), replwatch.expected_replicas (replica/expected.h),
+ * replwatch.read_after and the read-only ones (wait/readafter.h,
+ * wait/token.h).
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -108,8 +109,8 @@ extern int	rw_route_hold_ms;
 
 /*
  * Define the settings above; called once from _PG_init.  Those that are fixed
- * at server start, and those that do nothing without shared memory, exist only
- * where the library is preloaded.
+ * at server start, and those that do nothing without shared memory, exist
+ * only where the library is preloaded.
  */
 extern void rw_settings_init(void);
 

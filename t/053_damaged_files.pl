@@ -100,7 +100,7 @@ my @cases = (
 	{
 		name => 'of another format',
 		damage => sub { StateFile::seal(flip($_[0], StateFile::FORMAT_AT)) },
-		reason => "its format is another version's",
+		reason => "its format is that of another version",
 	},
 	{
 		name => 'the other of the two files',

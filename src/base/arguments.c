@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * arguments.c
- *	  Arguments of the SQL functions.
+ *	  Conversion of the SQL functions' arguments.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * arguments.h
- *	  Arguments of the SQL functions.
+ *	  Conversion of the SQL functions' arguments.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -13,8 +13,9 @@
 #include "datatype/timestamp.h"
 
 /*
- * A duration in microseconds, PG_INT64_MAX if it is longer than any number of
- * them; 22023 if it is negative.
+ * Convert a duration to microseconds, or PG_INT64_MAX if it is too long for
+ * that.  A month counts as 30 days.  Raises 22023, naming the argument, if
+ * the duration is negative.
  */
 extern int64 rw_duration_argument(const Interval *duration, const char *name);
 

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * clock.h
- *	  The one axis on which replwatch measures time.
+ *	  The clock by which replwatch measures time.
  *
- * Everything inside is an RwTime: microseconds on a clock that never steps
- * and that all processes of the machine share.  The wall clock appears only
- * where a value is shown to somebody or stored in a file, and is worked out
- * there from the age of the RwTime; so a step of the wall clock moves every
- * displayed time and no measured lag.
+ * All times inside are RwTime: microseconds on a clock that never steps and
+ * that all processes of the machine share.  The wall clock is used only where
+ * a time is shown or stored in a file, and is computed there from the age of
+ * the RwTime.  So a step of the wall clock moves all times that are shown,
+ * but no lag.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -18,7 +18,7 @@
 
 #include <time.h>
 
-/* Microseconds since some moment long before the server started. */
+/* Microseconds since a moment long before the machine booted. */
 typedef int64 RwTime;
 
 #define RW_NEVER		((RwTime) 0)	/* no moment */
@@ -29,8 +29,8 @@ typedef int64 RwTime;
 #define RW_DAY			(24 * RW_HOUR)
 
 /*
- * Linux's boot clock counts a suspended machine's sleep too: what was not
- * replayed over night is a night old.
+ * On Linux, the boot clock also counts the time during which the machine was
+ * suspended: what has not been replayed over night is a night old.
  */
 #ifdef CLOCK_BOOTTIME
 #define RW_CLOCK_ID		CLOCK_BOOTTIME
@@ -39,8 +39,8 @@ typedef int64 RwTime;
 #endif
 
 /*
- * What was before the machine booted must have a time too: the axis begins
- * this long before.
+ * Times before the machine booted, as files have them, must be positive too:
+ * the clock starts this long before.
  */
 #define RW_CLOCK_ORIGIN		(1000 * RW_DAY)
 

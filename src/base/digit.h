@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * digit.h
- *	  What a digit stands for.
+ *	  The value of a digit.
  *
- * A pure file.  The library's own functions depend on the locale, take signs
- * and blanks, or are not there in a server and in a unit test alike.
+ * A pure file.  The C library's functions depend on the locale or accept
+ * signs and blanks, and the server's are not available to unit tests.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -13,7 +13,9 @@
 #ifndef RW_DIGIT_H
 #define RW_DIGIT_H
 
-/* The value of a digit in a base up to 16, either case; -1 if it is none. */
+/*
+ * The value of a digit, of either case, in a base up to 16; -1 if it is none.
+ */
 static inline int
 rw_digit(char c, int base)
 {

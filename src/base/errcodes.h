@@ -3,6 +3,9 @@
  * errcodes.h
  *	  The SQLSTATEs that are replwatch's own.
  *
+ * Class RW has the conditions that an application handles by a rule of its
+ * own; all others raise one of the server's SQLSTATEs.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -12,10 +15,16 @@
 
 #include "utils/elog.h"
 
-/* A commit that a failover left behind: reading elsewhere does not help. */
+/*
+ * RW001 commit_lost: the commit of a token is not part of this server's
+ * history.  It was lost in a failover; reading elsewhere does not help.
+ */
 #define RW_ERRCODE_COMMIT_LOST	MAKE_SQLSTATE('R', 'W', '0', '0', '1')
 
-/* What replwatch.read_after asked for did not come in time. */
+/*
+ * RW002 not_replayed: the target of replwatch.read_after was not replayed
+ * within replwatch.wait_timeout.  Retry, or read from another server.
+ */
 #define RW_ERRCODE_NOT_REPLAYED	MAKE_SQLSTATE('R', 'W', '0', '0', '2')
 
 #endif							/* RW_ERRCODES_H */

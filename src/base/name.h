@@ -15,7 +15,7 @@
 #ifndef RW_NAME_H
 #define RW_NAME_H
 
-#define RW_NAME_LEN			64	/* a slot's or an application's name, with 0 */
+#define RW_NAME_LEN			64	/* of a slot or an application, with 0 */
 #define RW_ADDRESS_LEN		64	/* an IP address; empty for a local socket */
 
 /*

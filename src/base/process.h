@@ -55,8 +55,8 @@ extern void rw_process_attach(void);
 extern void rw_process_register(RwProcess process);
 
 /*
- * Start the process if it is wanted, does not run, and has not been started in
- * the last few seconds.  Logs a WARNING if there is no slot for it.  Does
+ * Start the process if it is wanted, does not run, and has not been started
+ * in the last few seconds.  Logs a WARNING if there is no slot for it.  Does
  * nothing where the library is not preloaded or no process can be started.
  * One that is no longer wanted has to exit by itself, with code 0.
  */
@@ -79,8 +79,8 @@ extern void rw_process_report(RwProcess process, RwProcessState state);
 extern int	rw_process_pid(RwProcess process);
 
 /*
- * How the process is doing, if it is `wanted`.  Works where the library is not
- * preloaded, too.
+ * How the process is doing, if it is `wanted`.  Works where the library is
+ * not preloaded, too.
  */
 extern RwProcessState rw_process_state(RwProcess process, bool wanted);
 

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * pure.h
- *	  What a pure file includes first, in place of postgres.h.
+ *	  The first include of a pure file, in place of postgres.h.
  *
  * A pure file calls no function of the server, takes the time as an argument,
- * raises nothing and keeps no state, so that its unit test is a program of
- * its own, in simulated time.  "make unit" compiles each file that includes
- * this header once more without the server.
+ * raises no errors and keeps no state.  So its unit test is a program of its
+ * own, in simulated time: "make unit" compiles each file that includes this
+ * header a second time, without the server.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * rates.c
- *	  How fast an LSN has been moving, and what follows from it.
+ *	  The rate at which an LSN advances, and forecasts from it.
  *
- * The newest point is always the latest that was noted: it moves along until
+ * The newest point is always the latest that was added: it moves along until
  * it is a step away from the one before it, and only then another one is
- * begun. So a step backwards cannot hide between two points.
+ * begun.  So a step backwards cannot go unnoticed between two points.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -17,7 +17,7 @@
 
 #include "src/base/rates.h"
 
-static int64 duration(double bytes, double speed);
+static int64 time_for(double bytes, double speed);
 
 void
 rw_rate_init(RwRate *rate)
@@ -89,7 +89,7 @@ rw_catchup(uint64 missing, double speed, double growth)
 		return 0;
 	if (speed < 0 || growth < 0)
 		return -1;
-	return duration((double) missing, speed - growth);
+	return time_for((double) missing, speed - growth);
 }
 
 int64
@@ -97,15 +97,15 @@ rw_time_left(int64 left, double growth)
 {
 	if (left <= 0)
 		return 0;
-	return duration((double) left, growth);
+	return time_for((double) left, growth);
 }
 
 /*
- * Microseconds, rounded up, for so many bytes; -1 if it would take for ever.
- * The comparisons are such that a speed that is not a number means for ever.
+ * The time in microseconds, rounded up, that so many bytes take; -1 if it is
+ * infinite.  The comparisons are written so that it is for a speed of NaN.
  */
 static int64
-duration(double bytes, double speed)
+time_for(double bytes, double speed)
 {
 	double		result;
 

@@ -19,10 +19,10 @@
 #define RW_RATE_STEP		(5 * RW_SECOND)
 #define RW_RATE_POINTS		13	/* both ends of twelve steps: a minute */
 
-/* Under this much observation there is no rate yet. */
+/* There is no rate before this much time has been observed. */
 #define RW_RATE_MIN_TIME	(1 * RW_SECOND)
 
-/* What takes longer than a century never happens. */
+/* Longer than a century counts as never. */
 #define RW_RATE_FOR_EVER	(36525 * RW_DAY)
 
 typedef struct RwRate
@@ -35,33 +35,33 @@ typedef struct RwRate
 	}			points[RW_RATE_POINTS]; /* oldest first */
 } RwRate;
 
-/* Forget everything: a new link, another timeline. */
+/* Forget everything, as for a new link or another timeline. */
 extern void rw_rate_init(RwRate *rate);
 
 /*
- * Note where the LSN is now; 0 is passed over, and a step backwards starts
- * anew.  A `now` before the newest point counts as that point's.
+ * Add where the LSN is now; 0 is ignored, and a step backwards starts anew.
+ * A `now` before the newest point counts as that point's.
  */
 extern void rw_rate_add(RwRate *rate, uint64 lsn, RwTime now);
 
 /*
- * Bytes a second over the last minute at most; negative: not known yet.  An
- * `lsn` or a `now` behind what was noted was looked at before that was: what
- * was noted counts.
+ * The rate in bytes per second, over at most the last minute; negative if it
+ * is not known yet.  An `lsn` or a `now` behind the newest point was read
+ * before that point was added, which then counts in its place.
  */
 extern double rw_rate(const RwRate *rate, uint64 lsn, RwTime now);
 
 /*
- * Microseconds until `missing` bytes are caught up by something that takes
- * `speed` bytes a second while `growth` come in.  0 when nothing is missing;
- * -1 when that never happens at these rates, or a rate is unknown.
+ * The time in microseconds until `missing` bytes are caught up at `speed`
+ * bytes per second while `growth` bytes per second are added.  0 if nothing
+ * is missing; -1 if it never happens at these rates, or a rate is unknown.
  */
 extern int64 rw_catchup(uint64 missing, double speed, double growth);
 
 /*
- * Microseconds until `left` bytes have been written at `growth` bytes a
- * second; -1 when nothing is being written or the rate is unknown.  Nothing
- * left is 0.
+ * The time in microseconds until `left` bytes have been written at `growth`
+ * bytes per second.  0 if nothing is left; -1 if nothing is being written or
+ * the rate is unknown.
  */
 extern int64 rw_time_left(int64 left, double growth);
 

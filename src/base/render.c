@@ -70,7 +70,7 @@ rw_text_number(RwText *out, uint64 value, unsigned base, int least)
 		add_char(out, digits[--n]);
 }
 
-/* The size of a number without its sign, which the smallest one has, too. */
+/* Add the sign, and return the absolute value, which PG_INT64_MIN has too. */
 static uint64
 add_sign(RwText *out, int64 value)
 {
@@ -103,7 +103,7 @@ rw_text_decimal(RwText *out, int64 value, int decimals)
 	}
 }
 
-/* What both JSON and Prometheus' formats take for a string. */
+/* Escaped so that it is a string both in JSON and in Prometheus' format. */
 void
 rw_text_quoted(RwText *out, const char *string)
 {

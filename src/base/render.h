@@ -3,9 +3,10 @@
  * render.h
  *	  Text into a buffer of fixed size.
  *
- * Nothing is allocated and nothing is written beyond the buffer: what does not
- * fit is left out, and `full` says so.  The text always ends with a zero byte,
- * which is not counted.  Nothing here depends on the locale.
+ * A pure file.  Nothing is allocated and nothing is written beyond the
+ * buffer: what does not fit is left out, and `full` is set.  The text always
+ * ends with a zero byte, which len does not count.  Nothing here depends on
+ * the locale.  Durations, sizes and LSNs are in units.h.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -22,7 +23,7 @@ typedef struct RwText
 	bool		full;			/* something has been left out */
 } RwText;
 
-/* Begin an empty text; size is at least 1. */
+/* Begin an empty text in `size` bytes, at least 1. */
 extern void rw_text_begin(RwText *out, char *data, size_t size);
 
 extern void rw_text_add(RwText *out, const char *string);
@@ -35,12 +36,12 @@ extern void rw_text_number(RwText *out, uint64 value, unsigned base,
 /* Several strings; the last argument is NULL. */
 extern void rw_text_adds(RwText *out,...);
 
-/* A count of thousandths, millionths and so on: 1500 with 3 is 1.500 */
+/* A fixed-point number: 1500 with 3 decimals is 1.500 */
 extern void rw_text_decimal(RwText *out, int64 value, int decimals);
 
 /*
- * A string in double quotes, as JSON and a label's value in Prometheus' formats
- * have it; what is not printable ASCII becomes '?'.
+ * A string in double quotes, for JSON and for the value of a label in
+ * Prometheus' format; what is not printable ASCII becomes '?'.
  */
 extern void rw_text_quoted(RwText *out, const char *string);
 

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * chart.c
- *	  The course of one replica's lag, small enough to keep for all.
+ *	  The chart of one link's lag.
  *
- * Both rings take every figure; they differ in nothing but the length of
- * their step.  A ring holds steps in which something was noted, not stretches
- * of time: when a replica is away its chart stands still, and what was noted
- * before stays until as many newer steps have come.
+ * Both rings take every value; they differ only in the length of their step.
+ * A ring holds steps in which something was added, not a span of time: while
+ * a replica is gone its chart stands still, and old steps stay until they are
+ * overwritten by newer ones.
  *
  * Memory filled with zeros is an empty chart.
  *
@@ -22,7 +22,7 @@
 #define LAG_MAX				(31 * RW_DAY)
 #define TOP_HEIGHT			7
 
-/* And the least lag, in 10 ms, that is drawn so high. */
+/* The least lag, in units of 10 ms, that is drawn that high: a second. */
 #define FULL_HEIGHT_LAG		100
 
 static void ring_add(RwChartRing *ring, RwChartPoint *points, int size,
@@ -70,7 +70,7 @@ rw_chart_read(const RwChart *chart, RwTime since, RwChartPoint *out)
 		fine_start = ring_point(&chart->fine_ring, chart->fine,
 								RW_CHART_FINE_POINTS, 0)->at;
 
-	/* A fine ring that was never full has all that was ever noted. */
+	/* A fine ring that was never full has all that was ever added. */
 	for (int i = 0; i < chart->coarse_ring.npoints &&
 		 chart->fine_ring.npoints == RW_CHART_FINE_POINTS; i++)
 	{
@@ -105,7 +105,7 @@ rw_chart_trend(const RwChart *chart, RwTime now, int npoints, int *heights)
 	for (int i = 0; i < npoints; i++)
 		heights[i] = -1;
 
-	/* Twice through the ring: the worst of them is known at the end. */
+	/* Two passes, because the worst is known only after the first. */
 	for (int pass = 0; pass < 2; pass++)
 	{
 		for (int i = 0; i < chart->fine_ring.npoints; i++)
@@ -125,7 +125,7 @@ rw_chart_trend(const RwChart *chart, RwTime now, int npoints, int *heights)
 				heights[npoints - 1 - back] = 0;
 			else
 			{
-				/* Rounded up: a small lag is not none. */
+				/* Rounded up, so that a small lag is not shown as none. */
 				heights[npoints - 1 - back] =
 					(point->lag * TOP_HEIGHT + worst - 1) / worst;
 			}
@@ -134,8 +134,8 @@ rw_chart_trend(const RwChart *chart, RwTime now, int npoints, int *heights)
 }
 
 /*
- * Note `seen` (its time is not looked at) in one ring.  A step that is over
- * does not come again: should the clock run back, the running step goes on.
+ * Add `seen`, whose time is ignored, to one ring.  Should `now` be before the
+ * current step, it counts as in it.
  */
 static void
 ring_add(RwChartRing *ring, RwChartPoint *points, int size, RwTime step,
@@ -146,7 +146,7 @@ ring_add(RwChartRing *ring, RwChartPoint *points, int size, RwTime step,
 
 	if (ring->npoints > 0 && at <= point->at)
 	{
-		/* An unknown figure is no figure, neither a high nor a low one. */
+		/* An unknown value is neither high nor low. */
 		if (point->bytes == RW_CHART_NO_BYTES)
 			point->bytes = seen->bytes;
 		else if (seen->bytes != RW_CHART_NO_BYTES)
@@ -168,7 +168,7 @@ ring_add(RwChartRing *ring, RwChartPoint *points, int size, RwTime step,
 	points[ring->newest].at = at;
 }
 
-/* The i'th point of a ring, the oldest being number 0. */
+/* The i'th point of a ring, 0 being the oldest. */
 static const RwChartPoint *
 ring_point(const RwChartRing *ring, const RwChartPoint *points, int size,
 		   int i)
@@ -176,7 +176,7 @@ ring_point(const RwChartRing *ring, const RwChartPoint *points, int size,
 	return &points[(ring->newest + size - ring->npoints + 1 + i) % size];
 }
 
-/* The start, in seconds, of the step in which `at` lies. */
+/* The start of the step that contains `at`, in seconds. */
 static uint32
 step_start(RwTime at, RwTime step)
 {

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * chart.h
- *	  The course of one replica's lag, small enough to keep for all.
+ *	  The chart of one link's lag.
  *
  * A pure file.  Two rings hold a point every ten seconds for an hour and
- * every five minutes for a day.  A point is the worst that was seen in its
- * time: a peak between two looks of a person must not vanish.  Time in which
- * nothing was noted takes no points, so what was before may be older.
+ * every five minutes for a day.  A point is the worst value of its step, so
+ * that no peak is lost.  Time in which nothing was added takes no points, so
+ * points can be older than a day.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -23,7 +23,7 @@
 #define RW_CHART_COARSE_POINTS	288 /* a day */
 #define RW_CHART_MAX_POINTS		(RW_CHART_FINE_POINTS + RW_CHART_COARSE_POINTS)
 
-/* Unknown figures. */
+/* Unknown values. */
 #define RW_CHART_NO_BYTES		PG_UINT64_MAX
 #define RW_CHART_NO_LAG			((1 << 28) - 1)
 
@@ -32,13 +32,13 @@ typedef struct RwChartPoint
 	uint64		bytes;			/* byte lag, or RW_CHART_NO_BYTES */
 	uint32		at;				/* start of the step: RwTime in whole seconds */
 	uint32		lag:28,			/* time lag in 10 ms, or RW_CHART_NO_LAG */
-				state:4;		/* the caller's: the latest of the step */
+				state:4;		/* the caller's, the latest of the step */
 } RwChartPoint;
 
 typedef struct RwChartRing
 {
 	int32		npoints;
-	int32		newest;			/* index of the point of the running step */
+	int32		newest;			/* index of the current step's point */
 } RwChartRing;
 
 typedef struct RwChart
@@ -49,29 +49,29 @@ typedef struct RwChart
 	RwChartPoint coarse[RW_CHART_COARSE_POINTS];
 } RwChart;
 
-/* Make it empty. */
+/* Make a chart empty. */
 extern void rw_chart_init(RwChart *chart);
 
 /*
- * Note what is seen now: byte lag (RW_CHART_NO_BYTES if unknown), time lag in
- * microseconds (negative if unknown; longer than 31 days is kept as that) and
- * a state under 16.
+ * Add the values of now: byte lag (RW_CHART_NO_BYTES if unknown), time lag in
+ * microseconds (negative if unknown; kept as 31 days if longer), and a state
+ * from 0 to 15.
  */
 extern void rw_chart_add(RwChart *chart, RwTime now, uint64 bytes, int64 lag,
 						 int state);
 
 /*
- * The points from `since` on, oldest first, coarse ones only for the time
- * that no fine one covers.  The step in which `since` lies is the first.
- * `out` has room for RW_CHART_MAX_POINTS; returns how many there are.
+ * Get the points from the step that contains `since` on, oldest first; coarse
+ * ones only for the time before the first fine one.  `out` has room for
+ * RW_CHART_MAX_POINTS; returns how many there are.
  */
 extern int	rw_chart_read(const RwChart *chart, RwTime since,
 						  RwChartPoint *out);
 
 /*
- * The last `npoints` fine steps up to `now` as heights: 0 (no lag) to 7 (the
- * worst of them, or a second if none is as bad), -1 where nothing is known.  Fills heights[npoints], oldest
- * first.
+ * Get the last `npoints` fine steps up to `now` as heights, oldest first,
+ * into heights[npoints]: from 0 (no lag) to 7 (the worst of them, but at
+ * least a second), and -1 where nothing is known.
  */
 extern void rw_chart_trend(const RwChart *chart, RwTime now, int npoints,
 						   int *heights);

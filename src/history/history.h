@@ -3,9 +3,9 @@
  * history.h
  *	  The LSN history of this server, in shared memory.
  *
- * The sampling worker adds to it; everybody else asks it (lsntime.h) under
- * history_lock.  It begins empty at each start of the server, also after a
- * crash, and the worker brings back what its file holds.
+ * The sampling worker adds to it, all other processes look it up (lsntime.h),
+ * all under rw_history_lock.  The memory is empty at each start of the
+ * server, also after a crash, until the worker has loaded its file.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -23,7 +23,7 @@ typedef struct RwHistoryShared
 	RwHistory	history;
 } RwHistoryShared;
 
-/* NULL where the library is not preloaded; under history_lock. */
+/* Protected by rw_history_lock; NULL where the library is not preloaded. */
 extern RwHistoryShared *rw_history_shared;
 
 /* Shared memory; called by src/shmem.c. */

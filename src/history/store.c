@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * store.c
- *	  Files that a server can be restarted with.
+ *	  Files that survive a restart of the server.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -21,7 +21,7 @@
 #define STORE_MAGIC			0x52574C48
 #define STORE_FORMAT		1
 
-/* Far more than any real file has; a longer one is not ours. */
+/* Far more than any file of ours has. */
 #define STORE_MAX_LENGTH	(64 * 1024 * 1024)
 
 typedef struct StoreHeader
@@ -60,7 +60,7 @@ write_all(int fd, const void *data, size_t length)
 			continue;
 		if (n <= 0)
 		{
-			/* A short write without an error is a full disk. */
+			/* If write() set no errno, assume a full disk. */
 			if (n == 0)
 				errno = ENOSPC;
 			return false;
@@ -80,7 +80,7 @@ rw_store_save(const char *path, RwStoreKind kind, const RwStoreLabel *label,
 	int			fd;
 	bool		ok;
 
-	/* Padding is part of what is written: it must not be random. */
+	/* Padding is written too, and must not be random. */
 	memset(&header, 0, sizeof(header));
 	header.magic = STORE_MAGIC;
 	header.format = STORE_FORMAT;
@@ -90,7 +90,7 @@ rw_store_save(const char *path, RwStoreKind kind, const RwStoreLabel *label,
 	header.label = *label;
 	header.crc = checksum(&header, payload);
 
-	/* Whatever lies there, of a crash or not a file at all. */
+	/* Remove what a crash may have left, or what is no regular file. */
 	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
 	(void) unlink(tmp);
 	fd = OpenTransientFile(tmp, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
@@ -145,7 +145,7 @@ rw_store_set_aside(const char *path, const char *why)
 		ereport(WARNING,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("could not use file \"%s\": %s", path, why),
-				 errdetail("It has been renamed to \"%s\", and what it held is lost.",
+				 errdetail("The file was renamed to \"%s\", and its contents are lost.",
 						   aside)));
 	else
 		ereport(WARNING,
@@ -177,8 +177,9 @@ read_all(int fd, void *data, size_t length)
 }
 
 /*
- * Read an open file.  Returns the payload, or NULL with *why set, or NULL
- * without it and errno if the file could not be read at all.
+ * Read an open file.  Returns the payload.  If there is none that can be
+ * used, returns NULL and sets *why to the reason; if the file could not be
+ * read, returns NULL, leaves *why alone and sets errno.
  */
 static void *
 read_file(int fd, RwStoreKind kind, StoreHeader *header, const char **why)
@@ -210,7 +211,7 @@ read_file(int fd, RwStoreKind kind, StoreHeader *header, const char **why)
 	}
 	if (header->format != STORE_FORMAT)
 	{
-		*why = "its format is another version's";
+		*why = "its format is that of another version";
 		return NULL;
 	}
 	if (header->length > STORE_MAX_LENGTH ||
@@ -246,11 +247,11 @@ rw_store_load(const char *path, RwStoreKind kind, RwStoreLabel *label,
 	void	   *payload;
 	int			fd;
 
-	/* Should the name be a pipe, nobody may come to its other end. */
+	/* Opening a pipe would block until somebody opens its other end. */
 	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
 	if (fd < 0)
 	{
-		/* If it stayed, the next save would write over it, or fail to. */
+		/* If it stayed, the next save would overwrite it, or fail to. */
 		if (errno != ENOENT)
 			rw_store_set_aside(path, pstrdup(strerror(errno)));
 		return NULL;

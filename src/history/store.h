@@ -1,14 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * store.h
- *	  Files that a server can be restarted with.
+ *	  Files that survive a restart of the server.
  *
- * A file is written whole under another name and renamed, and carries a
- * format number, the cluster's system identifier and a checksum.  What can't
- * be trusted when it is read (damaged, cut short, empty, of another format
- * or another cluster) is set aside under the name with ".bad" appended, with a
- * WARNING, and counts as missing: nothing in a file can keep the server from
- * starting.
+ * A file is written under a temporary name and renamed, and has a format
+ * number, the cluster's system identifier and a checksum.  A file that cannot
+ * be trusted (damaged, cut short, empty, of another format or another
+ * cluster) is renamed by appending ".bad", with a WARNING, and counts as
+ * missing: no contents of a file can keep the server from starting.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -20,13 +19,13 @@
 #include "src/base/clock.h"
 
 /*
- * The LSN history lies where base backups and pg_rewind copy it, the rest
- * where they leave it out.
+ * The LSN history is kept where base backups and pg_rewind copy it, because
+ * it stays true there; the rest where they leave it out.
  */
 #define RW_HISTORY_FILE		"pg_stat/replwatch.history"
 #define RW_STATE_FILE		"pg_stat_tmp/replwatch.state"
 
-/* Which of the files; part of what is checked. */
+/* Which of the files it is; checked when it is read. */
 typedef enum RwStoreKind
 {
 	RW_STORE_HISTORY = 1,
@@ -39,7 +38,7 @@ typedef enum RwStoreRole
 	RW_ROLE_STANDBY = 2
 } RwStoreRole;
 
-/* What a file says of itself, for its reader to judge. */
+/* What a file says about itself, for its reader to judge. */
 typedef struct RwStoreLabel
 {
 	uint32		timeline;
@@ -49,23 +48,23 @@ typedef struct RwStoreLabel
 } RwStoreLabel;
 
 /*
- * Write a file.  With `durable` it is on disk when this returns.  On failure
- * the old file stays, there is a LOG entry, and the result is false.
+ * Write a file.  With `durable` it is flushed to disk.  On failure the old
+ * file stays, the error is logged at level LOG, and the result is false.
  */
 extern bool rw_store_save(const char *path, RwStoreKind kind,
 						  const RwStoreLabel *label,
 						  const void *payload, uint32 length, bool durable);
 
 /*
- * Read a file: the payload in palloc'd memory and its length, or NULL if
- * there is none that can be used.
+ * Read a file.  Returns the palloc'd payload, and sets its length and label;
+ * NULL if there is no file that can be used, which was set aside then.
  */
 extern void *rw_store_load(const char *path, RwStoreKind kind,
 						   RwStoreLabel *label, uint32 *length);
 
 /*
- * Set a file aside whose contents turned out to make no sense; `why` goes to
- * the log ("its points are out of order").
+ * Set aside a file whose contents make no sense, with a WARNING that gives
+ * `why`, such as "its points are out of order".
  */
 extern void rw_store_set_aside(const char *path, const char *why);
 

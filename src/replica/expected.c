@@ -60,7 +60,9 @@ unquote(char *member)
 	return member;
 }
 
-/* Read the list, which is overwritten; false with an errdetail if it is bad. */
+/*
+ * Read the list, which is overwritten; false with an errdetail if it is bad.
+ */
 static bool
 parse_expected(char *list, ExpectedNames *parsed)
 {

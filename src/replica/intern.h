@@ -45,8 +45,8 @@ extern void rw_replica_add_event(RwReplicaEvents *events,
  */
 
 /*
- * A connection under this name has come or gone: set alone_since of those that
- * remain.
+ * A connection under this name has come or gone: set alone_since of those
+ * that remain.
  */
 extern void rw_replicas_count_connections(RwReplica *table, int size,
 										  const char *name, RwTime now);

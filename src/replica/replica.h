@@ -4,17 +4,17 @@
  *	  The table of replicas: which are connected, known, gone.
  *
  * A pure file.  In each round the worker passes what it saw of the connected
- * receivers to rw_replicas_update().  The table follows each of them under its
- * name, remembers those that have streamed long enough to be *known* when they
- * disconnect, and returns what has happened, to be logged.  It is plain data
- * of a fixed size: it lives in shared memory (replica_shared.h), and its owner
- * guards it.
+ * receivers to rw_replicas_update().  The table follows each of them under
+ * its name, remembers those that have streamed long enough to be *known* when
+ * they disconnect, and returns what has happened, to be logged.  It is plain
+ * data of a fixed size: it lives in shared memory (replica_shared.h), and its
+ * owner guards it.
  *
- * Each connection has a place of its own.  While a name is connected once, its
- * place is that of the replica, which keeps it when it disconnects:
+ * Each connection has a place of its own.  While a name is connected once,
+ * its place is that of the replica, which keeps it when it disconnects:
  *
- *		unused -> connected -> connected, known -> gone, known -> connected, known
- *				      \-> unused (was not known)          \-> unused (forgotten)
+ *		unused -> connected -> known, connected <-> known, gone -> unused
+ *			          \-> unused                                (forgotten)
  *
  * A name that is connected twice is either one replica that came back before
  * its old, dead connection was noticed, or two replicas that were given the
@@ -30,8 +30,8 @@
  * When the table is full, the replica that has been gone longest makes room,
  * unless it is expected; if there is none, a newcomer is not followed.
  *
- * replicas.c has the steps of a round, replicas_names.c what names mean in it,
- * and replicas_table.c what is asked and forgotten between rounds.
+ * replicas.c has the steps of a round, replicas_names.c what names mean in
+ * it, and replicas_table.c what is asked and forgotten between rounds.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -70,7 +70,7 @@ typedef struct RwReplica
 	bool		shared;			/* another connection has the same name */
 	bool		logical;
 	bool		has_slot;		/* used a permanent slot when last seen */
-	bool		expected;		/* never forgotten; set by the table's owner */
+	bool		expected;		/* never forgotten; the owner sets it */
 	char		name[RW_NAME_LEN];
 	char		address[RW_ADDRESS_LEN];
 	int			pid;			/* of the walsender; 0 when gone */
@@ -85,7 +85,8 @@ typedef struct RwReplica
 								 * connection; RW_NEVER if never */
 	RwTime		replied_at;		/* when reply_time last changed on this
 								 * connection; RW_NEVER before */
-	RwTime		replay_moved_at;	/* when replay last rose, or connected_at */
+	RwTime		replay_moved_at;	/* when replay last rose, or
+									 * connected_at */
 	RwTime		last_seen;		/* when it last replied, else connected */
 	RwTime		gone_at;		/* RW_NEVER while connected */
 	RwTime		alone_since;	/* name connected only once since; RW_NEVER
@@ -129,8 +130,8 @@ typedef struct RwReplicaEvents
  * connected now; sets each one's place.  known_after and forget_after are in
  * microseconds; forget_after 0: never.  A gone replica that had a slot is not
  * forgotten by age (see rw_replicas_slot_dropped).  Clears *events first.  A
- * replica that has reconnected since the last round is reported as gone and as
- * back.
+ * replica that has reconnected since the last round is reported as gone and
+ * as back.
  */
 extern void rw_replicas_update(RwReplica *table, int size,
 							   RwSeen *seen, int nseen, RwTime now,
@@ -145,8 +146,8 @@ extern RwReplica *rw_replicas_find_gone(RwReplica *table, int size,
 extern RwReplica *rw_replicas_find_pid(RwReplica *table, int size, int pid);
 
 /*
- * The slot of a gone replica was dropped: from now on the replica is forgotten
- * by age like one without a slot.
+ * The slot of a gone replica was dropped: from now on the replica is
+ * forgotten by age like one without a slot.
  */
 extern void rw_replicas_slot_dropped(RwReplica *table, int size,
 									 const char *name);
@@ -159,8 +160,8 @@ extern void rw_replicas_slot_dropped(RwReplica *table, int size,
 extern bool rw_replicas_forget(RwReplica *table, int size, const char *name);
 
 /*
- * Timelines parted at `lsn`: what a replica has beyond that is not WAL of this
- * server.  A replica that goes on reporting the same replay position, on
+ * Timelines parted at `lsn`: what a replica has beyond that is not WAL of
+ * this server.  A replica that goes on reporting the same replay position, on
  * whatever connection, has not moved and counts as being at `lsn`.
  */
 extern void rw_replicas_cut(RwReplica *table, int size, uint64 lsn);

@@ -113,8 +113,8 @@ has_slot_named(const RwReplicaRound *round, const char *name)
 }
 
 /*
- * A gone replica whose slot was dropped is forgotten like one that never had a
- * slot: the slot may have been dropped because the standby is only away.  A
+ * A gone replica whose slot was dropped is forgotten like one that never had
+ * a slot: the slot may have been dropped because the standby is only away.  A
  * subscriber is forgotten at once, because DROP SUBSCRIPTION drops its slot.
  */
 static void

@@ -4,8 +4,8 @@
  *	  The replicas, their charts and the slot notes, in shared memory.
  *
  * The sampling worker writes, all other processes copy, all under
- * rw_state_lock.  The memory is empty at each start of the server, also after a
- * crash, until the worker has loaded the state file.
+ * rw_state_lock.  The memory is empty at each start of the server, also after
+ * a crash, until the worker has loaded the state file.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -10,14 +10,14 @@
  * in.  Known names go before new ones, or a newcomer could evict a replica
  * that is just coming back.
  *
- * Two invariants hold at the end of each round, and the code relies on them: a
- * name is known in at most one place, and the place of a gone replica is the
- * only one with its name.
+ * Two invariants hold at the end of each round, and the code relies on them:
+ * a name is known in at most one place, and the place of a gone replica is
+ * the only one with its name.
  *
  * Names are compared only when connections come and go, and while a name is
  * connected more than once.  In other rounds every connection finds its place
- * at the first try, because the server always lists its walsenders in the same
- * order.
+ * at the first try, because the server always lists its walsenders in the
+ * same order.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -78,8 +78,8 @@ rw_replicas_update(RwReplica *table, int size, RwSeen *seen, int nseen,
  */
 
 /*
- * Find the places of the connections that went on; returns how many there are.
- * The pid alone is not enough, because the system assigns it again.
+ * Find the places of the connections that went on; returns how many there
+ * are.  The pid alone is not enough, because the system assigns it again.
  */
 static int
 find_continued(Round *round)
@@ -113,9 +113,9 @@ find_continued(Round *round)
 }
 
 /*
- * Known replicas stay, as gone, unless another connection of the same name went
- * on: then that one is the replica, and this was its dead connection.  Others
- * leave nothing behind.
+ * Known replicas stay, as gone, unless another connection of the same name
+ * went on: then that one is the replica, and this was its dead connection.
+ * Others leave nothing behind.
  */
 static void
 end_connections(Round *round)
@@ -186,7 +186,8 @@ expire(Round *round, RwTime forget_after)
 			!replica->expected &&
 			round->now - replica->gone_at >= forget_after)
 		{
-			rw_replica_add_event(round->events, RW_REPLICA_EXPIRED, replica->name);
+			rw_replica_add_event(round->events, RW_REPLICA_EXPIRED,
+								 replica->name);
 			rw_replica_clear(replica);
 		}
 	}
@@ -223,8 +224,8 @@ take_in_new(Round *round)
  */
 
 /*
- * Put a new connection into a place that has its name already: an empty one or
- * that of the same replica while it was gone.
+ * Put a new connection into a place that has its name already: an empty one
+ * or that of the same replica while it was gone.
  *
  * A reply time that the connection already has does not count as a reply: a
  * worker that has just started also finds dead connections, whose last reply
@@ -261,10 +262,11 @@ connect_place(Round *round, int place, RwSeen *seen)
 }
 
 /*
- * Update a place with what was seen of its connection.  A walsender starts with
- * its LSNs at 0 and knows where the replica is only after the first reply.
- * Until then the place keeps where the replica was; afterwards it has where the
- * replica is, even if that is less, as it is after a rebuild from a backup.
+ * Update a place with what was seen of its connection.  A walsender starts
+ * with its LSNs at 0 and knows where the replica is only after the first
+ * reply.  Until then the place keeps where the replica was; afterwards it has
+ * where the replica is, even if that is less, as it is after a rebuild from a
+ * backup.
  */
 static void
 follow(RwReplica *replica, const RwSeen *seen, RwTime now)
@@ -312,9 +314,9 @@ follow(RwReplica *replica, const RwSeen *seen, RwTime now)
 }
 
 /*
- * Move a connection to the place of the known replica whose dead connection has
- * ended, and so make it known.  The generation stays, and with it the data kept
- * beside the table, because it is the same replica's.
+ * Move a connection to the place of the known replica whose dead connection
+ * has ended, and so make it known.  The generation stays, and with it the
+ * data kept beside the table, because it is the same replica's.
  */
 static void
 move_connection(Round *round, int from, int to)
@@ -353,16 +355,16 @@ find_room(Round *round)
 	if (longest_gone >= 0)
 	{
 		rw_replica_add_event(round->events, RW_REPLICA_EVICTED,
-						round->table[longest_gone].name);
+							 round->table[longest_gone].name);
 		rw_replica_clear(&round->table[longest_gone]);
 	}
 	return longest_gone;
 }
 
 /*
- * Find the connection that went on under the name of this place, whose own has
- * ended, or -1.  Of several, the one that replied last counts or, if none did,
- * the one that came last.
+ * Find the connection that went on under the name of this place, whose own
+ * has ended, or -1.  Of several, the one that replied last counts or, if none
+ * did, the one that came last.
  */
 static int
 find_heir(Round *round, int place)

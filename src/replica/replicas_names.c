@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * replicas_names.c
- *	  Names in the table of replicas: connected once or more often, shared, known.
+ *	  Names in the table of replicas: which are shared, which known.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -36,9 +36,9 @@ rw_replicas_count_connections(RwReplica *table, int size, const char *name,
 }
 
 /*
- * Are two connections of the same name two replicas?  Then both reply.  A reply
- * of the earlier one that was seen in the same round as the later one may have
- * been its last, and does not count.
+ * Are two connections of the same name two replicas?  Then both reply.  A
+ * reply of the earlier one that was seen in the same round as the later one
+ * may have been its last, and does not count.
  */
 static bool
 are_two(const RwReplica *a, const RwReplica *b)

@@ -24,8 +24,9 @@ rw_replica_is_connected(const RwReplica *replica, const char *name)
 }
 
 /*
- * Zeros are no replica, no times and an empty rate.  The generation is kept to
- * count on from, or the next replica in this place would pass for this one.
+ * Zeros are no replica, no times and an empty rate.  The generation is kept
+ * to count on from, or the next replica in this place would pass for this
+ * one.
  */
 void
 rw_replica_clear(RwReplica *replica)
@@ -38,7 +39,7 @@ rw_replica_clear(RwReplica *replica)
 
 void
 rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
-				const char *name)
+					 const char *name)
 {
 	if (events->nevents >= RW_REPLICA_MAX_EVENTS)
 		return;

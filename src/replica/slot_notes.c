@@ -13,8 +13,8 @@
 
 /*
  * The note of a slot, moved to the slot's place if it was elsewhere, or a new
- * one.  The note that was there before goes where the slot's was: its own slot
- * may have moved, too.
+ * one.  The note that was there before goes where the slot's was: its own
+ * slot may have moved, too.
  */
 static RwSlotNote *
 claim_slot_note(RwSlotNote *notes, int size, const RwSlotSeen *slot)

@@ -3,9 +3,9 @@
  * slot_notes.h
  *	  What the sampling worker remembers of replication slots.
  *
- * A pure file.  The server knows a slot as it is now.  Noted here is since when
- * it has not been used or moved, what it retained before it was lost, and
- * whether it has been used at all since the server started.
+ * A pure file.  The server knows a slot as it is now.  Noted here is since
+ * when it has not been used or moved, what it retained before it was lost,
+ * and whether it has been used at all since the server started.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -46,8 +46,8 @@ typedef struct RwSlotNote
 
 /*
  * Bring the notes, one for each of `size` places in the server's array of
- * slots, up to date with the `nseen` slots that there are now, in the order of
- * their numbers.  A note belongs to a name and follows its slot to another
+ * slots, up to date with the `nseen` slots that there are now, in the order
+ * of their numbers.  A note belongs to a name and follows its slot to another
  * place.  Memory filled with zeros has no notes.
  */
 extern void rw_slot_notes_update(RwSlotNote *notes, int size,
