@@ -3,16 +3,23 @@
  * replwatch.c
  *	  Watches over streaming replication from inside the server.
  *
- * This file only starts the rooms; each explains itself in its header under
- * src/.  Calls go from right to left only:
+ * This file only wires the folders of src/ together; the README.md of each
+ * explains it.  Includes and calls go down only, in this order, which
+ * scripts/includes checks:
  *
- *	compat, clock, digit, errcodes, arguments | lsntime rates chart replicas
- *	timeline conninfo waitheap histogram rules commandline shell render request
- *	verdict answer (pure) |
- *	settings limits | shared waiters commits replay command | observe | lag |
- *	statement token timelinefile | wait readafter quorum | tend store persist |
- *	judge alerttext alerts | alertlist words status past waitstatus alertstatus |
- *	health page respond listen clients port | sample worker runner | this file
+ *	worker		the loop: observe, record, judge, publish, save
+ *	sql			the SQL functions
+ *	port		health checks, metrics and pages on a TCP port
+ *	show		the rows once, written as JSON and metrics
+ *	alert		findings, their state, and reports of their changes
+ *	command		runs alert_command
+ *	wait		read your writes
+ *	lag			one row for each replication link, with its lag and reason
+ *	replica		identities of replicas and what is known of them
+ *	history		which LSN was reached when
+ *	observe		the server's state as plain facts
+ *	settings	the settings as plain variables
+ *	base		small things without a subject
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -25,23 +32,22 @@
 
 #include "src/alert/alert_settings.h"
 #include "src/base/compat.h"
+#include "src/base/process.h"
 #include "src/command/command_settings.h"
+#include "src/hooks.h"
 #include "src/replica/expected.h"
 #include "src/settings.h"
-#include "src/shmem.h"
-#include "src/wait/keepalive.h"
 #include "src/wait/read_after.h"
 #include "src/wait/replay.h"
 #include "src/wait/token.h"
-#include "src/worker/worker.h"
 
 RW_MODULE_MAGIC;
 
 void		_PG_init(void);
 
 /*
- * Without shared_preload_libraries the functions still work as far as they
- * can (status, node) or say what is missing.
+ * Without shared_preload_libraries the functions do what they can (status,
+ * node) or say what is missing.
  */
 void
 _PG_init(void)
@@ -53,14 +59,16 @@ _PG_init(void)
 
 	if (process_shared_preload_libraries_in_progress)
 	{
-		rw_shmem_init();
+		rw_token_settings();
+		rw_read_after_settings();
+		rw_hooks_init();
 		rw_replay_init();
-		rw_token_init();
-		rw_read_after_init();
-		rw_keepalive_init();
-		rw_worker_init();
+
+		/* pg_upgrade wants the server to itself. */
+		if (!IsBinaryUpgrade)
+			rw_process_register(RW_PROCESS_SAMPLER);
 	}
 
-	/* The rooms above have settings of their own. */
+	/* After all settings: it removes those that nobody has defined. */
 	MarkGUCPrefixReserved("replwatch");
 }

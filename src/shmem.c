@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * shmem.c
- *	  Shared memory: its size in all, and its set-up.
+ *	  Shared memory: its total size and its initialization.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -9,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -44,47 +43,24 @@ static const ShmemPart parts[] = {
 	{rw_alerts_size, rw_alerts_attach}
 };
 
-static shmem_request_hook_type next_shmem_request_hook = NULL;
-static shmem_startup_hook_type next_shmem_startup_hook = NULL;
-
-/* Sizes that depend on settings are known only now. */
-static void
-request_memory(void)
+void
+rw_shmem_request(void)
 {
 	int			i;
-
-	if (next_shmem_request_hook)
-		next_shmem_request_hook();
 
 	for (i = 0; i < lengthof(parts); i++)
 		RequestAddinShmemSpace(parts[i].size());
 	rw_locks_request();
 }
 
-/*
- * Create the structures, or find them.  The postmaster comes here again after
- * a crash, with fresh memory.
- */
-static void
-startup_memory(void)
+void
+rw_shmem_startup(void)
 {
 	int			i;
-
-	if (next_shmem_startup_hook)
-		next_shmem_startup_hook();
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	rw_locks_attach();
 	for (i = 0; i < lengthof(parts); i++)
 		parts[i].attach();
 	LWLockRelease(AddinShmemInitLock);
-}
-
-void
-rw_shmem_init(void)
-{
-	next_shmem_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	next_shmem_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = startup_memory;
 }

@@ -37,7 +37,6 @@
 /* 'k', end of WAL, time, whether a reply is asked for */
 #define KEEPALIVE_LEN	(1 + 8 + 8 + 1)
 
-static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
 static const PQcommMethods *core_methods = NULL;
 static PQcommMethods tended_methods;
 
@@ -141,27 +140,14 @@ tended_is_send_pending(void)
 	return pending;
 }
 
-/* The first hook in a new process that knows whether it is a walsender. */
-static void
-tend_new_walsender(Port *port, int status)
+void
+rw_keepalive_connection(void)
 {
-	if (next_client_authentication_hook)
-		next_client_authentication_hook(port, status);
-
-	if (am_walsender && core_methods == NULL)
+	if (rw_tend_walsenders && am_walsender && core_methods == NULL)
 	{
 		core_methods = PqCommMethods;
 		tended_methods = *core_methods;
 		tended_methods.is_send_pending = tended_is_send_pending;
 		PqCommMethods = &tended_methods;
 	}
-}
-
-void
-rw_keepalive_init(void)
-{
-	if (!rw_tend_walsenders)
-		return;
-	next_client_authentication_hook = ClientAuthentication_hook;
-	ClientAuthentication_hook = tend_new_walsender;
 }

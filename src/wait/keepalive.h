@@ -26,7 +26,10 @@
 /* The time from one keepalive to the next. */
 #define RW_KEEPALIVE_INTERVAL	RW_SECOND
 
-/* Follow new connections; called once from _PG_init. */
-extern void rw_keepalive_init(void);
+/*
+ * If this new process is a walsender, have it send keepalives and follow its
+ * replica's replies, where replwatch.tend_walsenders is on.
+ */
+extern void rw_keepalive_connection(void);
 
 #endif							/* RW_KEEPALIVE_H */

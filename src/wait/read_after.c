@@ -20,7 +20,6 @@
 #include "access/xlogrecovery.h"
 #include "mb/pg_wchar.h"
 #include "nodes/parsenodes.h"
-#include "tcop/utility.h"
 #include "utils/guc.h"
 
 #include "src/base/compat.h"
@@ -38,7 +37,6 @@
 /* At most so many bytes of a value that is none are shown. */
 #define SHOWN_MAX	64
 
-static ProcessUtility_hook_type next_process_utility_hook = NULL;
 static char *read_after = NULL;
 
 /* A SET command of the client's is being executed, and has waited. */
@@ -130,65 +128,37 @@ wait_for_value(const char *value)
 		raise_not_replayed(token);
 }
 
-static void
-pass_on(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
-		ProcessUtilityContext context, ParamListInfo params,
-		QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+bool
+rw_read_after_begin(Node *command, bool from_client)
 {
-	if (next_process_utility_hook)
-		next_process_utility_hook(pstmt, queryString, readOnlyTree, context,
-								  params, queryEnv, dest, qc);
-	else
-		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context,
-								params, queryEnv, dest, qc);
-}
+	VariableSetStmt *set = (VariableSetStmt *) command;
+	char	   *value;
 
-static void
-wait_in_set(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
-			ProcessUtilityContext context, ParamListInfo params,
-			QueryEnvironment *queryEnv, DestReceiver *dest,
-			QueryCompletion *qc)
-{
-	VariableSetStmt *set = (VariableSetStmt *) pstmt->utilityStmt;
-	bool		ours = IsA(set, VariableSetStmt) &&
-		set->kind == VAR_SET_VALUE && set->name &&
-		pg_strcasecmp(set->name, READ_AFTER) == 0 &&
-		context == PROCESS_UTILITY_TOPLEVEL;
+	if (!IsA(command, VariableSetStmt) || set->kind != VAR_SET_VALUE ||
+		set->name == NULL || pg_strcasecmp(set->name, READ_AFTER) != 0 ||
+		!from_client)
+		return false;
 
-	if (ours)
-	{
-		char	   *value = ExtractSetVariableArgs(set);
+	value = ExtractSetVariableArgs(set);
 
-		/* Core only warns; here the wait would seem to protect what follows. */
-		if (set->is_local)
-			RequireTransactionBlock(true, "SET LOCAL");
-		if (value && value[0] != '\0')
-			wait_for_value(value);
-	}
-
-	/* Nothing else is ours to follow. */
-	if (!ours)
-	{
-		pass_on(pstmt, queryString, readOnlyTree, context, params, queryEnv,
-				dest, qc);
-		return;
-	}
+	/* Core only warns; here the wait would seem to protect later commands. */
+	if (set->is_local)
+		RequireTransactionBlock(true, "SET LOCAL");
+	if (value && value[0] != '\0')
+		wait_for_value(value);
 
 	in_set = true;
-	PG_TRY();
-	{
-		pass_on(pstmt, queryString, readOnlyTree, context, params, queryEnv,
-				dest, qc);
-	}
-	PG_FINALLY();
-	{
-		in_set = false;
-	}
-	PG_END_TRY();
+	return true;
 }
 
 void
-rw_read_after_init(void)
+rw_read_after_end(void)
+{
+	in_set = false;
+}
+
+void
+rw_read_after_settings(void)
 {
 	DefineCustomStringVariable(READ_AFTER,
 							   "Waits, when set, until a commit token or LSN has been replayed.",
@@ -198,7 +168,4 @@ rw_read_after_init(void)
 							   PGC_USERSET,
 							   GUC_NOT_IN_SAMPLE,
 							   check_read_after, NULL, NULL);
-
-	next_process_utility_hook = ProcessUtility_hook;
-	ProcessUtility_hook = wait_in_set;
 }

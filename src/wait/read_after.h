@@ -16,7 +16,19 @@
 #ifndef RW_READ_AFTER_H
 #define RW_READ_AFTER_H
 
-/* Define the setting and follow SET; called once from _PG_init. */
-extern void rw_read_after_init(void);
+#include "nodes/nodes.h"
+
+/* Define the setting; called once from _PG_init. */
+extern void rw_read_after_settings(void);
+
+/*
+ * Called before a utility command.  If it sets replwatch.read_after and comes
+ * from the client, waits, and returns true: the caller executes the command
+ * and calls rw_read_after_end(), also after an error.  Raises what a wait
+ * raises, 22P02 if the value is neither a token nor an LSN, and RW002 if it
+ * was not replayed in time.
+ */
+extern bool rw_read_after_begin(Node *command, bool from_client);
+extern void rw_read_after_end(void);
 
 #endif							/* RW_READ_AFTER_H */

@@ -24,7 +24,6 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "nodes/parsenodes.h"
-#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/pg_lsn.h"
@@ -41,8 +40,6 @@
 PG_FUNCTION_INFO_V1(replwatch_commit_token);
 PG_FUNCTION_INFO_V1(replwatch_commit_lsn);
 
-static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
-static ProcessUtility_hook_type next_process_utility_hook = NULL;
 static const PQcommMethods *core_methods = NULL;
 static PQcommMethods reporting_methods;
 
@@ -108,8 +105,8 @@ rw_token_argument(text *argument, RwToken *token)
 	pfree(shown);
 }
 
-static void
-follow_commit(XactEvent event, void *arg)
+void
+rw_token_xact_callback(XactEvent event, void *arg)
 {
 	switch (event)
 	{
@@ -138,23 +135,13 @@ follow_commit(XactEvent event, void *arg)
 	}
 }
 
-static void
-notice_commit_prepared(PlannedStmt *pstmt, const char *queryString,
-					   bool readOnlyTree, ProcessUtilityContext context,
-					   ParamListInfo params, QueryEnvironment *queryEnv,
-					   DestReceiver *dest, QueryCompletion *qc)
+void
+rw_token_utility(const Node *command)
 {
-	if (IsA(pstmt->utilityStmt, TransactionStmt) &&
-		((TransactionStmt *) pstmt->utilityStmt)->kind ==
+	if (IsA(command, TransactionStmt) &&
+		((const TransactionStmt *) command)->kind ==
 		TRANS_STMT_COMMIT_PREPARED)
 		committing_prepared = true;
-
-	if (next_process_utility_hook)
-		next_process_utility_hook(pstmt, queryString, readOnlyTree, context,
-								  params, queryEnv, dest, qc);
-	else
-		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context,
-								params, queryEnv, dest, qc);
 }
 
 /* Tell the client: a ParameterStatus message is two strings. */
@@ -180,16 +167,9 @@ putmessage_reporting(char msgtype, const char *s, size_t len)
 	return core_methods->putmessage(msgtype, s, len);
 }
 
-/*
- * A new process, with its protocol functions in place.  A walsender is one,
- * too: connected to a database it takes SQL, and commits.
- */
-static void
-follow_new_client(Port *port, int status)
+void
+rw_token_connection(void)
 {
-	if (next_client_authentication_hook)
-		next_client_authentication_hook(port, status);
-
 	if (core_methods == NULL)
 	{
 		core_methods = PqCommMethods;
@@ -208,7 +188,7 @@ show_token(void)
 }
 
 void
-rw_token_init(void)
+rw_token_settings(void)
 {
 	DefineCustomStringVariable("replwatch.commit_token",
 							   "Shows the commit token of the last commit in this session that wrote.",
@@ -227,12 +207,6 @@ rw_token_init(void)
 							   PGC_INTERNAL,
 							   GUC_REPORT | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
 							   NULL, NULL, NULL);
-
-	RegisterXactCallback(follow_commit, NULL);
-	next_process_utility_hook = ProcessUtility_hook;
-	ProcessUtility_hook = notice_commit_prepared;
-	next_client_authentication_hook = ClientAuthentication_hook;
-	ClientAuthentication_hook = follow_new_client;
 }
 
 static void

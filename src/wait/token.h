@@ -22,7 +22,9 @@
 #ifndef RW_TOKEN_H
 #define RW_TOKEN_H
 
+#include "access/xact.h"
 #include "access/xlogdefs.h"
+#include "nodes/nodes.h"
 
 #include "src/base/units.h"
 
@@ -35,8 +37,16 @@ typedef struct RwToken
 	XLogRecPtr	lsn;
 } RwToken;
 
-/* Follow commits and define the settings; called once from _PG_init. */
-extern void rw_token_init(void);
+/* Define the read-only settings; called once from _PG_init. */
+extern void rw_token_settings(void);
+
+/*
+ * What hooks.c calls: when the connection of a new process has been
+ * authenticated, before a utility command, and at each event of a transaction.
+ */
+extern void rw_token_connection(void);
+extern void rw_token_utility(const Node *command);
+extern void rw_token_xact_callback(XactEvent event, void *arg);
 
 /* This session's last commit that wrote; tli is 0 in parallel workers. */
 extern RwToken rw_last_commit(void);

@@ -18,8 +18,6 @@
 
 #include <signal.h>
 
-#include "src/base/libpq_compat.h"
-
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -47,30 +45,6 @@
  * would leave open when the stretch in which nothing was written ended.
  */
 #define IDLE_SAVE_INTERVAL	(1 * RW_MINUTE)
-
-static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
-
-/* A new connection is an occasion to see whether the worker is there. */
-static void
-ensure_at_connection(Port *port, int status)
-{
-	if (next_client_authentication_hook)
-		next_client_authentication_hook(port, status);
-	rw_process_ensure(RW_PROCESS_SAMPLER, true);
-}
-
-void
-rw_worker_init(void)
-{
-	/* pg_upgrade wants the server to itself. */
-	if (IsBinaryUpgrade)
-		return;
-
-	rw_process_register(RW_PROCESS_SAMPLER);
-
-	next_client_authentication_hook = ClientAuthentication_hook;
-	ClientAuthentication_hook = ensure_at_connection;
-}
 
 static void
 log_start(void)

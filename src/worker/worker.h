@@ -14,10 +14,7 @@
 #ifndef RW_WORKER_H
 #define RW_WORKER_H
 
-/* Register the worker; called once from _PG_init. */
-extern void rw_worker_init(void);
-
-/* The process's entry point, started by the postmaster (base/process.h). */
+/* The entry point, called by the postmaster by name (base/process.c). */
 extern PGDLLEXPORT void rw_worker_main(Datum arg);
 
 #endif							/* RW_WORKER_H */

@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * hooks.c
+ *	  Where replwatch reaches into the server.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "src/base/libpq_compat.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "tcop/utility.h"
+
+#include "src/base/process.h"
+#include "src/hooks.h"
+#include "src/shmem.h"
+#include "src/wait/keepalive.h"
+#include "src/wait/read_after.h"
+#include "src/wait/token.h"
+
+static shmem_request_hook_type next_shmem_request_hook = NULL;
+static shmem_startup_hook_type next_shmem_startup_hook = NULL;
+static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
+static ProcessUtility_hook_type next_process_utility_hook = NULL;
+
+static void
+hook_shmem_request(void)
+{
+	if (next_shmem_request_hook)
+		next_shmem_request_hook();
+	rw_shmem_request();
+}
+
+static void
+hook_shmem_startup(void)
+{
+	if (next_shmem_startup_hook)
+		next_shmem_startup_hook();
+	rw_shmem_startup();
+}
+
+static void
+hook_client_authentication(Port *port, int status)
+{
+	if (next_client_authentication_hook)
+		next_client_authentication_hook(port, status);
+
+	rw_token_connection();
+	rw_keepalive_connection();
+
+	/* pg_upgrade wants the server to itself. */
+	if (!IsBinaryUpgrade)
+		rw_process_ensure(RW_PROCESS_SAMPLER, true);
+}
+
+static void
+next_process_utility(PlannedStmt *pstmt, const char *queryString,
+					 bool readOnlyTree, ProcessUtilityContext context,
+					 ParamListInfo params, QueryEnvironment *queryEnv,
+					 DestReceiver *dest, QueryCompletion *qc)
+{
+	if (next_process_utility_hook)
+		next_process_utility_hook(pstmt, queryString, readOnlyTree, context,
+								  params, queryEnv, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context,
+								params, queryEnv, dest, qc);
+}
+
+static void
+hook_process_utility(PlannedStmt *pstmt, const char *queryString,
+					 bool readOnlyTree, ProcessUtilityContext context,
+					 ParamListInfo params, QueryEnvironment *queryEnv,
+					 DestReceiver *dest, QueryCompletion *qc)
+{
+	bool		sets_read_after =
+		rw_read_after_begin(pstmt->utilityStmt,
+							context == PROCESS_UTILITY_TOPLEVEL);
+
+	rw_token_utility(pstmt->utilityStmt);
+
+	if (!sets_read_after)
+	{
+		next_process_utility(pstmt, queryString, readOnlyTree, context,
+							 params, queryEnv, dest, qc);
+		return;
+	}
+
+	PG_TRY();
+	{
+		next_process_utility(pstmt, queryString, readOnlyTree, context,
+							 params, queryEnv, dest, qc);
+	}
+	PG_FINALLY();
+	{
+		rw_read_after_end();
+	}
+	PG_END_TRY();
+}
+
+void
+rw_hooks_init(void)
+{
+	next_shmem_request_hook = shmem_request_hook;
+	shmem_request_hook = hook_shmem_request;
+	next_shmem_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = hook_shmem_startup;
+
+	next_client_authentication_hook = ClientAuthentication_hook;
+	ClientAuthentication_hook = hook_client_authentication;
+	next_process_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = hook_process_utility;
+	RegisterXactCallback(rw_token_xact_callback, NULL);
+}

@@ -1,0 +1,77 @@
+/*-------------------------------------------------------------------------
+ *
+ * hooks.h
+ *	  Where replwatch reaches into the server.
+ *
+ * The library's hooks are all set here.  Each one calls the hook that another
+ * library had set before, at the place given below.
+ *
+ *	shmem_request_hook, shmem_startup_hook
+ *		Earlier hook, then the shared memory of all folders (shmem.h).
+ *
+ *	ClientAuthentication_hook
+ *		In each new client backend and walsender, once its protocol functions
+ *		are in place: earlier hook, rw_token_connection(), which puts itself
+ *		in front of messages, then rw_keepalive_connection(), which in
+ *		walsenders puts itself in front of that.  Last, the sampler is started
+ *		if none runs (process.h).
+ *
+ *	ProcessUtility_hook
+ *		rw_read_after_begin() waits if the command is SET
+ *		replwatch.read_after, rw_token_utility() notices COMMIT PREPARED, then
+ *		the earlier hook or the command itself.
+ *
+ *	RegisterXactCallback
+ *		rw_token_xact_callback() notes where a commit ends in the WAL.
+ *
+ * Without shared_preload_libraries none of them is set, and nothing below is
+ * done.
+ *
+ * Where the server has no hook, replwatch uses a way that was not made for
+ * extensions.  Each is in one file:
+ *
+ *	wait/replay.c
+ *		Replaces the redo functions in the table of resource managers by one
+ *		that calls them and then wakes sessions that wait for the LSN.
+ *		Switched off by replwatch.wake_on_replay: the table is left alone,
+ *		waiting sessions check the position themselves every 1 to 20 ms, and
+ *		the standby reports its position when core has it report and each
+ *		second, not as soon as a waiting session on the primary asks for it.
+ *
+ *	wait/keepalive.c
+ *		Gives a walsender a copy of its table of protocol functions
+ *		(PqCommMethods), to send a keepalive each second and to wake sessions
+ *		that wait for the replica's reply.  Switched off by
+ *		replwatch.tend_walsenders: the table is left alone, sessions that wait
+ *		for replicas check every 1 to 20 ms, and a standby of an idle upstream
+ *		notices a cut link only after half of wal_receiver_timeout and 5 s.
+ *
+ *	wait/token.c
+ *		Gives a client's backend a copy of the same table, to report a commit
+ *		token before ReadyForQuery.  replwatch.report_commit_token, off by
+ *		default, switches the report off; the copy then only forwards.
+ *
+ *	wait/statement.c
+ *		Gives back the snapshot of a statement that waits, and takes a new one
+ *		for what remains of it.  It does so only in a statement that is one
+ *		call of a function that waits, which it knows by the address of the
+ *		call's expression in the plan.  No setting: the caller chooses by
+ *		waiting.  A timeout of 0 and SET replwatch.read_after leave snapshots
+ *		alone.
+ *
+ *	wait/waiters.c
+ *		Releases the lock on the virtual transaction of a session while it
+ *		waits, so that replay does not wait for its end.  No setting, as
+ *		above; every kind of wait does it.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_HOOKS_H
+#define RW_HOOKS_H
+
+/* Set the hooks and register the callback; called once from _PG_init. */
+extern void rw_hooks_init(void);
+
+#endif							/* RW_HOOKS_H */
