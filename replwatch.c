@@ -37,9 +37,7 @@
 #include "src/hooks.h"
 #include "src/replica/expected.h"
 #include "src/settings.h"
-#include "src/wait/read_after.h"
-#include "src/wait/replay.h"
-#include "src/wait/token.h"
+#include "src/wait/wait.h"
 
 RW_MODULE_MAGIC;
 

@@ -19,9 +19,7 @@
 #include "src/base/process.h"
 #include "src/hooks.h"
 #include "src/shmem.h"
-#include "src/wait/keepalive.h"
-#include "src/wait/read_after.h"
-#include "src/wait/token.h"
+#include "src/wait/wait.h"
 
 static shmem_request_hook_type next_shmem_request_hook = NULL;
 static shmem_startup_hook_type next_shmem_startup_hook = NULL;

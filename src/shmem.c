@@ -21,9 +21,7 @@
 #include "src/lag/lag_shared.h"
 #include "src/replica/replica_shared.h"
 #include "src/shmem.h"
-#include "src/wait/replay.h"
-#include "src/wait/wait_stats.h"
-#include "src/wait/waiters.h"
+#include "src/wait/wait.h"
 
 typedef struct ShmemPart
 {
@@ -31,14 +29,13 @@ typedef struct ShmemPart
 	void		(*attach) (void);
 } ShmemPart;
 
+/* One part for each folder that has shared memory. */
 static const ShmemPart parts[] = {
 	{rw_process_size, rw_process_attach},
 	{rw_history_size, rw_history_attach},
 	{rw_replica_size, rw_replica_attach},
 	{rw_lag_size, rw_lag_attach},
-	{rw_waiters_size, rw_waiters_attach},
-	{rw_wait_stats_size, rw_wait_stats_attach},
-	{rw_replay_size, rw_replay_attach},
+	{rw_wait_shmem_size, rw_wait_shmem_attach},
 	{rw_command_size, rw_command_attach},
 	{rw_alerts_size, rw_alerts_attach}
 };

@@ -25,7 +25,7 @@
 #include "src/observe/timeline_file.h"
 #include "src/port/intern.h"
 #include "src/settings.h"
-#include "src/wait/replay.h"
+#include "src/wait/wait.h"
 
 /* The server defines the name in miscinit.c only. */
 #define LOCK_FILE			"postmaster.pid"

@@ -15,7 +15,7 @@
 #include "src/port/intern.h"
 #include "src/port/page.h"
 #include "src/settings.h"
-#include "src/wait/replay.h"
+#include "src/wait/wait.h"
 
 StaticAssertDecl(RW_ANSWER_MAX >= RW_AGENT_LINE_LEN,
 				 "no room for an agent's line in an answer");

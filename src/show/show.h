@@ -19,7 +19,7 @@
 #include "src/base/render.h"
 #include "src/lag/lag.h"
 #include "src/show/columns.h"
-#include "src/wait/waiters.h"
+#include "src/wait/wait.h"
 
 /*
  * A replication link: a row of replwatch_status().  The columns of the slot

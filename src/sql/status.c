@@ -18,6 +18,7 @@
 
 #include "src/show/show.h"
 #include "src/sql/write_row.h"
+#include "src/wait/wait.h"
 
 PG_FUNCTION_INFO_V1(replwatch_status);
 PG_FUNCTION_INFO_V1(replwatch_node);

@@ -15,10 +15,7 @@
 #include "src/lag/lag.h"
 #include "src/show/show.h"
 #include "src/sql/write_row.h"
-#include "src/wait/replay.h"
 #include "src/wait/wait.h"
-#include "src/wait/wait_replicas.h"
-#include "src/wait/waiters.h"
 
 PG_FUNCTION_INFO_V1(replwatch_waiters);
 PG_FUNCTION_INFO_V1(replwatch_wait_stats);

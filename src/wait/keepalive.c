@@ -31,7 +31,6 @@
 #include "utils/timestamp.h"
 
 #include "src/settings.h"
-#include "src/wait/keepalive.h"
 #include "src/wait/waiters.h"
 
 /* 'k', end of WAL, time, whether a reply is asked for */

@@ -26,11 +26,9 @@
 #include "src/base/errcodes.h"
 #include "src/base/locks.h"
 #include "src/settings.h"
-#include "src/wait/read_after.h"
-#include "src/wait/replay.h"
+#include "src/wait/intern.h"
 #include "src/wait/statement.h"
 #include "src/wait/token.h"
-#include "src/wait/wait.h"
 
 #define READ_AFTER	"replwatch.read_after"
 

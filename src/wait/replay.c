@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * replay.c
- *	  Being told of replay.
+ *	  Waking sessions when replay reaches their LSN.
  *
  * Core has no hook in replay, but the table of resource managers is writable
  * and inherited by the startup process.  Each of core's redo functions is
- * replaced by ours, which calls it and then tells.
+ * replaced by redo_and_wake(), which calls it and then wakes sessions.
  *
  * The position is published here because core's own moves only after the
  * redo function has returned: a waiter that was woken would not see it yet.
@@ -34,52 +34,18 @@
 #include "access/xlogreader.h"
 #include "access/xlogrecovery.h"
 #include "catalog/pg_control.h"
-#include "storage/shmem.h"
 
 #include "src/base/compat.h"
 #include "src/settings.h"
-#include "src/wait/replay.h"
+#include "src/wait/intern.h"
 #include "src/wait/waiters.h"
 
-/* What tells our record from another's that does nothing. */
+/* Identifies our record among other records that do nothing. */
 #define NUDGE_MAGIC		"replwatch"
 #define NUDGE_LEN		sizeof(NUDGE_MAGIC)
 
-typedef struct ReplayShared
-{
-	/* Written by the startup process alone, and only for those it wakes */
-	pg_atomic_uint64 replayed;
-
-	/* The last nudge of this primary: when, and where it ends */
-	pg_atomic_uint64 nudged_at;
-	pg_atomic_uint64 nudge_end;
-} ReplayShared;
-
-static ReplayShared *replay = NULL;
-
 /* Core's redo functions, by resource manager. */
 static void (*core_redo[RM_MAX_BUILTIN_ID + 1]) (XLogReaderState *record);
-
-Size
-rw_replay_size(void)
-{
-	return MAXALIGN(sizeof(ReplayShared));
-}
-
-void
-rw_replay_attach(void)
-{
-	bool		found;
-
-	replay = ShmemInitStruct("replwatch replay", sizeof(ReplayShared),
-							 &found);
-	if (!found)
-	{
-		pg_atomic_init_u64(&replay->replayed, InvalidXLogRecPtr);
-		pg_atomic_init_u64(&replay->nudged_at, RW_NEVER);
-		pg_atomic_init_u64(&replay->nudge_end, InvalidXLogRecPtr);
-	}
-}
 
 static bool
 is_nudge(XLogReaderState *record)
@@ -99,17 +65,17 @@ redo_and_wake(XLogReaderState *record)
 	{
 		/* Pairs with rw_replayed: who sees the position sees what was done. */
 		pg_write_barrier();
-		pg_atomic_write_u64(&replay->replayed, record->EndRecPtr);
+		pg_atomic_write_u64(&rw_wait_shared->replayed.lsn, record->EndRecPtr);
 		rw_waiters_wake(RW_QUEUE_REPLAY, record->EndRecPtr);
 	}
 }
 
 static void
-redo_xlog_and_tell(XLogReaderState *record)
+redo_xlog_and_reply(XLogReaderState *record)
 {
 	redo_and_wake(record);
 
-	/* Served by core when its own position has moved, too. */
+	/* Core sends the reply once its own position has moved, too. */
 	if (is_nudge(record))
 		XLogRequestWalReceiverReply();
 }
@@ -124,7 +90,7 @@ rw_replay_init(void)
 	for (i = 0; i <= RM_MAX_BUILTIN_ID; i++)
 	{
 		core_redo[i] = RmgrTable[i].rm_redo;
-		RmgrTable[i].rm_redo = i == RM_XLOG_ID ? redo_xlog_and_tell :
+		RmgrTable[i].rm_redo = i == RM_XLOG_ID ? redo_xlog_and_reply :
 			redo_and_wake;
 	}
 }
@@ -133,18 +99,18 @@ XLogRecPtr
 rw_replayed(void)
 {
 	XLogRecPtr	core = GetXLogReplayRecPtr(NULL);
-	XLogRecPtr	told = pg_atomic_read_u64(&replay->replayed);
+	XLogRecPtr	ours = pg_atomic_read_u64(&rw_wait_shared->replayed.lsn);
 
 	/* Pairs with redo_and_wake. */
 	pg_read_barrier();
-	return Max(core, told);
+	return Max(core, ours);
 }
 
 bool
 rw_has_replayed(XLogRecPtr target)
 {
-	/* Who was woken for it finds it here, and needs no lock of core's. */
-	if (pg_atomic_read_u64(&replay->replayed) >= target)
+	/* A session that was woken finds it here, without a spinlock of core's. */
+	if (pg_atomic_read_u64(&rw_wait_shared->replayed.lsn) >= target)
 	{
 		/* Pairs with redo_and_wake. */
 		pg_read_barrier();
@@ -163,22 +129,22 @@ RwTime
 rw_replay_nudge(XLogRecPtr target, int64 interval)
 {
 	RwTime		now = rw_clock_now();
-	uint64		last = pg_atomic_read_u64(&replay->nudged_at);
+	uint64		last = pg_atomic_read_u64(&rw_wait_shared->nudged_at);
 	XLogRecPtr	end;
 
-	if (pg_atomic_read_u64(&replay->nudge_end) > target)
+	if (pg_atomic_read_u64(&rw_wait_shared->nudge_end) > target)
 		return RW_NEVER;
 
-	/* Whoever gets here first does it for those who come within it. */
+	/* The first session to get here nudges for all within the interval. */
 	if (now - (RwTime) last < interval ||
-		!pg_atomic_compare_exchange_u64(&replay->nudged_at, &last, now))
+		!pg_atomic_compare_exchange_u64(&rw_wait_shared->nudged_at, &last, now))
 		return Max((RwTime) last + interval, now + interval / 4);
 
 	XLogBeginInsert();
 	XLogRegisterData(NUDGE_MAGIC, NUDGE_LEN);
 	XLogSetRecordFlags(XLOG_MARK_UNIMPORTANT);
 	end = XLogInsert(RM_XLOG_ID, XLOG_NOOP);
-	pg_atomic_write_u64(&replay->nudge_end, end);
+	pg_atomic_write_u64(&rw_wait_shared->nudge_end, end);
 	XLogFlush(end);
 	return RW_NEVER;
 }

@@ -34,6 +34,7 @@
 #include "src/observe/timeline_file.h"
 #include "src/settings.h"
 #include "src/wait/token.h"
+#include "src/wait/wait.h"
 
 #define TOKEN_SETTING	"replwatch.commit_token"
 

@@ -22,9 +22,7 @@
 #ifndef RW_TOKEN_H
 #define RW_TOKEN_H
 
-#include "access/xact.h"
 #include "access/xlogdefs.h"
-#include "nodes/nodes.h"
 
 #include "src/base/units.h"
 
@@ -36,17 +34,6 @@ typedef struct RwToken
 	TimeLineID	tli;			/* 0: no commit yet */
 	XLogRecPtr	lsn;
 } RwToken;
-
-/* Define the read-only settings; called once from _PG_init. */
-extern void rw_token_settings(void);
-
-/*
- * What hooks.c calls: when the connection of a new process has been
- * authenticated, before a utility command, and at each event of a transaction.
- */
-extern void rw_token_connection(void);
-extern void rw_token_utility(const Node *command);
-extern void rw_token_xact_callback(XactEvent event, void *arg);
 
 /* This session's last commit that wrote; tli is 0 in parallel workers. */
 extern RwToken rw_last_commit(void);

@@ -23,10 +23,10 @@
 #include "src/base/compat.h"
 #include "src/lag/lag_shared.h"
 #include "src/settings.h"
-#include "src/wait/replay.h"
+#include "src/wait/intern.h"
 #include "src/wait/statement.h"
 #include "src/wait/token.h"
-#include "src/wait/wait.h"
+#include "src/wait/waiters.h"
 
 /* How often a waiter looks that nobody wakes. */
 #define LOOK_MIN_MS		1
@@ -216,7 +216,7 @@ look_replayed(RwWait *wait)
 		return RW_WAITED;
 
 	/* The sampling worker tells when the server follows another timeline. */
-	wait->waiter.key = reachable ? target : RW_KEY_WHEN_TOLD;
+	wait->waiter.key = reachable ? target : RW_KEY_ALL_ONLY;
 	wait->woken = !reachable ||
 		(rw_wake_on_replay && !rw_being_replayed(target));
 

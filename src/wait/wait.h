@@ -1,7 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * wait.h
- *	  Waiting until this server has replayed an LSN.
+ *	  Read your writes: what other folders use.
+ *
+ * README.md in this folder says how a wait proceeds.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -10,82 +12,197 @@
 #ifndef RW_WAIT_H
 #define RW_WAIT_H
 
+#include "access/xact.h"
 #include "access/xlogdefs.h"
-#include "datatype/timestamp.h"
+#include "nodes/nodes.h"
 
+#include "src/base/clock.h"
 #include "src/base/rates.h"
-#include "src/wait/waiters.h"
+#include "src/observe/observe.h"
+#include "src/wait/histogram.h"
 
-/* A timeout in milliseconds that never comes. */
-#define RW_WAIT_FOR_EVER	(-1)
+/* ----------------------------------------------------------------
+ *		Waiting sessions (waiters.c)
+ * ----------------------------------------------------------------
+ */
 
-typedef enum RwWaitResult
+/* What a session waits for; a waiting session is in one of these queues. */
+typedef enum RwQueue
 {
-	RW_WAITED,					/* replayed; a new snapshot sees it */
-	RW_WAIT_TIMED_OUT,
-	RW_WAIT_NOT_IN_RECOVERY,	/* a primary, or one since during the wait */
-	RW_WAIT_TOO_MANY			/* replwatch.max_waiters */
-} RwWaitResult;
+	RW_QUEUE_REPLAY,			/* replay on this server */
+	RW_QUEUE_REPLICA_WRITE,		/* reports of replicas, by stage */
+	RW_QUEUE_REPLICA_FLUSH,
+	RW_QUEUE_REPLICA_REPLAY
+} RwQueue;
 
-/*
- * A wait of any kind, as those who know what it is for describe it.
- */
-typedef struct RwWait
+#define RW_NUM_QUEUES	(RW_QUEUE_REPLICA_REPLAY + 1)
+
+typedef enum RwWaitKind
 {
-	RwWaiter	waiter;			/* kind, queue, target and count are given */
-	int			timeout_ms;
+	RW_WAIT_LSN,				/* replwatch_wait_for_lsn */
+	RW_WAIT_TOKEN,				/* replwatch_wait_for_token */
+	RW_WAIT_READ_AFTER,			/* SET replwatch.read_after */
+	RW_WAIT_REPLICAS			/* replwatch_wait_for_replicas */
+} RwWaitKind;
 
-	/*
-	 * Is it over?  RW_WAIT_TIMED_OUT if not yet; then waiter.key is the LSN
-	 * to be woken for, and woken says whether there is somebody who does.
-	 */
-	RwWaitResult (*look) (struct RwWait *wait);
-	bool		woken;
+typedef struct RwWaiter
+{
+	int			pid;			/* 0: the entry is not in use */
+	RwWaitKind	kind;
+	RwQueue		queue;
+	XLogRecPtr	target;
+	XLogRecPtr	key;			/* LSN that the queue wakes it for: the
+								 * target, or RW_KEY_ALL_ONLY while the target
+								 * cannot be compared with replay here */
+	int			count;			/* of replicas; 0 for waits on this server */
+	RwTime		since;
+	RwTime		deadline;		/* RW_NEVER: none */
+} RwWaiter;
 
-	/*
-	 * If not NULL: before it sleeps, ask for what it waits for.  Returns when
-	 * to ask again, RW_NEVER if that is done.
-	 */
-	RwTime		(*ask) (struct RwWait *wait);
-} RwWait;
+/* Copy the entries in use to `copy`, which has room for MaxBackends. */
+extern int	rw_waiters_copy(RwWaiter *copy);
+
+/* The number of waiting sessions. */
+extern int	rw_waiters_number(void);
 
 /*
- * Wait, at most timeout_ms: not at all if that is 0.  The caller holds neither
- * snapshot nor lock.  Raises what interrupts, look and ask raise.
+ * Wake all sessions in the queue, to check again: their LSN may never be
+ * reached, or mean something else now.
  */
-extern RwWaitResult rw_wait(RwWait *wait);
+extern void rw_waiters_wake_all(RwQueue queue);
 
 /*
- * Wait until this server has the target, at most timeout_ms: until a standby
- * has replayed it, while a primary has written it or has not.  If the target
- * is a commit token's, tli is its timeline and has to be the server's or an
- * ancestor; 0 takes any.  The caller holds neither snapshot nor lock.
- * *in_recovery says what this server was when the wait began.  Raises what
- * interrupts and rw_token_check raise.
- */
-extern RwWaitResult rw_wait_here(RwWaitKind kind, TimeLineID tli,
-								 XLogRecPtr target, int timeout_ms,
-								 bool *in_recovery);
-
-/*
- * A timeout argument in milliseconds: NULL is replwatch.wait_timeout, negative
- * an error 22023, more than 2^31 ms is as much, infinite is for ever.
- */
-extern int	rw_timeout_argument(const Interval *timeout);
-
-/*
- * Microseconds until what is at `position` since `moved_at` has taken so many
- * bytes more at its present rate; -1 if it stands still or the rate is not
- * known.
+ * The estimated time in microseconds until `missing` bytes more are replayed
+ * or acknowledged, given the rate at which `position` has moved and when it
+ * last did; -1 if it stands still or the rate is not known.
  */
 extern int64 rw_eta(uint64 missing, const RwRate *rate, XLogRecPtr position,
 					RwTime moved_at);
 
-/* The same for this server's own replay. */
+/* The same for replay on this server; -1 also while replay is paused. */
 extern int64 rw_replay_eta(uint64 missing);
 
-/* Raise what a result other than RW_WAITED and RW_WAIT_TIMED_OUT means. */
-extern void rw_wait_raise(RwWaitResult result, XLogRecPtr target,
-						  bool was_in_recovery);
+/* ----------------------------------------------------------------
+ *		Statistics of waits since server start (wait_stats.c)
+ *
+ * Backends count at the end of a wait, without a lock: most waits end at once
+ * and take no lock for anything else.
+ * ----------------------------------------------------------------
+ */
+
+typedef struct RwWaitStats
+{
+	uint64		waits;
+	uint64		immediate;		/* did not have to wait */
+	uint64		timeouts;
+	uint64		errors;			/* promotion, cancel, ... */
+	uint64		total_time;		/* microseconds, of all that had to wait */
+	uint64		max_time;
+	RwHistogram times;
+} RwWaitStats;
+
+/*
+ * Copy the counters.  Waits that end meanwhile may be missing from some of
+ * them, but none is counted anywhere without being counted in `waits`.
+ */
+extern void rw_wait_stats_copy(RwWaitStats *copy);
+
+/*
+ * The time in microseconds that the given fraction (0 to 1) of those waits
+ * that had to wait did not exceed; -1 if there were none.
+ */
+extern int64 rw_wait_percentile(const RwWaitStats *stats, double fraction);
+
+/* ----------------------------------------------------------------
+ *		Positions on this server (replay.c)
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * The LSN up to which this server has replayed: a snapshot taken now sees all
+ * that comes before it.  Only in recovery.
+ */
+extern XLogRecPtr rw_replayed(void);
+
+/*
+ * Returns the start of the page if the LSN lies within a WAL page's header,
+ * else the LSN itself.  The insert position can be behind the header of a page
+ * that does not exist yet, and replay never ends up there.
+ */
+extern XLogRecPtr rw_before_page_header(XLogRecPtr lsn);
+
+/* ----------------------------------------------------------------
+ *		Positions of replicas (wait_replicas.c)
+ *
+ * Streaming standbys and subscribers count, and for the stages write and flush
+ * also receivers such as pg_receivewal.  Base backups and the initial copy of
+ * a subscriber's table do not.
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * The position of one connection at a stage; InvalidXLogRecPtr if it does not
+ * count.
+ */
+extern XLogRecPtr rw_replica_position(const RwSenderFacts *sender,
+									  RwQueue stage);
+
+/*
+ * The number of replicas that have reached the target at a stage; several
+ * connections of one name count once.  If `positions` is not NULL, their
+ * positions are stored there; it has room for all senders.
+ */
+extern int	rw_replica_positions(const RwFacts *facts, RwQueue stage,
+								 XLogRecPtr target, XLogRecPtr *positions);
+
+/* ----------------------------------------------------------------
+ *		Wiring: called by replwatch.c, shmem.c and hooks.c
+ * ----------------------------------------------------------------
+ */
+
+/* Shared memory of this folder (wait_shared.c). */
+extern Size rw_wait_shmem_size(void);
+extern void rw_wait_shmem_attach(void);
+
+/*
+ * Define settings: the read-only ones (token.c) and replwatch.read_after
+ * (read_after.c).  Called once from _PG_init.
+ */
+extern void rw_token_settings(void);
+extern void rw_read_after_settings(void);
+
+/*
+ * Replace the redo functions of resource managers, where
+ * replwatch.wake_on_replay is on (replay.c).  Called once from _PG_init.
+ */
+extern void rw_replay_init(void);
+
+/*
+ * Called in a new process after authentication.  rw_token_connection() has
+ * commit tokens reported to the client, where replwatch.report_commit_token is
+ * on at the commit (token.c); rw_keepalive_connection() has a walsender send
+ * keepalives and follow its replica's replies, where replwatch.tend_walsenders
+ * is on (keepalive.c).
+ */
+extern void rw_token_connection(void);
+extern void rw_keepalive_connection(void);
+
+/* The time between two keepalives of a walsender. */
+#define RW_KEEPALIVE_INTERVAL	RW_SECOND
+
+/* Called at each event of a transaction, and before a utility command. */
+extern void rw_token_xact_callback(XactEvent event, void *arg);
+extern void rw_token_utility(const Node *command);
+
+/*
+ * Called before a utility command.  If the command sets replwatch.read_after
+ * and comes from the client, waits, and returns true: the caller then executes
+ * the command and calls rw_read_after_end(), also after an error.  Raises
+ * 22P02 if the value is neither a token nor an LSN, RW002 if it was not
+ * replayed in time, 55000 where waiting is not possible, and the errors of a
+ * wait.
+ */
+extern bool rw_read_after_begin(Node *command, bool from_client);
+extern void rw_read_after_end(void);
 
 #endif							/* RW_WAIT_H */

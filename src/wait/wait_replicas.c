@@ -21,11 +21,9 @@
 #include "src/base/compat.h"
 #include "src/base/locks.h"
 #include "src/settings.h"
-#include "src/wait/replay.h"
+#include "src/wait/intern.h"
 #include "src/wait/statement.h"
 #include "src/wait/token.h"
-#include "src/wait/wait.h"
-#include "src/wait/wait_replicas.h"
 
 /* Between two nudges, for all waiters together. */
 #define NUDGE_INTERVAL	(1 * RW_MS)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * waiters.c
- *	  The backends that wait for an LSN, and how they are woken.
+ *	  The queues of waiting sessions, and how sessions are woken.
  *
  * The order that makes no wake-up be missed: a waiter publishes the LSN that
  * it waits for and then looks at the position; whoever moves the position
@@ -26,111 +26,25 @@
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
-#include "storage/shmem.h"
 
 #include "src/base/compat.h"
 #include "src/base/locks.h"
 #include "src/settings.h"
-#include "src/wait/wait_heap.h"
 #include "src/wait/waiters.h"
 
-/* So many are woken for one acquisition of the lock. */
+/* The number of sessions woken for one acquisition of the lock. */
 #define WAKE_BATCH		16
 
-typedef struct WaitersShared
-{
-	/* Written under waiters_lock, read without */
-	pg_atomic_uint64 lowest[RW_NUM_QUEUES];
-
-	/*
-	 * Those who wait for no more than this are to be woken; 0: nobody is.
-	 * Raised without the lock, set back to 0 with it.
-	 */
-	pg_atomic_uint64 due[RW_NUM_QUEUES];
-
-	/* Under waiters_lock */
-	RwWaitHeap	queues[RW_NUM_QUEUES];
-
-	/* Raised under waiters_lock, lowered without */
-	pg_atomic_uint32 nwaiters;
-} WaitersShared;
-
-static WaitersShared *waiters = NULL;
-
-/*
- * [MaxBackends].  Each is written by its backend under waiters_lock, but for
- * the pid, which is set to 0 without.
- */
-static RwWaiter *places = NULL;
-
-pg_atomic_uint64 *rw_lowest_awaited = NULL; /* waiters->lowest */
-
-/* This backend's place is taken, and its virtual transaction given up. */
+/* This backend is waiting, without the lock on its virtual transaction. */
 static bool joined = false;
 static VirtualTransactionId own_vxid;
 
-static Size
-queue_size(void)
-{
-	return add_size(mul_size(MaxBackends, sizeof(RwHeapEntry)),
-					mul_size(MaxBackends, sizeof(int32)));
-}
-
-static Size
-places_size(void)
-{
-	return add_size(mul_size(MaxBackends, sizeof(RwWaiter)),
-					mul_size(RW_NUM_QUEUES, MAXALIGN(queue_size())));
-}
-
-Size
-rw_waiters_size(void)
-{
-	return add_size(MAXALIGN(sizeof(WaitersShared)),
-					MAXALIGN(places_size()));
-}
-
-/* Called with AddinShmemInitLock held. */
-void
-rw_waiters_attach(void)
-{
-	bool		found;
-	int			i;
-
-	waiters = ShmemInitStruct("replwatch waiters", sizeof(WaitersShared),
-							  &found);
-	if (!found)
-	{
-		memset(waiters, 0, sizeof(WaitersShared));
-		pg_atomic_init_u32(&waiters->nwaiters, 0);
-		for (i = 0; i < RW_NUM_QUEUES; i++)
-		{
-			pg_atomic_init_u64(&waiters->lowest[i], RW_NOBODY_WAITS);
-			pg_atomic_init_u64(&waiters->due[i], 0);
-		}
-	}
-	rw_lowest_awaited = waiters->lowest;
-
-	places = ShmemInitStruct("replwatch waiting backends", places_size(),
-							 &found);
-	if (!found)
-	{
-		char	   *p = (char *) (places + MaxBackends);
-
-		memset(places, 0, MaxBackends * sizeof(RwWaiter));
-		for (i = 0; i < RW_NUM_QUEUES; i++, p += MAXALIGN(queue_size()))
-			rw_heap_init(&waiters->queues[i], MaxBackends,
-						 (RwHeapEntry *) p,
-						 (int32 *) (p + MaxBackends * sizeof(RwHeapEntry)));
-	}
-}
-
-/* The lock is held. */
+/* Called with the lock held. */
 static void
 publish_lowest(RwQueue queue)
 {
-	pg_atomic_write_u64(&waiters->lowest[queue],
-						rw_heap_lowest(&waiters->queues[queue]));
+	pg_atomic_write_u64(&rw_wait_shared->lowest[queue].lsn,
+						rw_heap_lowest(&rw_wait_shared->queues[queue]));
 }
 
 static bool
@@ -140,15 +54,15 @@ anything_due(void)
 
 	for (queue = 0; queue < RW_NUM_QUEUES; queue++)
 	{
-		if (pg_atomic_read_u64(&waiters->due[queue]) != 0)
+		if (pg_atomic_read_u64(&rw_wait_shared->due[queue]) != 0)
 			return true;
 	}
 	return false;
 }
 
 /*
- * Take those who are to be woken out of the queues, as many as a batch has
- * room for; returns how many.  The lock is held.
+ * Take sessions that are due out of the queues, as many as a batch has room
+ * for, and return their number.  Called with the lock held.
  */
 static int
 take_due(int *batch)
@@ -158,19 +72,19 @@ take_due(int *batch)
 
 	for (queue = 0; queue < RW_NUM_QUEUES && n < WAKE_BATCH; queue++)
 	{
-		uint64		due = pg_atomic_read_u64(&waiters->due[queue]);
+		uint64		due = pg_atomic_read_u64(&rw_wait_shared->due[queue]);
 
 		if (due == 0)
 			continue;
 		for (; n < WAKE_BATCH; n++)
 		{
-			batch[n] = rw_heap_pop(&waiters->queues[queue], due);
+			batch[n] = rw_heap_pop(&rw_wait_shared->queues[queue], due);
 			if (batch[n] < 0)
 				break;
 		}
-		/* That was all, unless there was no room or more has come due. */
+		/* That was all, unless the batch is full or more have become due. */
 		if (n < WAKE_BATCH)
-			(void) pg_atomic_compare_exchange_u64(&waiters->due[queue],
+			(void) pg_atomic_compare_exchange_u64(&rw_wait_shared->due[queue],
 												  &due, 0);
 		publish_lowest(queue);
 	}
@@ -178,8 +92,8 @@ take_due(int *batch)
 }
 
 /*
- * Release the lock, having woken whoever is to be.  All queues count: who
- * found the lock taken may have come for another than we did.
+ * Release the lock and wake the sessions that are due, in all queues: a
+ * process that found the lock taken may have come for another queue.
  */
 static void
 release_lock(void)
@@ -205,7 +119,7 @@ static void
 leave_at_exit(int code, Datum arg)
 {
 	if (joined)
-		rw_waiter_done(RW_WAIT_ERROR, places[rw_my_proc_number()].since);
+		rw_waiter_done(RW_WAIT_ERROR, rw_wait_shared->places[rw_my_proc_number()].since);
 }
 
 bool
@@ -216,7 +130,7 @@ rw_waiter_join(const RwWaiter *waiter)
 
 	Assert(!joined && me >= 0 && me < MaxBackends);
 
-	/* Whatever comes after it, the exit of this process gives the place back. */
+	/* However the wait ends, the exit of this process clears the entry. */
 	if (!exit_registered)
 	{
 		before_shmem_exit(leave_at_exit, (Datum) 0);
@@ -225,24 +139,24 @@ rw_waiter_join(const RwWaiter *waiter)
 
 	LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
 	if (rw_max_waiters > 0 &&
-		pg_atomic_read_u32(&waiters->nwaiters) >= (uint32) rw_max_waiters)
+		pg_atomic_read_u32(&rw_wait_shared->nwaiters) >= (uint32) rw_max_waiters)
 	{
 		release_lock();
 		return false;
 	}
 	joined = true;
-	pg_atomic_fetch_add_u32(&waiters->nwaiters, 1);
-	places[me] = *waiter;
-	places[me].pid = MyProcPid;
-	rw_heap_add(&waiters->queues[waiter->queue], me, waiter->key);
+	pg_atomic_fetch_add_u32(&rw_wait_shared->nwaiters, 1);
+	rw_wait_shared->places[me] = *waiter;
+	rw_wait_shared->places[me].pid = MyProcPid;
+	rw_heap_add(&rw_wait_shared->queues[waiter->queue], me, waiter->key);
 	publish_lowest(waiter->queue);
 	release_lock();
 
 	/*
-	 * Replay that meets a snapshot waits for the end of the virtual
-	 * transaction that held it then, no matter when it lets go of it.  Ours
-	 * may have been met.  It has no snapshot and no lock now, so nobody needs
-	 * to wait for it.
+	 * Replay that conflicts with a snapshot waits for the end of the virtual
+	 * transaction that held it, even if the snapshot has been released since.
+	 * It may be waiting for ours, which holds neither a snapshot nor a lock
+	 * any more; releasing the lock on it ends that wait.
 	 */
 	GET_VXID_FROM_PGPROC(own_vxid, *MyProc);
 	VirtualXactLockTableCleanup();
@@ -253,9 +167,9 @@ rw_waiter_join(const RwWaiter *waiter)
 }
 
 /*
- * Are we in this queue?  Others can take us out, and never put us in: no is
- * conclusive.  If they do while we look here without the lock, they will set
- * our latch.
+ * Is this backend in the queue?  Other processes can take it out, but never
+ * put it in, so "no" is conclusive.  If one does so while we look here without
+ * the lock, it will set our latch.
  */
 static bool
 is_queued(const RwWaitHeap *queue, int me)
@@ -267,8 +181,8 @@ bool
 rw_waiter_stay(XLogRecPtr key)
 {
 	int			me = rw_my_proc_number();
-	RwWaiter   *place = &places[me];
-	RwWaitHeap *queue = &waiters->queues[place->queue];
+	RwWaiter   *place = &rw_wait_shared->places[me];
+	RwWaitHeap *queue = &rw_wait_shared->queues[place->queue];
 
 	Assert(joined);
 
@@ -292,17 +206,17 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 	if (joined)
 	{
 		int			me = rw_my_proc_number();
-		RwQueue		queue = places[me].queue;
+		RwQueue		queue = rw_wait_shared->places[me].queue;
 
-		if (is_queued(&waiters->queues[queue], me))
+		if (is_queued(&rw_wait_shared->queues[queue], me))
 		{
 			LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
-			rw_heap_remove(&waiters->queues[queue], me);
+			rw_heap_remove(&rw_wait_shared->queues[queue], me);
 			publish_lowest(queue);
 			release_lock();
 		}
-		places[me].pid = 0;
-		pg_atomic_fetch_sub_u32(&waiters->nwaiters, 1);
+		rw_wait_shared->places[me].pid = 0;
+		pg_atomic_fetch_sub_u32(&rw_wait_shared->nwaiters, 1);
 		VirtualXactLockTableInsert(own_vxid);
 		joined = false;
 	}
@@ -312,10 +226,10 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 void
 rw_waiters_wake(RwQueue queue, XLogRecPtr reached)
 {
-	uint64		due = pg_atomic_read_u64(&waiters->due[queue]);
+	uint64		due = pg_atomic_read_u64(&rw_wait_shared->due[queue]);
 
 	while (due < reached &&
-		   !pg_atomic_compare_exchange_u64(&waiters->due[queue], &due, reached))
+		   !pg_atomic_compare_exchange_u64(&rw_wait_shared->due[queue], &due, reached))
 		;
 
 	/* Pairs with release_lock. */
@@ -339,10 +253,10 @@ rw_waiters_copy(RwWaiter *copy)
 	LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
 	for (i = 0; i < MaxBackends; i++)
 	{
-		if (places[i].pid == 0)
+		if (rw_wait_shared->places[i].pid == 0)
 			continue;
-		/* It may be leaving while we copy. */
-		copy[n] = *(volatile RwWaiter *) &places[i];
+		/* The session may be leaving while we copy. */
+		copy[n] = *(volatile RwWaiter *) &rw_wait_shared->places[i];
 		if (copy[n].pid != 0)
 			n++;
 	}
@@ -353,5 +267,5 @@ rw_waiters_copy(RwWaiter *copy)
 int
 rw_waiters_number(void)
 {
-	return pg_atomic_read_u32(&waiters->nwaiters);
+	return pg_atomic_read_u32(&rw_wait_shared->nwaiters);
 }

@@ -26,8 +26,7 @@
 #include "src/replica/replica_round.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
-#include "src/wait/keepalive.h"
-#include "src/wait/waiters.h"
+#include "src/wait/wait.h"
 #include "src/worker/intern.h"
 
 /* Record the horizon in the LSN history. */
