@@ -271,9 +271,9 @@ foreach my $name (qw(lsn token))
 
 # Who gets it wrong is told what to do, not something else that is true.
 foreach my $case (
-	[ 'EXECUTE', qr/as a statement of its own/, 'PREPARE p AS SELECT CALL', 'EXECUTE p' ],
-	[ 'a function', qr/as a statement of its own/, 'SELECT pl_NAME(ARGS)' ],
-	[ 'an open cursor', qr/close it/, 'BEGIN', 'DECLARE c CURSOR FOR SELECT generate_series(1, 3)', 'SELECT CALL' ],
+	[ 'EXECUTE', qr/as a separate statement/, 'PREPARE p AS SELECT CALL', 'EXECUTE p' ],
+	[ 'a function', qr/as a separate statement/, 'SELECT pl_NAME(ARGS)' ],
+	[ 'an open cursor', qr/Close it first/, 'BEGIN', 'DECLARE c CURSOR FOR SELECT generate_series(1, 3)', 'SELECT CALL' ],
 	[ 'a lock', qr/before the transaction reads/, 'BEGIN', 'SELECT i FROM one', 'SELECT CALL' ],
 	[ 'REPEATABLE READ', qr/before the transaction begins/, 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT CALL' ])
 {

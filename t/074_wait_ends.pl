@@ -285,14 +285,14 @@ note '3. when it will be there';
 		});
 	is($answer->{state}, 'RW002', 'who can wait no longer');
 	like($answer->{detail},
-		qr/^Replay has reached LSN \S+, [1-9]\d* bytes before it, about [1-9]\d* ms at its present rate\.$/,
+		qr/^Replay has reached LSN \S+, is [1-9]\d* bytes behind, and needs about [1-9]\d* ms at the current rate\.$/,
 		'is told of it');
 
 	# Paused, it has none, from that moment on.
 	Replwatch::value($standby, 'SELECT pg_wal_replay_pause()');
 	is(waiters('eta IS NULL'), 't', 'there is no estimate while replay is paused');
 	like($impatient->query("SET replwatch.read_after = '$target'")->{detail},
-		qr/ bytes before it, and is not catching up\.$/, 'nor is one told');
+		qr/ bytes behind, and is not catching up\.$/, 'nor is one told');
 	Replwatch::value($standby, 'SELECT pg_wal_replay_resume()');
 	$load->signal('TERM');
 	$load->finish;

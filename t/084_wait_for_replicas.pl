@@ -429,7 +429,7 @@ fails($client, '', '55000', qr/cannot wait/, 'a transaction with locks');
 $client->query('ROLLBACK');
 
 my $on_standby = Session->new($standby1);
-fails($on_standby, '', '22023', qr/target must be given on a standby/,
+fails($on_standby, '', '22023', qr/target must be specified on a standby/,
 	'no target on a standby');
 my $replayed = $on_standby->value('SELECT pg_last_wal_replay_lsn()');
 is( $on_standby->value(
@@ -475,7 +475,7 @@ is($client->answer->{rows}[0][0], 2, 'it is back, and has caught up');
 	Replwatch::wait_until($primary,
 		'SELECT count(*) = 1 FROM replwatch_waiters()', 'it waits');
 	fails($client, "'0/1', 8, 'flush'",
-		'53000', qr/^too many sessions wait/, 'one too many');
+		'53000', qr/^too many sessions are waiting/, 'one too many');
 	is(have("'0/1', 2, 'flush'"), 2, 'what is there needs no waiting');
 	$client->query('SELECT pg_cancel_backend(' . $other->pid . ')');
 	is($other->answer->{state}, '57014', 'the other is cancelled');

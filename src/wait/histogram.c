@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * histogram.c
- *	  How durations are distributed, in a fixed number of counters.
+ *	  A histogram of durations with a fixed number of buckets.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -17,7 +17,7 @@
 
 /* The upper end of a bucket, in microseconds. */
 static double
-upper_end(int bucket)
+bucket_end(int bucket)
 {
 	return exp2((double) bucket / STEPS_PER_DOUBLING);
 }
@@ -49,7 +49,7 @@ rw_histogram_percentile(const RwHistogram *histogram, double fraction)
 	{
 		so_far += histogram->counts[i];
 		if (so_far > 0 && so_far >= wanted)
-			return (int64) ceil(upper_end(i));
+			return (int64) ceil(bucket_end(i));
 	}
-	return (int64) ceil(upper_end(RW_HISTOGRAM_BUCKETS - 1));
+	return (int64) ceil(bucket_end(RW_HISTOGRAM_BUCKETS - 1));
 }

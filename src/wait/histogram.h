@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * histogram.h
- *	  How durations are distributed, in a fixed number of counters.
+ *	  A histogram of durations with a fixed number of buckets.
  *
  * A pure file.  Buckets grow by a factor of the fourth root of 2, from a
- * microsecond to over an hour, so that a percentile read from them is at most
- * a fifth too high.
+ * microsecond to over an hour, so that a percentile is at most a fifth too
+ * high.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -21,12 +21,12 @@ typedef struct RwHistogram
 	uint64		counts[RW_HISTOGRAM_BUCKETS];
 } RwHistogram;
 
-/* The bucket to count a duration in microseconds in; negative ones as 0. */
+/* The bucket of a duration in microseconds; negative ones count as 0. */
 extern int	rw_histogram_bucket(int64 duration);
 
 /*
- * The duration that a part of them, `fraction` from 0 to 1, did not exceed,
- * as the upper end of its bucket; -1 if none were counted.
+ * The duration that the given fraction (0 to 1) did not exceed, as the upper
+ * end of its bucket; -1 if nothing was counted.
  */
 extern int64 rw_histogram_percentile(const RwHistogram *histogram,
 									 double fraction);

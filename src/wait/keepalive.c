@@ -1,20 +1,29 @@
 /*-------------------------------------------------------------------------
  *
  * keepalive.c
- *	  The pulse of a replication link.
+ *	  Keepalives to standbys, and wake-ups by their replies.
  *
- * Core has no hook in a walsender's loop.  But the loop asks, each time
- * round, whether output is pending, and it asks through PqCommMethods, the
- * table of functions that core itself exchanges to redirect a process's
- * protocol output.  A walsender of ours has a copy of that table whose
- * is_send_pending queues the keepalive before it answers.  The sampling
- * worker wakes the walsenders once a second, so that they come by; a
- * walsender that sleeps otherwise wakes only for WAL, replies and timeouts.
+ * A standby whose upstream is idle receives nothing for up to half of
+ * wal_receiver_timeout, and so cannot tell an idle server from a dead
+ * connection.  Where replwatch.tend_walsenders is on, each walsender that
+ * streams to a physical standby sends the protocol's own keepalive message each
+ * second.  No WAL is written, and a standby without replwatch handles the
+ * message like core's.  While the standby has not replayed everything, the
+ * keepalive also requests a reply, so that the primary's figures about a
+ * standby that stands still are a second old, not wal_receiver_status_interval.
  *
- * Why here is a safe place: the loop asks between messages, never within
- * one; what is queued is flushed by the code that follows; nothing is queued
- * while earlier output is still pending, so the buffer can't grow for a
- * standby that doesn't read.
+ * Core has no hook in a walsender's loop.  But in each iteration the loop asks
+ * whether output is pending, and it does so through PqCommMethods, the table of
+ * functions that core itself exchanges to redirect a process's protocol output.
+ * Our walsenders have a copy of that table whose is_send_pending queues the
+ * keepalive before it answers.  The sampler wakes the walsenders once a second
+ * for that; a sleeping walsender otherwise wakes only for WAL, replies and
+ * timeouts.
+ *
+ * This is a safe place: the loop asks between messages, never within one; what
+ * is queued is flushed by the code that follows; and nothing is queued while
+ * earlier output is still pending, so the buffer cannot grow for a standby that
+ * does not read.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -36,11 +45,20 @@
 /* 'k', end of WAL, time, whether a reply is asked for */
 #define KEEPALIVE_LEN	(1 + 8 + 8 + 1)
 
-static const PQcommMethods *core_methods = NULL;
-static PQcommMethods tended_methods;
+static const PQcommMethods *token_methods = NULL;	/* those of token.c */
+static PQcommMethods walsender_methods;
 
 /* When this walsender queued its last keepalive. */
 static RwTime last_keepalive = RW_NEVER;
+
+/* The replies that sessions have been woken for. */
+static struct
+{
+	WalSndState state;
+	XLogRecPtr	write;
+	XLogRecPtr	flush;
+	XLogRecPtr	replay;
+}			last_reply;			/* state 0 is WALSNDSTATE_STARTUP */
 
 static void
 queue_keepalive(XLogRecPtr end, bool request_reply)
@@ -53,15 +71,15 @@ queue_keepalive(XLogRecPtr end, bool request_reply)
 	memcpy(&message[1], &net_end, 8);
 	memcpy(&message[9], &net_time, 8);
 	message[17] = request_reply ? 1 : 0;
-	core_methods->putmessage_noblock('d', message, KEEPALIVE_LEN);
+	token_methods->putmessage_noblock('d', message, KEEPALIVE_LEN);
 }
 
 /*
- * Send a keepalive if it is time.  MyWalSnd's fields that are read here are
- * written by this process alone.
+ * Queue a keepalive if it is time.  The fields of MyWalSnd that are read here
+ * are written by this process only.
  */
 static void
-tend(void)
+keepalive_if_due(void)
 {
 	RwTime		now;
 
@@ -69,28 +87,27 @@ tend(void)
 		(MyReplicationSlot != NULL && SlotIsLogical(MyReplicationSlot)))
 		return;
 
-	/* The worker sets the pace; a wake-up that is a little early counts. */
+	/* The sampler sets the pace; its wake-up may be a little early. */
 	now = rw_clock_now();
 	if (now - last_keepalive < RW_KEEPALIVE_INTERVAL / 2)
 		return;
 	last_keepalive = now;
 
 	/*
-	 * At the end of an old timeline this side ends the stream first, and one
-	 * of these may still follow, as core's keepalives may; libpq passes over
-	 * it.
+	 * At the end of an old timeline this side ends the stream first, and a
+	 * keepalive may still follow, as core's may; libpq skips it.
 	 *
-	 * pg_receivewal, which never replays, would flush its file each time that
-	 * it is asked.
+	 * No reply is requested of pg_receivewal, which never replays: it would
+	 * flush its file each time.
 	 */
 	queue_keepalive(MyWalSnd->sentPtr,
 					MyWalSnd->apply != InvalidXLogRecPtr &&
 					MyWalSnd->apply < MyWalSnd->sentPtr);
 }
 
-/* Wake those in a queue whose LSN a reply has just reached. */
+/* Wake the sessions in a queue whose LSN a reply has just reached. */
 static void
-pass_on(RwQueue queue, XLogRecPtr position, XLogRecPtr *last)
+wake_for_reply(RwQueue queue, XLogRecPtr position, XLogRecPtr *last)
 {
 	if (position == *last)
 		return;
@@ -103,50 +120,50 @@ pass_on(RwQueue queue, XLogRecPtr position, XLogRecPtr *last)
 }
 
 /*
- * Replies have just been read.  Their positions are in shared memory, where a
- * waiter looks, before anybody is woken.
+ * Replies may have been read since the last call.  Their positions are in
+ * shared memory, where a waiting session reads them, before it is woken.
  */
 static void
 notice_reply(void)
 {
-	static XLogRecPtr last_write = InvalidXLogRecPtr;
-	static XLogRecPtr last_flush = InvalidXLogRecPtr;
-	static XLogRecPtr last_replay = InvalidXLogRecPtr;
-	static WalSndState last_state = WALSNDSTATE_STARTUP;
-
 	if (MyWalSnd == NULL)
 		return;
 
-	/* Only what streams counts: what was reported before counts from now on. */
-	if (MyWalSnd->state != last_state)
+	/*
+	 * A position counts only while the replica streams.  What it reported
+	 * before it did counts as soon as it does, so wake for that again.
+	 */
+	if (MyWalSnd->state != last_reply.state)
 	{
-		last_state = MyWalSnd->state;
-		last_write = last_flush = last_replay = InvalidXLogRecPtr;
+		last_reply.state = MyWalSnd->state;
+		last_reply.write = InvalidXLogRecPtr;
+		last_reply.flush = InvalidXLogRecPtr;
+		last_reply.replay = InvalidXLogRecPtr;
 	}
-	pass_on(RW_QUEUE_REPLICA_WRITE, MyWalSnd->write, &last_write);
-	pass_on(RW_QUEUE_REPLICA_FLUSH, MyWalSnd->flush, &last_flush);
-	pass_on(RW_QUEUE_REPLICA_REPLAY, MyWalSnd->apply, &last_replay);
+	wake_for_reply(RW_QUEUE_REPLICA_WRITE, MyWalSnd->write, &last_reply.write);
+	wake_for_reply(RW_QUEUE_REPLICA_FLUSH, MyWalSnd->flush, &last_reply.flush);
+	wake_for_reply(RW_QUEUE_REPLICA_REPLAY, MyWalSnd->apply, &last_reply.replay);
 }
 
 static bool
-tended_is_send_pending(void)
+walsender_is_send_pending(void)
 {
-	bool		pending = core_methods->is_send_pending();
+	bool		pending = token_methods->is_send_pending();
 
 	notice_reply();
 	if (!pending)
-		tend();
+		keepalive_if_due();
 	return pending;
 }
 
 void
 rw_keepalive_connection(void)
 {
-	if (rw_tend_walsenders && am_walsender && core_methods == NULL)
+	if (rw_tend_walsenders && am_walsender && token_methods == NULL)
 	{
-		core_methods = PqCommMethods;
-		tended_methods = *core_methods;
-		tended_methods.is_send_pending = tended_is_send_pending;
-		PqCommMethods = &tended_methods;
+		token_methods = PqCommMethods;
+		walsender_methods = *token_methods;
+		walsender_methods.is_send_pending = walsender_is_send_pending;
+		PqCommMethods = &walsender_methods;
 	}
 }

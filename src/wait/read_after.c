@@ -3,10 +3,16 @@
  * read_after.c
  *	  SET replwatch.read_after: a wait that is a setting.
  *
- * The wait is done by a utility hook before the command sets anything, so a
- * wait that fails leaves the old value.  All other ways to a setting (a
+ * The command SET takes no snapshot, so it can wait where a function cannot:
+ * before the first query of a REPEATABLE READ transaction, and, behind a
+ * transaction pooler, in the same transaction as the read and hence on the same
+ * server.  It waits once, when it is executed; the value is then only
+ * remembered.
+ *
+ * The ProcessUtility hook waits before the command sets anything, so a wait
+ * that fails leaves the old value.  All other ways to set a parameter (a
  * function's SET clause, set_config, ALTER ROLE, files, the startup packet)
- * meet the check hook, which can't wait and refuses them.
+ * reach the check hook only, which cannot wait and refuses the value.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -32,18 +38,15 @@
 
 #define READ_AFTER	"replwatch.read_after"
 
-/* At most so many bytes of a value that is none are shown. */
+/* The number of bytes of an invalid value that a message shows. */
 #define SHOWN_MAX	64
 
 static char *read_after = NULL;
 
-/* A SET command of the client's is being executed, and has waited. */
+/* A SET command that has waited is being executed. */
 static bool in_set = false;
 
-/*
- * Parallel workers are given the leader's settings, in which nobody waits a
- * second time.
- */
+/* Parallel workers take over the leader's settings without waiting again. */
 static bool
 check_read_after(char **newval, void **extra, GucSource source)
 {
@@ -52,17 +55,17 @@ check_read_after(char **newval, void **extra, GucSource source)
 		return true;
 
 	GUC_check_errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
-	GUC_check_errmsg("\"%s\" can only be set by the command SET, sent by the client",
+	GUC_check_errmsg("parameter \"%s\" can only be set by a SET command from the client",
 					 READ_AFTER);
-	GUC_check_errdetail("Setting it means to wait, which is not possible here.");
-	GUC_check_errhint("Send SET %s = '...' as a command of its own.",
+	GUC_check_errdetail("Setting it waits for replay, which is not possible here.");
+	GUC_check_errhint("Send SET %s = '...' as a separate command.",
 					  READ_AFTER);
 	return false;
 }
 
-/* A commit token, or an LSN, which has no timeline. */
+/* Read a commit token, or an LSN, which has timeline 0. */
 static RwToken
-parse(const char *value)
+parse_read_after(const char *value)
 {
 	RwToken		token;
 
@@ -75,7 +78,7 @@ parse(const char *value)
 				 errmsg("invalid value for parameter \"%s\": \"%.*s\"",
 						READ_AFTER,
 						pg_mbcliplen(value, strlen(value), SHOWN_MAX), value),
-				 errdetail("It takes a commit token, such as 1:0/59F2870, or an LSN.")));
+				 errdetail("The value must be a commit token, such as 1:0/59F2870, or an LSN.")));
 	return token;
 }
 
@@ -102,10 +105,10 @@ raise_not_replayed(RwToken token)
 			 errmsg("LSN " RW_LSN_FORMAT " has not been replayed within %d ms",
 					LSN_FORMAT_ARGS(target), rw_wait_timeout_ms),
 			 eta < 0 ?
-			 errdetail("Replay has reached LSN " RW_LSN_FORMAT ", %llu bytes before it, and is not catching up.",
+			 errdetail("Replay has reached LSN " RW_LSN_FORMAT ", is %llu bytes behind, and is not catching up.",
 					   LSN_FORMAT_ARGS(replayed),
 					   (unsigned long long) missing) :
-			 errdetail("Replay has reached LSN " RW_LSN_FORMAT ", %llu bytes before it, about %lld ms at its present rate.",
+			 errdetail("Replay has reached LSN " RW_LSN_FORMAT ", is %llu bytes behind, and needs about %lld ms at the current rate.",
 					   LSN_FORMAT_ARGS(replayed),
 					   (unsigned long long) missing,
 					   (long long) (eta / RW_MS))));
@@ -114,7 +117,7 @@ raise_not_replayed(RwToken token)
 static void
 wait_for_value(const char *value)
 {
-	RwToken		token = parse(value);
+	RwToken		token = parse_read_after(value);
 	bool		in_recovery;
 	RwWaitResult result;
 

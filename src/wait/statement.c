@@ -3,17 +3,15 @@
  * statement.c
  *	  A function that waits without holding a snapshot.
  *
- * How a call knows that it is the whole statement: the portal that runs leads
- * to the plan, and the expression that this call was made from is, by
- * address, the plan's only one.  A call from within a function, a DO block, a
- * trigger or a sub-select runs under the same portal, but comes from another
- * expression.
+ * A call is the whole statement if the expression that it was made from is, by
+ * address, the only one in the plan of the active portal.  A call from within a
+ * function, a DO block, a trigger or a sub-select runs under the same portal,
+ * but comes from another expression.
  *
- * How the snapshot is given up: such a statement holds it in three places,
- * the active snapshot's stack and two registrations that belong to the
- * portal's resource owner.  All are undone with the functions that made them,
- * and made anew after the wait.  Should the wait end in an error, nothing is
- * left to undo.
+ * Such a statement holds its snapshot in three places: the stack of active
+ * snapshots and two registrations that belong to the portal's resource owner.
+ * All are released with the functions for that, and made anew after the wait.
+ * If the wait ends in an error, there is nothing left to release.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -38,7 +36,7 @@
 #include "src/base/compat.h"
 #include "src/wait/statement.h"
 
-/* How the server names a portal of its own, as EXECUTE and functions have. */
+/* Names of portals that EXECUTE and functions create begin with this. */
 #define SERVERS_PORTAL	"<unnamed portal "
 
 static bool
@@ -47,7 +45,7 @@ is_mutable(Oid function, void *context)
 	return func_volatile(function) != PROVOLATILE_IMMUTABLE;
 }
 
-/* A cast may depend on settings, as that of text to interval does. */
+/* A cast is allowed even if it depends on settings, as text to interval. */
 static bool
 is_cast(Node *node)
 {
@@ -68,10 +66,10 @@ calls_mutable(Node *node, void *context)
 }
 
 /*
- * Constants, parameters, casts of them, and what immutable functions make of
- * these: the planner puts a constant in the place of such an expression if it
- * knows the parameters and leaves it alone in a generic plan, and a statement
- * that waits with the one must not be refused with the other.
+ * Are the arguments constants, parameters, casts of them, and immutable
+ * functions of these?  The planner replaces such an expression by a constant
+ * if it knows the parameters, but not in a generic plan, and the answer must
+ * not depend on the plan.
  */
 static bool
 has_plain_arguments(Node *expr)
@@ -80,13 +78,13 @@ has_plain_arguments(Node *expr)
 		!calls_mutable((Node *) ((FuncExpr *) expr)->args, NULL);
 }
 
-/* The one expression of a plan that does nothing else; NULL if it does. */
+/* The expression of a plan that only evaluates one; otherwise NULL. */
 static Node *
 only_expression(Plan *plan)
 {
 	TargetEntry *entry;
 
-	/* LIMIT is a node of its own above it; with constants it is harmless. */
+	/* LIMIT is a separate node on top; with constants it is harmless. */
 	while (IsA(plan, Limit) && plan->lefttree && !plan->initPlan)
 		plan = plan->lefttree;
 
@@ -111,7 +109,7 @@ only_expression(Plan *plan)
 	return NULL;
 }
 
-/* The query that is nothing but this call; NULL if there is more to it. */
+/* The query, if it consists of this call only; otherwise NULL. */
 static QueryDesc *
 bare_query(FunctionCallInfo fcinfo)
 {
@@ -142,7 +140,7 @@ bare_query(FunctionCallInfo fcinfo)
 	return query;
 }
 
-/* The statement's snapshot is the only one, and held only where we know. */
+/* Is the statement's snapshot the only one, and held only where we know? */
 static bool
 holds_one_snapshot(QueryDesc *query)
 {
@@ -168,8 +166,8 @@ refuse_isolation(const char *what)
 			 errmsg("%s cannot wait in a transaction with isolation level %s",
 					what, XactIsoLevel == XACT_SERIALIZABLE ?
 					"SERIALIZABLE" : "REPEATABLE READ"),
-			 errdetail("Such a transaction keeps its snapshot and does not see what comes later."),
-			 errhint("Wait before the transaction begins, or read in it after SET replwatch.read_after as its first command.")));
+			 errdetail("Such a transaction keeps its snapshot and cannot see later changes."),
+			 errhint("Wait before the transaction begins, or use SET replwatch.read_after as its first command.")));
 }
 
 static void
@@ -180,8 +178,8 @@ refuse_lock(const char *what)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s cannot wait while this transaction holds locks",
 						what),
-				 errdetail("Replay could be waiting for one of them, or for a session that waits for one."),
-				 errhint("Wait before the transaction reads or locks anything, and without advisory locks of the session.")));
+				 errdetail("Replay could be waiting for one of them, or for a session that does."),
+				 errhint("Wait before the transaction reads or locks anything, and release session-level advisory locks first.")));
 }
 
 void
@@ -204,8 +202,8 @@ rw_statement_check(FunctionCallInfo fcinfo, const char *function)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s cannot wait within EXECUTE, a larger statement, a function or a cursor",
 						function),
-				 errdetail("The snapshot of that statement could hold back the replay that it waits for."),
-				 errhint("Send SELECT %s(...) as a statement of its own, with constants or parameters as arguments.",
+				 errdetail("The snapshot of the statement could block the replay that it waits for."),
+				 errhint("Send SELECT %s(...) as a separate statement, with constants or parameters as arguments.",
 						 function)));
 	if (!holds_one_snapshot(query))
 		ereport(ERROR,
@@ -213,7 +211,7 @@ rw_statement_check(FunctionCallInfo fcinfo, const char *function)
 				 errmsg("%s cannot wait while another snapshot is held",
 						function),
 				 errdetail("The session has an open cursor, an unfinished portal or an exported snapshot."),
-				 errhint("Wait before opening it, or close it.")));
+				 errhint("Close it first, or wait before opening it.")));
 	refuse_lock(function);
 	return query;
 }
@@ -231,7 +229,7 @@ rw_statement_release(QueryDesc *query, const char *function)
 	query->snapshot = InvalidSnapshot;
 	InvalidateCatalogSnapshot();
 
-	/* Checked before, but to wait with one would be to wait for ever. */
+	/* Has been checked, but waiting with a snapshot could last forever. */
 	if (HaveRegisteredOrActiveSnapshot() || TransactionIdIsValid(MyProc->xmin))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -259,7 +257,7 @@ rw_set_command_check(const char *what)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s cannot wait while another snapshot is held", what),
 				 errdetail("The session has an open cursor, an unfinished portal or an exported snapshot."),
-				 errhint("Set it before opening it, or close it.")));
+				 errhint("Close it first, or set the parameter before opening it.")));
 	}
 	refuse_lock(what);
 }

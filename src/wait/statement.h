@@ -3,13 +3,13 @@
  * statement.h
  *	  A function that waits without holding a snapshot.
  *
- * A standby's replay can be waiting for just the snapshot with which the
- * caller's statement runs, or for a lock of the caller's transaction; the wait
- * would then never end.  So a wait gives the statement's snapshot up, which is
- * possible only if nothing else in the statement could use it: where the
- * statement is the call and nothing more, sent by the client, in READ
- * COMMITTED, in a transaction that holds no lock.  Everywhere else it is
- * refused, with a hint.
+ * Replay on a standby can be waiting for the snapshot of the caller's
+ * statement, or for a lock of the caller's transaction; the wait would then
+ * never end.  So a wait releases the statement's snapshot, which is possible
+ * only if nothing else in the statement can use it: where the statement
+ * consists of the call and was sent by the client, in READ COMMITTED, in a
+ * transaction that holds no lock.  Everywhere else the call is refused, with a
+ * hint.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -22,25 +22,30 @@
 #include "fmgr.h"
 
 /*
- * Check that the function called may wait in this statement; raises 55000 if
- * not.  Nothing is given up yet.
+ * Check that the called function may wait in this statement; raises 55000 if
+ * not.  Returns the query, whose snapshot is still held.
  */
 extern QueryDesc *rw_statement_check(FunctionCallInfo fcinfo,
 									 const char *function);
 
-/* Check that a call that does not wait makes sense: not in REPEATABLE READ. */
+/*
+ * Check that the isolation level lets a transaction see what is replayed after
+ * its first statement; raises 55000 if not.  `function` is for the message.
+ */
 extern void rw_isolation_check(const char *function);
 
-/* Give the statement's snapshot up.  From here until rw_statement_resume no
- * catalog may be looked at. */
+/*
+ * Release the statement's snapshot.  Until rw_statement_resume() no catalog may
+ * be read.
+ */
 extern void rw_statement_release(QueryDesc *query, const char *function);
 
-/* Take a new snapshot: what the statement returns is computed under it. */
+/* Take a new snapshot, for the rest of the statement. */
 extern void rw_statement_resume(QueryDesc *query);
 
 /*
- * The same checks for a command that takes no snapshot; `what` is the name of
- * what waits.
+ * Check that a SET command, which takes no snapshot, may wait; raises 55000 if
+ * the transaction has a snapshot or a lock.  `what` is for the message.
  */
 extern void rw_set_command_check(const char *what);
 

@@ -3,12 +3,13 @@
  * token.c
  *	  The commit token: where this session's last commit is in the WAL.
  *
- * The callback that learns of a commit runs after the commit record has been
- * written, when an error would bring the server down: it copies a few
- * numbers and does nothing else.  What is told to the client is made in
- * buffers of fixed size when the next ReadyForQuery is sent, which is where
- * core tells of changed settings, too.  That place is reached by exchanging
- * the process's table of protocol functions, as keepalive.c does in walsenders.
+ * The transaction callback runs after the commit record has been written, when
+ * an error would bring the server down: it copies a few numbers and does
+ * nothing else.  The message to the client is formatted in a buffer of fixed
+ * size when the next ReadyForQuery is sent, which is where core reports changed
+ * settings, too.  There is no hook there: the process gets a copy of its table
+ * of protocol functions (PqCommMethods), as in keepalive.c, whose putmessage is
+ * ours.  A walsender gets one, too: connected to a database, it executes SQL.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -48,7 +49,7 @@ static RwToken last_commit;		/* tli 0: none yet */
 static bool committing_prepared = false;
 static bool to_be_reported = false;
 
-/* Behind the two read-only settings; what they show is made when asked. */
+/* The variables of the two read-only settings. */
 static char *token_setting = NULL;
 static char *version_setting = NULL;
 
@@ -77,7 +78,7 @@ rw_token_in(const char *string, RwToken *token)
 	return rw_take_token(&at, end, &token->tli, &token->lsn) && at == end;
 }
 
-/* At most so many bytes of an argument that is no token are shown. */
+/* The number of bytes of an invalid token that a message shows. */
 #define SHOWN_MAX		64
 
 static char *
@@ -87,7 +88,7 @@ text_to_cstring_limited(text *argument)
 										   SHOWN_MAX);
 	int			len = VARSIZE_ANY_EXHDR(slice);
 
-	/* Not in the middle of a character. */
+	/* Do not end within a character. */
 	len = pg_mbcliplen(VARDATA_ANY(slice), len, len);
 	return pnstrdup(VARDATA_ANY(slice), len);
 }
@@ -95,7 +96,7 @@ text_to_cstring_limited(text *argument)
 void
 rw_token_argument(text *argument, RwToken *token)
 {
-	/* What is too long to be one need not be copied, nor shown in full. */
+	/* A longer argument is not a token; a message shows only its beginning. */
 	char	   *shown = text_to_cstring_limited(argument);
 
 	if (!rw_token_in(shown, token))
@@ -114,10 +115,10 @@ rw_token_xact_callback(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 
 			/*
-			 * The end of the last commit record moves with transactions too
-			 * that wrote WAL and changed nothing, by cleaning up a page, say;
-			 * they have no transaction ID.  Nor has COMMIT PREPARED one of
-			 * its own.
+			 * XactLastCommitEnd also moves with transactions that wrote WAL
+			 * without changing anything, for example by pruning a page; they
+			 * have no transaction ID.  Neither has COMMIT PREPARED one of its
+			 * own.
 			 */
 			if (committing_prepared ||
 				TransactionIdIsValid(GetTopTransactionIdIfAny()))
@@ -145,7 +146,7 @@ rw_token_utility(const Node *command)
 		committing_prepared = true;
 }
 
-/* Tell the client: a ParameterStatus message is two strings. */
+/* Send a ParameterStatus message, which consists of two strings. */
 static int
 report_token(void)
 {
@@ -219,9 +220,9 @@ raise_lost(RwToken token, TimeLineID tli)
 			(errcode(RW_ERRCODE_COMMIT_LOST),
 			 errmsg("commit %s is not part of this server's history",
 					rw_token_out(token, buffer)),
-			 errdetail("This server is on timeline %u, which does not contain it.",
+			 errdetail("This server is on timeline %u, which does not contain the commit.",
 					   tli),
-			 errhint("The commit was lost in a failover; read what is there now, and write again.")));
+			 errhint("The commit was lost in a failover. Read the current data and write again.")));
 }
 
 void
@@ -233,8 +234,8 @@ rw_token_check(RwToken token, bool *reachable)
 	uint64		end;
 
 	/*
-	 * The timeline of the record that is being replayed: core's position, and
-	 * with it the timeline up to there, moves later than what replay told us.
+	 * The timeline of the record that is being replayed: core's own position,
+	 * with its timeline, moves later than the one that woke us.
 	 */
 	if (RecoveryInProgress())
 		(void) GetCurrentReplayRecPtr(&tli);
@@ -258,10 +259,7 @@ rw_token_check(RwToken token, bool *reachable)
 	pfree(timeline);
 }
 
-/*
- * The token of this session's last commit that wrote: text, NULL before the
- * first.
- */
+/* The token of this session's last commit that wrote; NULL before the first. */
 Datum
 replwatch_commit_token(PG_FUNCTION_ARGS)
 {
@@ -273,10 +271,7 @@ replwatch_commit_token(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(rw_token_out(last_commit, buffer)));
 }
 
-/*
- * The LSN at the end of this session's last commit that wrote: pg_lsn, NULL
- * before the first.
- */
+/* The LSN at the end of that commit; NULL before the first. */
 Datum
 replwatch_commit_lsn(PG_FUNCTION_ARGS)
 {

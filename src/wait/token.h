@@ -3,17 +3,18 @@
  * token.h
  *	  The commit token: where this session's last commit is in the WAL.
  *
- * A token is TIMELINE:LSN, the LSN being the end of the commit record; a
- * server that has replayed up to there on that timeline shows what was
- * committed.  It moves when a transaction commits that has a transaction ID,
- * and with COMMIT PREPARED; a read-only transaction, a rollback, VACUUM and
- * a SELECT that happens to clean a page leave it alone.
+ * A token is TIMELINE:LSN, the LSN being the end of the commit record; on a
+ * server that has replayed up to there on that timeline, the commit is visible.
+ * A session's token changes when a transaction with a transaction ID commits,
+ * and with COMMIT PREPARED.  A read-only transaction, a rollback, VACUUM and a
+ * SELECT that happens to prune a page do not change it.  Parallel workers have
+ * no token: the functions run in the leader, and the setting is empty there.
  *
- * With replwatch.report_commit_token the server tells the client as well, by
- * a ParameterStatus message before the ReadyForQuery that follows.  It is
- * sent then and not at the commit itself, because a client that does not
- * read would hold up whatever the sender holds: by then that is nothing, and
- * the wait can be interrupted.
+ * With replwatch.report_commit_token the server also sends the token to the
+ * client, in a ParameterStatus message before the next ReadyForQuery.  It is
+ * not sent at the commit itself, because a client that does not read would
+ * block the session while it holds resources; before ReadyForQuery it holds
+ * none, and the wait can be interrupted.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -38,21 +39,21 @@ typedef struct RwToken
 /* This session's last commit that wrote; tli is 0 in parallel workers. */
 extern RwToken rw_last_commit(void);
 
-/* Write a token; returns buffer, of RW_TOKEN_LEN bytes. */
+/* Format a token; returns buffer, of RW_TOKEN_LEN bytes. */
 extern const char *rw_token_out(RwToken token, char *buffer);
 
-/* Read a token; false if it is none.  Nothing before or after is allowed. */
+/* Read a token; false if the string is anything but a token. */
 extern bool rw_token_in(const char *string, RwToken *token);
 
-/* Read a token from an argument; 22P02 if it is none. */
+/* Read a token from an argument; raises 22P02 if it is none. */
 extern void rw_token_argument(text *argument, RwToken *token);
 
 /*
- * Can this server ever replay what the token stands for?  True if its
- * timeline is this server's or a later one's ancestor, up to where that was
- * left; RW001 if the commit was lost; 55000 if that can't be told.  A timeline
- * newer than this server's is not lost: *reachable is false, and the answer
- * may be another when this server follows it.
+ * Check that the commit is in this server's history or may still get there.
+ * *reachable is true if the token's timeline is this server's, or an ancestor
+ * that was left after the commit; false if it is newer than this server's,
+ * which may follow it later.  Raises RW001 if the commit was lost, 55000 if
+ * the history of this server's timeline cannot be read.
  */
 extern void rw_token_check(RwToken token, bool *reachable);
 

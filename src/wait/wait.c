@@ -3,6 +3,8 @@
  * wait.c
  *	  Waiting until this server has replayed an LSN.
  *
+ * rw_wait() is the loop of every wait, also of that for replicas.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -28,14 +30,14 @@
 #include "src/wait/token.h"
 #include "src/wait/waiters.h"
 
-/* How often a waiter looks that nobody wakes. */
+/* How often a session that nothing wakes checks. */
 #define LOOK_MIN_MS		1
 #define LOOK_MAX_MS		20
 
-/* How many times wait_recheck may go by until one looks that is woken. */
+/* The longest time between the checks of one that is woken, in wait_recheck. */
 #define RECHECK_SLACK	10
 
-/* Replay that has not moved for this long has no rate. */
+/* Replay that has not moved for this long is considered to stand still. */
 #define STANDSTILL		(3 * RW_SECOND)
 
 PG_FUNCTION_INFO_V1(replwatch_wait_for_lsn);
@@ -52,19 +54,19 @@ rw_timeout_argument(const Interval *timeout)
 		return RW_WAIT_FOR_EVER;
 
 	microseconds = rw_duration_argument(timeout, "timeout");
-	/* What is less than a millisecond is still not just a look. */
+	/* Less than a millisecond is still not 0, which does not wait. */
 	if (microseconds > 0 && microseconds < RW_MS)
 		return 1;
 	return (int) Min(microseconds / RW_MS, INT_MAX);
 }
 
 /*
- * Sleep until told, until the deadline (RW_NEVER: none) or until it is time to
- * look again; serves interrupts.  `looked` is how often has been looked, the
- * wait began at `since`.
+ * Sleep until woken, until the deadline (RW_NEVER: none) or until it is time
+ * to check again; processes interrupts.  `looked` is the number of checks so
+ * far, `since` the time at which the wait began.
  */
 static void
-wait_asleep(RwTime since, RwTime deadline, bool woken, int looked)
+sleep_until_woken(RwTime since, RwTime deadline, bool woken, int looked)
 {
 	static uint32 wait_event = 0;
 	int64		recheck_ms = rw_wait_recheck_ms;
@@ -74,10 +76,10 @@ wait_asleep(RwTime since, RwTime deadline, bool woken, int looked)
 		wait_event = rw_wait_event("ReplwatchWait");
 
 	/*
-	 * Who is woken looks less often the longer it waits: thousands who wait for
-	 * something far away are to cost replay nothing, and a wake-up that was lost
-	 * costs no more time than had gone by.  Who is not looks often at first, when
-	 * it is likely that it comes at once.
+	 * A session that is woken checks less often the longer it waits: thousands
+	 * of sessions that wait for a distant LSN must not slow down replay, and a
+	 * lost wake-up at most doubles the wait.  A session that nothing wakes
+	 * checks often at first, when the LSN is likely to be reached soon.
 	 */
 	if (woken)
 		sleep_ms = Max(recheck_ms,
@@ -88,7 +90,7 @@ wait_asleep(RwTime since, RwTime deadline, bool woken, int looked)
 					   Min(LOOK_MIN_MS + looked / 8, LOOK_MAX_MS));
 	if (deadline != RW_NEVER)
 	{
-		/* Rounded up, so that nobody wakes just before it. */
+		/* Rounded up, so as not to wake just before it. */
 		int64		left = (deadline - rw_clock_now() + RW_MS - 1) / RW_MS;
 
 		sleep_ms = Max(Min(sleep_ms, left), 0);
@@ -100,9 +102,9 @@ wait_asleep(RwTime since, RwTime deadline, bool woken, int looked)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* The wait proper: the place is taken, and is left by the caller. */
+/* The loop of a session that is in the queue; its caller leaves the queue. */
 static RwWaitResult
-wait_in_place(RwWait *wait)
+wait_in_queue(RwWait *wait)
 {
 	RwTime		deadline = wait->waiter.deadline;
 	bool		asking = wait->ask != NULL;
@@ -113,7 +115,7 @@ wait_in_place(RwWait *wait)
 		RwTime		wake_at = deadline;
 		RwWaitResult result = wait->look(wait);
 
-		/* Once more, now that whoever gets there will see us. */
+		/* Once more, now that the process that gets there will see us. */
 		if (result == RW_WAIT_TIMED_OUT && rw_waiter_stay(wait->waiter.key))
 			result = wait->look(wait);
 		if (result != RW_WAIT_TIMED_OUT ||
@@ -129,12 +131,12 @@ wait_in_place(RwWait *wait)
 			else if (wake_at == RW_NEVER || again < wake_at)
 				wake_at = again;
 		}
-		wait_asleep(wait->waiter.since, wake_at, wait->woken, looked);
+		sleep_until_woken(wait->waiter.since, wake_at, wait->woken, looked);
 	}
 }
 
 static RwWaitEnd
-end_of(RwWaitResult result)
+wait_end(RwWaitResult result)
 {
 	switch (result)
 	{
@@ -163,12 +165,12 @@ rw_wait(RwWait *wait)
 	PG_TRY();
 	{
 		result = wait->look(wait);
-		end = result == RW_WAITED ? RW_WAIT_IMMEDIATE : end_of(result);
+		end = result == RW_WAITED ? RW_WAIT_IMMEDIATE : wait_end(result);
 		if (result == RW_WAIT_TIMED_OUT && wait->timeout_ms != 0)
 		{
 			result = rw_waiter_join(&wait->waiter) ?
-				wait_in_place(wait) : RW_WAIT_TOO_MANY;
-			end = end_of(result);
+				wait_in_queue(wait) : RW_WAIT_TOO_MANY;
+			end = wait_end(result);
 		}
 	}
 	PG_CATCH();
@@ -188,7 +190,10 @@ typedef struct LocalWait
 	TimeLineID	tli;			/* the token's, or 0 */
 } LocalWait;
 
-/* Does the LSN mean anything here yet?  Raises what rw_token_check raises. */
+/*
+ * Is the token's timeline this server's or an ancestor?  True without a token.
+ * Raises what rw_token_check() raises.
+ */
 static bool
 is_reachable(const RwWait *wait)
 {
@@ -201,8 +206,9 @@ is_reachable(const RwWait *wait)
 }
 
 /*
- * Is it there?  First how far we are, then what that is worth: only WAL of the
- * token's own timeline counts, and the timeline may just have been switched.
+ * Has it been replayed?  The position is read before the timeline is checked:
+ * replay may just have switched to another timeline, on which a position does
+ * not count for the token.
  */
 static RwWaitResult
 look_replayed(RwWait *wait)
@@ -215,16 +221,19 @@ look_replayed(RwWait *wait)
 	if (replayed && reachable)
 		return RW_WAITED;
 
-	/* The sampling worker tells when the server follows another timeline. */
+	/* The sampler wakes all sessions when the timeline changes. */
 	wait->waiter.key = reachable ? target : RW_KEY_ALL_ONLY;
 	wait->woken = !reachable ||
 		(rw_wake_on_replay && !rw_being_replayed(target));
 
-	/* Recovery may have ended since, having replayed it before. */
+	/*
+	 * As it was before the position was read: recovery that has ended since
+	 * may have replayed the target, which the next check sees.
+	 */
 	return in_recovery ? RW_WAIT_TIMED_OUT : RW_WAIT_NOT_IN_RECOVERY;
 }
 
-/* The same on a primary, which has what it has written. */
+/* The same on a primary, where all that is written counts. */
 static RwWaitResult
 look_written(RwWait *wait)
 {
@@ -261,7 +270,7 @@ rw_eta(uint64 missing, const RwRate *rate, XLogRecPtr position,
 {
 	RwTime		now = rw_clock_now();
 
-	/* What the last minute's rate was says nothing of one that has stopped. */
+	/* The rate of the last minute means nothing once replay has stopped. */
 	if (missing > 0 && now - moved_at > STANDSTILL)
 		return -1;
 	return rw_catchup(missing, rw_rate(rate, position, now), 0);
@@ -291,7 +300,7 @@ rw_wait_raise(RwWaitResult result, XLogRecPtr target, bool was_in_recovery)
 	if (result == RW_WAIT_TOO_MANY)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("too many sessions wait for an LSN"),
+				 errmsg("too many sessions are waiting for an LSN"),
 				 errhint("Consider increasing \"replwatch.max_waiters\".")));
 	if (result != RW_WAIT_NOT_IN_RECOVERY)
 		return;
@@ -315,7 +324,7 @@ rw_wait_raise(RwWaitResult result, XLogRecPtr target, bool was_in_recovery)
 	}
 }
 
-/* Both functions: wait in the statement, or only look. */
+/* Both functions: wait in the statement, or check once if the timeout is 0. */
 static bool
 wait_in_statement(FunctionCallInfo fcinfo, const char *function,
 				  RwWaitKind kind, TimeLineID tli, XLogRecPtr target,
@@ -325,7 +334,7 @@ wait_in_statement(FunctionCallInfo fcinfo, const char *function,
 	RwWaitResult result;
 	bool		in_recovery;
 
-	/* Where waiting is refused it is, whether or not there is need to wait. */
+	/* Checked whether or not there is a need to wait. */
 	if (timeout_ms != 0)
 		query = rw_statement_check(fcinfo, function);
 	else
@@ -349,9 +358,9 @@ timeout_argument(FunctionCallInfo fcinfo, int argument)
 }
 
 /*
- * Has this server replayed `target`?  Waits until it has, at most `timeout`;
- * true if the next statement sees it, false if time ran out.  NULL target:
- * nothing to wait for, true.  What it raises stands in the COMMENT.
+ * Wait until this server has replayed `target`, for at most `timeout`.  True if
+ * the next statement sees it, false on timeout; true for a NULL target.  The
+ * COMMENT on the function has the errors.
  */
 Datum
 replwatch_wait_for_lsn(PG_FUNCTION_ARGS)
@@ -368,8 +377,8 @@ replwatch_wait_for_lsn(PG_FUNCTION_ARGS)
 }
 
 /*
- * The same for a commit token, whose timeline counts.  NULL token: nothing to
- * wait for, true.
+ * The same for a commit token, whose timeline must be this server's or an
+ * ancestor.  True for a NULL token.
  */
 Datum
 replwatch_wait_for_token(PG_FUNCTION_ARGS)

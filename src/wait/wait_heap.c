@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * wait_heap.c
- *	  Who waits for the lowest LSN.
+ *	  A heap of waiting sessions, the lowest LSN first.
  *
- * The heap of the textbooks, with each member's place written down, so that
- * one that gives up is taken out without a search.
+ * A binary heap that also records each member's place, so that a member is
+ * removed without a search.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -26,15 +26,15 @@ rw_heap_init(RwWaitHeap *heap, int size, RwHeapEntry *entries, int32 *places)
 }
 
 static void
-put(RwWaitHeap *heap, int place, RwHeapEntry entry)
+heap_put(RwWaitHeap *heap, int place, RwHeapEntry entry)
 {
 	heap->entries[place] = entry;
 	heap->places[entry.member] = place;
 }
 
-/* Find the place for an entry from an empty place on, and put it there. */
+/* Put an entry where it belongs, by moving others from an empty place on. */
 static void
-settle(RwWaitHeap *heap, int place, RwHeapEntry entry)
+heap_settle(RwWaitHeap *heap, int place, RwHeapEntry entry)
 {
 	while (place > 0)
 	{
@@ -42,7 +42,7 @@ settle(RwWaitHeap *heap, int place, RwHeapEntry entry)
 
 		if (heap->entries[parent].lsn <= entry.lsn)
 			break;
-		put(heap, place, heap->entries[parent]);
+		heap_put(heap, place, heap->entries[parent]);
 		place = parent;
 	}
 	for (;;)
@@ -56,10 +56,10 @@ settle(RwWaitHeap *heap, int place, RwHeapEntry entry)
 			child++;
 		if (entry.lsn <= heap->entries[child].lsn)
 			break;
-		put(heap, place, heap->entries[child]);
+		heap_put(heap, place, heap->entries[child]);
 		place = child;
 	}
-	put(heap, place, entry);
+	heap_put(heap, place, entry);
 }
 
 void
@@ -70,7 +70,7 @@ rw_heap_add(RwWaitHeap *heap, int member, uint64 lsn)
 	Assert(member >= 0 && member < heap->size);
 	rw_heap_remove(heap, member);
 	heap->nentries++;
-	settle(heap, heap->nentries - 1, entry);
+	heap_settle(heap, heap->nentries - 1, entry);
 }
 
 void
@@ -86,7 +86,7 @@ rw_heap_remove(RwWaitHeap *heap, int member)
 	heap->places[member] = -1;
 	last = heap->entries[--heap->nentries];
 	if (place < heap->nentries)
-		settle(heap, place, last);
+		heap_settle(heap, place, last);
 }
 
 uint64

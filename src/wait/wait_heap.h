@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * wait_heap.h
- *	  Who waits for the lowest LSN.
+ *	  A heap of waiting sessions, the lowest LSN first.
  *
- * A pure file.  A binary heap of members, each a small number with an LSN;
- * the member with the lowest LSN is found at once, and adding or removing any
- * takes steps in the logarithm of their number.  The arrays are the owner's
- * and may lie in shared memory.
+ * A pure file.  A member is a small number with an LSN.  Finding the lowest LSN
+ * takes constant time, adding or removing a member logarithmic time.  The
+ * arrays are the caller's and may be in shared memory.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -15,7 +14,7 @@
 #ifndef RW_WAIT_HEAP_H
 #define RW_WAIT_HEAP_H
 
-/* No LSN is as high: nobody waits. */
+/* Higher than any LSN: the heap is empty. */
 #define RW_NOBODY_WAITS		PG_UINT64_MAX
 
 typedef struct RwHeapEntry
@@ -32,20 +31,23 @@ typedef struct RwWaitHeap
 	int32	   *places;			/* [size]: a member's place, -1 if none */
 } RwWaitHeap;
 
-/* Make an empty heap of the owner's arrays. */
+/* Make an empty heap of the caller's arrays. */
 extern void rw_heap_init(RwWaitHeap *heap, int size, RwHeapEntry *entries,
 						 int32 *places);
 
-/* Add a member; one that is there already is moved to its new LSN. */
+/* Add a member, or change its LSN. */
 extern void rw_heap_add(RwWaitHeap *heap, int member, uint64 lsn);
 
-/* Take a member out, if it is there. */
+/* Remove a member, if it is there. */
 extern void rw_heap_remove(RwWaitHeap *heap, int member);
 
-/* The lowest LSN waited for; RW_NOBODY_WAITS if the heap is empty. */
+/* The lowest LSN; RW_NOBODY_WAITS if the heap is empty. */
 extern uint64 rw_heap_lowest(const RwWaitHeap *heap);
 
-/* Take out the first member if its LSN is at or below `lsn`; -1 if not. */
+/*
+ * Remove and return the member with the lowest LSN if that is at or below
+ * `lsn`; otherwise -1.
+ */
 extern int	rw_heap_pop(RwWaitHeap *heap, uint64 lsn);
 
 #endif							/* RW_WAIT_HEAP_H */

@@ -1,7 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * wait_replicas.c
- *	  Waiting until n replicas have an LSN.
+ *	  Waiting until a number of replicas have reached an LSN.
+ *
+ * The walsender that receives a replica's reply wakes the sessions whose LSN
+ * the reply has reached (keepalive.c).  A standby with replwatch is asked to
+ * reply at once; one without reports what it has replayed when it runs out of
+ * WAL, or every wal_receiver_status_interval.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -25,7 +30,7 @@
 #include "src/wait/statement.h"
 #include "src/wait/token.h"
 
-/* Between two nudges, for all waiters together. */
+/* The shortest time between two nudges, for all sessions together. */
 #define NUDGE_INTERVAL	(1 * RW_MS)
 
 #define FUNCTION_NAME	"replwatch_wait_for_replicas"
@@ -54,8 +59,8 @@ rw_replica_position(const RwSenderFacts *sender, RwQueue stage)
 }
 
 /*
- * Two connections of one name may be one replica, twice: of those only the
- * furthest counts.
+ * Two connections of one name may belong to one replica: only the furthest of
+ * them counts.
  */
 static bool
 is_overtaken(const RwFacts *facts, int i, RwQueue stage)
@@ -126,7 +131,10 @@ count_argument(int32 count)
 	return count;
 }
 
-/* The target: given, or this session's last commit; 0 if there is none. */
+/*
+ * The target, by default this session's last commit; InvalidXLogRecPtr if there
+ * is none yet.
+ */
 static XLogRecPtr
 target_argument(FunctionCallInfo fcinfo)
 {
@@ -139,14 +147,14 @@ target_argument(FunctionCallInfo fcinfo)
 		if (RecoveryInProgress())
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("target must be given on a standby"),
+					 errmsg("target must be specified on a standby"),
 					 errdetail("A standby has no commits of its own.")));
 		if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("%s cannot wait for a transaction that has not committed",
 							FUNCTION_NAME),
-					 errhint("Commit first, or give a target.")));
+					 errhint("Commit first, or specify a target.")));
 		return rw_last_commit().lsn;
 	}
 
@@ -166,12 +174,12 @@ target_argument(FunctionCallInfo fcinfo)
 typedef struct ReplicaWait
 {
 	RwWait		wait;
-	MemoryContext context;		/* for one look */
+	MemoryContext context;		/* for one check */
 	int			have;
 } ReplicaWait;
 
 static RwWaitResult
-look(RwWait *wait)
+look_for_replicas(RwWait *wait)
 {
 	ReplicaWait *replicas = (ReplicaWait *) wait;
 	MemoryContext old = MemoryContextSwitchTo(replicas->context);
@@ -190,7 +198,7 @@ look(RwWait *wait)
 }
 
 static RwTime
-ask(RwWait *wait)
+ask_replicas(RwWait *wait)
 {
 	return rw_replay_nudge(wait->waiter.target, NUDGE_INTERVAL);
 }
@@ -207,7 +215,7 @@ wait_for_replicas(RwQueue stage, XLogRecPtr target, int count, int timeout_ms)
 				.count = count
 			},
 			.timeout_ms = timeout_ms,
-			.look = look
+			.look = look_for_replicas
 		},
 		.context = AllocSetContextCreate(CurrentMemoryContext,
 										 "replwatch replicas",
@@ -215,16 +223,16 @@ wait_for_replicas(RwQueue stage, XLogRecPtr target, int count, int timeout_ms)
 	};
 
 	if (stage == RW_QUEUE_REPLICA_REPLAY && !RecoveryInProgress())
-		replicas.wait.ask = ask;
+		replicas.wait.ask = ask_replicas;
 	rw_wait_raise(rw_wait(&replicas.wait), target, false);
 	MemoryContextDelete(replicas.context);
 	return replicas.have;
 }
 
 /*
- * Wait until `count` replicas have reached `stage` of `target`, at most
- * `timeout`; returns how many have.  Everything is in the COMMENT on the
- * function.
+ * Wait until `count` replicas have reached `stage` of `target`, for at most
+ * `timeout`, and return how many have.  The COMMENT on the function has the
+ * details.
  */
 Datum
 replwatch_wait_for_replicas(PG_FUNCTION_ARGS)
@@ -244,7 +252,7 @@ replwatch_wait_for_replicas(PG_FUNCTION_ARGS)
 	timeout_ms = rw_timeout_argument(PG_ARGISNULL(3) ? NULL :
 									 PG_GETARG_INTERVAL_P(3));
 
-	/* Where there is nothing to wait for it only looks. */
+	/* Nothing to wait for: check once. */
 	if (count == 0)
 		timeout_ms = 0;
 	target = target_argument(fcinfo);

@@ -116,7 +116,7 @@ release_lock(void)
 }
 
 static void
-leave_at_exit(int code, Datum arg)
+leave_queue_at_exit(int code, Datum arg)
 {
 	if (joined)
 		rw_waiter_done(RW_WAIT_ERROR, rw_wait_shared->places[rw_my_proc_number()].since);
@@ -133,7 +133,7 @@ rw_waiter_join(const RwWaiter *waiter)
 	/* However the wait ends, the exit of this process clears the entry. */
 	if (!exit_registered)
 	{
-		before_shmem_exit(leave_at_exit, (Datum) 0);
+		before_shmem_exit(leave_queue_at_exit, (Datum) 0);
 		exit_registered = true;
 	}
 
