@@ -235,7 +235,7 @@ foreach my $case (
 	my ($lines, $message, $output) = @$case;
 	my $command = Command::command($primary);
 	my $entry =
-	  qr/WARNING:  alert command $message\n.*DETAIL:  The alert command, run for alert replica_missing \(raised\) on "failing", was: \Q$command\E\n/;
+	  qr/WARNING:  alert command $message\n.*DETAIL:  The alert command for replica_missing \(raised\) on "failing" was: \Q$command\E\n/;
 
 	$entry = qr/$entry\tIts output was: $output\n/ if $output;
 	Command::does($primary,

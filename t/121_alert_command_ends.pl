@@ -144,7 +144,7 @@ $child  = Command::line_in($primary, 'child');
 $offset = -s $primary->logfile;
 set_timeout('1s');
 $primary->wait_for_log(
-	qr/WARNING:  alert command was ended after 1000 ms\n.*DETAIL:  The alert command, run for alert replica_missing \(raised\) on "a", was: /,
+	qr/WARNING:  alert command timed out after 1000 ms\n.*DETAIL:  The alert command for replica_missing \(raised\) on "a" was: /,
 	$offset);
 all_go('it is ended with its child, though it does not listen',
 	$pid, $child);
@@ -185,7 +185,7 @@ $child = Command::line_in($primary, 'child');
 Process::until_true('the shell has ended', sub { !Process::runs($pid) });
 ok(Process::runs($child), 'what it put into the background belongs to it');
 set_timeout('1s');
-$primary->wait_for_log(qr/WARNING:  alert command was ended after 1000 ms/,
+$primary->wait_for_log(qr/WARNING:  alert command timed out after 1000 ms/,
 	$offset);
 is(Command::line_in($primary, 'signal'),
 	POSIX::SIGTERM, 'and is asked to end when the time is over');
@@ -254,7 +254,7 @@ $primary->wait_for_log(qr/LOG:  alert command was not run for 63 changes\n/,
 Command::calls_when($primary, 129);
 like(
 	slurp_file($primary->logfile, $offset),
-	qr/WARNING:  alert command is not run for some changes\n.*DETAIL:  128 changes wait for it to be run already; those that come now are dropped\.\n.*HINT:  Look at how long "replwatch\.alert_command" takes\.\n/,
+	qr/WARNING:  alert command queue is full\n.*DETAIL:  128 changes are waiting already; further changes are dropped until there is room\.\n.*HINT:  Check how long "replwatch\.alert_command" takes to run\.\n/,
 	'it is said that some are dropped, later how many');
 my $log = slurp_file($primary->logfile, $offset);
 is(() = $log =~ /WARNING:  alert command/g, 1, 'once each');
@@ -296,7 +296,7 @@ Command::stop($primary);
 all_go('none', $pid);
 like(
 	slurp_file($primary->logfile, $offset),
-	qr/LOG:  alert command was ended because its runner stops\n.*DETAIL:  The alert command, run for alert replica_missing \(cleared\) on "b"/,
+	qr/LOG:  alert command was terminated because its runner is stopping\n.*DETAIL:  The alert command for replica_missing \(cleared\) on "b"/,
 	'which is said');
 Command::does($primary, '');
 

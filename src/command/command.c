@@ -1,9 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * command.c
- *	  The queue of alert_command.
- *
- * The process that works it off is in runner.c.
+ *	  The queue of alert_command; runner.c empties it.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -15,18 +13,18 @@
 
 #include "src/base/locks.h"
 #include "src/base/process.h"
-#include "src/command/command.h"
+#include "src/command/intern.h"
 #include "src/settings.h"
 
-/* All of twice the default number of replicas may change at once. */
+/* Two changes for each of the default number of replicas fit in. */
 #define QUEUE_LENGTH		128
 
 typedef struct CommandShared
 {
 	/* Under command_lock */
-	uint32		first;			/* place of the notice that came first */
+	uint32		first;			/* index of the oldest notice */
 	uint32		count;
-	uint32		dropped;		/* since there was room last */
+	uint32		dropped;		/* since the queue became full */
 	RwNotice	notices[QUEUE_LENGTH];
 } CommandShared;
 
@@ -68,14 +66,14 @@ rw_command_push(const RwNotice *notice)
 		dropped = ++command->dropped;
 	LWLockRelease(rw_command_lock);
 
-	/* How many there were is told when there is room. */
+	/* report_dropped() will log how many there were. */
 	if (dropped == 1)
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("alert command is not run for some changes"),
-				 errdetail("%d changes wait for it to be run already; those that come now are dropped.",
+				 errmsg("alert command queue is full"),
+				 errdetail("%d changes are waiting already; further changes are dropped until there is room.",
 						   QUEUE_LENGTH),
-				 errhint("Look at how long \"replwatch.alert_command\" takes.")));
+				 errhint("Check how long \"replwatch.alert_command\" takes to run.")));
 	rw_process_wake(RW_PROCESS_RUNNER);
 }
 
@@ -96,9 +94,9 @@ rw_command_take(RwNotice *notice)
 	return found;
 }
 
-/* Only who pushes adds to these figures, so they may be looked at unlocked. */
+/* Only this process adds to the counters, so it may read them unlocked. */
 static void
-forget_queue(void)
+clear_queue(void)
 {
 	if (command->count == 0 && command->dropped == 0)
 		return;
@@ -109,8 +107,8 @@ forget_queue(void)
 }
 
 /*
- * Say how many were dropped once half of the queue is free: a queue that is
- * full again and again is one event.
+ * Log the number of dropped notices once half of the queue is free, so that a
+ * queue that keeps filling up is one event.
  */
 static void
 report_dropped(void)
@@ -133,13 +131,13 @@ report_dropped(void)
 }
 
 void
-rw_command_tend(void)
+rw_command_ensure_runner(void)
 {
 	bool		wanted = rw_alert_command[0] != '\0';
 
 	if (wanted)
 		report_dropped();
 	else
-		forget_queue();
+		clear_queue();
 	rw_process_ensure(RW_PROCESS_RUNNER, wanted);
 }

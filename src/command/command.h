@@ -1,22 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * command.h
- *	  alert_command: what is to be run, and the process that runs it.
+ *	  alert_command: the queue of notices, and the process that runs it.
  *
- * The sampling worker puts a notice of each change of an alert into a queue in
- * shared memory and goes on.  A process of its own, "replwatch command runner",
- * takes them out in order and runs the command for each, one at a time.  It is
- * there only while alert_command is set, has shared memory and no database,
- * and whatever the command does, nobody waits for it.
+ * The sampler puts a notice of each change of an alert into a queue in shared
+ * memory and goes on.  A separate background worker, "replwatch command
+ * runner", takes the notices out in order and runs the command for each, one at
+ * a time.  It exists only while alert_command is set, has no database, and
+ * nothing in the server waits for it.
  *
- * A command that has not ended after alert_command_timeout, or when the runner
- * itself ends, is ended with all of its process group: by SIGTERM, and a
- * moment later by SIGKILL.  The runner ends when alert_command becomes empty,
- * when the server stops, and when it finds the postmaster dead.
+ * A command that is still running after alert_command_timeout, or when the
+ * runner stops, is terminated with all of its process group: by SIGTERM, and a
+ * moment later by SIGKILL.  The runner stops when alert_command becomes empty,
+ * when the server shuts down, and when it finds the postmaster dead.
  *
- * The queue has an end: when it is full, further notices are dropped, which is
- * logged.  It survives nothing: what is not run when the server stops, or when
- * alert_command becomes empty, is not run later.
+ * When the queue is full, further notices are dropped, which is logged.  The
+ * queue is not saved: a notice whose command has not been run when the server
+ * stops, or when alert_command becomes empty, is lost.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -42,27 +42,24 @@ typedef struct RwNotice
 	TimestampTz at;
 } RwNotice;
 
-/* Shared memory; called from the shared room. */
+/* Shared memory; called by src/shmem.c. */
 extern Size rw_command_size(void);
 extern void rw_command_attach(void);
 
 /*
- * Have the command run for this, if there is one.  Only the sampling worker
- * does this, as the following.
+ * Queue a notice, if alert_command is set, and wake the runner.  Logs a WARNING
+ * when the queue becomes full.  Only the sampler calls this and
+ * rw_command_ensure_runner().
  */
 extern void rw_command_push(const RwNotice *notice);
 
 /*
- * See that a runner is there while alert_command is set; called in each round
- * of the worker.  Where none can be started, it says so once in the log and
- * tries again each second.
+ * Start a runner if alert_command is set and none runs; clear the queue if the
+ * setting is empty.  Called in each round of the sampler.
  */
-extern void rw_command_tend(void);
+extern void rw_command_ensure_runner(void);
 
-/* Take out the notice that came first; false if there is none. */
-extern bool rw_command_take(RwNotice *notice);
-
-/* The runner's life; it is in runner.c. */
+/* The main function of the runner (runner.c). */
 extern PGDLLEXPORT void rw_command_main(Datum arg);
 
 #endif							/* RW_COMMAND_H */

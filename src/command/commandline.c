@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * commandline.c
- *	  What the shell is told to run, made of alert_command.
+ *	  The shell command line, made from the template alert_command.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -20,7 +20,7 @@ const RwCommandValueName rw_commandline_values[RW_COMMAND_NUMVALUES] = {
 	[RW_COMMAND_TIME] = {'\0', "REPLWATCH_TIME"}
 };
 
-/* The line as far as it is made. */
+/* The line made so far. */
 typedef struct RwLine
 {
 	char	   *start;
@@ -30,7 +30,7 @@ typedef struct RwLine
 } RwLine;
 
 static void
-add(RwLine *line, const char *piece, size_t len)
+append_piece(RwLine *line, const char *piece, size_t len)
 {
 	if (line->full || len >= line->size - line->len)
 	{
@@ -42,15 +42,15 @@ add(RwLine *line, const char *piece, size_t len)
 }
 
 static void
-add_reference(RwLine *line, const char *variable, bool quoted)
+append_reference(RwLine *line, const char *variable, bool quoted)
 {
 	if (!quoted)
-		add(line, "\"", 1);
-	add(line, "${", 2);
-	add(line, variable, strlen(variable));
-	add(line, "}", 1);
+		append_piece(line, "\"", 1);
+	append_piece(line, "${", 2);
+	append_piece(line, variable, strlen(variable));
+	append_piece(line, "}", 1);
 	if (!quoted)
-		add(line, "\"", 1);
+		append_piece(line, "\"", 1);
 }
 
 static const char *
@@ -65,10 +65,10 @@ find_variable(char letter)
 }
 
 static RwTemplateFault
-expand(const char *template, RwLine *line, const char **where)
+expand_template(const char *template, RwLine *line, const char **where)
 {
-	char		quote = '\0';	/* within which we are */
-	bool		escaped = false;	/* by a backslash just before */
+	char		quote = '\0';	/* the quote that is open */
+	bool		escaped = false;	/* the last character was a backslash */
 
 	for (const char *p = template; *p != '\0'; p++)
 	{
@@ -85,14 +85,14 @@ expand(const char *template, RwLine *line, const char **where)
 				return RW_TEMPLATE_ESCAPED;
 			if (quote == '\'')
 				return RW_TEMPLATE_QUOTED;
-			add_reference(line, variable, quote == '"');
+			append_reference(line, variable, quote == '"');
 			p++;
 		}
 		else
 		{
 			if (*p == '%')
 				p++;
-			add(line, p, 1);
+			append_piece(line, p, 1);
 
 			if (escaped)
 				escaped = false;
@@ -114,9 +114,9 @@ rw_commandline_expand(const char *template, char *line, size_t size,
 					  const char **where)
 {
 	RwLine		made = {line, 0, size, false};
-	RwTemplateFault fault = expand(template, &made, where);
+	RwTemplateFault fault = expand_template(template, &made, where);
 
-	/* There is always room for the 0: what fits leaves a byte. */
+	/* append_piece() always leaves room for the terminating 0. */
 	line[fault == RW_TEMPLATE_FINE ? made.len : 0] = '\0';
 	return fault;
 }

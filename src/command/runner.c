@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * runner.c
- *	  The command runner: its life, and that of a command.
+ *	  The command runner, a background worker: runs alert_command.
  *
- * Everything is done in steps that do not wait, so that a reload, a shutdown
- * and the end of the postmaster are noticed while a command runs.
+ * Its loop never waits for a command, so that it handles a reload, a shutdown
+ * and the death of the postmaster while a command runs.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -27,24 +27,24 @@
 
 #include "src/base/compat.h"
 #include "src/base/process.h"
-#include "src/command/command.h"
 #include "src/command/commandline.h"
+#include "src/command/intern.h"
 #include "src/command/shell.h"
 #include "src/settings.h"
 
-/* From SIGTERM to SIGKILL, and from there to giving up. */
+/* The time from SIGTERM to SIGKILL, and from there to giving up. */
 #define GRACE				(2 * RW_SECOND)
 
-/* The same where nobody is left to wait for us. */
+/* The same after the death of the postmaster. */
 #define ORPHAN_GRACE		(500 * RW_MS)
 
-/* How often to look where no signal tells of it. */
-#define LOOK_INTERVAL		(50 * RW_MS)
+/* How often to check for changes that cause no signal. */
+#define POLL_INTERVAL		(50 * RW_MS)
 
-/* How a command is going. */
+/* The state of a command. */
 typedef enum RunStage
 {
-	RUN_GOING,
+	RUN_NORMAL,
 	RUN_TERMINATED,				/* was sent SIGTERM */
 	RUN_KILLED					/* was sent SIGKILL */
 } RunStage;
@@ -52,17 +52,26 @@ typedef enum RunStage
 typedef struct Run
 {
 	RwShell		shell;
-	RwNotice	notice;			/* for which it runs */
-	char	   *command;		/* the setting, as it was at the start */
+	RwNotice	notice;			/* the change that it runs for */
+	char	   *command;		/* alert_command at the start */
 	RwTime		started;
 	RunStage	stage;
 	RwTime		stage_since;
 	bool		timed_out;
-	int			timeout_ms;		/* if so: after how long */
+	int			timeout_ms;		/* if timed_out: the timeout */
 } Run;
 
-/* The one that runs, if any. */
-static Run	run;
+typedef struct Runner
+{
+	Run			run;			/* the last command; whether it still runs is
+								 * in run.shell */
+	MemoryContext context;		/* for one command */
+	uint32		wait_event;
+	bool		orphan;			/* the postmaster has died */
+} Runner;
+
+/* This process; also for its signal handlers. */
+static Runner runner;
 
 static void
 handle_child(SIGNAL_ARGS)
@@ -73,36 +82,36 @@ handle_child(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
-/* Immediate shutdown or a crash: there is no time to be polite. */
+/* Immediate shutdown or a crash of another process. */
 static void
 handle_quit(SIGNAL_ARGS)
 {
-	rw_shell_signal(&run.shell, SIGKILL);
+	rw_shell_signal(&runner.run.shell, SIGKILL);
 	_exit(2);
 }
 
-/* A setting of the environment, name=value. */
+/* An entry of the environment, name=value. */
 static char *
-variable(RwCommandValue value, const char *content)
+environment_entry(RwCommandValue value, const char *content)
 {
 	return psprintf("%s=%s", rw_commandline_values[value].variable, content);
 }
 
 static bool
-is_ours(const char *setting)
+is_command_variable(const char *entry)
 {
 	for (int i = 0; i < RW_COMMAND_NUMVALUES; i++)
 	{
 		const char *name = rw_commandline_values[i].variable;
 		size_t		len = strlen(name);
 
-		if (strncmp(setting, name, len) == 0 && setting[len] == '=')
+		if (strncmp(entry, name, len) == 0 && entry[len] == '=')
 			return true;
 	}
 	return false;
 }
 
-/* The server's environment, and what the command is told. */
+/* The server's environment, with the values of the notice. */
 static char **
 make_environment(const RwNotice *notice)
 {
@@ -114,141 +123,140 @@ make_environment(const RwNotice *notice)
 	environment = palloc((n + RW_COMMAND_NUMVALUES + 1) * sizeof(char *));
 
 	n = 0;
-	for (char **setting = environ; *setting != NULL; setting++)
+	for (char **entry = environ; *entry != NULL; entry++)
 	{
-		if (!is_ours(*setting))
-			environment[n++] = *setting;
+		if (!is_command_variable(*entry))
+			environment[n++] = *entry;
 	}
-	environment[n++] = variable(RW_COMMAND_ALERT, notice->alert);
-	environment[n++] = variable(RW_COMMAND_SUBJECT, notice->subject);
-	environment[n++] = variable(RW_COMMAND_SEVERITY, notice->severity);
-	environment[n++] = variable(RW_COMMAND_STATE, notice->state);
-	environment[n++] = variable(RW_COMMAND_DETAIL, notice->detail);
-	environment[n++] = variable(RW_COMMAND_TIME,
-								timestamptz_to_str(notice->at));
+	environment[n++] = environment_entry(RW_COMMAND_ALERT, notice->alert);
+	environment[n++] = environment_entry(RW_COMMAND_SUBJECT, notice->subject);
+	environment[n++] = environment_entry(RW_COMMAND_SEVERITY, notice->severity);
+	environment[n++] = environment_entry(RW_COMMAND_STATE, notice->state);
+	environment[n++] = environment_entry(RW_COMMAND_DETAIL, notice->detail);
+	environment[n++] = environment_entry(RW_COMMAND_TIME,
+										 timestamptz_to_str(notice->at));
 	environment[n] = NULL;
 	return environment;
 }
 
-/* For which alert which command was run, and what it had to say. */
+/* Which command was run for which alert, and its output. */
 static int
-detail_of_run(void)
+errdetail_run(Run *run)
 {
-	const char *output = rw_shell_output(&run.shell);
+	const char *output = rw_shell_output(&run->shell);
 
 	if (output[0] == '\0')
-		return errdetail("The alert command, run for alert %s (%s) on \"%s\", was: %s",
-						 run.notice.alert, run.notice.state,
-						 run.notice.subject, run.command);
-	return errdetail("The alert command, run for alert %s (%s) on \"%s\", was: %s\nIts output was: %s",
-					 run.notice.alert, run.notice.state,
-					 run.notice.subject, run.command, output);
+		return errdetail("The alert command for %s (%s) on \"%s\" was: %s",
+						 run->notice.alert, run->notice.state,
+						 run->notice.subject, run->command);
+	return errdetail("The alert command for %s (%s) on \"%s\" was: %s\nIts output was: %s",
+					 run->notice.alert, run->notice.state,
+					 run->notice.subject, run->command, output);
 }
 
 static void
-start_run(RwTime now)
+start_run(Run *run, RwTime now)
 {
 	char		line[RW_COMMANDLINE_LEN];
 	const char *where;
 
-	run.command = pstrdup(rw_alert_command);
-	run.started = now;
-	run.stage = RUN_GOING;
-	run.timed_out = false;
+	run->command = pstrdup(rw_alert_command);
+	run->started = now;
+	run->stage = RUN_NORMAL;
+	run->timed_out = false;
 
-	/* It was looked at when it was set. */
-	if (rw_commandline_expand(run.command, line, sizeof(line),
+	/* The setting's check hook has accepted it. */
+	if (rw_commandline_expand(run->command, line, sizeof(line),
 							  &where) != RW_TEMPLATE_FINE)
-		elog(ERROR, "alert command \"%s\" cannot be run", run.command);
+		elog(ERROR, "alert command \"%s\" is not valid", run->command);
 
-	if (!rw_shell_start(&run.shell, line, make_environment(&run.notice)))
+	if (!rw_shell_start(&run->shell, line, make_environment(&run->notice)))
 		ereport(WARNING,
 				(errmsg("could not start alert command: %m"),
-				 detail_of_run()));
+				 errdetail_run(run)));
 }
 
-/* It has ended, or is given up. */
+/* Log how the command has ended, or that it was given up. */
 static void
-report_run(void)
+report_run(Run *run)
 {
-	int			status = run.shell.status;
+	int			status = run->shell.status;
 
-	if (run.timed_out)
+	if (run->timed_out)
 		ereport(WARNING,
 				(errcode(ERRCODE_QUERY_CANCELED),
-				 errmsg("alert command was ended after %d ms",
-						run.timeout_ms),
-				 detail_of_run()));
-	else if (run.stage != RUN_GOING)
+				 errmsg("alert command timed out after %d ms",
+						run->timeout_ms),
+				 errdetail_run(run)));
+	else if (run->stage != RUN_NORMAL)
 		ereport(LOG,
-				(errmsg("alert command was ended because its runner stops"),
-				 detail_of_run()));
+				(errmsg("alert command was terminated because its runner is stopping"),
+				 errdetail_run(run)));
 	else if (WIFSIGNALED(status))
 		ereport(WARNING,
 				(errmsg("alert command was terminated by signal %d: %s",
 						WTERMSIG(status), pg_strsignal(WTERMSIG(status))),
-				 detail_of_run()));
+				 errdetail_run(run)));
 	else if (WEXITSTATUS(status) != 0)
 		ereport(WARNING,
 				(errmsg("alert command failed with exit code %d",
 						WEXITSTATUS(status)),
-				 detail_of_run()));
+				 errdetail_run(run)));
 	else
 		ereport(DEBUG1,
-				(errmsg_internal("alert command ended"), detail_of_run()));
+				(errmsg_internal("alert command completed"),
+				 errdetail_run(run)));
 }
 
 static void
-enter_stage(RunStage stage, RwTime now)
+enter_stage(Run *run, RunStage stage, RwTime now)
 {
-	run.stage = stage;
-	run.stage_since = now;
-	rw_shell_signal(&run.shell, stage == RUN_KILLED ? SIGKILL : SIGTERM);
+	run->stage = stage;
+	run->stage_since = now;
+	rw_shell_signal(&run->shell, stage == RUN_KILLED ? SIGKILL : SIGTERM);
 }
 
 /*
- * See how the command does, and that it comes to its end.  False when there
- * is none any more.
+ * Check on the command, and terminate it if its time is over or the runner is
+ * stopping.  `grace` is the time that it has to react to a signal.  False if no
+ * command runs any more.
  */
 static bool
-tend_run(RwTime now, bool stopping, RwTime grace)
+advance_run(Run *run, RwTime now, bool stopping, RwTime grace)
 {
-	if (run.shell.group == 0)
+	if (run->shell.group == 0)
 	{
-		/*
-		 * What left its group may be a child of ours now, and has to be
-		 * reaped.
-		 */
-		(void) rw_shell_tend(&run.shell);
+		/* Reap processes that left the group and are our children now. */
+		(void) rw_shell_poll(&run->shell);
 		return false;
 	}
 
-	if (!rw_shell_tend(&run.shell))
+	if (!rw_shell_poll(&run->shell))
 	{
-		report_run();
+		report_run(run);
 		return false;
 	}
 
-	switch (run.stage)
+	switch (run->stage)
 	{
-		case RUN_GOING:
-			if (now - run.started >= rw_alert_command_timeout_ms * RW_MS)
+		case RUN_NORMAL:
+			if (now - run->started >= rw_alert_command_timeout_ms * RW_MS)
 			{
-				run.timed_out = true;
-				run.timeout_ms = rw_alert_command_timeout_ms;
+				run->timed_out = true;
+				run->timeout_ms = rw_alert_command_timeout_ms;
 			}
-			if (run.timed_out || stopping)
-				enter_stage(RUN_TERMINATED, now);
+			if (run->timed_out || stopping)
+				enter_stage(run, RUN_TERMINATED, now);
 			break;
 		case RUN_TERMINATED:
-			if (now - run.stage_since >= grace)
-				enter_stage(RUN_KILLED, now);
+			if (now - run->stage_since >= grace)
+				enter_stage(run, RUN_KILLED, now);
 			break;
 		case RUN_KILLED:
-			if (now - run.stage_since >= grace)
+			if (now - run->stage_since >= grace)
 			{
-				rw_shell_abandon(&run.shell);
-				report_run();
+				rw_shell_abandon(&run->shell);
+				report_run(run);
 				return false;
 			}
 			break;
@@ -256,44 +264,49 @@ tend_run(RwTime now, bool stopping, RwTime grace)
 	return true;
 }
 
-/* When to look again if nothing happens; RW_NEVER: there is no need. */
+/* When to check on the command again if nothing happens; RW_NEVER: not. */
 static RwTime
-next_look(RwTime now)
+next_check(const Run *run, RwTime now)
 {
-	if (run.shell.group == 0)
+	if (run->shell.group == 0)
 		return RW_NEVER;
-	/* The death of the shell is signalled to us, that of others may not be. */
-	if (!run.shell.running || run.stage != RUN_GOING)
-		return now + LOOK_INTERVAL;
-	return run.started + rw_alert_command_timeout_ms * RW_MS;
+	/* The death of the shell causes a signal, that of others may not. */
+	if (!run->shell.running || run->stage != RUN_NORMAL)
+		return now + POLL_INTERVAL;
+	return run->started + rw_alert_command_timeout_ms * RW_MS;
 }
 
-/* Sleep until something happens; false if it is the postmaster's death. */
-static bool
-sleep_until(RwTime next, uint32 wait_event)
+/* Sleep until `next` or until something happens. */
+static void
+sleep_until(RwTime next)
 {
+	int			output = runner.run.shell.output;
 	int			events = WL_LATCH_SET | WL_POSTMASTER_DEATH;
 	long		timeout = -1;
+
+	if (runner.orphan)
+	{
+		pg_usleep(POLL_INTERVAL);
+		return;
+	}
 
 	if (next != RW_NEVER)
 	{
 		events |= WL_TIMEOUT;
 		timeout = Max(next - rw_clock_now(), 0) / RW_MS + 1;
 	}
-	if (run.shell.output >= 0)
+	if (output >= 0)
 		events |= WL_SOCKET_READABLE;
-	return (WaitLatchOrSocket(MyLatch, events, run.shell.output, timeout,
-							  wait_event) & WL_POSTMASTER_DEATH) == 0;
+	if (WaitLatchOrSocket(MyLatch, events, output, timeout,
+						  runner.wait_event) & WL_POSTMASTER_DEATH)
+		runner.orphan = true;
 }
 
-void
-rw_command_main(Datum arg)
+/* Claim the runner's place and set up what it needs. */
+static void
+runner_init(void)
 {
-	MemoryContext context;
-	uint32		wait_event;
-	bool		orphan = false;
-
-	run.shell.output = -1;
+	runner.run.shell.output = -1;
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	pqsignal(SIGQUIT, handle_quit);
@@ -305,10 +318,17 @@ rw_command_main(Datum arg)
 	rw_shell_adopt();
 
 	rw_process_report(RW_PROCESS_RUNNER, RW_PROCESS_RUNNING);
-	wait_event = rw_wait_event("ReplwatchCommandRunner");
-	context = AllocSetContextCreate(TopMemoryContext, "replwatch command",
-									ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(context);
+	runner.wait_event = rw_wait_event("ReplwatchCommandRunner");
+	runner.context = AllocSetContextCreate(TopMemoryContext,
+										   "replwatch command",
+										   ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(runner.context);
+}
+
+void
+rw_command_main(Datum arg)
+{
+	runner_init();
 
 	for (;;)
 	{
@@ -323,24 +343,21 @@ rw_command_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 
-		stopping = orphan || ShutdownRequestPending ||
+		stopping = runner.orphan || ShutdownRequestPending ||
 			rw_alert_command[0] == '\0';
-		if (!tend_run(now, stopping, orphan ? ORPHAN_GRACE : GRACE))
+		if (!advance_run(&runner.run, now, stopping,
+						 runner.orphan ? ORPHAN_GRACE : GRACE))
 		{
 			if (stopping)
 				break;
-			MemoryContextReset(context);
-			if (rw_command_take(&run.notice))
+			MemoryContextReset(runner.context);
+			if (rw_command_take(&runner.run.notice))
 			{
-				start_run(now);
+				start_run(&runner.run, now);
 				continue;
 			}
 		}
-
-		if (orphan)
-			pg_usleep(LOOK_INTERVAL);
-		else
-			orphan = !sleep_until(next_look(now), wait_event);
+		sleep_until(next_check(&runner.run, now));
 	}
 	proc_exit(0);
 }

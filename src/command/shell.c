@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * shell.c
- *	  One command of the shell, run beside this process and under control.
+ *	  One shell command, run as a child process without waiting for it.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -20,10 +20,10 @@
 
 #include "src/command/shell.h"
 
-/* Where the open descriptors can't be listed, up to here they are closed. */
+/* The number of descriptors closed where the open ones cannot be listed. */
 #define MANY_DESCRIPTORS	65536
 
-/* Reads at a time: as much as a pipe holds, and then we look up again. */
+/* Reads in one call: as much as a pipe holds, so as to return soon. */
 #define READS_AT_A_TIME		16
 #define READ_SIZE			4096
 
@@ -36,8 +36,8 @@ rw_shell_adopt(void)
 }
 
 /*
- * The greatest descriptor that is open.  To close all that there could be
- * takes long where the limit is a billion.
+ * The highest open descriptor.  Closing all possible ones would take long where
+ * the limit is a billion.
  */
 static int
 last_descriptor(void)
@@ -56,7 +56,7 @@ last_descriptor(void)
 			int			fd = atoi(entry->d_name);
 
 			last = Max(last, fd);
-			/* Some systems list just the first three. */
+			/* Some systems list only the first three. */
 			complete |= (fd == dirfd(dir));
 		}
 		closedir(dir);
@@ -70,8 +70,8 @@ last_descriptor(void)
 }
 
 /*
- * In the child.  Signals are blocked, as the handlers are still the server's,
- * and nothing is called but what may be called in a signal handler.
+ * The child, up to execve().  Signals are blocked, because the handlers are
+ * still the server's, and only async-signal-safe functions are called.
  */
 static void
 become_shell(const char *command, char *const *environment, pid_t parent,
@@ -84,10 +84,7 @@ become_shell(const char *command, char *const *environment, pid_t parent,
 
 	(void) setsid();
 
-	/*
-	 * If the parent is killed in a way that it can't notice, the shell at
-	 * least goes with it.
-	 */
+	/* If the parent is killed with SIGKILL, at least the shell dies, too. */
 #ifdef PR_SET_PDEATHSIG
 	(void) prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 #endif
@@ -100,7 +97,7 @@ become_shell(const char *command, char *const *environment, pid_t parent,
 	for (int signo = 1; signo < NSIG; signo++)
 		(void) sigaction(signo, &by_default, NULL);
 
-	/* In this order, as the pipe may be among the first three. */
+	/* In this order, because the pipe may be among the first three. */
 	if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
 		_exit(127);
 	null = open("/dev/null", O_RDONLY);
@@ -140,7 +137,7 @@ rw_shell_start(RwShell *shell, const char *command, char *const *environment)
 
 	/*
 	 * No handler of ours may run in the child, and none in the parent before
-	 * it knows whom to signal.
+	 * shell->group is set.
 	 */
 	sigfillset(&everything);
 	(void) sigprocmask(SIG_SETMASK, &everything, &before);
@@ -179,7 +176,7 @@ close_output(RwShell *shell)
 }
 
 static void
-keep(RwShell *shell, const char *chunk, size_t len)
+keep_output(RwShell *shell, const char *chunk, size_t len)
 {
 	size_t		room = RW_SHELL_OUTPUT_LEN - shell->nkept;
 
@@ -198,7 +195,7 @@ read_output(RwShell *shell)
 		ssize_t		len = read(shell->output, chunk, sizeof(chunk));
 
 		if (len > 0)
-			keep(shell, chunk, len);
+			keep_output(shell, chunk, len);
 		else if (len < 0 && errno == EINTR)
 			continue;
 		else if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -209,7 +206,7 @@ read_output(RwShell *shell)
 }
 
 bool
-rw_shell_tend(RwShell *shell)
+rw_shell_poll(RwShell *shell)
 {
 	pid_t		pid;
 	int			status;
@@ -225,12 +222,12 @@ rw_shell_tend(RwShell *shell)
 	if (shell->group == 0)
 		return false;
 
-	/* What has ended has written all that it will. */
+	/* After waitpid(), so that a command that has ended is read in full. */
 	read_output(shell);
 
 	/*
-	 * While there is anybody in the group, its number is no other's.  Since
-	 * we last looked it could become one only if all numbers were used up.
+	 * A process group's ID is not reused while the group has members.  Since
+	 * the last call it could have been only if pids had wrapped around.
 	 */
 	if (shell->running || kill(-shell->group, 0) == 0 || errno != ESRCH)
 		return true;
@@ -246,8 +243,8 @@ rw_shell_signal(const RwShell *shell, int signo)
 	int			save_errno = errno;
 
 	/*
-	 * A child that has just been forked does not have its group yet.  By the
-	 * time that it is signaled alone it may have one, and a child in it.
+	 * A child that has just been forked has no group of its own yet.  By the
+	 * time that it is signaled alone it may have one, with a child in it.
 	 */
 	if (shell->group != 0 && kill(-shell->group, signo) != 0 &&
 		shell->running)
@@ -265,9 +262,9 @@ rw_shell_abandon(RwShell *shell)
 	shell->group = 0;
 }
 
-/* How many of the last bytes are the beginning of a UTF-8 character? */
+/* The number of bytes at the end that are an incomplete UTF-8 character. */
 static size_t
-cut_character(const char *bytes, size_t len)
+incomplete_character(const char *bytes, size_t len)
 {
 	for (size_t back = 1; back <= Min(len, 4); back++)
 	{
@@ -291,7 +288,7 @@ rw_shell_output(RwShell *shell)
 {
 	size_t		len = shell->nkept;
 
-	len -= cut_character(shell->kept, len);
+	len -= incomplete_character(shell->kept, len);
 	while (len > 0 && strchr(" \t\r\n", shell->kept[len - 1]) != NULL &&
 		   shell->kept[len - 1] != '\0')
 		len--;

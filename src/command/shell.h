@@ -1,22 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * shell.h
- *	  One command of the shell, run beside this process and under control.
+ *	  One shell command, run as a child process without waiting for it.
  *
- * A pure file: it speaks to the operating system only.
+ * A pure file: it calls the operating system only.
  *
  * The command runs as "/bin/sh -c" in a session and process group of its own,
- * with default signals, nothing blocked, standard input empty, and no other
- * descriptor of ours.  What it writes to standard output and error comes back
- * through a pipe that is always read, so that it can't be held up by who reads
- * the log, nor fill the log: the beginning is kept, the rest is thrown away.
+ * with default signal handlers, no signal blocked, empty standard input, and
+ * none of our other descriptors.  Its standard output and error are a pipe that
+ * we always read, so that it never blocks and cannot fill the log: the
+ * beginning is kept, the rest is discarded.
  *
- * A command has ended when nothing of its process group is left: what it put
- * into the background belongs to it.  A process that makes a session of its
- * own has left it.
+ * A command has ended when no process of its process group is left, including
+ * those in the background.  A process that starts a new session has left it.
  *
- * Nothing here waits.  The caller learns by SIGCHLD, by shell->output being
- * readable, or by the clock that it may be worth to call rw_shell_tend.
+ * Nothing here waits.  The caller calls rw_shell_poll() upon SIGCHLD, when
+ * shell->output is readable, and now and then.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -27,53 +26,52 @@
 
 #include <sys/types.h>
 
-/* How much is kept of what a command writes. */
+/* How many bytes of the output are kept. */
 #define RW_SHELL_OUTPUT_LEN		1000
 
 typedef struct RwShell
 {
-	pid_t		group;			/* of processes, and the shell's pid; 0: no
+	pid_t		group;			/* process group, and pid of the shell; 0: no
 								 * command runs */
-	bool		running;		/* the shell itself does */
-	int			status;			/* if not: its status, as of waitpid */
-	int			output;			/* what to read it from; -1 at its end */
-	size_t		nkept;			/* bytes of it */
+	bool		running;		/* the shell itself runs */
+	int			status;			/* if not: its status, from waitpid() */
+	int			output;			/* the pipe; -1 once closed */
+	size_t		nkept;			/* bytes in kept */
 	char		kept[RW_SHELL_OUTPUT_LEN + sizeof("...")];
-	bool		more;			/* than was kept */
+	bool		more;			/* some was discarded */
 } RwShell;
 
 /*
- * From now on, processes that lose their parent below this one become its
- * children.  Otherwise they become those of process 1, and where that is a
- * postmaster, as in many containers, it takes the signal that ended one of
- * them for the crash of a server process.
+ * From now on, orphaned descendants of this process become its children.
+ * Otherwise they become children of process 1, and if that is a postmaster, as
+ * in many containers, it takes the signal that terminated one of them for the
+ * crash of a server process.
  */
 extern void rw_shell_adopt(void);
 
 /*
- * Start a command with this environment.  False, with errno, if that is
- * impossible.  SIGCHLD must not be ignored.
+ * Start a command with this environment.  False with errno set on failure.
+ * SIGCHLD must not be ignored.
  */
 extern bool rw_shell_start(RwShell *shell, const char *command,
 						   char *const *environment);
 
 /*
- * Take in what has happened: read output, reap children, all of this
- * process's.  False when the command has ended, with nothing left of it; its
- * status and output are there then.
+ * Read output, and reap the children of this process, all of them.  False when
+ * the command has ended; its status and output are complete then.
  */
-extern bool rw_shell_tend(RwShell *shell);
+extern bool rw_shell_poll(RwShell *shell);
 
-/* Send a signal to all of it.  May be called from a signal handler. */
+/* Signal the whole process group; may be called from a signal handler. */
 extern void rw_shell_signal(const RwShell *shell, int signo);
 
-/* Go on without what does not even die of SIGKILL. */
+/* Forget a command that SIGKILL did not end. */
 extern void rw_shell_abandon(RwShell *shell);
 
 /*
- * What is kept of the output, made fit for a log: control characters but for
- * tabs and line ends replaced, nothing at the end that is cut or empty, "..."
- * where there was more.
+ * The output, prepared for a log: control characters other than tabs and line
+ * ends are replaced, trailing white space and an incomplete character are
+ * removed, and "..." is added if some of it was discarded.
  */
 extern const char *rw_shell_output(RwShell *shell);
 

@@ -189,7 +189,7 @@ run(const char *template)
 							  &where) != RW_TEMPLATE_FINE ||
 		!rw_shell_start(&shell, line, environment))
 		return -1;
-	while (rw_shell_tend(&shell))
+	while (rw_shell_poll(&shell))
 	{
 		struct pollfd output = {.fd = shell.output,.events = POLLIN};
 

@@ -44,7 +44,7 @@ run(const char *command)
 {
 	if (!start(command))
 		return "(not started)";
-	while (rw_shell_tend(&shell))
+	while (rw_shell_poll(&shell))
 		wait_a_moment();
 	return rw_shell_output(&shell);
 }
@@ -56,7 +56,7 @@ wait_for(const char *words)
 	do
 	{
 		wait_a_moment();
-		(void) rw_shell_tend(&shell);
+		(void) rw_shell_poll(&shell);
 		shell.kept[shell.nkept] = '\0';
 	} while (strstr(shell.kept, words) == NULL);
 }
@@ -178,19 +178,19 @@ test_group(void)
 	while (shell.running)
 	{
 		wait_a_moment();
-		(void) rw_shell_tend(&shell);
+		(void) rw_shell_poll(&shell);
 	}
-	ok(rw_shell_tend(&shell), "it has not ended while a child is left");
+	ok(rw_shell_poll(&shell), "it has not ended while a child is left");
 	is_int(shell.status, 0, "though the shell has");
 	rw_shell_signal(&shell, SIGTERM);
-	while (rw_shell_tend(&shell))
+	while (rw_shell_poll(&shell))
 		wait_a_moment();
 	ok(true, "a signal reaches the child");
 
 	start("sleep 1000 & sleep 1000 & echo started; wait");
 	wait_for("started");
 	rw_shell_signal(&shell, SIGTERM);
-	while (rw_shell_tend(&shell))
+	while (rw_shell_poll(&shell))
 		wait_a_moment();
 	ok(WIFSIGNALED(shell.status) && WTERMSIG(shell.status) == SIGTERM,
 	   "a signal reaches the shell and its children");
@@ -199,9 +199,9 @@ test_group(void)
 	wait_for("started");
 	rw_shell_signal(&shell, SIGTERM);
 	poll(NULL, 0, 100);
-	ok(rw_shell_tend(&shell), "SIGTERM can be ignored");
+	ok(rw_shell_poll(&shell), "SIGTERM can be ignored");
 	rw_shell_signal(&shell, SIGKILL);
-	while (rw_shell_tend(&shell))
+	while (rw_shell_poll(&shell))
 		wait_a_moment();
 	ok(WIFSIGNALED(shell.status) && WTERMSIG(shell.status) == SIGKILL,
 	   "SIGKILL can not");
@@ -211,7 +211,7 @@ test_group(void)
 	{
 		start("sleep 1000");
 		rw_shell_signal(&shell, SIGTERM);
-		while (rw_shell_tend(&shell))
+		while (rw_shell_poll(&shell))
 			wait_a_moment();
 	}
 	ok(true, "a signal right after the start is not lost");
@@ -223,7 +223,7 @@ test_group(void)
 	start("exec sleep 1000");
 	left = shell.group;
 	rw_shell_abandon(&shell);
-	ok(!rw_shell_tend(&shell) && shell.output == -1, "it can be given up");
+	ok(!rw_shell_poll(&shell) && shell.output == -1, "it can be given up");
 	rw_shell_signal(&shell, SIGTERM);
 	is_int(kill(left, SIGKILL), 0, "no signal is sent to it then");
 	is_int(waitpid(left, NULL, 0), left, "it can still be reaped");
