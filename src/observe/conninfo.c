@@ -16,7 +16,7 @@
 #include "src/base/digit.h"
 #include "src/observe/conninfo.h"
 
-/* Where a value is collected, or dropped if it belongs to another keyword. */
+/* Collects the value of the wanted keyword, and drops all others. */
 typedef struct Sink
 {
 	char	   *value;
@@ -32,14 +32,14 @@ is_space(char c)
 }
 
 static inline void
-put(Sink *sink, char c)
+append_to_value(Sink *sink, char c)
 {
 	if (sink->wanted && sink->len + 1 < sink->size)
 		sink->value[sink->len++] = c;
 }
 
 static inline void
-begin(Sink *sink, const char *key, size_t keylen, const char *keyword)
+begin_value(Sink *sink, const char *key, size_t keylen, const char *keyword)
 {
 	sink->wanted = keylen == strlen(keyword) &&
 		strncmp(key, keyword, keylen) == 0;
@@ -59,7 +59,7 @@ parse_uri(const char *p, const char *keyword, Sink *sink)
 			p++;
 		if (*p != '=')
 			continue;
-		begin(sink, key, p - key, keyword);
+		begin_value(sink, key, p - key, keyword);
 		for (p++; *p != '\0' && *p != '&'; p++)
 		{
 			if (*p == '%')
@@ -69,11 +69,11 @@ parse_uri(const char *p, const char *keyword, Sink *sink)
 
 				if (low < 0 || high + low == 0)
 					return;
-				put(sink, (char) (high * 16 + low));
+				append_to_value(sink, (char) (high * 16 + low));
 				p += 2;
 			}
 			else
-				put(sink, *p);
+				append_to_value(sink, *p);
 		}
 	}
 }
@@ -99,7 +99,7 @@ parse_keywords(const char *p, const char *keyword, Sink *sink)
 			p++;
 		if (*p != '=')
 			return;
-		begin(sink, key, keylen, keyword);
+		begin_value(sink, key, keylen, keyword);
 		p++;
 		while (is_space(*p))
 			p++;
@@ -110,7 +110,7 @@ parse_keywords(const char *p, const char *keyword, Sink *sink)
 			{
 				if (*p == '\\' && p[1] != '\0')
 					p++;
-				put(sink, *p);
+				append_to_value(sink, *p);
 			}
 			if (*p == '\'')
 				p++;
@@ -121,7 +121,7 @@ parse_keywords(const char *p, const char *keyword, Sink *sink)
 			{
 				if (*p == '\\' && p[1] != '\0')
 					p++;
-				put(sink, *p);
+				append_to_value(sink, *p);
 			}
 		}
 	}

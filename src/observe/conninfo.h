@@ -3,8 +3,8 @@
  * conninfo.h
  *	  Find one parameter in a connection string.
  *
- * A pure file.  The server itself hands connection strings to libpq, which
- * is not linked into it; here only the application's name is wanted, so that
+ * A pure file.  The server parses connection strings with libpq, which is not
+ * linked into it.  This finds the application_name in primary_conninfo, so that
  * a standby can show itself under the name that its upstream shows.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -15,10 +15,11 @@
 #define RW_CONNINFO_H
 
 /*
- * Copy the value of `keyword` from a libpq connection string, keyword/value
- * form or URI, to `value`, which has room for `size` bytes with the final 0; a
- * longer value is cut.  The last of several wins, as in libpq.  Returns false
- * if it is not there, is empty, or the string is malformed before it.
+ * Copy the value of `keyword` in a libpq connection string, in keyword/value
+ * form or a URI, to `value`, which has room for `size` bytes with the final 0.
+ * A longer value is truncated.  The last of several values wins, as in libpq.
+ * Returns false if there is no value, if it is empty, or if the string is
+ * malformed before it.
  */
 extern bool rw_conninfo_get(const char *conninfo, const char *keyword,
 							char *value, size_t size);

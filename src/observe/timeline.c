@@ -3,13 +3,12 @@
  * timeline.c
  *	  Where timelines part.
  *
- * The server reads a history file generously, since it must start.  Here the
- * question is whether a commit is still part of a server's history, and the
+ * The server is lenient with history files, because it has to start.  Here
+ * the question is whether a commit is still part of a server's history, and a
  * wrong answer is worse than none: a file that does not look as the server
- * writes it is refused, although the server might get something out of it.
- * What people do to such a file when they edit it by hand is accepted: blanks
- * instead of a tab, line ends with a carriage return, comments, empty lines,
- * no end of line after the last one.
+ * writes it is refused, even if the server could use it.  The traces of
+ * editing by hand are accepted: blanks instead of a tab, carriage returns at
+ * the end of lines, comments, empty lines, a last line without a newline.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -22,7 +21,7 @@
 #include "src/base/units.h"
 #include "src/observe/timeline.h"
 
-/* The part of a line that is still to be read. */
+/* The part of a line that has not been read yet. */
 typedef struct Line
 {
 	const char *next;
@@ -93,9 +92,9 @@ rw_timeline_find(const RwTimeline *timeline, uint32 tli, uint64 *end)
 
 /*
  * Two servers share their WAL as long as they went through the same timelines
- * and left each of them at the same LSN.  The first difference ends that:
- * where one goes on, the other has left.  That two timelines have the same
- * number proves nothing, for two servers can be promoted to it.
+ * and left each of them at the same LSN.  They part at the first difference.
+ * An equal number of the newest timeline proves nothing, because two servers
+ * can both be promoted to it.
  */
 uint64
 rw_timeline_fork(const RwTimeline *a, const RwTimeline *b)
@@ -117,9 +116,9 @@ rw_timeline_fork(const RwTimeline *a, const RwTimeline *b)
 }
 
 /*
- * "<timeline> <LSN>"; what follows after a blank is for people.  The two LSNs
- * that mean something else are refused: 0, which is none, and the largest,
- * which stands for a timeline that was not left.
+ * Read "<timeline> <LSN>"; anything after a further blank is a comment.  Two
+ * LSNs are refused because they have a meaning of their own: 0 is no LSN, and
+ * the largest one stands for a timeline that was not left.
  */
 static bool
 read_entry(Line *line, RwTimelineEntry *entry)
@@ -138,7 +137,7 @@ read_entry(Line *line, RwTimelineEntry *entry)
 	return entry->tli > 0 && entry->end > 0 && entry->end < PG_UINT64_MAX;
 }
 
-/* True if there was one. */
+/* Returns true if there was at least one. */
 static bool
 skip_blanks(Line *line)
 {

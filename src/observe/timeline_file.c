@@ -3,9 +3,9 @@
  * timeline_file.c
  *	  The history files of this server's timelines.
  *
- * Core's own reader takes a missing file for a timeline without ancestors,
- * and raises an error for one that it can't read.  Here both are the same
- * answer, and no timeline but the first is without ancestors.
+ * Core's own reader takes a missing file for a timeline without ancestors, and
+ * raises an error if it can't read the file.  Here both give the same answer:
+ * only timeline 1 has no ancestors.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -41,7 +41,7 @@ rw_timeline_load(RwTimeline *timeline, TimeLineID tli)
 	if (fd < 0)
 		return false;
 	contents = palloc(TIMELINE_FILE_MAX);
-	/* A part of the file would be another history. */
+	/* A part of the file would be a different history. */
 	while ((got = read(fd, contents + len, TIMELINE_FILE_MAX - len)) > 0)
 		len += got;
 	CloseTransientFile(fd);

@@ -15,8 +15,8 @@
 #include "src/observe/timeline.h"
 
 /*
- * Read a timeline's history file from pg_wal.  False if it is missing or can't
- * be used.  Allocates in the current memory context for the while.
+ * Read a timeline's history file from pg_wal.  Returns false if it is missing
+ * or can't be used.  Needs a transient 256 kB of the current memory context.
  */
 extern bool rw_timeline_load(RwTimeline *timeline, TimeLineID tli);
 
