@@ -20,7 +20,6 @@
 #include "replication/slot.h"
 #include "utils/memutils.h"
 
-#include "src/alert/alerts_shared.h"
 #include "src/base/compat.h"
 #include "src/history/history.h"
 #include "src/lag/lag.h"
@@ -187,43 +186,6 @@ measure(const RwFacts *facts, RwLinks *links)
 	}
 }
 
-/* How well each link is: by the worst alert that fires on it. */
-static void
-give_health(const RwFacts *facts, RwLinks *links)
-{
-	int			i;
-	int			j;
-
-	LWLockAcquire(rw_state_lock, LW_SHARED);
-	if (rw_alerts->judged_at != RW_NEVER &&
-		facts->now - rw_alerts->judged_at <= rw_sample_lifetime())
-	{
-		for (i = 0; i < links->nlinks; i++)
-			links->links[i].health = RW_HEALTH_OK;
-	}
-	for (j = 0; j < rw_alerts->nfiring; j++)
-	{
-		const RwAlert *alert = &rw_alerts->firing[j];
-		bool		of_node = alert->alert >= rw_class_alerts[RW_SUBJECT_NODE].first;
-		RwHealth	health = alert->severity == RW_SEVERITY_CRITICAL ?
-			RW_HEALTH_CRITICAL : RW_HEALTH_WARNING;
-
-		if (!alert->used || alert->forgotten)
-			continue;
-		for (i = 0; i < links->nlinks; i++)
-		{
-			RwLink	   *link = &links->links[i];
-
-			if (link->health == RW_HEALTH_UNKNOWN ||
-				link->upstream != of_node ||
-				!rw_name_equal(link->name, alert->subject))
-				continue;
-			link->health = Max(link->health, health);
-		}
-	}
-	LWLockRelease(rw_state_lock);
-}
-
 /*
  * Upstream first, then the worst, then by name; equal names by their
  * walsenders' process numbers.
@@ -287,11 +249,11 @@ rw_links(RwFacts *facts, RwLinks *links, bool explain)
 	rw_add_rows(facts, links);
 	measure(facts, links);
 	if (explain)
-	{
 		rw_explain(facts, links);
-		if (links->published)
-			give_health(facts, links);
-	}
+}
 
+void
+rw_sort_links(RwLinks *links)
+{
 	qsort(links->links, links->nlinks, sizeof(RwLink), compare_links);
 }

@@ -124,15 +124,22 @@ typedef struct RwLinks
 {
 	RwPublished *published;		/* NULL where the library is not preloaded */
 	int			nlinks;
-	RwLink	   *links;			/* in the order of replwatch_status() */
+	RwLink	   *links;			/* the upstream row, if any, is the first */
 } RwLinks;
 
 /*
  * Work out all links.  Allocates in the current memory context.  With
- * `explain`, health, reasons and forecasts too; that may look closer at what holds
- * replay back, and fills in that part of *facts.
+ * `explain`, reasons and forecasts too; that may look closer at what holds
+ * replay back, and fills in that part of *facts.  Health stays unknown (see
+ * src/alert/health.h), and the rows are not sorted.
  */
 extern void rw_links(RwFacts *facts, RwLinks *links, bool explain);
+
+/*
+ * Sort links into the order of replwatch_status(): the upstream row first, then
+ * by health, the worst first, then by name.
+ */
+extern void rw_sort_links(RwLinks *links);
 
 /*
  * Copy what is published; NULL where the library is not preloaded.  The tables

@@ -11,6 +11,7 @@
 
 #include "access/xlog.h"
 
+#include "src/alert/health.h"
 #include "src/settings.h"
 #include "src/show/show.h"
 
@@ -50,6 +51,8 @@ rw_snapshot_take(RwSnapshot *snapshot)
 
 	rw_observe(&node->facts, true);
 	rw_links(&node->facts, &snapshot->links, true);
+	rw_give_health(&node->facts, &snapshot->links);
+	rw_sort_links(&snapshot->links);
 	node->published = snapshot->links.published;
 	complete_node(node);
 	rw_wait_stats_copy(&snapshot->waits);

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 
+#include "src/alert/health.h"
 #include "src/show/show.h"
 #include "src/sql/write_row.h"
 #include "src/wait/wait.h"
@@ -45,6 +46,8 @@ replwatch_status(PG_FUNCTION_ARGS)
 
 	rw_observe(&facts, false);
 	rw_links(&facts, &links, true);
+	rw_give_health(&facts, &links);
+	rw_sort_links(&links);
 
 	for (i = 0; i < links.nlinks; i++)
 	{

@@ -11,6 +11,7 @@
 
 #include "miscadmin.h"
 
+#include "src/alert/health.h"
 #include "src/base/locks.h"
 #include "src/lag/lag.h"
 #include "src/show/show.h"
@@ -191,6 +192,8 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 	n = rw_waiters_copy(waiters);
 	rw_observe(&facts, false);
 	rw_links(&facts, &links, true);
+	rw_give_health(&facts, &links);
+	rw_sort_links(&links);
 	if (links.nlinks > 0 && links.links[0].upstream)
 		replay_reason = links.links[0].reason_text;
 

@@ -165,6 +165,7 @@ rw_sample(RwSampler *sampler)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);
 
 	rw_links(facts, &links, false);
+	rw_sort_links(&links);
 	rw_standby_state_publish(facts, &links);
 	rw_lag_chart_add(facts, &links);
 

@@ -124,7 +124,7 @@ run_round(RwSampler *sampler, RwTime now)
 	MemoryContextReset(sampler->context);
 	moved = rw_sample(sampler);
 	rw_process_report(RW_PROCESS_SAMPLER, RW_PROCESS_RUNNING);
-	rw_command_ensure();
+	rw_command_ensure_runner();
 	rw_process_ensure(RW_PROCESS_PORT, rw_port != 0);
 	sampler->next_round = now + round_interval(moved);
 
