@@ -23,8 +23,8 @@ bool
 rw_link_streams(const RwLink *link)
 {
 	return link && link->sender && link->replica &&
-		(link->sender->state == WALSNDSTATE_STREAMING ||
-		 link->sender->state == WALSNDSTATE_STOPPING);
+		(link->sender->state == RW_SENDER_STREAMING ||
+		 link->sender->state == RW_SENDER_STOPPING);
 }
 
 bool
@@ -96,10 +96,10 @@ judge_silent(RwSubject *subject, const RwFacts *facts, const RwLimits *limits)
 	RwFinding  *finding;
 
 	if (limit > 0)
-		limit = Max(limit, wal_sender_timeout * RW_MS / 2 + 5 * RW_SECOND);
+		limit = Max(limit, facts->sender_timeout_ms * RW_MS / 2 + 5 * RW_SECOND);
 
 	/* Without a timeout core asks for no reply: it is due to new WAL only. */
-	if (wal_sender_timeout == 0 && age >= 0 && link->lag >= 0)
+	if (facts->sender_timeout_ms == 0 && age >= 0 && link->lag >= 0)
 		age = Min(age, link->lag);
 
 	finding = rw_start_finding(subject, RW_ALERT_REPLICA_SILENT, RW_UNIT_TIME,

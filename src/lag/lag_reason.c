@@ -137,7 +137,7 @@ is_silent(const RwLink *link, int64 age)
 	return Min(age, link->lag) > REPLY_AGE_SILENT &&
 		(sender->sent > sender->write ||
 		 (rw_tend_walsenders && !link->logical &&
-		  sender->state == WALSNDSTATE_STREAMING &&
+		  sender->state == RW_SENDER_STREAMING &&
 		  sender->replay < sender->sent));
 }
 

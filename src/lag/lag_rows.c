@@ -18,19 +18,19 @@
 #include "src/settings.h"
 
 static RwLinkState
-sender_state(WalSndState state)
+sender_state(RwSenderState state)
 {
 	switch (state)
 	{
-		case WALSNDSTATE_STARTUP:
+		case RW_SENDER_STARTUP:
 			return RW_STATE_STARTUP;
-		case WALSNDSTATE_BACKUP:
+		case RW_SENDER_BACKUP:
 			return RW_STATE_BACKUP;
-		case WALSNDSTATE_CATCHUP:
+		case RW_SENDER_CATCHUP:
 			return RW_STATE_CATCHUP;
-		case WALSNDSTATE_STREAMING:
+		case RW_SENDER_STREAMING:
 			return RW_STATE_STREAMING;
-		case WALSNDSTATE_STOPPING:
+		case RW_SENDER_STOPPING:
 			return RW_STATE_STOPPING;
 	}
 	return RW_STATE_STARTUP;
@@ -146,7 +146,7 @@ add_sender(RwLinks *links, const RwFacts *facts, const RwSenderFacts *sender)
 		if (its == NULL)
 			its = rw_replicas_find_gone(published->replicas, rw_max_replicas,
 										link->name);
-		if (its && sender->state == WALSNDSTATE_STARTUP &&
+		if (its && sender->state == RW_SENDER_STARTUP &&
 			its->replay != InvalidXLogRecPtr)
 		{
 			link->position = its->replay;

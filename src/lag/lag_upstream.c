@@ -28,11 +28,11 @@
 RwLinkState
 rw_upstream_state(const RwReceiverFacts *receiver)
 {
-	if (receiver->pid != 0 && receiver->state == WALRCV_STREAMING)
+	if (receiver->pid != 0 && receiver->state == RW_RECEIVER_STREAMING)
 		return RW_STATE_STREAMING;
-	if (receiver->pid != 0 && receiver->state == WALRCV_WAITING)
+	if (receiver->pid != 0 && receiver->state == RW_RECEIVER_WAITING)
 		return RW_STATE_WAITING;
-	if (rw_receiver_is_connecting(receiver->state))
+	if (receiver->state == RW_RECEIVER_CONNECTING)
 		return RW_STATE_CONNECTING;
 	return receiver->has_restore_command ?
 		RW_STATE_ARCHIVE : RW_STATE_DISCONNECTED;
@@ -48,7 +48,7 @@ rw_message_is_real(const RwReceiverFacts *receiver,
 	 */
 	if (receiver->send_time != receiver->receipt_time)
 		return true;
-	return receiver->pid != 0 && receiver->state == WALRCV_STREAMING &&
+	return receiver->pid != 0 && receiver->state == RW_RECEIVER_STREAMING &&
 		receiver->latest_end > upstream->latest_end;
 }
 

@@ -90,7 +90,7 @@ follow_state(RwUpstream *upstream, const RwFacts *facts)
 								   upstream->replay_moved_at);
 	upstream->streamed |= upstream->streaming_since != RW_NEVER;
 
-	if (facts->recovery.pause_state != RECOVERY_PAUSED)
+	if (facts->recovery.pause_state != RW_PAUSE_PAUSED)
 		upstream->paused_since = RW_NEVER;
 	else if (upstream->paused_since == RW_NEVER)
 		upstream->paused_since = facts->now;

@@ -3,12 +3,12 @@
  * observe.c
  *	  One look at the server: the sending side.
  *
- * What core's own views show is worked out here the way core does it, so that
- * the two agree column by column; where a rule is core's (which slot is lost,
- * how much WAL is safe, which standby is synchronous) the comment says so.
+ * Columns that core's own views show, too, are worked out the way core does
+ * it, so that the two always agree.  Comments say which rules are core's:
+ * which slot is lost, how much WAL is safe, which standby is synchronous.
  *
- * Who is at the other end is in observe_peers.c, the receiving side in
- * observe_recovery.c.
+ * observe_peers.c finds the peer of each walsender, observe_recovery.c has the
+ * receiving side.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -19,15 +19,35 @@
 #include "access/transam.h"
 #include "access/xlog.h"
 #include "access/xlog_internal.h"
+#include "access/xlogrecovery.h"
 #include "replication/syncrep.h"
+#include "replication/walsender.h"
+#include "replication/walsender_private.h"
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 #include "utils/timestamp.h"
 
 #include "src/base/compat.h"
-#include "src/observe/observe.h"
-#include "src/observe/observe_peers.h"
-#include "src/observe/observe_recovery.h"
+#include "src/observe/intern.h"
+
+static RwSenderState
+sender_state_from_core(WalSndState state)
+{
+	switch (state)
+	{
+		case WALSNDSTATE_STARTUP:
+			return RW_SENDER_STARTUP;
+		case WALSNDSTATE_BACKUP:
+			return RW_SENDER_BACKUP;
+		case WALSNDSTATE_CATCHUP:
+			return RW_SENDER_CATCHUP;
+		case WALSNDSTATE_STREAMING:
+			return RW_SENDER_STREAMING;
+		case WALSNDSTATE_STOPPING:
+			return RW_SENDER_STOPPING;
+	}
+	return RW_SENDER_STARTUP;
+}
 
 static void
 observe_senders(RwFacts *facts)
@@ -48,7 +68,7 @@ observe_senders(RwFacts *facts)
 
 		SpinLockAcquire(&walsnd->mutex);
 		sender->pid = walsnd->pid;
-		sender->state = walsnd->state;
+		sender->state = sender_state_from_core(walsnd->state);
 		sender->sent = walsnd->sentPtr;
 		sender->write = walsnd->write;
 		sender->flush = walsnd->flush;
@@ -91,11 +111,11 @@ observe_senders(RwFacts *facts)
 }
 
 /*
- * Core's rules for wal_status and safe_wal_size.  A slot whose WAL is gone
- * but whose process still runs may catch up yet: unreserved, not lost.
+ * Core's rules for wal_status and safe_wal_size.  A slot whose WAL is gone may
+ * still catch up while a process uses it: it is unreserved, not lost.
  */
 static void
-judge_slot(RwSlotFacts *slot, XLogRecPtr write_position)
+fill_wal_status(RwSlotFacts *slot, XLogRecPtr write_position)
 {
 	WALAvailability available;
 
@@ -146,9 +166,9 @@ judge_slot(RwSlotFacts *slot, XLogRecPtr write_position)
 	}
 }
 
-/* How many transactions back is an xmin; -1 if there is none. */
+/* The age of an xmin in transactions; -1 if there is none. */
 static int32
-xmin_age(TransactionId xmin, TransactionId next)
+age_of_xmin(TransactionId xmin, TransactionId next)
 {
 	if (!TransactionIdIsNormal(xmin))
 		return -1;
@@ -167,7 +187,7 @@ observe_slots(RwFacts *facts)
 		return;
 	facts->slots = palloc0(RW_MAX_SLOTS * sizeof(RwSlotFacts));
 
-	/* Core measures what is safe from here, in recovery too. */
+	/* Core measures safe_wal_size from here, in recovery too. */
 	write_position = GetXLogWriteRecPtr();
 
 	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
@@ -199,17 +219,17 @@ observe_slots(RwFacts *facts)
 		slot->name[RW_NAME_LEN - 1] = '\0';
 		slot->number = i;
 		slot->sender = -1;
-		slot->xmin_age = Max(xmin_age(xmin, next),
-							 xmin_age(catalog_xmin, next));
+		slot->xmin_age = Max(age_of_xmin(xmin, next),
+							 age_of_xmin(catalog_xmin, next));
 		facts->nslots++;
 	}
 	LWLockRelease(ReplicationSlotControlLock);
 
 	for (j = 0; j < facts->nslots; j++)
-		judge_slot(&facts->slots[j], write_position);
+		fill_wal_status(&facts->slots[j], write_position);
 }
 
-/* PostgreSQL's own short-lived table synchronisation, pg_N_sync_N_N. */
+/* Is it a slot of core's table synchronization: pg_N_sync_N_N? */
 static bool
 is_table_sync(const char *name)
 {
@@ -222,9 +242,9 @@ is_table_sync(const char *name)
 }
 
 /*
- * Is this the WAL that pg_basebackup streams beside the files?  It has a
- * temporary slot, unless it was told to take another or none; and the same
- * peer is being sent the files.
+ * Does this walsender send the WAL that pg_basebackup streams beside the
+ * files?  It uses a temporary slot unless options name another or none; then
+ * the same peer receives the files from another walsender.
  */
 static bool
 is_part_of_backup(const RwFacts *facts, const RwSenderFacts *sender)
@@ -237,7 +257,7 @@ is_part_of_backup(const RwFacts *facts, const RwSenderFacts *sender)
 	{
 		const RwPeer *peer = &facts->senders[i].peer;
 
-		if (facts->senders[i].state == WALSNDSTATE_BACKUP &&
+		if (facts->senders[i].state == RW_SENDER_BACKUP &&
 			strcmp(peer->application_name,
 				   sender->peer.application_name) == 0 &&
 			strcmp(peer->address, sender->peer.address) == 0)
@@ -246,7 +266,10 @@ is_part_of_backup(const RwFacts *facts, const RwSenderFacts *sender)
 	return false;
 }
 
-/* Join senders with their slots, name them, and tell replicas from others. */
+/*
+ * Join walsenders with their slots, name them, and find out which of them have
+ * a replica at the other end.
+ */
 static void
 join_senders(RwFacts *facts)
 {
@@ -269,20 +292,20 @@ join_senders(RwFacts *facts)
 			}
 		}
 
-		/* A temporary slot's name is another one at each connection. */
+		/* A temporary slot has another name at each connection. */
 		if (slot && !slot->temporary)
 			rw_name_copy(sender->name, slot->name);
 		else
 			rw_name_copy(sender->name, sender->peer.application_name);
 
 		/*
-		 * A standby reports from its first reply on what it has replayed.
-		 * Base backups and pg_receivewal never do.  A consumer of logical
-		 * changes counts if it has a slot to come back to.
+		 * A standby reports its replay position from its first reply on; base
+		 * backups and pg_receivewal never do.  A consumer of logical changes
+		 * counts as a replica if it has a slot to come back to.
 		 */
-		if (sender->state != WALSNDSTATE_CATCHUP &&
-			sender->state != WALSNDSTATE_STREAMING &&
-			sender->state != WALSNDSTATE_STOPPING)
+		if (sender->state != RW_SENDER_CATCHUP &&
+			sender->state != RW_SENDER_STREAMING &&
+			sender->state != RW_SENDER_STOPPING)
 			sender->replica = sender->receiver = false;
 		else if (slot && slot->logical)
 			sender->replica = !slot->temporary && !is_table_sync(slot->name);
@@ -306,9 +329,9 @@ rw_horizon(TimeLineID *tli)
 		return GetFlushRecPtr(tli);
 
 	/*
-	 * What was received counts only on the timeline that is being replayed:
-	 * after a switch of timelines the receiver's position is the old one's
-	 * until streaming begins anew.
+	 * Received WAL counts only on the timeline that is being replayed: after
+	 * a switch of timelines the receiver's position belongs to the old one
+	 * until streaming starts again.
 	 */
 	received = GetWalRcvFlushRecPtr(NULL, &received_tli);
 	replay = GetXLogReplayRecPtr(tli);
@@ -323,8 +346,8 @@ rw_observe(RwFacts *facts, bool remember)
 	memset(facts, 0, sizeof(RwFacts));
 
 	/*
-	 * Senders before the horizon: what they were sent was flushed by then, so
-	 * no replica is ever seen ahead of its upstream.
+	 * Walsenders come before the horizon: all that they had sent was flushed
+	 * by then, so no replica seems to be ahead of this server.
 	 */
 	observe_senders(facts);
 	observe_slots(facts);
@@ -339,6 +362,7 @@ rw_observe(RwFacts *facts, bool remember)
 	facts->horizon = rw_horizon(&facts->tli);
 	facts->now = rw_clock_now();
 	facts->wall = GetCurrentTimestamp();
+	facts->sender_timeout_ms = wal_sender_timeout;
 
 	rw_observe_peers(facts, remember);
 	join_senders(facts);
@@ -368,7 +392,7 @@ rw_observe_sync(RwSyncFacts *sync)
 		SpinLockRelease(&walsnd->mutex);
 	}
 
-	/* Each backend sets its own state; a glance without a lock will do. */
+	/* A count for display needs no lock: each backend sets its own state. */
 	for (i = 0; i < ProcGlobal->allProcCount; i++)
 	{
 		if (ProcGlobal->allProcs[i].syncRepState == SYNC_REP_WAITING)

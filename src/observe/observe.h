@@ -3,13 +3,14 @@
  * observe.h
  *	  One look at the server: walsenders, slots, receiver, recovery.
  *
- * This is the only room that reads the server's own structures; it turns them
- * into plain facts, and everything else works on those.  It needs no database
- * connection and no transaction, so that the worker, a backend and whoever
- * answers for the server can all use it.  Names of roles and databases, which
- * need a catalog, stay OIDs.
+ * Nothing else in replwatch reads the server's own structures.  What is found
+ * becomes plain facts, with enums of our own and the timeouts that matter, so
+ * that files which work on facts need no server and can be pure.
  *
- * Each process, slot or receiver may be gone by the time its facts are used.
+ * rw_observe() needs neither a database connection nor a transaction: the
+ * worker, a backend and the process that serves the port all use it.  Names
+ * of roles and databases, which need a catalog, stay OIDs.  Any process, slot
+ * or receiver may be gone by the time its facts are used.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -19,15 +20,12 @@
 #define RW_OBSERVE_H
 
 #include "access/xlogdefs.h"
-#include "access/xlogrecovery.h"
 #include "datatype/timestamp.h"
-#include "replication/walreceiver.h"
-#include "replication/walsender_private.h"
 
 #include "src/base/clock.h"
 #include "src/base/name.h"
 
-/* Who is at the other end of a walsender. */
+/* The process at the other end of a walsender. */
 typedef struct RwPeer
 {
 	char		application_name[RW_NAME_LEN];
@@ -39,10 +37,20 @@ typedef struct RwPeer
 	TransactionId backend_xmin;
 } RwPeer;
 
+/* Core's states of a walsender, in core's order. */
+typedef enum RwSenderState
+{
+	RW_SENDER_STARTUP,			/* connected; has sent no WAL yet */
+	RW_SENDER_BACKUP,			/* sends a base backup */
+	RW_SENDER_CATCHUP,			/* sends WAL and has not caught up yet */
+	RW_SENDER_STREAMING,		/* has caught up once */
+	RW_SENDER_STOPPING			/* the server shuts down; sends the rest */
+} RwSenderState;
+
 typedef struct RwSenderFacts
 {
 	int			pid;
-	WalSndState state;
+	RwSenderState state;
 	XLogRecPtr	sent;			/* each InvalidXLogRecPtr if not known */
 	XLogRecPtr	write;
 	XLogRecPtr	flush;
@@ -51,7 +59,7 @@ typedef struct RwSenderFacts
 	TimeOffset	flush_lag;
 	TimeOffset	replay_lag;
 	int			sync_priority;
-	const char *sync_state;
+	const char *sync_state;		/* as in pg_stat_replication */
 	TimestampTz reply_time;		/* the replica's clock; 0 if none yet */
 	RwPeer		peer;
 	int			slot;			/* index of the slot in use, or -1 */
@@ -92,11 +100,22 @@ typedef struct RwSlotFacts
 	int			sender;			/* index of the walsender using it, or -1 */
 } RwSlotFacts;
 
-/* The receiver's end of the link upstream, on a standby. */
+typedef enum RwReceiverState
+{
+	RW_RECEIVER_STOPPED,		/* none runs */
+	RW_RECEIVER_CONNECTING,		/* starting, also before it has a pid, or about
+								 * to stream again */
+	RW_RECEIVER_STREAMING,
+	RW_RECEIVER_WAITING,		/* for a position to stream from */
+	RW_RECEIVER_STOPPING
+} RwReceiverState;
+
+/* The standby's end of the link to its upstream server. */
 typedef struct RwReceiverFacts
 {
 	int			pid;			/* 0 if none runs */
-	WalRcvState state;
+	RwReceiverState state;
+	int			timeout_ms;		/* wal_receiver_timeout; 0: none */
 	XLogRecPtr	written;
 	XLogRecPtr	flushed;
 	TimeLineID	tli;
@@ -113,28 +132,35 @@ typedef struct RwReceiverFacts
 
 #define RW_MAX_BLOCKERS		8
 
-/* What holds replay back, as far as it can be seen. */
+/* What replay waits for, as far as it can be seen. */
 typedef enum RwReplayWait
 {
 	RW_REPLAY_WAIT_NONE,
 	RW_REPLAY_WAIT_PAUSED,
-	RW_REPLAY_WAIT_DELAY,				/* recovery_min_apply_delay */
-	RW_REPLAY_WAIT_SNAPSHOT,			/* recovery conflict with a snapshot */
-	RW_REPLAY_WAIT_LOCK,				/* recovery conflict with a lock */
-	RW_REPLAY_WAIT_PIN,				/* recovery conflict with a buffer pin */
-	RW_REPLAY_WAIT_OTHER				/* another recovery conflict */
+	RW_REPLAY_WAIT_DELAY,		/* recovery_min_apply_delay */
+	RW_REPLAY_WAIT_SNAPSHOT,	/* recovery conflict with a snapshot */
+	RW_REPLAY_WAIT_LOCK,		/* recovery conflict with a lock */
+	RW_REPLAY_WAIT_PIN,			/* recovery conflict with a buffer pin */
+	RW_REPLAY_WAIT_OTHER		/* another recovery conflict */
 } RwReplayWait;
+
+typedef enum RwPauseState
+{
+	RW_PAUSE_NONE,
+	RW_PAUSE_REQUESTED,			/* replay stops before the next record */
+	RW_PAUSE_PAUSED
+} RwPauseState;
 
 typedef struct RwRecoveryFacts
 {
 	XLogRecPtr	replay;
 	TimeLineID	replay_tli;
-	RecoveryPauseState pause_state;
-	int			apply_delay_ms;
+	RwPauseState pause_state;
+	int			apply_delay_ms; /* recovery_min_apply_delay */
 	TimestampTz latest_commit_time; /* of the last replayed commit, the
 									 * primary's clock; 0 if none */
-	RwReplayWait		hold;
-	int			nblockers;		/* 0 where they can't be known */
+	RwReplayWait hold;			/* see rw_observe_hold */
+	int			nblockers;		/* 0 if they can't be known */
 	int			blockers[RW_MAX_BLOCKERS];
 	bool		blockers_likely;	/* guessed, not known */
 } RwRecoveryFacts;
@@ -142,7 +168,7 @@ typedef struct RwRecoveryFacts
 typedef struct RwSyncFacts
 {
 	int			wanted;			/* synchronous standbys that commits need */
-	int			connected;		/* of those listed, streaming now */
+	int			connected;		/* streaming now, of those listed */
 	int			waiting;		/* commits waiting now */
 } RwSyncFacts;
 
@@ -151,10 +177,11 @@ typedef struct RwFacts
 	RwTime		now;
 	TimestampTz wall;			/* the same moment on the wall clock */
 	bool		in_recovery;
-	bool		crash_recovery; /* role not decided yet: before recovery ends
-								 * or turns out to be a standby's */
+	bool		crash_recovery; /* the role is not decided yet: this may end
+								 * as a primary or go on as a standby */
 	XLogRecPtr	horizon;		/* newest WAL that this server can send */
-	TimeLineID	tli;
+	TimeLineID	tli;			/* of the horizon */
+	int			sender_timeout_ms;	/* wal_sender_timeout; 0: none */
 	int			nsenders;
 	RwSenderFacts *senders;
 	int			nslots;
@@ -164,29 +191,45 @@ typedef struct RwFacts
 } RwFacts;
 
 /*
- * Look.  Arrays are allocated in the current memory context.  With
- * `remember`, who the peers are is looked up once and kept for ten seconds by
- * this process, for the worker, which looks ten times a second.
+ * Fill *facts.  Arrays are allocated in the current memory context.  With
+ * `remember`, this process looks up each peer once and keeps it for ten
+ * seconds: for processes that observe several times a second.
  */
 extern void rw_observe(RwFacts *facts, bool remember);
 
-/* Synchronous replication, as this server is set now. */
+/* Synchronous replication as this server is configured now. */
 extern void rw_observe_sync(RwSyncFacts *sync);
 
 /*
- * Fill facts->recovery's hold and blockers.  Apart from rw_observe because it
- * may look at all backends and locks: for when replay is behind.
+ * Fill facts->recovery's hold and blockers, which rw_observe() leaves empty.
+ * This may read the state of all backends and locks: call it when replay is
+ * behind.  Only for a server in recovery.
  */
 extern void rw_observe_hold(RwFacts *facts);
 
 /*
- * The name by which this server is known to an upstream server, also when it
- * is a primary now, into RW_NAME_LEN bytes; and how a primary calls itself.
+ * Write the name under which this server's upstream knows it, or would if this
+ * server followed one, to RW_NAME_LEN bytes.
  */
 extern void rw_own_name(char *name);
+
+/* The name that a primary calls itself by. */
 extern const char *rw_primary_name(void);
 
-/* Only the horizon, for lookups in the history. */
+/* The horizon alone, and its timeline: for lookups in the history. */
 extern XLogRecPtr rw_horizon(TimeLineID *tli);
+
+/* The words for states that users see (observe_words.c, a pure file). */
+
+/* NULL in crash recovery, because the role is not decided then. */
+extern const char *rw_role_name(const RwFacts *facts);
+
+extern const char *rw_replay_state_name(const RwFacts *facts);
+
+/* NULL if no receiver runs. */
+extern const char *rw_receiver_state_name(const RwReceiverFacts *receiver);
+
+/* NULL if the slot reserves nothing yet. */
+extern const char *rw_wal_status_name(const RwSlotFacts *slot);
 
 #endif							/* RW_OBSERVE_H */

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * observe_peers.c
- *	  One look at the server: who is at the other end of each walsender.
+ *	  One look at the server: the peer of each walsender.
  *
- * The backend status array knows.  Who looks makes a copy of all of it, so the
- * worker, which looks often, remembers what it found.
+ * Peers come from the backend status array, which can only be read by copying
+ * all of it.  A process that observes often therefore remembers its peers.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -16,12 +16,13 @@
 
 #include "common/ip.h"
 #include "miscadmin.h"
+#include "replication/walsender.h"
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
-#include "src/observe/observe_peers.h"
+#include "src/observe/intern.h"
 
-/* How long a remembered peer is taken for true. */
+/* A remembered peer is looked up again after this time. */
 #define PEER_AGE_MAX		(10 * RW_SECOND)
 
 /* Room for the host and service names that getnameinfo() makes. */
@@ -34,15 +35,15 @@ typedef struct RememberedPeer
 	RwPeer		peer;
 } RememberedPeer;
 
-/* The worker's memory of its peers, [max_wal_senders]. */
+/* What this process remembers, [max_wal_senders]; NULL until it does. */
 static RememberedPeer *remembered = NULL;
 
 /*
- * An application names itself as it likes; what goes to logs and pages must
- * be one line.
+ * Applications choose their names freely.  Control characters would break
+ * lines in logs and on pages.
  */
 static void
-copy_name(char *dst, const char *src)
+copy_printable_name(char *dst, const char *src)
 {
 	rw_name_copy(dst, src);
 	for (; *dst; dst++)
@@ -58,7 +59,7 @@ describe_peer(RwPeer *peer, const LocalPgBackendStatus *local)
 	const PgBackendStatus *status = &local->backendStatus;
 	const SockAddr *client = &status->st_clientaddr;
 
-	copy_name(peer->application_name, status->st_appname);
+	copy_printable_name(peer->application_name, status->st_appname);
 	peer->role = status->st_userid;
 	peer->backend_start = status->st_proc_start_timestamp;
 	peer->backend_xmin = local->backend_xmin;
@@ -90,8 +91,8 @@ describe_peer(RwPeer *peer, const LocalPgBackendStatus *local)
 }
 
 /*
- * Find the peers of all senders in this process's copy of the backend status
- * array.  True if each was there.
+ * Find the peers of all walsenders in this process's copy of the backend
+ * status array.  Returns true if all of them are there.
  */
 static bool
 find_peers(RwFacts *facts)
@@ -123,7 +124,7 @@ find_peers(RwFacts *facts)
 	return found == facts->nsenders;
 }
 
-/* Fill in the senders' peers from memory; false if one is not there. */
+/* Fill in the peers as remembered; false if one of them is not. */
 static bool
 recall_peers(RwFacts *facts)
 {
@@ -160,8 +161,9 @@ rw_observe_peers(RwFacts *facts, bool remember)
 	if (!remember)
 	{
 		/*
-		 * A transaction's first look at backends is kept until its end, and
-		 * not only for us.  It is thrown away only if somebody came later.
+		 * The first copy of the status array is kept until the end of the
+		 * transaction, and pg_stat_activity shows it, too.  It is discarded
+		 * only if a walsender has started since.
 		 */
 		if (!find_peers(facts))
 		{

@@ -3,8 +3,8 @@
  * observe_recovery.c
  *	  One look at the server: the receiving side.
  *
- * A standby's startup process does not say why it stands still; its wait
- * event does, under the same names in all supported releases.
+ * A standby's startup process does not report why it does not advance, but
+ * its wait event shows it, under the same names in all supported releases.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -15,22 +15,23 @@
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
 #include "miscadmin.h"
+#include "replication/walreceiver.h"
 #include "storage/spin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
 #include "src/observe/conninfo.h"
-#include "src/observe/observe_recovery.h"
+#include "src/observe/intern.h"
 
 /*
- * The name under which the upstream server knows this one: the slot, else
- * what libpq sends as application_name, whose default a walreceiver sets to
- * cluster_name.  A temporary slot's name is not stable, so it is passed over
- * there as here.
+ * The name under which the upstream server knows this one: its slot, else the
+ * application_name that libpq sends, whose default a walreceiver sets to
+ * cluster_name.  A temporary slot's name changes with each connection, so
+ * neither server uses it.
  */
 static void
-own_name(char *name, const char *running_slot)
+name_known_upstream(char *name, const char *running_slot)
 {
 	char		application[RW_NAME_LEN];
 
@@ -51,13 +52,31 @@ own_name(char *name, const char *running_slot)
 void
 rw_own_name(char *name)
 {
-	own_name(name, "");
+	name_known_upstream(name, "");
 }
 
 const char *
 rw_primary_name(void)
 {
 	return cluster_name && cluster_name[0] != '\0' ? cluster_name : "primary";
+}
+
+static RwReceiverState
+receiver_state_from_core(WalRcvState state)
+{
+	if (rw_receiver_is_connecting(state))
+		return RW_RECEIVER_CONNECTING;
+	switch (state)
+	{
+		case WALRCV_STREAMING:
+			return RW_RECEIVER_STREAMING;
+		case WALRCV_WAITING:
+			return RW_RECEIVER_WAITING;
+		case WALRCV_STOPPING:
+			return RW_RECEIVER_STOPPING;
+		default:
+			return RW_RECEIVER_STOPPED;
+	}
 }
 
 void
@@ -67,7 +86,7 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 
 	SpinLockAcquire(&WalRcv->mutex);
 	receiver->pid = WalRcv->pid;
-	receiver->state = WalRcv->walRcvState;
+	receiver->state = receiver_state_from_core(WalRcv->walRcvState);
 	receiver->flushed = WalRcv->flushedUpto;
 	receiver->tli = WalRcv->receivedTLI;
 	receiver->send_time = WalRcv->lastMsgSendTime;
@@ -79,10 +98,10 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 		strlcpy(receiver->host, WalRcv->sender_host, sizeof(receiver->host));
 		receiver->port = WalRcv->sender_port;
 	}
-	else if (receiver->state == WALRCV_STREAMING)
+	else if (receiver->state == RW_RECEIVER_STREAMING)
 	{
-		/* Up to 18 one calls itself streaming before it has connected. */
-		receiver->state = WALRCV_STARTING;
+		/* Up to 18 a receiver is "streaming" before it has connected. */
+		receiver->state = RW_RECEIVER_CONNECTING;
 	}
 	if (WalRcv->is_temp_slot)
 		slot[0] = '\0';
@@ -93,8 +112,8 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 	receiver->written = pg_atomic_read_u64(&WalRcv->writtenUpto);
 
 	/*
-	 * Shared memory keeps the slot of a receiver that has gone; the setting
-	 * may have changed since.
+	 * Shared memory keeps the slot of a receiver that has ended, but the
+	 * setting may have changed since.
 	 */
 	if (receiver->pid == 0)
 	{
@@ -102,22 +121,38 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 		receiver->host[0] = '\0';
 		receiver->port = 0;
 	}
-	own_name(receiver->name, slot);
+	name_known_upstream(receiver->name, slot);
+	receiver->timeout_ms = wal_receiver_timeout;
 	receiver->has_conninfo = PrimaryConnInfo && PrimaryConnInfo[0] != '\0';
 	receiver->has_restore_command =
 		recoveryRestoreCommand && recoveryRestoreCommand[0] != '\0';
+}
+
+static RwPauseState
+pause_state_from_core(RecoveryPauseState state)
+{
+	switch (state)
+	{
+		case RECOVERY_NOT_PAUSED:
+			return RW_PAUSE_NONE;
+		case RECOVERY_PAUSE_REQUESTED:
+			return RW_PAUSE_REQUESTED;
+		case RECOVERY_PAUSED:
+			return RW_PAUSE_PAUSED;
+	}
+	return RW_PAUSE_NONE;
 }
 
 void
 rw_observe_recovery(RwRecoveryFacts *recovery)
 {
 	recovery->replay = GetXLogReplayRecPtr(&recovery->replay_tli);
-	recovery->pause_state = GetRecoveryPauseState();
+	recovery->pause_state = pause_state_from_core(GetRecoveryPauseState());
 	recovery->apply_delay_ms = recovery_min_apply_delay;
 	recovery->latest_commit_time = GetLatestXTime();
 }
 
-/* The pid of the startup process in this process's copy of the backends. */
+/* The pid of the startup process, from the backend status array; 0 if none. */
 static int
 find_startup_pid(void)
 {
@@ -135,11 +170,11 @@ find_startup_pid(void)
 }
 
 /*
- * The startup process's PGPROC, or NULL.  Its pid is looked up once a process
- * and kept: it lives as long as recovery.
+ * The startup process's PGPROC, or NULL.  Each process looks up its pid once:
+ * the startup process lives as long as recovery does.
  */
 static PGPROC *
-startup_proc(void)
+find_startup_proc(void)
 {
 	static int	startup_pid = 0;
 	PGPROC	   *proc = NULL;
@@ -163,8 +198,8 @@ add_blocker(RwRecoveryFacts *recovery, int pid)
 }
 
 /*
- * The lock that the startup process waits for, and who holds it.  The server
- * knows it for sure.
+ * Add the holders of the lock that the startup process waits for.  The lock
+ * manager knows them for certain.
  */
 static void
 find_lock_holders(RwRecoveryFacts *recovery, int startup_pid)
@@ -197,9 +232,8 @@ find_lock_holders(RwRecoveryFacts *recovery, int startup_pid)
 }
 
 /*
- * Who keeps a snapshot that replay has to wait for.  Up to which transaction
- * it has to wait is known to the startup process alone; the oldest snapshot
- * is the likely one.
+ * Add the process with the oldest snapshot, which is likely to be the one that
+ * replay waits for.  Only the startup process knows which snapshots conflict.
  */
 static void
 find_oldest_snapshot(RwRecoveryFacts *recovery)
@@ -239,13 +273,13 @@ rw_observe_hold(RwFacts *facts)
 	recovery->nblockers = 0;
 	recovery->blockers_likely = false;
 
-	if (recovery->pause_state == RECOVERY_PAUSED)
+	if (recovery->pause_state == RW_PAUSE_PAUSED)
 	{
 		recovery->hold = RW_REPLAY_WAIT_PAUSED;
 		return;
 	}
 
-	proc = startup_proc();
+	proc = find_startup_proc();
 	if (proc == NULL)
 		return;
 	wait_event = proc->wait_event_info;

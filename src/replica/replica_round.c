@@ -41,7 +41,7 @@ prepare_replicas(RwReplicaRound *round, const RwFacts *facts)
 		seen->pid = sender->pid;
 		seen->logical = sender->slot >= 0 &&
 			facts->slots[sender->slot].logical;
-		seen->streaming = sender->state == WALSNDSTATE_STREAMING;
+		seen->streaming = sender->state == RW_SENDER_STREAMING;
 		seen->has_slot = sender->slot >= 0 &&
 			!facts->slots[sender->slot].temporary;
 		seen->sent = sender->sent;

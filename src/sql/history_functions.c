@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "access/xlogdefs.h"
+#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"

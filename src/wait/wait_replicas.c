@@ -40,7 +40,7 @@ PG_FUNCTION_INFO_V1(replwatch_wait_for_replicas);
 XLogRecPtr
 rw_replica_position(const RwSenderFacts *sender, RwQueue stage)
 {
-	if (sender->state != WALSNDSTATE_STREAMING ||
+	if (sender->state != RW_SENDER_STREAMING ||
 		(!sender->replica && !sender->receiver))
 		return InvalidXLogRecPtr;
 

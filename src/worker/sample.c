@@ -74,7 +74,7 @@ sends_to_standbys(const RwFacts *facts)
 	{
 		const RwSenderFacts *sender = &facts->senders[i];
 
-		if (sender->state == WALSNDSTATE_STREAMING &&
+		if (sender->state == RW_SENDER_STREAMING &&
 			(sender->slot < 0 || !facts->slots[sender->slot].logical))
 			return true;
 	}
@@ -103,7 +103,7 @@ each_second(RwSampler *sampler)
 	{
 		sampler->replay_reported = facts->recovery.replay;
 		if (facts->receiver.pid != 0 &&
-			facts->receiver.state == WALRCV_STREAMING)
+			facts->receiver.state == RW_RECEIVER_STREAMING)
 			rw_request_receiver_reply();
 	}
 }

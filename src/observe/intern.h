@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * intern.h
+ *	  What only the files of src/observe may see.
+ *
+ * Others include observe.h.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_OBSERVE_INTERN_H
+#define RW_OBSERVE_INTERN_H
+
+#include "src/observe/observe.h"
+
+/*
+ * observe_peers.c: fill in the peers of facts->senders, from their pids and
+ * facts->now.  The backend_start of one that can't be described yet stays 0.
+ * `remember` is rw_observe()'s.
+ */
+extern void rw_observe_peers(RwFacts *facts, bool remember);
+
+/* observe_recovery.c: the receiver, and how far replay has got. */
+extern void rw_observe_receiver(RwReceiverFacts *receiver);
+extern void rw_observe_recovery(RwRecoveryFacts *recovery);
+
+#endif							/* RW_OBSERVE_INTERN_H */
