@@ -68,7 +68,7 @@ $(directories):
 # One program a pure file, no server in it; TAP on standard output.  The
 # headers are the server's own, made for gcc: clang finds fault with them.
 UNIT_PROGRAMS = $(patsubst $(source)/unit/%.c,$(UNIT_BUILD)/%,$(sort $(wildcard $(source)/unit/*/test_*.c)))
-UNIT_HEADERS = $(source)/unit/tap.h $(wildcard $(source)/src/*.h $(source)/src/*/*.h)
+UNIT_HEADERS = $(wildcard $(source)/unit/*.h $(source)/unit/*/*.h $(source)/src/*.h $(source)/src/*/*.h)
 UNIT_BUILD = $(CURDIR)/unit/build/$(lastword $(notdir $(CC)))
 UNIT_CFLAGS = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -DFRONTEND -DUSE_ASSERT_CHECKING=1 -Werror \

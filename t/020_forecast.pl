@@ -156,7 +156,7 @@ my $connected = Replwatch::value($primary,
 
 like(
 	$row->{reason},
-	qr/^most of what is missing has not been sent yet/,
+	qr/^most of the missing WAL has not been sent yet/,
 	'it is on its way, and the reason says what keeps it');
 cmp_ok($row->{lag_bytes}, '>', 1_000_000, 'much is missing');
 unlike($row->{reason}, qr/falling/, 'it does not fall behind');

@@ -11,7 +11,7 @@
 
 #include "src/alert/alerts_notify.h"
 #include "src/command/command.h"
-#include "src/lag/lag_reason.h"
+#include "src/lag/lag.h"
 
 /* Does the finding say that the alert is to go on? */
 static bool

@@ -21,6 +21,7 @@
 #include "src/alert/alerts_notify.h"
 #include "src/alert/alerts_publish.h"
 #include "src/alert/judge.h"
+#include "src/lag/lag_shared.h"
 #include "src/settings.h"
 
 /* How often the words about a firing alert are brought up to date. */

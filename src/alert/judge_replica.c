@@ -13,7 +13,7 @@
 
 #include "src/alert/judge_finding.h"
 #include "src/alert/judge_replica.h"
-#include "src/lag/lag_reason.h"
+#include "src/lag/lag.h"
 #include "src/settings.h"
 
 /* Whose figures are older than this may have got further. */

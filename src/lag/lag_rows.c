@@ -3,24 +3,56 @@
  * lag_rows.c
  *	  The rows of replication links, each with its position.
  *
- * Where one is that is connected the facts say.  Where one is that is not, or
- * that has not replied yet, is what the worker remembers of it, or what its
- * slot tells.
+ * A connected replica's position comes from its walsender.  The position of a
+ * replica that is gone, or has not replied yet, is what the worker remembers of
+ * it, or what its slot shows.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "src/base/pure.h"
 
-#include "src/lag/lag_rows.h"
-#include "src/lag/lag_upstream.h"
-#include "src/settings.h"
+#include "src/lag/intern.h"
+
+TimestampTz
+rw_wall_time(const RwFacts *facts, RwTime at)
+{
+	return at == RW_NEVER ? 0 : facts->wall - (facts->now - at);
+}
+
+/* A replica that is not known leaves no row behind. */
+void
+rw_notice_gone(const RwFacts *facts, RwPublished *published)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < published->max_replicas; i++)
+	{
+		RwReplica  *replica = &published->replicas[i];
+
+		if (!replica->used || !replica->connected)
+			continue;
+		for (j = 0; j < facts->nsenders; j++)
+		{
+			if (facts->senders[j].pid == replica->pid)
+				break;
+		}
+		if (j < facts->nsenders)
+			continue;
+		if (!replica->known)
+			replica->used = false;
+		replica->connected = false;
+		replica->pid = 0;
+		replica->gone_at = facts->now;
+	}
+}
 
 static RwLinkState
-sender_state(RwSenderState state)
+state_of_sender(const RwSenderFacts *sender)
 {
-	switch (state)
+	switch (sender->state)
 	{
 		case RW_SENDER_STARTUP:
 			return RW_STATE_STARTUP;
@@ -41,16 +73,16 @@ find_slot_note(const RwPublished *published, const RwSlotFacts *slot)
 {
 	const RwSlotNote *note;
 
-	if (published == NULL)
+	if (published == NULL || slot->number >= published->max_slots)
 		return NULL;
 	note = &published->slot_notes[slot->number];
 	return rw_name_equal(note->name, slot->name) ? note : NULL;
 }
 
-/* What a slot keeps, and for how long it still can. */
+/* Fill in what a slot retains, and until when. */
 static void
-add_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
-		 const RwPublished *published)
+fill_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
+		  const RwPublished *published)
 {
 	const RwSlotNote *note = find_slot_note(published, slot);
 
@@ -66,22 +98,23 @@ add_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
 		link->retained_bytes = facts->horizon > slot->restart_lsn ?
 			facts->horizon - slot->restart_lsn : 0;
 
-	/* Core works out what is safe for a slot that keeps nothing, too. */
+	/* Core also works out safe_wal_size for a slot that retains nothing. */
 	if (slot->limited && slot->restart_lsn != InvalidXLogRecPtr && published)
 		link->slot_time_left = rw_time_left(slot->safe_wal_size,
 											published->wal_rate);
 	if (slot->active_pid == 0)
 	{
 		link->inactive_since = slot->inactive_since;
-		/* What the worker has not seen unused yet, nobody uses since now. */
+		/* A slot that the worker has not seen unused yet is unused as of now. */
 		if (link->inactive_since == 0 && published)
 			link->inactive_since = note && note->inactive_since != RW_NEVER ?
 				rw_wall_time(facts, note->inactive_since) : facts->wall;
 	}
 }
 
+/* Add a row in which all figures are unknown; name is RW_NAME_LEN bytes. */
 static RwLink *
-add_link(RwLinks *links, const char *name, RwLinkState state)
+add_row(RwLinks *links, const char *name, RwLinkState state)
 {
 	RwLink	   *link = &links->links[links->nlinks++];
 
@@ -97,29 +130,17 @@ add_link(RwLinks *links, const char *name, RwLinkState state)
 	return link;
 }
 
+/* Set the position of the receiver at the other end, and its last_seen. */
 static void
-add_sender(RwLinks *links, const RwFacts *facts, const RwSenderFacts *sender)
+locate_sender(RwLink *link, const RwSenderFacts *sender,
+			  const RwPublished *published)
 {
-	RwPublished *published = links->published;
-	RwLink	   *link = add_link(links, sender->name,
-								sender_state(sender->state));
-
-	link->sender = sender;
-	link->sent = sender->sent;
-	link->write = sender->write;
-	link->flush = sender->flush;
-	link->replay = sender->replay;
-	link->last_seen = facts->now;
-	if (sender->slot >= 0)
-		add_slot(link, &facts->slots[sender->slot], facts, published);
-	if (published && sender->replica)
-		link->replica = rw_replicas_find_pid(published->replicas,
-											 rw_max_replicas, sender->pid);
+	const RwReplica *replica;
 
 	/*
-	 * A receiver that never replays, such as pg_receivewal, is as far as it
-	 * has taken the WAL.  One that has come back and not replied yet is where
-	 * it was when it went.
+	 * The position of a receiver that never replays, such as pg_receivewal,
+	 * is how far it has written the WAL.  A replica that has come back and
+	 * not replied yet is where it was when it went.
 	 */
 	if (sender->replay != InvalidXLogRecPtr)
 		link->position = sender->replay;
@@ -132,65 +153,91 @@ add_sender(RwLinks *links, const RwFacts *facts, const RwSenderFacts *sender)
 	else
 		link->position = sender->write;
 
+	if (published == NULL)
+		return;
+
+	/* The worker may not have noticed yet that it is connected again. */
+	replica = rw_replicas_find_pid(published->replicas,
+								   published->max_replicas, sender->pid);
+	if (replica == NULL)
+		replica = rw_replicas_find_gone(published->replicas,
+										published->max_replicas, link->name);
+
 	/*
-	 * Before it streams, what a connection shows is what its last stream left
-	 * behind, maybe on a timeline that is no more.  The worker may still take
-	 * it for connected, or not yet.
+	 * Before it streams, a walsender shows what the last one in its place has
+	 * left behind, maybe on a timeline that is no more.
 	 */
-	if (published)
+	if (replica && sender->state == RW_SENDER_STARTUP &&
+		replica->replay != InvalidXLogRecPtr)
 	{
-		const RwReplica *its =
-			rw_replicas_find_pid(published->replicas, rw_max_replicas,
-								 sender->pid);
-
-		if (its == NULL)
-			its = rw_replicas_find_gone(published->replicas, rw_max_replicas,
-										link->name);
-		if (its && sender->state == RW_SENDER_STARTUP &&
-			its->replay != InvalidXLogRecPtr)
-		{
-			link->position = its->replay;
-			link->last_seen = its->last_seen;
-		}
-		else if (its && sender->replica && its->fork_lsn != 0 &&
-				 its->fork_replay == sender->replay)
-			link->position = Min(link->position, its->fork_lsn);
+		link->position = replica->replay;
+		link->last_seen = replica->last_seen;
 	}
+	else if (replica && sender->replica && replica->fork_lsn != 0 &&
+			 replica->fork_replay == sender->replay)
+		link->position = Min(link->position, replica->fork_lsn);
 
-	/*
-	 * last_seen is when it last replied.  A reply newer than the worker's
-	 * last sample came just now.
-	 */
+	/* A reply that the worker has not seen yet came just now. */
 	if (link->replica && link->replica->reply_time == sender->reply_time)
 		link->last_seen = link->replica->last_seen;
 }
 
 static void
-add_unused_slot(RwLinks *links, const RwFacts *facts, const RwSlotFacts *slot)
+add_sender_row(RwLinks *links, const RwFacts *facts,
+			   const RwSenderFacts *sender)
 {
 	RwPublished *published = links->published;
-	RwLink	   *link = add_link(links, slot->name,
-								slot->wal_status == RW_WAL_LOST ?
-								RW_STATE_LOST : RW_STATE_INACTIVE);
+	RwLink	   *link = add_row(links, sender->name, state_of_sender(sender));
 
-	add_slot(link, slot, facts, published);
+	link->sender = sender;
+	link->sent = sender->sent;
+	link->write = sender->write;
+	link->flush = sender->flush;
+	link->replay = sender->replay;
+	link->last_seen = facts->now;
+	if (sender->slot >= 0)
+		fill_slot(link, &facts->slots[sender->slot], facts, published);
+	if (published && sender->replica)
+		link->replica = rw_replicas_find_pid(published->replicas,
+											 published->max_replicas,
+											 sender->pid);
+	locate_sender(link, sender, published);
+}
+
+/* The last known figures of a replica that is gone. */
+static void
+fill_gone(RwLink *link, const RwReplica *replica)
+{
+	link->replica = replica;
+	link->position = replica->replay;
+	link->sent = replica->sent;
+	link->write = replica->write;
+	link->flush = replica->flush;
+	link->replay = replica->replay;
+	link->last_seen = replica->last_seen;
+}
+
+static void
+add_unused_slot_row(RwLinks *links, const RwFacts *facts,
+					const RwSlotFacts *slot)
+{
+	RwPublished *published = links->published;
+	RwLink	   *link = add_row(links, slot->name,
+							   slot->wal_status == RW_WAL_LOST ?
+							   RW_STATE_LOST : RW_STATE_INACTIVE);
+	const RwReplica *replica = NULL;
+
+	fill_slot(link, slot, facts, published);
 	if (published)
-		link->replica = rw_replicas_find_gone(published->replicas,
-											  rw_max_replicas, slot->name);
-	if (link->replica)
-	{
-		link->position = link->replica->replay;
-		link->sent = link->replica->sent;
-		link->write = link->replica->write;
-		link->flush = link->replica->flush;
-		link->replay = link->replica->replay;
-		link->last_seen = link->replica->last_seen;
-	}
+		replica = rw_replicas_find_gone(published->replicas,
+										published->max_replicas, slot->name);
+	if (replica)
+		fill_gone(link, replica);
 	if (link->position == InvalidXLogRecPtr)
 		link->position = slot->confirmed_flush;
 	if (link->position == InvalidXLogRecPtr)
 	{
-		/* What it has replayed can only be older than what it still needs. */
+		/* A standby's slot follows its flushed WAL; it may have replayed less. */
 		link->bound = RW_BOUND_AT_LEAST;
 		link->position = slot->restart_lsn;
 	}
@@ -204,67 +251,92 @@ add_unused_slot(RwLinks *links, const RwFacts *facts, const RwSlotFacts *slot)
 }
 
 static void
-add_gone(RwLinks *links, const RwReplica *replica)
+add_gone_row(RwLinks *links, const RwReplica *replica)
 {
-	RwLink	   *link = add_link(links, replica->name, RW_STATE_MISSING);
+	RwLink	   *link = add_row(links, replica->name, RW_STATE_MISSING);
 
-	link->replica = replica;
+	fill_gone(link, replica);
 	link->logical = replica->logical;
-	link->position = replica->replay;
-	link->sent = replica->sent;
-	link->write = replica->write;
-	link->flush = replica->flush;
-	link->replay = replica->replay;
-	link->last_seen = replica->last_seen;
 	if (link->position == InvalidXLogRecPtr)
 		link->position = replica->flush;
 }
 
-void
-rw_add_rows(RwFacts *facts, RwLinks *links)
+static bool
+has_downstream_row(const RwLinks *links, const char *name)
 {
-	RwPublished *published = links->published;
+	int			i;
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		if (!links->links[i].upstream &&
+			rw_name_equal(links->links[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+int
+rw_max_links(const RwFacts *facts, const RwPublished *published)
+{
 	int			ngone = 0;
 	int			i;
-	int			j;
 
-	for (i = 0; published && i < rw_max_replicas; i++)
+	for (i = 0; published && i < published->max_replicas; i++)
 	{
 		if (published->replicas[i].used && !published->replicas[i].connected)
 			ngone++;
 	}
-	links->links = palloc((1 + facts->nsenders + facts->nslots + ngone) *
-						  sizeof(RwLink));
+	return 1 + facts->nsenders + facts->nslots + ngone;
+}
+
+void
+rw_add_rows(const RwFacts *facts, RwLinks *links)
+{
+	RwPublished *published = links->published;
+	int			i;
 
 	if (facts->in_recovery && !facts->crash_recovery)
 	{
-		RwLink	   *link = add_link(links, facts->receiver.name,
-									rw_upstream_state(&facts->receiver));
+		RwLink	   *link = add_row(links, facts->receiver.name,
+								   rw_upstream_state(&facts->receiver));
 
-		rw_upstream_fill(link, facts, published);
+		rw_fill_upstream(link, facts, published);
 	}
 
 	for (i = 0; i < facts->nsenders; i++)
-		add_sender(links, facts, &facts->senders[i]);
+		add_sender_row(links, facts, &facts->senders[i]);
 
 	for (i = 0; i < facts->nslots; i++)
 	{
 		if (facts->slots[i].sender < 0)
-			add_unused_slot(links, facts, &facts->slots[i]);
+			add_unused_slot_row(links, facts, &facts->slots[i]);
 	}
 
-	for (i = 0; published && i < rw_max_replicas; i++)
+	/* A replica that has come back since the last sample has a row already. */
+	for (i = 0; published && i < published->max_replicas; i++)
 	{
-		RwReplica  *replica = &published->replicas[i];
-		bool		shown = false;
+		const RwReplica *replica = &published->replicas[i];
 
-		if (!replica->used || replica->connected || !replica->known)
-			continue;
-		/* It may have come back since the last sample. */
-		for (j = 0; j < links->nlinks && !shown; j++)
-			shown = !links->links[j].upstream &&
-				rw_name_equal(links->links[j].name, replica->name);
-		if (!shown)
-			add_gone(links, replica);
+		if (replica->used && !replica->connected && replica->known &&
+			!has_downstream_row(links, replica->name))
+			add_gone_row(links, replica);
 	}
+}
+
+/* Rows of one name are ordered by the process IDs of their walsenders. */
+int
+rw_compare_links(const void *a, const void *b)
+{
+	const RwLink *left = a;
+	const RwLink *right = b;
+	int			order;
+
+	if (left->upstream != right->upstream)
+		return left->upstream ? -1 : 1;
+	if (left->health != right->health)
+		return (int) right->health - (int) left->health;
+	order = rw_name_compare(left->name, right->name);
+	if (order == 0 && left->sender && right->sender)
+		order = left->sender->pid - right->sender->pid;
+	return order;
 }

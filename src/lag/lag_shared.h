@@ -3,8 +3,8 @@
  * lag_shared.h
  *	  What the sampling worker publishes of the links, in shared memory.
  *
- * It writes, everybody else copies, under state_lock; but for the state of
- * this standby, which health checks read without a lock.
+ * Only the worker writes; everybody else copies under state_lock.  The state of
+ * this standby is the exception: health checks read it without a lock.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -24,11 +24,11 @@
 typedef struct RwLagShared
 {
 	RwTime		last_sample;	/* RW_NEVER until the first */
-	bool		state_loaded;	/* the state file has been read, if any */
+	bool		state_loaded;	/* the state file, if any, has been read */
 	RwRate		wal_rate;		/* of the horizon */
 	RwUpstream	upstream;
 	RwChart		upstream_chart;
-	char		upstream_name[RW_NAME_LEN];
+	char		upstream_name[RW_NAME_LEN]; /* of the upstream row */
 
 	/* Without a lock; see standby_state_shared.h. */
 	pg_atomic_uint32 standby_state_changes; /* odd while it is written */

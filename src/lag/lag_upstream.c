@@ -4,53 +4,17 @@
  *	  The row of a standby's own link.
  *
  * If WAL is known to be missing, the history says since when, whatever holds
- * it back.  If none is, that may be because there is none or because nobody
- * tells: what decides is the age of the last real message.  A walreceiver
- * that starts stamps its fields with its own time, message or not; such a
- * stamp is no message (rw_message_is_real).
+ * it back.  If none is known to be missing, there may be none, or nobody may
+ * report it: the age of the last real message decides (see rw_message_is_real).
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "src/base/pure.h"
 
-#include "replication/walreceiver.h"
-#include "utils/timestamp.h"
-
-#include "src/base/compat.h"
-#include "src/lag/lag_reason.h"
-#include "src/lag/lag_upstream.h"
-
-/* An upstream that sends a keepalive each second has missed three. */
-#define TENDED_SILENCE		(3 * RW_SECOND)
-
-RwLinkState
-rw_upstream_state(const RwReceiverFacts *receiver)
-{
-	if (receiver->pid != 0 && receiver->state == RW_RECEIVER_STREAMING)
-		return RW_STATE_STREAMING;
-	if (receiver->pid != 0 && receiver->state == RW_RECEIVER_WAITING)
-		return RW_STATE_WAITING;
-	if (receiver->state == RW_RECEIVER_CONNECTING)
-		return RW_STATE_CONNECTING;
-	return receiver->has_restore_command ?
-		RW_STATE_ARCHIVE : RW_STATE_DISCONNECTED;
-}
-
-bool
-rw_message_is_real(const RwReceiverFacts *receiver,
-				   const RwUpstream *upstream)
-{
-	/*
-	 * A starting receiver gives all its times one and the same value.  Those
-	 * of one that has ended stay, and may be newer than the last sample.
-	 */
-	if (receiver->send_time != receiver->receipt_time)
-		return true;
-	return receiver->pid != 0 && receiver->state == RW_RECEIVER_STREAMING &&
-		receiver->latest_end > upstream->latest_end;
-}
+#include "src/base/render.h"
+#include "src/lag/intern.h"
 
 RwTime
 rw_last_message(const RwFacts *facts, const RwPublished *published)
@@ -58,7 +22,7 @@ rw_last_message(const RwFacts *facts, const RwPublished *published)
 	const RwReceiverFacts *receiver = &facts->receiver;
 	const RwUpstream *upstream = &published->upstream;
 
-	/* The worker saw the latest, unless one came since. */
+	/* The worker saw the last message, unless one has come since. */
 	if (rw_message_is_real(receiver, upstream) &&
 		receiver->receipt_time != upstream->receipt_time)
 	{
@@ -71,7 +35,7 @@ rw_last_message(const RwFacts *facts, const RwPublished *published)
 }
 
 void
-rw_upstream_fill(RwLink *link, const RwFacts *facts,
+rw_fill_upstream(RwLink *link, const RwFacts *facts,
 				 const RwPublished *published)
 {
 	link->upstream = true;
@@ -87,59 +51,64 @@ rw_upstream_fill(RwLink *link, const RwFacts *facts,
 		link->last_seen = rw_last_message(facts, published);
 }
 
-int64
-rw_allowed_silence(const RwUpstream *upstream)
+/* Has a message come within the time in which one is due? */
+static bool
+has_recent_message(const RwLink *link, const RwFacts *facts,
+				   const RwPublished *published)
 {
-	if (upstream->tended)
-		return TENDED_SILENCE;
-	/* A receiver that hears nothing asks after half its timeout. */
-	if (wal_receiver_timeout > 0)
-		return wal_receiver_timeout * RW_MS / 2 + 5 * RW_SECOND;
-	/* And never, if it has none. */
-	return RW_SECOND;
+	return link->last_seen != RW_NEVER &&
+		facts->now - link->last_seen <
+		rw_allowed_silence(&published->upstream, &facts->receiver);
 }
 
 bool
 rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
 					   const RwPublished *published)
 {
-	/* Who is fed from the archive alone has nobody who could tell. */
+	/* A standby that is fed from the archive alone has no upstream to ask. */
 	if (link->state != RW_STATE_STREAMING)
 		return facts->receiver.has_conninfo ||
 			!facts->receiver.has_restore_command;
 	if (link->last_seen == RW_NEVER)
 		return true;
-	/* Where silence is normal it says nothing at all. */
-	if (wal_receiver_timeout == 0 && !published->upstream.tended)
+	if (rw_silence_is_normal(&published->upstream, &facts->receiver))
 		return false;
-	return facts->now - link->last_seen >= rw_allowed_silence(&published->upstream);
+	return !has_recent_message(link, facts, published);
 }
 
-/* Is there WAL that the upstream server told of long enough ago? */
+/* Has the upstream server reported WAL, some time ago, that is not here? */
 static bool
 is_incomplete(const RwFacts *facts, const RwPublished *published)
 {
 	return published->upstream.catchup_target > facts->horizon;
 }
 
+/* The age of the last replayed commit, on the primary's clock; -1 if none. */
+static int64
+commit_age(const RwFacts *facts)
+{
+	if (facts->recovery.latest_commit_time == 0)
+		return -1;
+	return Max(facts->wall - facts->recovery.latest_commit_time, 0);
+}
+
 void
-rw_upstream_measure(RwLink *link, const RwFacts *facts,
+rw_measure_upstream(RwLink *link, const RwFacts *facts,
 					const RwPublished *published)
 {
+	const RwUpstream *upstream = &published->upstream;
+
 	/*
-	 * What has not been received may be much older than what has: it is
-	 * missing since, at worst, nothing was.
+	 * WAL that has not been received may be much older than what has been
+	 * received.  At worst it has been missing since the last moment at which
+	 * nothing was.
 	 */
 	if (is_incomplete(facts, published))
 	{
-		int64		lag = -1;
+		int64		lag = upstream->complete_at != RW_NEVER ?
+			facts->now - upstream->complete_at : commit_age(facts);
 
-		if (published->upstream.complete_at != RW_NEVER)
-			lag = facts->now - published->upstream.complete_at;
-		else if (facts->recovery.latest_commit_time != 0)
-			lag = Max(facts->wall - facts->recovery.latest_commit_time, 0);
-
-		link->lag_bytes = published->upstream.reported - link->position;
+		link->lag_bytes = upstream->reported - link->position;
 		if (lag < 0 || lag > link->lag)
 		{
 			link->lag = lag;
@@ -148,76 +117,78 @@ rw_upstream_measure(RwLink *link, const RwFacts *facts,
 		return;
 	}
 
-	/* What is known to be missing is missing since it was known. */
+	/* WAL that is known to be missing has been dated from the history. */
 	if (link->lag_bytes != 0)
 		return;
 
-	if (link->state == RW_STATE_STREAMING && link->last_seen != RW_NEVER &&
-		facts->now - link->last_seen < rw_allowed_silence(&published->upstream))
+	/* The upstream server itself says that there is no more. */
+	if (link->state == RW_STATE_STREAMING &&
+		has_recent_message(link, facts, published))
 		return;
 
-	/*
-	 * Nobody says that there is no more.  Where silence is normal it says
-	 * nothing at all.
-	 */
+	/* Nobody says so, and where silence is normal nothing is known. */
 	link->lag = -1;
 	link->bound = RW_BOUND_AT_MOST;
-	if (link->state == RW_STATE_STREAMING && wal_receiver_timeout == 0 &&
-		!published->upstream.tended)
+	if (link->state == RW_STATE_STREAMING &&
+		rw_silence_is_normal(upstream, &facts->receiver))
 		return;
 	if (link->last_seen != RW_NEVER && facts->receiver.has_conninfo)
 		link->lag = facts->now - link->last_seen;
-	else if (facts->recovery.latest_commit_time != 0)
-		link->lag = Max(facts->wall - facts->recovery.latest_commit_time, 0);
+	else
+		link->lag = commit_age(facts);
 }
 
+/* Give the reason for which replay waits, if it does. */
 static void
-explain_hold(RwLink *link, const RwFacts *facts)
+explain_replay_wait(RwLink *link, const RwRecoveryFacts *recovery)
 {
-	const RwRecoveryFacts *recovery = &facts->recovery;
-	const char *thing = "another session";
-	char		who[RW_MAX_BLOCKERS * 14 + 32] = "";
-	int			len = 0;
+	const char *waits_for = "another session";
+	char		details[RW_REASON_LEN];
+	RwText		text;
 	int			i;
 
+	rw_text_begin(&text, details, sizeof(details));
 	switch (recovery->hold)
 	{
 		case RW_REPLAY_WAIT_NONE:
 			return;
 		case RW_REPLAY_WAIT_PAUSED:
 			rw_give_reason(link, RW_REASON_PAUSED,
-						   "replay is paused; run pg_wal_replay_resume()");
+						   "replay is paused; run pg_wal_replay_resume()",
+						   NULL);
 			return;
 		case RW_REPLAY_WAIT_DELAY:
+			rw_text_int(&text, recovery->apply_delay_ms);
 			rw_give_reason(link, RW_REASON_APPLY_DELAY,
-						   "replay waits as recovery_min_apply_delay (%d ms) says",
-						   recovery->apply_delay_ms);
+						   "replay is delayed by recovery_min_apply_delay (",
+						   details, " ms)", NULL);
 			return;
 		case RW_REPLAY_WAIT_SNAPSHOT:
-			thing = "a snapshot";
+			waits_for = "a snapshot";
 			break;
 		case RW_REPLAY_WAIT_LOCK:
-			thing = "a lock";
+			waits_for = "a lock";
 			break;
 		case RW_REPLAY_WAIT_PIN:
-			thing = "a buffer pin";
+			waits_for = "a buffer pin";
 			break;
 		case RW_REPLAY_WAIT_OTHER:
 			break;
 	}
 
-	for (i = 0; i < recovery->nblockers && len < sizeof(who); i++)
-		len += snprintf(who + len, sizeof(who) - len, "%s%d",
-						i == 0 ? " of process " : ", ",
-						recovery->blockers[i]);
-	rw_give_reason(link, RW_REASON_CONFLICT, "replay waits for %s%s%s",
-				   thing, who,
-				   recovery->nblockers > 0 && recovery->blockers_likely ?
-				   " (likely)" : "");
+	for (i = 0; i < recovery->nblockers; i++)
+	{
+		rw_text_add(&text, i == 0 ? " of process " : ", ");
+		rw_text_int(&text, recovery->blockers[i]);
+	}
+	if (recovery->nblockers > 0 && recovery->blockers_likely)
+		rw_text_add(&text, " (likely)");
+	rw_give_reason(link, RW_REASON_CONFLICT, "replay waits for ", waits_for,
+				   details, NULL);
 }
 
 void
-rw_upstream_explain(RwLink *link, RwFacts *facts,
+rw_explain_upstream(RwLink *link, const RwFacts *facts,
 					const RwPublished *published)
 {
 	char		duration[RW_DURATION_LEN];
@@ -225,8 +196,7 @@ rw_upstream_explain(RwLink *link, RwFacts *facts,
 
 	if (link->lag_bytes > 0)
 	{
-		rw_observe_hold(facts);
-		explain_hold(link, facts);
+		explain_replay_wait(link, &facts->recovery);
 		if (link->reason != RW_REASON_NONE)
 			return;
 	}
@@ -235,31 +205,35 @@ rw_upstream_explain(RwLink *link, RwFacts *facts,
 
 	if (link->state == RW_STATE_ARCHIVE && !facts->receiver.has_conninfo)
 		rw_give_reason(link, RW_REASON_FROM_ARCHIVE,
-					   "WAL comes from the archive; how much there is beyond the last replayed commit is not known");
+					   "WAL comes from the archive; how much there is beyond the last replayed commit is not known",
+					   NULL);
 	else if (receiver_down && !facts->receiver.has_conninfo)
 		rw_give_reason(link, RW_REASON_RECEIVER_DOWN,
-					   "primary_conninfo is not set");
+					   "primary_conninfo is not set", NULL);
 	else if (receiver_down && link->last_seen != RW_NEVER)
 		rw_give_reason(link, RW_REASON_RECEIVER_DOWN,
-					   "not streaming; last message from upstream %s ago",
-					   rw_duration(duration, facts->now - link->last_seen));
+					   "not streaming; last message from upstream ",
+					   rw_duration(duration, facts->now - link->last_seen),
+					   " ago", NULL);
 	else if (receiver_down)
 		rw_give_reason(link, RW_REASON_RECEIVER_DOWN,
-					   "not streaming; no message from upstream since server start");
+					   "not streaming; no message from upstream since server start",
+					   NULL);
 	else if (is_incomplete(facts, published))
 		rw_give_reason(link, RW_REASON_REPLAY_BEHIND,
-					   "not all WAL of the upstream server has been received yet");
+					   "not all WAL of the upstream server has been received yet",
+					   NULL);
 	else if (link->lag_bytes > 0)
 		rw_give_reason(link, RW_REASON_REPLAY_BEHIND,
-					   "received WAL is being replayed");
+					   "received WAL is being replayed", NULL);
 	else if (link->last_seen == RW_NEVER)
 		rw_give_reason(link, RW_REASON_UPSTREAM_SILENT,
-					   "no message from upstream yet");
+					   "no message from upstream yet", NULL);
 	else
 		rw_give_reason(link, RW_REASON_UPSTREAM_SILENT,
-					   "no message from upstream for %s%s",
+					   "no message from upstream for ",
 					   rw_duration(duration, facts->now - link->last_seen),
 					   link->lag < 0 ?
-					   "; wal_receiver_timeout is 0, so silence tells nothing" :
-					   "");
+					   "; wal_receiver_timeout is 0, so silence means nothing" :
+					   "", NULL);
 }

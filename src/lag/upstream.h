@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * upstream.h
- *	  What a round of the worker learns of the link to the upstream server.
+ *	  What the worker learns of the link to the upstream server over time.
  *
- * One look shows a link as it is; since when, and what silence on it means,
- * shows only from one look to the next.
+ * A pure file.  One look shows the link as it is.  Since when it has been so,
+ * and what silence on it means, shows only from one look to the next.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -14,41 +14,43 @@
 #define RW_UPSTREAM_H
 
 #include "src/base/rates.h"
+#include "src/lag/link.h"
 #include "src/observe/observe.h"
 
-/* What the worker knows of the link to the upstream server. */
 typedef struct RwUpstream
 {
-	int			receiver_pid;	/* whose messages these are; 0 without */
-	TimestampTz send_time;		/* of the last message, the sender's clock */
-	TimestampTz receipt_time;	/* of the last message, our wall clock */
-	uint64		latest_end;		/* the sender's end of WAL, as last told */
-	RwTime		message_at;		/* when the last real message came; kept when
-								 * the receiver goes, RW_NEVER if none ever */
-	uint64		written;		/* by the receiver, at the last message */
+	/* The last real message: one that the upstream server has sent. */
+	int			receiver_pid;	/* the receiver it came to; 0 without one */
+	TimestampTz send_time;		/* on the upstream server's clock */
+	TimestampTz receipt_time;	/* on this server's wall clock */
+	uint64		latest_end;		/* the upstream server's end of WAL */
+	RwTime		message_at;		/* when it came; kept when the receiver ends,
+								 * RW_NEVER if none ever came */
+	uint64		written;		/* by the receiver by then */
 	int32		quick_messages; /* messages without WAL that came within two
-								 * seconds of another; -1 before the
-								 * connection's first */
+								 * seconds of another; -1 before the first
+								 * message of a connection */
 	bool		tended;			/* the upstream server sends a keepalive each
 								 * second */
 
 	/*
-	 * WAL that it told of may not be here yet.  `reported` is the greatest end on
-	 * its timeline; the target is where that was some time ago.
+	 * The upstream server may have reported WAL that is not here yet.
+	 * `reported` is the greatest end of WAL on its timeline, catchup_target
+	 * is what that was at catchup_target_at.
 	 */
 	uint32		reported_tli;
-	TimestampTz reported_since;		/* only messages received after it count */
+	TimestampTz reported_since; /* only messages received after it count */
 	uint64		reported;
 	uint64		catchup_target;
 	RwTime		catchup_target_at;
-	RwTime		complete_at;	/* all that was told by then is here; RW_NEVER
-								 * if not known */
+	RwTime		complete_at;	/* all WAL that was reported by then is here;
+								 * RW_NEVER if not known */
 
 	RwTime		replay_moved_at;
 	uint64		replay;			/* as of the last sample */
 	RwRate		replay_rate;
 
-	RwTime		down_since;		/* nothing has come; RW_NEVER while it does */
+	RwTime		down_since;		/* nothing comes; RW_NEVER while it does */
 	RwTime		streaming_since;	/* RW_NEVER while not connected */
 	bool		streamed;		/* since the worker started */
 	bool		settled;		/* has streamed for known_after, once */
@@ -56,10 +58,34 @@ typedef struct RwUpstream
 } RwUpstream;
 
 /*
- * Bring *upstream up to date, in each round: since when the link
- * streams or does not, when the last message came, what it told.  On a primary
- * all of it is cleared.  The caller holds state_lock exclusively.
+ * Bring *upstream up to date; called in each round of the worker.  A link that
+ * has streamed for `known_after` microseconds is settled.  On a primary all of
+ * it is cleared.  The caller holds state_lock exclusively.
  */
-extern void rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts);
+extern void rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
+							   int64 known_after);
+
+/* The state of the upstream row. */
+extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);
+
+/*
+ * Have the times in *receiver been set by a message from the upstream server,
+ * and not only by a receiver that has started?
+ */
+extern bool rw_message_is_real(const RwReceiverFacts *receiver,
+							   const RwUpstream *upstream);
+
+/*
+ * How old the last message can be, in microseconds, while all is well.
+ */
+extern int64 rw_allowed_silence(const RwUpstream *upstream,
+								const RwReceiverFacts *receiver);
+
+/*
+ * Does silence mean nothing, however long it lasts?  So it is where the
+ * receiver has no timeout and the upstream server sends no keepalives.
+ */
+extern bool rw_silence_is_normal(const RwUpstream *upstream,
+								 const RwReceiverFacts *receiver);
 
 #endif							/* RW_UPSTREAM_H */

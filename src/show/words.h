@@ -3,7 +3,7 @@
  * words.h
  *	  The words for states that users see, the same in SQL and on pages.
  *
- * Those of links are in lag/lag.h, those of the server in observe/observe.h.
+ * Those of links are in lag/link.h, those of the server in observe/observe.h.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -57,7 +57,8 @@ publish(const RwFacts *facts, bool role_or_timeline_changed)
 	if (role_or_timeline_changed)
 		rw_rate_init(&rw_lag_shared->wal_rate);
 	rw_rate_add(&rw_lag_shared->wal_rate, facts->horizon, facts->now);
-	rw_follow_upstream(&rw_lag_shared->upstream, facts);
+	rw_follow_upstream(&rw_lag_shared->upstream, facts,
+					   rw_known_after_s * RW_SECOND);
 	if (rw_lag_shared->state_loaded)
 		rw_replica_round_apply(round, facts->now);
 	LWLockRelease(rw_state_lock);

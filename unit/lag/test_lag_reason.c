@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_lag_reason.c
+ *	  Tests of src/lag/lag_reason.c.
+ *
+ * Why a downstream replica is behind, and when it will have caught up.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "unit/lag/fixture.h"
+
+static RwSenderFacts *sender;
+static RwReplica *replica;
+
+/*
+ * A standby that was sent, has flushed and has replayed all but the last so
+ * many bytes of 1,000,000 that were written `age` ago.  It replies, and its
+ * replay moves.
+ */
+static void
+standby_lacks(int64 age, uint64 sent, uint64 flush, uint64 replay)
+{
+	sender = add_walsender("s1", 101);
+	replica = add_replica("s1", 101);
+	write_wal(1000000);
+	pass(age);
+	sender->sent = facts.horizon - sent;
+	sender->write = facts.horizon - sent;
+	sender->flush = facts.horizon - flush;
+	sender->replay = facts.horizon - replay;
+	replica->replay = sender->replay;
+	replica->replay_moved_at = facts.now;
+	replica->last_seen = facts.now;
+	work_out();
+}
+
+static void
+test_parts(void)
+{
+	begin("Nothing is missing");
+	standby_lacks(RW_MINUTE, 0, 0, 0);
+	is_reason(row("s1"), "", "", "there is no reason");
+
+	begin("The greatest part of what is missing");
+	standby_lacks(RW_MINUTE, 500, 500, 900);
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet", "not sent");
+
+	begin("Flush");
+	standby_lacks(RW_MINUTE, 100, 500, 900);
+	is_reason(row("s1"), "flush_behind",
+			  "most of the missing WAL has been sent but not acknowledged as flushed",
+			  "not flushed");
+
+	begin("Replay");
+	standby_lacks(RW_MINUTE, 100, 200, 900);
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed", "not replayed");
+
+	begin("Of equal parts the first");
+	standby_lacks(RW_MINUTE, 300, 600, 900);
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet", "not sent");
+	sender->sent = sender->write = facts.horizon;
+	sender->flush = facts.horizon - 450;
+	work_out();
+	is_reason(row("s1"), "flush_behind",
+			  "most of the missing WAL has been sent but not acknowledged as flushed",
+			  "not flushed");
+
+	begin("A replica that has replied nothing yet is where it was");
+	standby_lacks(RW_MINUTE, 100, 200, 900);
+	sender->sent = sender->write = sender->flush = sender->replay = 0;
+	replica->replay = facts.horizon - 700;
+	work_out();
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet",
+			  "from there on nothing has been sent");
+
+	begin("A receiver that does not replay");
+	standby_lacks(RW_MINUTE, 100, 200, 900);
+	sender->replica = false;
+	sender->replay = 0;
+	sender->write = facts.horizon - 900;
+	sender->flush = facts.horizon - 100;
+	work_out();
+	is_reason(row("s1"), "flush_behind",
+			  "the missing WAL has been sent but not acknowledged",
+			  "what it has flushed and not written is the same to it");
+}
+
+static void
+test_stuck(void)
+{
+	begin("Replay that does not move");
+	standby_lacks(RW_MINUTE, 0, 0, 900);
+	replica->replay_moved_at = facts.now - 3 * RW_SECOND;
+	work_out();
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed", "for 3 s");
+	replica->replay_moved_at--;
+	work_out();
+	is_reason(row("s1"), "replay_stuck",
+			  "WAL is flushed there, but replay has not advanced for 3 s",
+			  "longer");
+	replica->replay_moved_at = facts.now - 30 * RW_SECOND;
+	work_out();
+	is_reason(row("s1"), "replay_stuck",
+			  "WAL is flushed there, but replay has not advanced for 30 s",
+			  "half a minute");
+	replica->replay--;
+	work_out();
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed",
+			  "it has moved since the worker's last look");
+
+	begin("Replay that did not move before there was something to replay");
+	standby_lacks(3 * RW_SECOND, 0, 0, 900);
+	replica->replay_moved_at = facts.now - RW_HOUR;
+	work_out();
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed",
+			  "was not stuck then");
+}
+
+static void
+test_silent(void)
+{
+	begin("A standby that acknowledges what it gets");
+	standby_lacks(RW_MINUTE, 500, 500, 900);
+	replica->last_seen = facts.now - 10 * RW_SECOND;
+	sender->replay = sender->write = sender->flush = sender->sent;
+	replica->replay = sender->replay;
+	work_out();
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet",
+			  "has nothing to reply to");
+
+	begin("A standby that has been sent something");
+	standby_lacks(RW_MINUTE, 0, 900, 900);
+	sender->write = sender->sent - 900;
+	replica->last_seen = facts.now - 3 * RW_SECOND;
+	work_out();
+	is_reason(row("s1"), "flush_behind",
+			  "most of the missing WAL has been sent but not acknowledged as flushed",
+			  "may take 3 s to reply");
+	replica->last_seen = facts.now - 4 * RW_SECOND;
+	work_out();
+	is_reason(row("s1"), "silent", "no reply for 4 s", "not longer");
+
+	begin("A standby that does not reply to keepalives");
+	standby_lacks(RW_MINUTE, 0, 0, 900);
+	replica->last_seen = facts.now - 4 * RW_SECOND;
+	work_out();
+	is_reason(row("s1"), "silent", "no reply for 4 s", "is silent");
+	published.tends_walsenders = false;
+	work_out();
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed",
+			  "gets none where walsenders are not tended");
+	published.tends_walsenders = true;
+	sender->state = RW_SENDER_CATCHUP;
+	work_out();
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed",
+			  "nor while it catches up");
+
+	begin("A subscriber gets no keepalives of ours");
+	standby_lacks(RW_MINUTE, 0, 0, 900);
+	use_slot(sender, add_slot("s1"));
+	slots[0].logical = true;
+	replica->last_seen = facts.now - 4 * RW_SECOND;
+	work_out();
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed", "so it is not silent");
+
+	begin("WAL that is missing for a moment only");
+	standby_lacks(2 * RW_SECOND, 0, 900, 900);
+	sender->write = sender->sent - 900;
+	replica->last_seen = facts.now - 20 * RW_SECOND;
+	work_out();
+	is_reason(row("s1"), "flush_behind",
+			  "most of the missing WAL has been sent but not acknowledged as flushed",
+			  "its reply can't be late yet");
+
+	begin("A standby that does not reply to core's own ping");
+	published.tends_walsenders = false;
+	standby_lacks(2 * RW_SECOND, 900, 900, 900);
+	replica->last_seen = facts.now - 35 * RW_SECOND;
+	work_out();
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet",
+			  "half of wal_sender_timeout and 5 s have not passed");
+	replica->last_seen--;
+	work_out();
+	is_reason(row("s1"), "silent", "no reply for 35 s", "they have");
+	facts.sender_timeout_ms = 10 * 60 * 1000;
+	work_out();
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet",
+			  "with a longer timeout it comes later");
+	facts.sender_timeout_ms = 0;
+	work_out();
+	is_reason(row("s1"), "silent", "no reply for 35 s",
+			  "without one it is expected all the same");
+	sender->reply_time = 0;
+	work_out();
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet",
+			  "a connection without a first reply has no age");
+}
+
+static void
+test_gone(void)
+{
+	RwSlotFacts *slot;
+
+	begin("A replica that is gone");
+	add_gone_replica("s1");
+	pass(75 * RW_SECOND);
+	work_out();
+	is_reason(row("s1"), "gone", "not connected for 75 s",
+			  "even if nothing is missing");
+	add_slot("s1");
+	work_out();
+	is_reason(row("s1"), "gone", "not connected for 75 s", "slot or not");
+
+	begin("A slot that nobody uses");
+	slot = add_slot("slot");
+	slot->inactive_since = facts.wall;
+	work_out();
+	is_reason(row("slot"), "", "", "and that lacks nothing");
+	write_wal(1);
+	pass(3 * RW_HOUR + 25 * RW_MINUTE + 45 * RW_SECOND);
+	work_out();
+	is_reason(row("slot"), "gone", "slot not used for 3:25:45",
+			  "but does by now");
+	slot->active_pid = 4711;
+	work_out();
+	is_reason(row("slot"), "gone",
+			  "slot is used by process 4711, which is not a walsender",
+			  "a backend reads it");
+	slot->active_pid = 0;
+	slot->restart_lsn = 0;
+	work_out();
+	is_reason(row("slot"), "gone", "slot has never been used",
+			  "it reserves nothing");
+
+	begin("A slot that is lost");
+	slot = add_slot("slot");
+	slot->wal_status = RW_WAL_LOST;
+	slot->invalidation = "idle_timeout";
+	work_out();
+	is_reason(row("slot"), "slot_lost",
+			  "slot was invalidated (idle_timeout) and cannot be used again",
+			  "as core says");
+	slot->invalidation = NULL;
+	add_gone_replica("slot");
+	work_out();
+	is_reason(row("slot"), "slot_lost",
+			  "slot was invalidated (wal_removed) and cannot be used again",
+			  "or as it has to be; that its replica is gone comes second");
+}
+
+static void
+test_others(void)
+{
+	begin("A name that several use");
+	standby_lacks(RW_MINUTE, 0, 0, 0);
+	replica->shared = true;
+	work_out();
+	is_reason(row("s1"), "shared_name",
+			  "another replica has the same name; set primary_slot_name or application_name in its primary_conninfo",
+			  "is a reason even where nothing is missing");
+
+	begin("Without the worker");
+	standby_lacks(RW_MINUTE, 500, 500, 900);
+	make_standby();
+	add_slot("slot");
+	links.published = NULL;
+	work_out();
+	is_reason(row("s1"), "not_preloaded",
+			  "time lag needs shared_preload_libraries", "a walsender");
+	is_reason(row("slot"), "not_preloaded",
+			  "time lag needs shared_preload_libraries", "a slot");
+	is_reason(row("this_standby"), "not_preloaded",
+			  "time lag needs shared_preload_libraries", "the upstream row");
+
+	begin("A text that is too long");
+	standby_lacks(RW_MINUTE, 0, 0, 0);
+	{
+		char		text[RW_REASON_LEN + 1];
+
+		memset(text, 'x', RW_REASON_LEN);
+		text[RW_REASON_LEN] = '\0';
+		rw_give_reason(row("s1"), RW_REASON_GONE, "a", text, "b", NULL);
+		is_int(strlen(row("s1")->reason_text), RW_REASON_LEN - 1,
+			   "is cut off");
+	}
+}
+
+/* A minute in which both moved at these rates, in bytes a second. */
+static void
+rates(double wal, int64 replayed)
+{
+	int			i;
+
+	published.wal_rate = wal;
+	rw_rate_init(&replica->replay_rate);
+	for (i = 60; i >= 0; i--)
+		rw_rate_add(&replica->replay_rate, sender->replay - i * replayed,
+					facts.now - i * RW_SECOND);
+	work_out();
+}
+
+static void
+test_forecast(void)
+{
+	begin("When it will have caught up");
+	standby_lacks(10 * RW_SECOND, 0, 0, 600000);
+	rates(1000, 3000);
+	is_int(row("s1")->catchup, 300 * RW_SECOND,
+		   "by the difference of the rates");
+	rates(3000, 3000);
+	is_int(row("s1")->catchup, -1, "never");
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed",
+			  "it does not fall behind either");
+	rates(3150, 3000);
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed",
+			  "5 percent are within what rates vary");
+	rates(3151, 3000);
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed; falling further behind",
+			  "more are not");
+	rates(1, 0);
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed; falling further behind",
+			  "it does not replay at all");
+	rates(-1, 3000);
+	is_int(row("s1")->catchup, -1, "the rate of WAL is not known");
+	rw_rate_init(&replica->replay_rate);
+	published.wal_rate = 1000000;
+	work_out();
+	is_int(row("s1")->catchup, -1, "the rate of replay is not known");
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed",
+			  "so it is not said to fall behind");
+
+	begin("One that keeps up");
+	standby_lacks(900 * RW_MS, 0, 0, 3000);
+	rates(3000, 3000);
+	is_int(row("s1")->catchup, RW_SECOND,
+		   "will soon have what is missing now");
+
+	begin("One that lacks nothing");
+	standby_lacks(10 * RW_SECOND, 0, 0, 0);
+	rates(1000, 3000);
+	is_int(row("s1")->catchup, -1, "has nothing to catch up with");
+
+	begin("One that is gone");
+	standby_lacks(10 * RW_SECOND, 0, 0, 600000);
+	rates(1000, 3000);
+	facts.nsenders = 0;
+	work_out();
+	is_int(row("s1")->catchup, -1, "does not catch up");
+
+	begin("A standby's own replay");
+	make_standby();
+	published.wal_rate = 1000;
+	write_wal(600000);
+	pass(10 * RW_SECOND);
+	for (int i = 60; i >= 0; i--)
+		rw_rate_add(&published.upstream.replay_rate, HORIZON - i * 4000,
+					facts.now - i * RW_SECOND);
+	work_out();
+	is_int(row("this_standby")->catchup, 200 * RW_SECOND,
+		   "is forecast likewise");
+}
+
+static void
+test_durations(void)
+{
+	char		buffer[RW_DURATION_LEN];
+
+	section("Durations");
+	is_text(rw_duration(buffer, 0), "0 s", "0");
+	is_text(rw_duration(buffer, -5 * RW_SECOND), "0 s", "less");
+	is_text(rw_duration(buffer, RW_SECOND - 1), "0 s", "less than a second");
+	is_text(rw_duration(buffer, 119 * RW_SECOND), "119 s", "119 s");
+	is_text(rw_duration(buffer, 120 * RW_SECOND), "0:02:00", "2 minutes");
+	is_text(rw_duration(buffer, 3600 * RW_SECOND - 1), "0:59:59",
+			"almost an hour");
+	is_text(rw_duration(buffer, 40 * RW_DAY + 9 * RW_SECOND), "960:00:09",
+			"40 days");
+	ok(strlen(rw_duration(buffer, PG_INT64_MAX)) < RW_DURATION_LEN,
+	   "the longest");
+}
+
+/* Whatever is missing where: a row that is behind has a reason. */
+static void
+test_random(void)
+{
+	uint64		state = 20260803;
+	int			wrong = 0;
+	int			i;
+
+	begin("Random figures");
+	for (i = 0; i < 20000; i++)
+	{
+		RwLink	   *link;
+
+		facts.nsenders = 0;
+		memset(senders, 0, sizeof(senders));
+		memset(replicas, 0, sizeof(replicas));
+		facts.horizon = HORIZON + 1000;
+		facts.now = START + next_random(&state) % RW_MINUTE;
+		sender = add_walsender("s1", 101);
+		replica = add_replica("s1", 101);
+		sender->state = next_random(&state) % 5;
+		sender->replica = next_random(&state) % 4 != 0;
+		sender->sent = HORIZON + next_random(&state) % 2000;
+		sender->write = next_random(&state) % 4 ?
+			HORIZON + next_random(&state) % 2000 : 0;
+		sender->flush = next_random(&state) % 4 ?
+			HORIZON + next_random(&state) % 2000 : 0;
+		sender->replay = next_random(&state) % 4 ?
+			HORIZON + next_random(&state) % 2000 : 0;
+		replica->last_seen = facts.now - next_random(&state) % RW_MINUTE;
+		replica->replay_moved_at = facts.now -
+			next_random(&state) % RW_MINUTE;
+		published.tends_walsenders = next_random(&state) % 2;
+		work_out();
+		link = row("s1");
+
+		wrong += (link->reason != RW_REASON_NONE) != (link->lag_bytes > 0);
+		wrong += (link->reason != RW_REASON_NONE) !=
+			(link->reason_text[0] != '\0');
+		wrong += link->reason == RW_REASON_REPLAY_STUCK &&
+			(link->lag <= 3 * RW_SECOND || !sender->replica);
+		wrong += link->reason == RW_REASON_SILENT &&
+			rw_reply_age(link, &facts) <= 3 * RW_SECOND;
+	}
+	is_int(wrong, 0, "there is a reason if, and only if, WAL is missing");
+}
+
+int
+main(void)
+{
+	test_parts();
+	test_stuck();
+	test_silent();
+	test_gone();
+	test_others();
+	test_forecast();
+	test_durations();
+	test_random();
+	return tap_end();
+}

@@ -1,0 +1,548 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_lag_rows.c
+ *	  Tests of src/lag/lag_rows.c.
+ *
+ * Which rows there are, and where each replica is.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "unit/lag/fixture.h"
+
+static void
+test_connected(void)
+{
+	RwSenderFacts *sender;
+	RwReplica  *replica;
+
+	begin("A connected standby");
+	sender = add_walsender("s1", 101);
+	replica = add_replica("s1", 101);
+	sender->sent = HORIZON - 1;
+	sender->write = HORIZON - 2;
+	sender->flush = HORIZON - 3;
+	sender->replay = HORIZON - 4;
+	replica->replay = HORIZON - 10;
+	replica->last_seen = START - RW_SECOND;
+	make_rows();
+	is_int(links.nlinks, 1, "one row");
+	is_uint(row("s1")->position, HORIZON - 4, "is where it has replayed to");
+	is_uint(row("s1")->sent, HORIZON - 1, "sent");
+	is_uint(row("s1")->write, HORIZON - 2, "write");
+	is_uint(row("s1")->flush, HORIZON - 3, "flush");
+	is_uint(row("s1")->replay, HORIZON - 4, "replay");
+	ok(row("s1")->sender == sender && row("s1")->replica == replica,
+	   "the row knows its walsender and its replica");
+	ok(!row("s1")->upstream && !row("s1")->logical, "downstream, physical");
+	is_int(row("s1")->last_seen, START - RW_SECOND,
+		   "a reply that the worker knows");
+	sender->reply_time++;
+	make_rows();
+	is_int(row("s1")->last_seen, START, "a newer one came just now");
+	is_int(row("s1")->lag, -1, "lags are for later");
+	is_int(row("s1")->lag_bytes, -1, "in bytes, too");
+	is_int(row("s1")->health, RW_HEALTH_UNKNOWN, "and so is health");
+	is_int(row("s1")->slot_time_left, -1, "no slot has no time left");
+	is_int(row("s1")->retained_bytes, -1, "and retains nothing");
+
+	begin("States of a walsender");
+	sender = add_walsender("s1", 101);
+	sender->state = RW_SENDER_STARTUP;
+	make_rows();
+	is_int(row("s1")->state, RW_STATE_STARTUP, "startup");
+	sender->state = RW_SENDER_BACKUP;
+	make_rows();
+	is_int(row("s1")->state, RW_STATE_BACKUP, "backup");
+	sender->state = RW_SENDER_CATCHUP;
+	make_rows();
+	is_int(row("s1")->state, RW_STATE_CATCHUP, "catchup");
+	sender->state = RW_SENDER_STREAMING;
+	make_rows();
+	is_int(row("s1")->state, RW_STATE_STREAMING, "streaming");
+	sender->state = RW_SENDER_STOPPING;
+	make_rows();
+	is_int(row("s1")->state, RW_STATE_STOPPING, "stopping");
+}
+
+static void
+test_no_reply_yet(void)
+{
+	RwSenderFacts *sender;
+	RwSlotFacts *slot;
+	RwReplica  *replica;
+
+	begin("A replica that is back and has not replied yet");
+	sender = add_walsender("s1", 101);
+	replica = add_replica("s1", 101);
+	sender->write = HORIZON;
+	sender->flush = sender->replay = 0;
+	replica->replay = HORIZON - 500;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON - 500, "is where it was");
+	sender->replica = false;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON,
+			"what is no replica is where it has written to");
+	ok(row("s1")->replica == NULL, "and stands for none");
+
+	begin("A walsender that has not started to send");
+	sender = add_walsender("s1", 101);
+	sender->state = RW_SENDER_STARTUP;
+	sender->replica = false;
+	sender->replay = HORIZON + 77;
+	replica = add_gone_replica("s1");
+	replica->replay = HORIZON - 500;
+	replica->last_seen = START - RW_HOUR;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON - 500,
+			"what the last stream left behind does not count");
+	is_int(row("s1")->last_seen, START - RW_HOUR, "nor has it replied");
+	is_int(links.nlinks, 1, "the replica has no second row");
+	replica->connected = true;
+	replica->pid = 101;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON - 500,
+			"so it is when the worker has seen it");
+	replica->replay = 0;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON + 77, "there is nothing better");
+
+	begin("A subscriber");
+	sender = add_walsender("sub", 101);
+	slot = add_slot("sub");
+	slot->logical = true;
+	slot->confirmed_flush = HORIZON - 300;
+	use_slot(sender, slot);
+	make_rows();
+	ok(row("sub")->logical, "is logical");
+	is_uint(row("sub")->position, HORIZON, "has applied so much");
+	sender->replay = 0;
+	sender->flush = HORIZON - 200;
+	make_rows();
+	is_uint(row("sub")->position, HORIZON - 200, "has flushed so much");
+	sender->flush = 0;
+	make_rows();
+	is_uint(row("sub")->position, HORIZON - 300, "has confirmed so much");
+}
+
+static void
+test_fork(void)
+{
+	RwSenderFacts *sender;
+	RwReplica  *replica;
+
+	begin("A replica that has WAL beyond a fork");
+	sender = add_walsender("s1", 101);
+	replica = add_replica("s1", 101);
+	sender->replay = HORIZON - 100;
+	replica->fork_lsn = HORIZON - 900;
+	replica->fork_replay = HORIZON - 100;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON - 900,
+			"counts up to the fork while it stands still");
+	is_uint(row("s1")->replay, HORIZON - 100, "and shows what it says");
+	sender->replay++;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON - 99, "until it moves");
+	sender->replay--;
+	replica->fork_lsn = HORIZON - 50;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON - 100,
+			"a fork ahead of it does not take it further");
+	replica->fork_lsn = 0;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON - 100, "nor does no fork");
+}
+
+static void
+test_slots(void)
+{
+	RwSlotFacts *slot;
+	RwSlotNote *note;
+	RwReplica  *replica;
+
+	begin("A slot that nobody uses");
+	slot = add_slot("slot");
+	slot->restart_lsn = HORIZON - 5000;
+	make_rows();
+	is_int(row("slot")->state, RW_STATE_INACTIVE, "is inactive");
+	is_int(row("slot")->retained_bytes, 5000, "retains what it needs");
+	is_uint(row("slot")->position, HORIZON - 5000, "its replica is there");
+	is_int(row("slot")->bound, RW_BOUND_AT_LEAST, "or further behind");
+	slot->confirmed_flush = HORIZON - 4000;
+	make_rows();
+	is_uint(row("slot")->position, HORIZON - 4000, "what was confirmed");
+	is_int(row("slot")->bound, RW_BOUND_EXACT, "is for sure");
+	replica = add_gone_replica("slot");
+	replica->replay = HORIZON - 3000;
+	replica->flush = HORIZON - 2000;
+	replica->last_seen = START - RW_MINUTE;
+	make_rows();
+	is_uint(row("slot")->position, HORIZON - 3000, "as its replica is");
+	is_uint(row("slot")->flush, HORIZON - 2000, "its last figures");
+	is_int(row("slot")->last_seen, START - RW_MINUTE, "and when that was");
+	ok(row("slot")->replica == replica, "its replica");
+	is_int(links.nlinks, 1, "one row for both");
+	replica->replay = 0;
+	make_rows();
+	is_uint(row("slot")->position, HORIZON - 4000,
+			"a replica that never replied tells nothing");
+
+	begin("A slot that is lost");
+	slot = add_slot("slot");
+	slot->wal_status = RW_WAL_LOST;
+	slot->restart_lsn = 0;
+	make_rows();
+	is_int(row("slot")->state, RW_STATE_LOST, "is lost");
+	is_int(row("slot")->retained_bytes, -1, "what it retained is not known");
+	is_uint(row("slot")->position, 0, "nor where it was");
+	note = add_slot_note(slot);
+	note->restart_lsn = HORIZON - 7000;
+	note->retained = 6000;
+	make_rows();
+	is_int(row("slot")->retained_bytes, 6000, "unless the worker saw it");
+	is_uint(row("slot")->position, HORIZON - 7000, "and where it was");
+	strcpy(note->name, "other");
+	make_rows();
+	is_int(row("slot")->retained_bytes, -1, "a note on another slot is none");
+	strcpy(note->name, "slot");
+	note->restart_lsn = 0;
+	make_rows();
+	is_int(row("slot")->retained_bytes, -1, "a slot that retained nothing");
+	slot->number = MAX_EACH;
+	make_rows();
+	is_int(row("slot")->retained_bytes, -1,
+		   "a place beyond the notes has none");
+
+	begin("For how long a slot can retain WAL");
+	slot = add_slot("slot");
+	slot->limited = true;
+	slot->safe_wal_size = 1000000;
+	published.wal_rate = 1000;
+	make_rows();
+	is_int(row("slot")->slot_time_left, 1000 * RW_SECOND, "at this rate");
+	slot->safe_wal_size = -5;
+	make_rows();
+	is_int(row("slot")->slot_time_left, 0, "no longer");
+	slot->safe_wal_size = 1000000;
+	published.wal_rate = -1;
+	make_rows();
+	is_int(row("slot")->slot_time_left, -1, "the rate is not known");
+	published.wal_rate = 1000;
+	slot->restart_lsn = 0;
+	make_rows();
+	is_int(row("slot")->slot_time_left, -1, "it retains nothing");
+	slot->restart_lsn = HORIZON;
+	slot->limited = false;
+	make_rows();
+	is_int(row("slot")->slot_time_left, -1, "there is no limit");
+
+	begin("Since when a slot is not used");
+	slot = add_slot("slot");
+	make_rows();
+	is_int(row("slot")->inactive_since, WALL, "as of now");
+	note = add_slot_note(slot);
+	note->inactive_since = START - RW_HOUR;
+	make_rows();
+	is_int(row("slot")->inactive_since, WALL - RW_HOUR,
+		   "as the worker has it");
+	note->inactive_since = RW_NEVER;
+	make_rows();
+	is_int(row("slot")->inactive_since, WALL, "the worker saw it used");
+	slot->inactive_since = WALL - 2 * RW_HOUR;
+	make_rows();
+	is_int(row("slot")->inactive_since, WALL - 2 * RW_HOUR, "as core has it");
+	slot->active_pid = 4711;
+	make_rows();
+	is_int(row("slot")->inactive_since, 0, "it is used");
+	slot->active_pid = 0;
+	slot->inactive_since = 0;
+	links.published = NULL;
+	make_rows();
+	is_int(row("slot")->inactive_since, 0, "nobody knows without the worker");
+
+	begin("A slot in use");
+	slot = add_slot("slot");
+	slot->restart_lsn = HORIZON - 5000;
+	use_slot(add_walsender("slot", 101), slot);
+	make_rows();
+	is_int(links.nlinks, 1, "has no row of its own");
+	is_int(row("slot")->retained_bytes, 5000, "its walsender shows it");
+	is_uint(row("slot")->position, HORIZON, "and where the replica is");
+	ok(row("slot")->slot == slot, "the row knows the slot");
+}
+
+static void
+test_gone(void)
+{
+	RwReplica  *replica;
+
+	begin("A known replica that is gone");
+	replica = add_gone_replica("s1");
+	replica->sent = HORIZON - 1;
+	replica->flush = HORIZON - 2;
+	replica->replay = HORIZON - 3;
+	replica->last_seen = START - RW_MINUTE;
+	make_rows();
+	is_int(row("s1")->state, RW_STATE_MISSING, "is missing");
+	is_uint(row("s1")->position, HORIZON - 3, "is where it was");
+	is_uint(row("s1")->sent, HORIZON - 1, "has been sent so much");
+	is_int(row("s1")->last_seen, START - RW_MINUTE, "was there until then");
+	replica->replay = 0;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON - 2,
+			"a subscriber is where it flushed to");
+	replica->logical = true;
+	make_rows();
+	ok(row("s1")->logical, "and is one");
+	replica->known = false;
+	make_rows();
+	is_int(links.nlinks, 0, "one that is not known leaves nothing behind");
+
+	begin("A known replica that is back, unnoticed by the worker");
+	add_gone_replica("s1");
+	add_walsender("s1", 102);
+	make_rows();
+	is_int(count_rows("s1"), 1, "has one row");
+	is_int(row("s1")->state, RW_STATE_STREAMING, "as it is now");
+
+	begin("A walsender that has ended, unnoticed by the worker");
+	replica = add_replica("s1", 101);
+	add_replica("s2", 102)->known = false;
+	make_rows();
+	is_int(row("s1")->state, RW_STATE_MISSING, "its replica is missing");
+	is_int(replica->gone_at, START, "as of now");
+	is_int(replica->pid, 0, "without a walsender");
+	is_int(count_rows("s2"), 0, "what is not known leaves nothing behind");
+	ok(!replicas[1].used, "not even in the table");
+
+	begin("A walsender that goes on");
+	replica = add_replica("s1", 101);
+	add_walsender("s1", 101);
+	make_rows();
+	ok(replica->connected && replica->gone_at == RW_NEVER, "is not gone");
+	replica->used = replica->connected = false;
+	make_rows();
+	is_int(links.nlinks, 1, "an unused place has no row");
+}
+
+static void
+test_upstream_row(void)
+{
+	begin("The upstream row");
+	make_rows();
+	is_int(links.nlinks, 0, "a primary has none");
+	make_standby();
+	add_walsender("a", 101);
+	make_rows();
+	is_int(links.nlinks, 2, "a standby has one");
+	ok(links.links[0].upstream, "the first");
+	is_text(links.links[0].name, "this_standby", "with its own name");
+	is_uint(links.links[0].position, HORIZON, "where it has replayed to");
+	is_int(links.links[0].last_seen, START, "and when it was told something");
+	facts.crash_recovery = true;
+	make_rows();
+	is_int(count_rows("this_standby"), 0, "in crash recovery there is none");
+
+	begin("A replica of the standby's own name");
+	make_standby();
+	add_gone_replica("this_standby");
+	make_rows();
+	is_int(count_rows("this_standby"), 2, "is another link");
+
+	begin("Without the worker");
+	make_standby();
+	add_walsender("s1", 101);
+	add_slot("slot");
+	add_gone_replica("s2");
+	links.published = NULL;
+	make_rows();
+	is_int(links.nlinks, 3, "what is seen has rows");
+	is_int(count_rows("s2"), 0, "what is remembered has none");
+	is_int(row("this_standby")->last_seen, RW_NEVER,
+		   "messages are not known");
+}
+
+static void
+test_wall(void)
+{
+	begin("The wall clock");
+	is_int(rw_wall_time(&facts, RW_NEVER), 0, "never is no time");
+	is_int(rw_wall_time(&facts, START), WALL, "now");
+	is_int(rw_wall_time(&facts, START - RW_HOUR), WALL - RW_HOUR,
+		   "an hour ago");
+}
+
+/* Any mixture of walsenders, slots and replicas of a few names. */
+static void
+make_random(uint64 *state)
+{
+	int			n;
+	int			i;
+
+	memset(senders, 0, sizeof(senders));
+	memset(slots, 0, sizeof(slots));
+	memset(replicas, 0, sizeof(replicas));
+	facts.nsenders = facts.nslots = 0;
+	facts.in_recovery = next_random(state) % 2;
+
+	n = next_random(state) % 8;
+	for (i = 0; i < n; i++)
+	{
+		RwSlotFacts *slot = add_slot((char[]) {'a' + i, 0});
+
+		slot->restart_lsn = next_random(state) % 3 ? HORIZON - i : 0;
+		slot->logical = next_random(state) % 2;
+	}
+	n = next_random(state) % 8;
+	for (i = 0; i < n; i++)
+	{
+		RwSenderFacts *sender;
+		char		name[2] = {'a' + next_random(state) % 12, 0};
+
+		sender = add_walsender(name, 101 + i);
+		if (i < facts.nslots && next_random(state) % 2)
+		{
+			use_slot(sender, &slots[i]);
+			strcpy(sender->name, slots[i].name);
+		}
+		sender->state = next_random(state) % 5;
+		sender->replica = next_random(state) % 2;
+		if (next_random(state) % 3 == 0)
+			sender->replay = 0;
+	}
+	n = next_random(state) % 12;
+	for (i = 0; i < n; i++)
+	{
+		RwReplica  *replica = add_replica((char[]) {'a' + i, 0},
+										  100 + next_random(state) % 10);
+
+		replica->known = next_random(state) % 2;
+		if (next_random(state) % 2)
+		{
+			replica->connected = false;
+			replica->pid = 0;
+			replica->gone_at = facts.now;
+		}
+	}
+}
+
+static int
+sign(int number)
+{
+	return (number > 0) - (number < 0);
+}
+
+static void
+test_random(void)
+{
+	uint64		state = 20260802;
+	int			wrong = 0;
+	int			disorder = 0;
+	int			rounds;
+	int			i;
+	int			j;
+	int			k;
+
+	begin("Random servers");
+	make_standby();
+	for (rounds = 0; rounds < 20000; rounds++)
+	{
+		int			expected = 0;
+
+		make_random(&state);
+		make_rows();
+
+		/* One row a walsender, one a slot that is not used. */
+		for (i = 0; i < facts.nsenders; i++)
+		{
+			int			n = 0;
+
+			for (j = 0; j < links.nlinks; j++)
+				n += links.links[j].sender == &senders[i];
+			wrong += n != 1;
+			expected++;
+		}
+		for (i = 0; i < facts.nslots; i++)
+		{
+			int			n = 0;
+
+			for (j = 0; j < links.nlinks; j++)
+				n += links.links[j].slot == &slots[i];
+			wrong += n != 1;
+			expected += slots[i].sender < 0;
+		}
+		/* And one a known replica whose name is not there yet. */
+		for (i = 0; i < MAX_EACH; i++)
+		{
+			if (!replicas[i].used || !replicas[i].known ||
+				replicas[i].connected)
+				continue;
+			for (j = 0; j < links.nlinks; j++)
+			{
+				if (strcmp(links.links[j].name, replicas[i].name) == 0)
+					break;
+			}
+			wrong += j == links.nlinks;
+			expected += j < links.nlinks &&
+				links.links[j].state == RW_STATE_MISSING;
+		}
+		expected += facts.in_recovery;
+		wrong += links.nlinks != expected;
+		wrong += links.nlinks > rw_max_links(&facts, &published);
+		wrong += facts.in_recovery && !links.links[0].upstream;
+
+		/* Any three of them can be put in order. */
+		for (i = 0; i < links.nlinks; i++)
+			links.links[i].health = next_random(&state) % 4;
+		for (i = 0; i < links.nlinks; i++)
+		{
+			const RwLink *a = &links.links[i];
+
+			for (j = 0; j < links.nlinks; j++)
+			{
+				const RwLink *b = &links.links[j];
+				int			ab = rw_compare_links(a, b);
+
+				disorder += sign(ab) != -sign(rw_compare_links(b, a));
+				disorder += a->upstream && !b->upstream && ab >= 0;
+				disorder += a->upstream == b->upstream &&
+					a->health > b->health && ab >= 0;
+				disorder += a->upstream == b->upstream &&
+					a->health == b->health &&
+					strcmp(a->name, b->name) < 0 && ab >= 0;
+				k = next_random(&state) % links.nlinks;
+				disorder += ab < 0 &&
+					rw_compare_links(b, &links.links[k]) < 0 &&
+					rw_compare_links(a, &links.links[k]) >= 0;
+			}
+		}
+	}
+	is_int(wrong, 0, "each has the rows that it is to have, and no other");
+	is_int(disorder, 0, "upstream first, then the worst, then by name");
+
+	begin("Two connections of one name");
+	add_walsender("s1", 102);
+	add_walsender("s1", 101);
+	make_rows();
+	ok(rw_compare_links(&links.links[1], &links.links[0]) < 0,
+	   "are ordered by their process IDs");
+}
+
+int
+main(void)
+{
+	test_connected();
+	test_no_reply_yet();
+	test_fork();
+	test_slots();
+	test_gone();
+	test_upstream_row();
+	test_wall();
+	test_random();
+	return tap_end();
+}

@@ -1,0 +1,359 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_lag_upstream.c
+ *	  Tests of src/lag/lag_upstream.c.
+ *
+ * A standby's own row: what it lacks, what it can't know, and why.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "unit/lag/fixture.h"
+
+static RwReceiverFacts *const receiver = &facts.receiver;
+static RwUpstream *const upstream = &published.upstream;
+
+static void
+begin_standby(const char *title)
+{
+	begin(title);
+	make_standby();
+}
+
+static RwLink *
+own_row(void)
+{
+	work_out();
+	return row("this_standby");
+}
+
+/* The receiver ends; its last times stay. */
+static void
+end_receiver(void)
+{
+	receiver->pid = 0;
+	receiver->state = RW_RECEIVER_STOPPED;
+}
+
+static void
+test_nothing_missing(void)
+{
+	begin_standby("In step with an upstream that sends a keepalive a second");
+	upstream->tended = true;
+	is_lag(own_row(), 0, "exact", "a message has just come");
+	is_reason(own_row(), "", "", "there is no reason");
+	pass(3 * RW_SECOND - RW_MS);
+	is_lag(own_row(), 0, "exact", "or almost 3 s ago");
+	pass(RW_MS);
+	is_lag(own_row(), 3000, "at most", "3 s ago");
+	is_reason(own_row(), "upstream_silent", "no message from upstream for 3 s",
+			  "then it is silent");
+	pass(RW_MINUTE);
+	is_lag(own_row(), 63000, "at most", "a minute later");
+
+	begin_standby("In step with any other upstream");
+	pass(35 * RW_SECOND - RW_MS);
+	is_lag(own_row(), 0, "exact",
+		   "up to half of wal_receiver_timeout and 5 s");
+	pass(RW_MS);
+	is_lag(own_row(), 35000, "at most", "not longer");
+	receiver->timeout_ms = 120 * 1000;
+	is_lag(own_row(), 0, "exact", "a longer timeout");
+
+	begin_standby("In step, wal_receiver_timeout being 0");
+	receiver->timeout_ms = 0;
+	is_lag(own_row(), 0, "exact", "a message has just come");
+	pass(RW_SECOND);
+	is_int(own_row()->lag, -1, "a second later nothing is known");
+	is_reason(own_row(), "upstream_silent",
+			  "no message from upstream for 1 s; wal_receiver_timeout is 0, so silence means nothing",
+			  "the reason names the setting");
+	upstream->tended = true;
+	is_lag(own_row(), 0, "exact", "unless its walsenders are tended");
+	pass(4 * RW_SECOND);
+	is_lag(own_row(), 5000, "at most", "then silence means something");
+
+	begin_standby("No message at all yet");
+	upstream->message_at = RW_NEVER;
+	upstream->receipt_time = 0;
+	receiver->send_time = receiver->receipt_time;
+	upstream->latest_end = HORIZON;
+	is_int(own_row()->last_seen, RW_NEVER, "a receiver's start is none");
+	is_int(own_row()->lag, -1, "the lag is not known");
+	is_reason(own_row(), "upstream_silent", "no message from upstream yet",
+			  "the reason");
+	facts.recovery.latest_commit_time = facts.wall - RW_MINUTE;
+	is_lag(own_row(), 60000, "at most", "but for the last commit's time");
+}
+
+static void
+test_messages(void)
+{
+	begin_standby("When the last message came");
+	facts.now += RW_SECOND;
+	facts.wall += RW_SECOND;
+	is_int(own_row()->last_seen, START, "as the worker saw it");
+	receiver->receipt_time = facts.wall - 200 * RW_MS;
+	is_int(own_row()->last_seen, facts.now - 200 * RW_MS,
+		   "or later, by its own time");
+	receiver->receipt_time = facts.wall + RW_HOUR;
+	is_int(own_row()->last_seen, facts.now, "but not in the future");
+	receiver->receipt_time = facts.wall - RW_HOUR;
+	is_int(own_row()->last_seen, START,
+		   "nor before what the worker saw, if the clock was set back");
+}
+
+static void
+test_missing(void)
+{
+	begin_standby("Received and not replayed");
+	write_wal(1000);
+	pass(20 * RW_SECOND);
+	is_lag(own_row(), 19875, "exact", "missing since it was received");
+	is_int(own_row()->lag_bytes, 1000, "in bytes");
+	is_reason(own_row(), "replay_behind", "received WAL is being replayed",
+			  "the reason");
+	end_receiver();
+	is_lag(own_row(), 19875, "exact", "whatever became of the receiver");
+
+	begin_standby("Reported and not received");
+	upstream->reported = HORIZON + 5000;
+	upstream->catchup_target = HORIZON + 4000;
+	upstream->complete_at = START - RW_MINUTE;
+	is_lag(own_row(), 60000, "at most", "missing since nothing was");
+	is_int(own_row()->lag_bytes, 5000, "in bytes, all that was reported");
+	is_reason(own_row(), "replay_behind",
+			  "not all WAL of the upstream server has been received yet",
+			  "the reason");
+	upstream->complete_at = RW_NEVER;
+	is_int(own_row()->lag, -1, "not known when nothing was missing");
+	facts.recovery.latest_commit_time = facts.wall - RW_HOUR;
+	is_lag(own_row(), 3600000, "at most", "but for the last commit's time");
+	facts.recovery.latest_commit_time = facts.wall + RW_HOUR;
+	is_lag(own_row(), 0, "exact", "a commit of the future is of now");
+
+	begin_standby("Reported and not received, received and not replayed");
+	write_wal(1000);
+	pass(20 * RW_SECOND);
+	upstream->reported = upstream->catchup_target = facts.horizon + 1;
+	upstream->complete_at = facts.now - 2 * RW_SECOND;
+	is_lag(own_row(), 19875, "exact", "the older of the two counts");
+	is_int(own_row()->lag_bytes, 1001, "in bytes, both");
+	upstream->catchup_target = facts.horizon;
+	is_int(own_row()->lag_bytes, 1000,
+		   "what was reported just now may be on its way");
+}
+
+static void
+test_down(void)
+{
+	begin_standby("Cut off");
+	pass(10 * RW_SECOND);
+	end_receiver();
+	is_lag(own_row(), 10000, "at most", "dated by the last message");
+	is_int(own_row()->state, RW_STATE_DISCONNECTED, "disconnected");
+	is_reason(own_row(), "receiver_down",
+			  "not streaming; last message from upstream 10 s ago",
+			  "the reason");
+	facts.recovery.latest_commit_time = facts.wall - RW_HOUR;
+	is_lag(own_row(), 10000, "at most", "not by the last commit");
+	receiver->has_restore_command = true;
+	is_int(own_row()->state, RW_STATE_ARCHIVE, "with an archive to look in");
+	is_reason(own_row(), "receiver_down",
+			  "not streaming; last message from upstream 10 s ago",
+			  "the reason is the same");
+	upstream->message_at = RW_NEVER;
+	receiver->send_time = receiver->receipt_time;
+	is_lag(own_row(), 3600000, "at most",
+		   "without any message by the last commit");
+	is_reason(own_row(), "receiver_down",
+			  "not streaming; no message from upstream since server start",
+			  "the reason says so");
+
+	begin_standby("Fed from the archive alone");
+	end_receiver();
+	receiver->has_conninfo = false;
+	receiver->has_restore_command = true;
+	facts.recovery.latest_commit_time = facts.wall - RW_HOUR;
+	is_lag(own_row(), 3600000, "at most", "dated by the last commit");
+	is_reason(own_row(), "from_archive",
+			  "WAL comes from the archive; how much there is beyond the last replayed commit is not known",
+			  "the reason");
+	facts.recovery.latest_commit_time = 0;
+	is_int(own_row()->lag, -1, "not known without one");
+
+	begin_standby("Fed from nowhere");
+	end_receiver();
+	receiver->has_conninfo = false;
+	is_reason(own_row(), "receiver_down", "primary_conninfo is not set",
+			  "the reason");
+}
+
+static void
+test_replay_wait(void)
+{
+	RwRecoveryFacts *recovery = &facts.recovery;
+
+	begin_standby("What replay waits for");
+	recovery->hold = RW_REPLAY_WAIT_PAUSED;
+	is_reason(own_row(), "", "", "nothing, if nothing is missing");
+	write_wal(1000);
+	pass(20 * RW_SECOND);
+	is_reason(own_row(), "paused",
+			  "replay is paused; run pg_wal_replay_resume()", "paused");
+	recovery->hold = RW_REPLAY_WAIT_DELAY;
+	recovery->apply_delay_ms = 3600000;
+	is_reason(own_row(), "apply_delay",
+			  "replay is delayed by recovery_min_apply_delay (3600000 ms)",
+			  "the delay");
+	recovery->hold = RW_REPLAY_WAIT_OTHER;
+	is_reason(own_row(), "conflict", "replay waits for another session",
+			  "a conflict of which no more is known");
+	recovery->hold = RW_REPLAY_WAIT_PIN;
+	is_reason(own_row(), "conflict", "replay waits for a buffer pin",
+			  "a pin");
+	recovery->hold = RW_REPLAY_WAIT_SNAPSHOT;
+	recovery->nblockers = 1;
+	recovery->blockers[0] = 1234;
+	recovery->blockers_likely = true;
+	is_reason(own_row(), "conflict",
+			  "replay waits for a snapshot of process 1234 (likely)",
+			  "a snapshot");
+	recovery->hold = RW_REPLAY_WAIT_LOCK;
+	recovery->nblockers = 2;
+	recovery->blockers[1] = 99;
+	recovery->blockers_likely = false;
+	is_reason(own_row(), "conflict",
+			  "replay waits for a lock of process 1234, 99", "a lock");
+	recovery->nblockers = 0;
+	recovery->blockers_likely = true;
+	is_reason(own_row(), "conflict", "replay waits for a lock",
+			  "a lock whose holder is gone");
+	recovery->nblockers = RW_MAX_BLOCKERS;
+	for (int i = 0; i < RW_MAX_BLOCKERS; i++)
+		recovery->blockers[i] = PG_INT32_MAX;
+	ok(strstr(own_row()->reason_text, "(likely)") != NULL,
+	   "the longest text fits");
+	end_receiver();
+	is_text(rw_reason_name(own_row()->reason), "conflict",
+			"it comes before that the receiver is down");
+}
+
+static bool
+is_cut_off(void)
+{
+	RwLink	   *link = own_row();
+
+	return rw_upstream_is_cut_off(link, &facts, &published);
+}
+
+static void
+test_cut_off(void)
+{
+	begin_standby("Is it cut off?");
+	ok(!is_cut_off(), "a message has just come");
+	pass(35 * RW_SECOND - RW_MS);
+	ok(!is_cut_off(), "the next is not due yet");
+	pass(RW_MS);
+	ok(is_cut_off(), "it is due");
+	upstream->message_at = facts.now - 4 * RW_SECOND;
+	ok(!is_cut_off(), "4 s ago");
+	upstream->tended = true;
+	ok(is_cut_off(), "4 s ago, of an upstream that sends one a second");
+	upstream->tended = false;
+	receiver->timeout_ms = 0;
+	pass(RW_HOUR);
+	ok(!is_cut_off(), "where silence is normal it is not");
+	upstream->message_at = RW_NEVER;
+	upstream->latest_end = HORIZON;
+	receiver->send_time = receiver->receipt_time;
+	ok(is_cut_off(), "before the first message it is");
+
+	begin_standby("Is it cut off without a receiver?");
+	end_receiver();
+	ok(is_cut_off(), "yes");
+	receiver->has_restore_command = true;
+	ok(is_cut_off(), "with an archive beside it, too");
+	receiver->has_conninfo = false;
+	ok(!is_cut_off(), "with an archive alone it never had anybody to ask");
+	receiver->has_restore_command = false;
+	ok(is_cut_off(), "with neither it is");
+}
+
+/* Never healthier than is known: random links. */
+static void
+test_random(void)
+{
+	uint64		state = 20260804;
+	int			wrong = 0;
+	int			zero = 0;
+	int			i;
+
+	begin_standby("Random links");
+	for (i = 0; i < 50000; i++)
+	{
+		const RwLink *link;
+		bool		streaming;
+
+		make_standby();
+		facts.horizon = HORIZON + next_random(&state) % 2 * 1000;
+		facts.recovery.replay = facts.horizon -
+			next_random(&state) % 2 * 500;
+		facts.recovery.latest_commit_time = next_random(&state) % 2 ?
+			facts.wall - next_random(&state) % RW_DAY : 0;
+		facts.recovery.hold = next_random(&state) % 7;
+		receiver->state = next_random(&state) % 5;
+		receiver->pid = receiver->state == RW_RECEIVER_STOPPED ? 0 : 900;
+		receiver->timeout_ms = next_random(&state) % 2 * 60 * 1000;
+		receiver->has_conninfo = next_random(&state) % 2;
+		receiver->has_restore_command = next_random(&state) % 2;
+		upstream->tended = next_random(&state) % 2;
+		upstream->message_at = next_random(&state) % 4 ?
+			facts.now - next_random(&state) % RW_MINUTE : RW_NEVER;
+		upstream->catchup_target = HORIZON + next_random(&state) % 3 * 1000;
+		upstream->reported = upstream->catchup_target + 1000;
+		upstream->complete_at = next_random(&state) % 2 ?
+			facts.now - next_random(&state) % RW_HOUR : RW_NEVER;
+		link = own_row();
+		streaming = link->state == RW_STATE_STREAMING;
+
+		/* Exactly 0 only if the upstream has just said that nothing is. */
+		if (link->lag == 0 && link->bound == RW_BOUND_EXACT &&
+			link->lag_bytes == 0)
+		{
+			zero++;
+			wrong += !streaming || link->last_seen == RW_NEVER ||
+				facts.now - link->last_seen >=
+				rw_allowed_silence(upstream, receiver) ||
+				upstream->catchup_target > facts.horizon ||
+				facts.recovery.replay < facts.horizon;
+		}
+
+		/* Whoever lacks something, or can't know, has a reason. */
+		wrong += (link->reason != RW_REASON_NONE) !=
+			(link->lag_bytes > 0 || link->lag != 0);
+
+		/* What is cut off is never in step. */
+		wrong += rw_upstream_is_cut_off(link, &facts, &published) &&
+			link->lag_bytes == 0 && link->lag == 0 &&
+			link->bound == RW_BOUND_EXACT;
+	}
+	is_int(wrong, 0, "a lag of 0 is what the upstream server has just said");
+	ok(zero > 100, "the test itself looks at something");
+}
+
+int
+main(void)
+{
+	test_nothing_missing();
+	test_messages();
+	test_missing();
+	test_down();
+	test_replay_wait();
+	test_cut_off();
+	test_random();
+	return tap_end();
+}

@@ -1,0 +1,478 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_upstream.c
+ *	  Tests of src/lag/upstream.c.
+ *
+ * The tests play a standby: messages come or do not, and the worker looks ten
+ * times a second.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "src/lag/upstream.h"
+#include "unit/tap.h"
+
+#define START			(2000 * RW_DAY)
+#define WALL			INT64CONST(844000000000000)
+#define HORIZON			UINT64CONST(0x500000000)
+#define LOOK			(100 * RW_MS)
+#define KNOWN_AFTER		RW_MINUTE
+
+static RwFacts facts;
+static RwReceiverFacts *const receiver = &facts.receiver;
+static RwUpstream upstream;
+
+static void
+look(void)
+{
+	rw_follow_upstream(&upstream, &facts, KNOWN_AFTER);
+}
+
+/* Let time pass in which nothing comes, and the worker looks on. */
+static void
+pass(int64 duration)
+{
+	while (duration > 0)
+	{
+		int64		step = Min(duration, LOOK);
+
+		facts.now += step;
+		facts.wall += step;
+		duration -= step;
+		look();
+	}
+}
+
+/* A message comes now, from a server whose WAL ends there. */
+static void
+message(uint64 end)
+{
+	receiver->send_time = facts.wall - 3 * RW_MS;
+	receiver->receipt_time = facts.wall;
+	if (end > receiver->latest_end)
+		receiver->latest_end_time = receiver->send_time;
+	receiver->latest_end = end;
+	look();
+}
+
+/* One that tells nothing new. */
+static void
+keepalive(void)
+{
+	message(Max(receiver->latest_end, HORIZON));
+}
+
+/* A receiver starts, and sets all its times to the same. */
+static void
+start_receiver(int pid)
+{
+	receiver->pid = pid;
+	receiver->state = RW_RECEIVER_STREAMING;
+	receiver->send_time = receiver->receipt_time = facts.wall;
+	receiver->latest_end_time = facts.wall;
+	look();
+}
+
+static void
+end_receiver(void)
+{
+	receiver->pid = 0;
+	receiver->state = RW_RECEIVER_STOPPED;
+	look();
+}
+
+static void
+begin(const char *title)
+{
+	section(title);
+	memset(&facts, 0, sizeof(facts));
+	memset(&upstream, 0, sizeof(upstream));
+	facts.now = START;
+	facts.wall = WALL;
+	facts.in_recovery = true;
+	facts.tli = receiver->tli = 1;
+	facts.horizon = facts.recovery.replay = HORIZON;
+	receiver->written = receiver->flushed = HORIZON;
+	receiver->timeout_ms = 60 * 1000;
+	receiver->has_conninfo = true;
+	look();
+}
+
+static RwLinkState
+state_of(int pid, RwReceiverState state, bool archive)
+{
+	RwReceiverFacts it = {0};
+
+	it.pid = pid;
+	it.state = state;
+	it.has_restore_command = archive;
+	return rw_upstream_state(&it);
+}
+
+static void
+test_states(void)
+{
+	section("States");
+	is_int(state_of(1, RW_RECEIVER_STREAMING, true), RW_STATE_STREAMING,
+		   "streaming");
+	is_int(state_of(1, RW_RECEIVER_WAITING, true), RW_STATE_WAITING,
+		   "waiting");
+	is_int(state_of(1, RW_RECEIVER_CONNECTING, true), RW_STATE_CONNECTING,
+		   "connecting");
+	is_int(state_of(0, RW_RECEIVER_CONNECTING, true), RW_STATE_CONNECTING,
+		   "about to be started");
+	is_int(state_of(0, RW_RECEIVER_STOPPED, false), RW_STATE_DISCONNECTED,
+		   "disconnected");
+	is_int(state_of(0, RW_RECEIVER_STOPPED, true), RW_STATE_ARCHIVE,
+		   "reading the archive");
+	is_int(state_of(1, RW_RECEIVER_STOPPING, false), RW_STATE_DISCONNECTED,
+		   "stopping");
+	is_int(state_of(0, RW_RECEIVER_STREAMING, false), RW_STATE_DISCONNECTED,
+		   "a state that the receiver left behind");
+}
+
+static void
+test_messages(void)
+{
+	begin("Real messages");
+	is_int(upstream.message_at, RW_NEVER, "none at first");
+	start_receiver(900);
+	is_int(upstream.message_at, RW_NEVER, "the start of a receiver is none");
+	pass(RW_SECOND);
+	is_int(upstream.message_at, RW_NEVER, "however old it gets");
+	keepalive();
+	is_int(upstream.message_at, facts.now, "a keepalive is one");
+	pass(RW_SECOND);
+	is_int(upstream.message_at, facts.now - RW_SECOND, "and gets older");
+	end_receiver();
+	is_int(upstream.message_at, facts.now - RW_SECOND,
+		   "also when the receiver has ended");
+	start_receiver(901);
+	is_int(upstream.message_at, facts.now - RW_SECOND,
+		   "or another has started");
+	is_int(upstream.receiver_pid, 901, "which is known by its pid");
+
+	begin("A message at the very time of the sender");
+	start_receiver(900);
+	pass(RW_SECOND);
+	receiver->latest_end = HORIZON + 100;
+	receiver->send_time = receiver->receipt_time = facts.wall;
+	ok(rw_message_is_real(receiver, &upstream), "shows by its WAL");
+	receiver->state = RW_RECEIVER_CONNECTING;
+	ok(!rw_message_is_real(receiver, &upstream), "if it streams");
+	receiver->state = RW_RECEIVER_STREAMING;
+	receiver->pid = 0;
+	ok(!rw_message_is_real(receiver, &upstream), "and if it is there");
+
+	begin("A clock that is set back");
+	start_receiver(900);
+	pass(RW_SECOND);
+	keepalive();
+	receiver->receipt_time += RW_HOUR;
+	look();
+	is_int(upstream.message_at, facts.now, "no message is of the future");
+	pass(RW_SECOND);
+	receiver->receipt_time -= 2 * RW_HOUR;
+	look();
+	is_int(upstream.message_at, facts.now - RW_SECOND,
+		   "nor older than one before it");
+
+	begin("A promotion");
+	start_receiver(900);
+	keepalive();
+	facts.in_recovery = false;
+	look();
+	is_int(upstream.message_at, RW_NEVER, "a primary knows of no upstream");
+	is_int(upstream.receiver_pid, 0, "and has no receiver");
+}
+
+static void
+test_tended(void)
+{
+	int			i;
+
+	begin("An upstream that sends a keepalive each second");
+	start_receiver(900);
+	is_int(rw_allowed_silence(&upstream, receiver), 35 * RW_SECOND,
+		   "is not known at once");
+	for (i = 0; i < 3; i++)
+	{
+		pass(RW_SECOND);
+		keepalive();
+	}
+	ok(!upstream.tended, "the first message follows none, two may be chance");
+	pass(RW_SECOND);
+	keepalive();
+	ok(upstream.tended, "three quick ones show it");
+	is_int(rw_allowed_silence(&upstream, receiver), 3 * RW_SECOND,
+		   "then silence means something after 3 s");
+	end_receiver();
+	pass(RW_MINUTE);
+	start_receiver(901);
+	pass(RW_SECOND);
+	keepalive();
+	ok(upstream.tended, "which outlives the connection");
+	pass(2 * RW_SECOND);
+	ok(upstream.tended, "and a pause without a message");
+	keepalive();
+	ok(!upstream.tended, "but not a message that comes late");
+	for (i = 0; i < 2; i++)
+	{
+		pass(RW_SECOND);
+		keepalive();
+	}
+	ok(!upstream.tended, "it has to be shown again");
+	pass(RW_SECOND);
+	keepalive();
+	ok(upstream.tended, "and is");
+
+	begin("Messages of core itself");
+	start_receiver(900);
+	for (i = 0; i < 10; i++)
+	{
+		pass(30 * RW_SECOND);
+		keepalive();
+	}
+	ok(!upstream.tended, "come late");
+
+	begin("WAL that is written each second");
+	start_receiver(900);
+	for (i = 0; i < 10; i++)
+	{
+		pass(RW_SECOND);
+		facts.horizon += 100;
+		receiver->written = receiver->flushed = facts.horizon;
+		message(facts.horizon);
+	}
+	ok(!upstream.tended, "shows nothing");
+
+	begin("The end of WAL told by a burst");
+	start_receiver(900);
+	keepalive();
+	for (i = 0; i < 10; i++)
+	{
+		pass(LOOK);
+		receiver->written += 1000;
+		message(HORIZON + 100000);
+	}
+	ok(!upstream.tended, "messages while WAL is written may have brought it");
+
+	begin("Without wal_receiver_timeout");
+	start_receiver(900);
+	receiver->timeout_ms = 0;
+	ok(rw_silence_is_normal(&upstream, receiver), "silence is normal");
+	is_int(rw_allowed_silence(&upstream, receiver), RW_SECOND,
+		   "a message is good for a second");
+	upstream.tended = true;
+	ok(!rw_silence_is_normal(&upstream, receiver),
+	   "unless keepalives come each second");
+	upstream.tended = false;
+	receiver->timeout_ms = 1;
+	ok(!rw_silence_is_normal(&upstream, receiver), "or there is a timeout");
+}
+
+static void
+test_down(void)
+{
+	RwTime		heard;
+
+	begin("A link that streams");
+	is_int(upstream.down_since, START, "is down until it does");
+	is_int(upstream.streaming_since, RW_NEVER, "has not streamed");
+	start_receiver(900);
+	is_int(upstream.down_since, RW_NEVER, "is up at once");
+	is_int(upstream.streaming_since, START, "as of then");
+	ok(upstream.streamed && !upstream.settled, "is not settled at once");
+	for (int i = 0; i < 59; i++)
+	{
+		pass(RW_SECOND);
+		keepalive();
+	}
+	ok(!upstream.settled, "nor after 59 s");
+	pass(RW_SECOND);
+	keepalive();
+	ok(upstream.settled, "but after known_after");
+	heard = facts.now;
+	pass(3 * RW_SECOND - LOOK);
+	is_int(upstream.down_since, RW_NEVER, "is up while silence is allowed");
+	pass(LOOK);
+	is_int(upstream.down_since, heard,
+		   "is down since its last message when it is not");
+	pass(RW_MINUTE);
+	is_int(upstream.down_since, heard, "and remains so");
+	is_int(upstream.streaming_since, START, "though it is connected");
+	keepalive();
+	is_int(upstream.down_since, RW_NEVER, "until a message comes");
+	pass(RW_SECOND);
+	end_receiver();
+	is_int(upstream.down_since, facts.now, "is down when its receiver ends");
+	is_int(upstream.streaming_since, RW_NEVER, "and streams no longer");
+	heard = facts.now;
+	pass(RW_SECOND);
+	facts.recovery.replay += 100;
+	look();
+	is_int(upstream.down_since, heard,
+		   "replay of what is left does not bring it back");
+	ok(upstream.settled, "it stays settled");
+
+	begin("A new connection on which nothing comes");
+	start_receiver(900);
+	pass(34 * RW_SECOND);
+	is_int(upstream.down_since, RW_NEVER, "is up as long as silence may last");
+	pass(RW_SECOND);
+	is_int(upstream.down_since, START, "and down since it was made");
+
+	begin("Silence that is normal");
+	receiver->timeout_ms = 0;
+	start_receiver(900);
+	pass(RW_HOUR);
+	is_int(upstream.down_since, RW_NEVER, "is not down");
+
+	begin("A standby that replays the archive before it streams");
+	for (int i = 0; i < 10; i++)
+	{
+		pass(RW_MINUTE);
+		facts.recovery.replay += 100;
+		look();
+	}
+	is_int(upstream.down_since, facts.now, "is not down while it moves");
+	pass(RW_MINUTE);
+	is_int(upstream.down_since, facts.now - RW_MINUTE, "only after that");
+	is_int(upstream.replay_moved_at, facts.now - RW_MINUTE,
+		   "which is when replay moved");
+
+	begin("Replay that is paused");
+	is_int(upstream.paused_since, RW_NEVER, "not yet");
+	facts.recovery.pause_state = RW_PAUSE_REQUESTED;
+	look();
+	is_int(upstream.paused_since, RW_NEVER, "nor when it is asked for");
+	facts.recovery.pause_state = RW_PAUSE_PAUSED;
+	pass(RW_SECOND);
+	is_int(upstream.paused_since, facts.now - RW_SECOND + LOOK, "then");
+	facts.recovery.pause_state = RW_PAUSE_NONE;
+	look();
+	is_int(upstream.paused_since, RW_NEVER, "and no longer");
+}
+
+static void
+test_reported(void)
+{
+	RwTime		then;
+
+	begin("WAL that was reported and is not here");
+	start_receiver(900);
+	pass(RW_SECOND);
+	keepalive();
+	is_uint(upstream.catchup_target, HORIZON, "nothing");
+	pass(RW_SECOND);
+	message(HORIZON + 1000);
+	then = facts.now;
+	is_uint(upstream.reported, HORIZON + 1000, "some");
+	is_uint(upstream.catchup_target, HORIZON + 1000, "is the next target");
+	is_int(upstream.catchup_target_at, then, "set when the message came");
+	is_int(upstream.complete_at, then - RW_SECOND,
+		   "nothing was missing at the one before");
+	pass(RW_SECOND);
+	message(HORIZON + 9000);
+	is_uint(upstream.reported, HORIZON + 9000, "more");
+	is_uint(upstream.catchup_target, HORIZON + 1000,
+			"does not move the target away");
+	facts.horizon = HORIZON + 999;
+	look();
+	is_uint(upstream.catchup_target, HORIZON + 1000, "which is almost reached");
+	facts.horizon = HORIZON + 1000;
+	look();
+	is_int(upstream.complete_at, then,
+		   "once it is, nothing was missing when it was set");
+	is_uint(upstream.catchup_target, HORIZON + 9000, "and the next is set");
+
+	begin("A new timeline");
+	start_receiver(900);
+	pass(RW_SECOND);
+	message(HORIZON + 5000);
+	is_uint(upstream.catchup_target, HORIZON + 5000, "of the old timeline");
+	pass(RW_SECOND);
+	facts.tli = 2;
+	look();
+	is_uint(upstream.catchup_target, 0,
+			"what was reported there is not missing here");
+	receiver->tli = 2;
+	look();
+	is_uint(upstream.reported, 0, "a message from before does not count");
+	pass(RW_SECOND);
+	message(HORIZON + 300);
+	is_uint(upstream.reported, HORIZON + 300, "one from after does");
+}
+
+/*
+ * A standby that catches up with an upstream that writes on: at the moment in
+ * complete_at nothing was missing that is missing now.
+ */
+static void
+test_random(void)
+{
+	enum
+	{
+		MESSAGES = 20000
+	};
+	static RwTime sent_at[MESSAGES];
+	static uint64 ends[MESSAGES];
+	uint64		state = 20260805;
+	uint64		end = HORIZON;
+	int			nsent = 0;
+	int			at = 0;
+	int			wrong = 0;
+	int			moved = 0;
+	RwTime		last_complete = RW_NEVER;
+
+	begin("Random streams");
+	start_receiver(900);
+	while (nsent < MESSAGES)
+	{
+		facts.now += 1 + next_random(&state) % LOOK;
+		facts.wall = WALL + facts.now - START;
+		if (next_random(&state) % 2)
+			end += next_random(&state) % 10000;
+		if (next_random(&state) % 3 != 0)
+		{
+			receiver->latest_end = end;
+			receiver->send_time = facts.wall - 1;
+			receiver->receipt_time = facts.wall;
+			sent_at[nsent] = facts.now;
+			ends[nsent++] = end;
+		}
+		/* What has been sent arrives late, and in pieces. */
+		if (next_random(&state) % 4 != 0)
+			facts.horizon = Min(end, facts.horizon +
+								next_random(&state) % 12000);
+		look();
+
+		if (upstream.complete_at == RW_NEVER)
+			continue;
+		wrong += upstream.complete_at < last_complete ||
+			upstream.complete_at > facts.now;
+		moved += upstream.complete_at > last_complete;
+		last_complete = upstream.complete_at;
+		while (at < nsent && sent_at[at] < last_complete)
+			at++;
+		wrong += at == nsent || sent_at[at] != last_complete ||
+			ends[at] > facts.horizon;
+	}
+	is_int(wrong, 0, "all that was reported by complete_at is here");
+	ok(moved > 1000, "the test itself looks at something");
+}
+
+int
+main(void)
+{
+	test_states();
+	test_messages();
+	test_tended();
+	test_down();
+	test_reported();
+	test_random();
+	return tap_end();
+}
