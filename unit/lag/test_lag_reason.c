@@ -203,9 +203,19 @@ test_silent(void)
 	is_reason(row("s1"), "sender_behind",
 			  "most of the missing WAL has not been sent yet",
 			  "with a longer timeout it comes later");
+	facts.sender_timeout_ms = 70 * 1000;
+	replica->last_seen = facts.now - 40 * RW_SECOND;
+	work_out();
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet",
+			  "half of it and 5 s");
+	replica->last_seen--;
+	work_out();
+	is_reason(row("s1"), "silent", "no reply for 40 s", "have passed");
+	replica->last_seen = facts.now - 36 * RW_SECOND;
 	facts.sender_timeout_ms = 0;
 	work_out();
-	is_reason(row("s1"), "silent", "no reply for 35 s",
+	is_reason(row("s1"), "silent", "no reply for 36 s",
 			  "without one it is expected all the same");
 	sender->reply_time = 0;
 	work_out();
@@ -276,6 +286,10 @@ test_others(void)
 	is_reason(row("s1"), "shared_name",
 			  "another replica has the same name; set primary_slot_name or application_name in its primary_conninfo",
 			  "is a reason even where nothing is missing");
+	sender->replay -= 1000;
+	work_out();
+	is_text(rw_reason_name(row("s1")->reason), "shared_name",
+			"and comes first where something is");
 
 	begin("Without the worker");
 	standby_lacks(RW_MINUTE, 500, 500, 900);
@@ -358,6 +372,12 @@ test_forecast(void)
 	is_int(row("s1")->catchup, RW_SECOND,
 		   "will soon have what is missing now");
 
+	begin("One that is a second behind");
+	standby_lacks(RW_SECOND + RW_IDLE_INTERVAL / 2, 0, 0, 3000);
+	is_lag(row("s1"), 1000, "exact", "is");
+	rates(3000, 3000);
+	is_int(row("s1")->catchup, -1, "does not keep up any more");
+
 	begin("One that lacks nothing");
 	standby_lacks(10 * RW_SECOND, 0, 0, 0);
 	rates(1000, 3000);
@@ -394,6 +414,7 @@ test_durations(void)
 	is_text(rw_duration(buffer, RW_SECOND - 1), "0 s", "less than a second");
 	is_text(rw_duration(buffer, 119 * RW_SECOND), "119 s", "119 s");
 	is_text(rw_duration(buffer, 120 * RW_SECOND), "0:02:00", "2 minutes");
+	is_text(rw_duration(buffer, 610 * RW_SECOND), "0:10:10", "two digits");
 	is_text(rw_duration(buffer, 3600 * RW_SECOND - 1), "0:59:59",
 			"almost an hour");
 	is_text(rw_duration(buffer, 40 * RW_DAY + 9 * RW_SECOND), "960:00:09",

@@ -48,6 +48,7 @@ test_connected(void)
 	is_int(row("s1")->health, RW_HEALTH_UNKNOWN, "and so is health");
 	is_int(row("s1")->slot_time_left, -1, "no slot has no time left");
 	is_int(row("s1")->retained_bytes, -1, "and retains nothing");
+	is_int(row("s1")->catchup, -1, "there is no forecast yet");
 
 	begin("States of a walsender");
 	sender = add_walsender("s1", 101);
@@ -284,13 +285,19 @@ test_gone(void)
 	begin("A known replica that is gone");
 	replica = add_gone_replica("s1");
 	replica->sent = HORIZON - 1;
+	replica->write = HORIZON - 4;
 	replica->flush = HORIZON - 2;
 	replica->replay = HORIZON - 3;
 	replica->last_seen = START - RW_MINUTE;
+	replica->gone_at = START - RW_SECOND;
 	make_rows();
 	is_int(row("s1")->state, RW_STATE_MISSING, "is missing");
 	is_uint(row("s1")->position, HORIZON - 3, "is where it was");
 	is_uint(row("s1")->sent, HORIZON - 1, "has been sent so much");
+	is_uint(row("s1")->write, HORIZON - 4, "has written so much");
+	is_uint(row("s1")->flush, HORIZON - 2, "has flushed so much");
+	is_uint(row("s1")->replay, HORIZON - 3, "has replayed so much");
+	is_int(replica->gone_at, START - RW_SECOND, "is gone since then");
 	is_int(row("s1")->last_seen, START - RW_MINUTE, "was there until then");
 	replica->replay = 0;
 	make_rows();

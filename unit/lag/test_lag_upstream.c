@@ -90,6 +90,26 @@ test_nothing_missing(void)
 }
 
 static void
+test_positions(void)
+{
+	begin_standby("Positions");
+	receiver->latest_end = HORIZON + 40;
+	receiver->written = HORIZON + 30;
+	receiver->flushed = HORIZON + 20;
+	facts.horizon = HORIZON + 20;
+	facts.recovery.replay = HORIZON + 10;
+	is_uint(own_row()->sent, HORIZON + 40, "as the upstream server says");
+	is_uint(own_row()->write, HORIZON + 30, "written");
+	is_uint(own_row()->flush, HORIZON + 20, "flushed");
+	is_uint(own_row()->replay, HORIZON + 10, "replayed");
+	end_receiver();
+	is_uint(own_row()->sent, 0, "without a receiver there is no end");
+	is_uint(own_row()->write, 0, "nothing written");
+	is_uint(own_row()->flush, 0, "nothing flushed");
+	is_uint(own_row()->replay, HORIZON + 10, "but replayed all the same");
+}
+
+static void
 test_messages(void)
 {
 	begin_standby("When the last message came");
@@ -349,6 +369,7 @@ int
 main(void)
 {
 	test_nothing_missing();
+	test_positions();
 	test_messages();
 	test_missing();
 	test_down();

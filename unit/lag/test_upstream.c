@@ -228,6 +228,11 @@ test_tended(void)
 	pass(RW_SECOND);
 	keepalive();
 	ok(upstream.tended, "and is");
+	pass(2 * RW_SECOND);
+	keepalive();
+	pass(RW_SECOND);
+	keepalive();
+	ok(!upstream.tended, "each time from the beginning");
 
 	begin("Messages of core itself");
 	start_receiver(900);
@@ -394,9 +399,12 @@ test_reported(void)
 	pass(RW_SECOND);
 	message(HORIZON + 5000);
 	is_uint(upstream.catchup_target, HORIZON + 5000, "of the old timeline");
+	is_int(upstream.complete_at, RW_NEVER, "is not complete");
 	pass(RW_SECOND);
 	facts.tli = 2;
 	look();
+	is_int(upstream.complete_at, RW_NEVER,
+		   "and never will be by leaving it");
 	is_uint(upstream.catchup_target, 0,
 			"what was reported there is not missing here");
 	receiver->tli = 2;
