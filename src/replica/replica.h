@@ -8,7 +8,7 @@
  * its name, remembers those that have streamed long enough to be *known* when
  * they disconnect, and returns what has happened, to be logged.  It is plain
  * data of a fixed size: it lives in shared memory (replica_shared.h), and its
- * owner guards it.
+ * owner guards it.  Memory filled with zeros is an empty table.
  *
  * Each connection has a place of its own.  While a name is connected once,
  * its place is that of the replica, which keeps it when it disconnects:
@@ -165,11 +165,5 @@ extern bool rw_replicas_forget(RwReplica *table, int size, const char *name);
  * whatever connection, has not moved and counts as being at `lsn`.
  */
 extern void rw_replicas_cut(RwReplica *table, int size, uint64 lsn);
-
-/*
- * Forget all replicas: another role, another cluster.  Before its first use
- * the table's memory must be zero.
- */
-extern void rw_replicas_init(RwReplica *table, int size);
 
 #endif							/* RW_REPLICA_H */

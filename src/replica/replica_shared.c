@@ -55,8 +55,5 @@ rw_replica_attach(void)
 	rw_charts = (RwPlaceChart *) (memory + replicas_size());
 	rw_slot_notes = (RwSlotNote *) (memory + replicas_size() + charts_size());
 	if (!found)
-	{
 		memset(memory, 0, rw_replica_size());
-		rw_replicas_init(rw_replicas, rw_max_replicas);
-	}
 }

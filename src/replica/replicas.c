@@ -41,11 +41,12 @@ typedef struct Round
 static int	find_continued(Round *round);
 static void end_connections(Round *round);
 static void take_in_gone(Round *round);
-static void expire(Round *round, RwTime forget_after);
+static void forget_expired(Round *round, RwTime forget_after);
 static void take_in_new(Round *round);
 
 static void connect_place(Round *round, int place, RwSeen *seen);
-static void follow(RwReplica *replica, const RwSeen *seen, RwTime now);
+static void follow_connection(RwReplica *replica, const RwSeen *seen,
+							  RwTime now);
 static void move_connection(Round *round, int from, int to);
 static int	find_room(Round *round);
 static int	find_heir(Round *round, int place);
@@ -67,7 +68,7 @@ rw_replicas_update(RwReplica *table, int size, RwSeen *seen, int nseen,
 	if (find_continued(&round) < nconnected)
 		end_connections(&round);
 	take_in_gone(&round);
-	expire(&round, forget_after);
+	forget_expired(&round, forget_after);
 	take_in_new(&round);
 	rw_replicas_judge_names(table, size, now, known_after, events);
 }
@@ -102,7 +103,7 @@ find_continued(Round *round)
 				rw_replica_is_connected(replica, seen->name))
 			{
 				seen->place = place;
-				follow(replica, seen, round->now);
+				follow_connection(replica, seen, round->now);
 				found++;
 				break;
 			}
@@ -173,7 +174,7 @@ take_in_gone(Round *round)
 
 /* Forget replicas that have been gone for too long. */
 static void
-expire(Round *round, RwTime forget_after)
+forget_expired(Round *round, RwTime forget_after)
 {
 	if (forget_after <= 0)
 		return;
@@ -248,7 +249,7 @@ connect_place(Round *round, int place, RwSeen *seen)
 	rw_rate_init(&replica->replay_rate);
 
 	seen->place = place;
-	follow(replica, seen, round->now);
+	follow_connection(replica, seen, round->now);
 	replica->replay_moved_at = round->now;
 
 	rw_replicas_count_connections(round->table, round->size, replica->name,
@@ -269,7 +270,7 @@ connect_place(Round *round, int place, RwSeen *seen)
  * backup.
  */
 static void
-follow(RwReplica *replica, const RwSeen *seen, RwTime now)
+follow_connection(RwReplica *replica, const RwSeen *seen, RwTime now)
 {
 	replica->logical = seen->logical;
 	replica->has_slot = seen->has_slot;

@@ -53,13 +53,6 @@ rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
  * ----------------------------------------------------------------
  */
 
-void
-rw_replicas_init(RwReplica *table, int size)
-{
-	for (int i = 0; i < size; i++)
-		rw_replica_clear(&table[i]);
-}
-
 RwReplica *
 rw_replicas_find_gone(RwReplica *table, int size, const char *name)
 {
