@@ -4,8 +4,8 @@
  *	  What differs between PostgreSQL 15 and 19, in one place.
  *
  * No other file of the project looks at PG_VERSION_NUM.  Each difference is
- * an inline function or macro of ours that says what is wanted, with one body
- * a release.
+ * an inline function or macro, named after what is wanted, with one body per
+ * release.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -59,7 +59,7 @@ rw_backend_status(int i)
 #endif
 }
 
-/* Wake all walsenders; they look whether there is something to send. */
+/* Wake all walsenders, to check whether there is something to send. */
 static inline void
 rw_wake_walsenders(void)
 {
@@ -81,7 +81,7 @@ rw_request_receiver_reply(void)
 #endif
 }
 
-/* Is the receiver on its way to a connection? */
+/* Is the receiver about to connect? */
 static inline bool
 rw_receiver_is_connecting(WalRcvState state)
 {
@@ -134,7 +134,7 @@ rw_slot_invalidation(const ReplicationSlot *slot)
 	}
 	return "unknown";
 #else
-	/* 15 knows one cause, and tells it by these two together. */
+	/* 15 knows one cause, which these two fields show together. */
 	if (XLogRecPtrIsInvalid(slot->data.restart_lsn) &&
 		!XLogRecPtrIsInvalid(slot->data.invalidated_at))
 		return "wal_removed";
@@ -160,7 +160,7 @@ rw_slot_synced(const ReplicationSlot *slot)
 #define RW_SERVER_SYNCS_SLOTS	false
 #endif
 
-/* Since when a slot is unused, as core has it; 0 if it does not say. */
+/* Since when a slot is unused, according to core; 0 if unknown. */
 static inline TimestampTz
 rw_slot_inactive_since(const ReplicationSlot *slot)
 {
@@ -215,8 +215,8 @@ rw_synchronized_standby_slots(void)
 }
 
 /*
- * Memory for what a setting's check hook hands to its assign hook; the server
- * frees it.
+ * Memory for what the check hook of a setting passes to its assign hook; the
+ * server frees it.
  */
 #if PG_VERSION_NUM >= 160000
 #define rw_guc_malloc(elevel, size)	guc_malloc(elevel, size)
@@ -259,7 +259,7 @@ rw_my_proc_number(void)
 #endif
 }
 
-/* The latch of the process with that number; it may be another by now. */
+/* The latch of the process with that number, or of its successor. */
 static inline Latch *
 rw_proc_latch(int number)
 {
@@ -287,8 +287,9 @@ rw_is_real_lock(const PROCLOCK *proclock)
 }
 
 /*
- * Earlier releases do not tell, so walk our own PGPROC's lists.  First the
- * fast path, then the lists: others move locks in that direction only.
+ * Earlier releases have no such function, so walk the lists of our own PGPROC.
+ * First the fast path, then the lists: other processes move locks only in that
+ * direction.
  */
 static inline bool
 rw_holds_lock(void)
@@ -337,7 +338,7 @@ rw_holds_lock(void)
 }
 #endif
 
-/* A set of so many things to wait for at most, good until it is freed. */
+/* A set for at most so many events, which lives until it is freed. */
 static inline WaitEventSet *
 rw_create_wait_event_set(int nevents)
 {
@@ -348,7 +349,7 @@ rw_create_wait_event_set(int nevents)
 #endif
 }
 
-/* The name under which a process of ours sleeps, from 17 on. */
+/* The wait event of a process of ours; it has a name from 17 on. */
 static inline uint32
 rw_wait_event(const char *name)
 {

@@ -3,8 +3,8 @@
  * errcodes.h
  *	  The SQLSTATEs that are replwatch's own.
  *
- * Class RW has the conditions that an application handles by a rule of its
- * own; all others raise one of the server's SQLSTATEs.
+ * Class RW is for conditions that an application should handle in a way of
+ * their own; all other errors have one of the server's SQLSTATEs.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -5,7 +5,7 @@
  *
  * The tests play a primary: connections come, reply and go, and round after
  * round brings the table up to date.  What it then holds of a name, and what
- * it told, is compared as text.
+ * it reported, is compared as text.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -46,7 +46,7 @@ begin(const char *title, int places)
 	forget_after = RW_DAY;
 }
 
-/* A walsender starts: it streams at once, and has heard nothing yet. */
+/* A walsender starts: it streams at once, and has had no reply yet. */
 static RwSeen *
 come(const char *name, int pid)
 {
@@ -152,9 +152,9 @@ places(const char *name)
 	return result;
 }
 
-/* What was told in the last round: "known a, gone b". */
+/* What was reported in the last round: "known a, gone b". */
 static const char *
-told(void)
+reported(void)
 {
 	static char result[RW_REPLICA_MAX_EVENTS * (RW_NAME_LEN + 12)];
 	int			used = 0;
@@ -232,12 +232,12 @@ test_life(void)
 	begin("coming to be known", SIZE);
 
 	after(0);
-	is_text(told(), "", "nobody there, nothing told");
+	is_text(reported(), "", "no connection, no event");
 
 	come("a", 100)->streaming = false;
 	after(RW_SECOND);
 	is_text(places("a"), "0 connected", "connected");
-	is_int(of(100)->place, 0, "and told where");
+	is_int(of(100)->place, 0, "and where it is");
 	is_text(table[0].address, "192.0.2.1", "address");
 	is_int(table[0].pid, 100, "process");
 	is_int(table[0].connected_at, now, "when");
@@ -253,12 +253,12 @@ test_life(void)
 	is_int(table[0].streaming_since, now, "streaming");
 	after(KNOWN_AFTER - 1);
 	is_text(places("a"), "0 connected", "not quite long enough");
-	is_text(told(), "", "nothing told so far");
+	is_text(reported(), "", "no event so far");
 	after(1);
 	is_text(places("a"), "0 connected known", "long enough: known");
-	is_text(told(), "known a", "told");
+	is_text(reported(), "known a", "reported");
 	after(RW_SECOND);
-	is_text(told(), "", "once");
+	is_text(reported(), "", "once");
 
 	of(100)->streaming = false;
 	after(RW_SECOND);
@@ -273,18 +273,18 @@ test_life(void)
 	leave(100);
 	after(RW_SECOND);
 	is_text(places("a"), "0 gone known", "gone");
-	is_text(told(), "gone a", "told");
+	is_text(reported(), "gone a", "reported");
 	is_int(table[0].gone_at, now, "when");
 	is_int(table[0].pid, 0, "no process");
 	is_int(table[0].streaming_since, RW_NEVER, "not streaming");
 	after(RW_HOUR);
-	is_text(told(), "", "told once");
+	is_text(reported(), "", "reported once");
 	is_int(table[0].gone_at, now - RW_HOUR, "since then");
 
 	come("a", 200);
 	after(RW_SECOND);
 	is_text(places("a"), "0 connected known", "back in its place");
-	is_text(told(), "back a", "told");
+	is_text(reported(), "back a", "reported");
 	is_int(of(200)->place, 0, "the connection's place");
 	is_int(table[0].pid, 200, "process");
 	is_int(table[0].gone_at, RW_NEVER, "not gone");
@@ -292,7 +292,7 @@ test_life(void)
 	is_int(table[0].alone_since, now, "alone anew");
 	is_int(table[0].last_seen, now, "seen");
 	after(RW_SECOND);
-	is_text(told(), "", "told once");
+	is_text(reported(), "", "reported once");
 
 	begin("one that is not known leaves nothing behind", SIZE);
 	come("a", 100);
@@ -300,7 +300,7 @@ test_life(void)
 	leave(100);
 	after(RW_SECOND);
 	is_text(places("a"), "", "unused again");
-	is_text(told(), "", "nothing told");
+	is_text(reported(), "", "no event");
 	come("a", 101);
 	after(KNOWN_AFTER - RW_SECOND);
 	after(KNOWN_AFTER - 1);
@@ -315,7 +315,7 @@ test_life(void)
 	begin("known at once", SIZE);
 	come("a", 100);
 	rw_replicas_update(table, size, seen, nseen, now, 0, 0, &events);
-	is_text(told(), "known a", "if known_after is 0");
+	is_text(reported(), "known a", "if known_after is 0");
 }
 
 static void
@@ -381,7 +381,7 @@ test_figures(void)
 	is_uint(table[0].replay, 11000, "kept while it is gone");
 	come("a", 101);
 	after(RW_HOUR);
-	is_text(told(), "back a", "back");
+	is_text(reported(), "back a", "back");
 	is_uint(table[0].sent, 11003, "sent: kept");
 	is_uint(table[0].write, 11002, "write: kept");
 	is_uint(table[0].flush, 11001, "flush: kept");
@@ -440,21 +440,21 @@ test_flapping(void)
 		{
 			/* The worker saw it gone. */
 			after(100 * RW_MS);
-			wrong += strcmp(told(), "gone a") != 0;
+			wrong += strcmp(reported(), "gone a") != 0;
 			come("a", 100 + i);
 			after(100 * RW_MS);
-			wrong += strcmp(told(), "back a") != 0;
+			wrong += strcmp(reported(), "back a") != 0;
 		}
 		else
 		{
 			come("a", 100 + i);
 			after(100 * RW_MS);
-			wrong += strcmp(told(), "gone a, back a") != 0;
+			wrong += strcmp(reported(), "gone a, back a") != 0;
 		}
 		wrong += strcmp(places("a"), "0 connected known") != 0;
 		wrong += contradictions();
 	}
-	is_int(wrong, 0, "known all the time, and told of each");
+	is_int(wrong, 0, "known all the time, and each is reported");
 	is_int(table[0].generation, generation, "it is the same replica");
 	is_uint(table[0].replay, 1000, "its LSNs are kept");
 
@@ -466,7 +466,7 @@ test_flapping(void)
 		wrong += strcmp(places("a"), "0 connected") != 0 || events.nevents > 0;
 		leave(100 + i);
 	}
-	is_int(wrong, 0, "it does not become known, and nothing is told");
+	is_int(wrong, 0, "it does not become known again, and there is no event");
 }
 
 /* ----------------------------------------------------------------
@@ -492,7 +492,7 @@ test_dead_connection(void)
 	after(RW_SECOND);
 	is_text(places("a"), "1 connected known, 2 connected",
 			"each in its place");
-	is_text(told(), "", "nothing told");
+	is_text(reported(), "", "no event");
 	is_int(table[1].alone_since, RW_NEVER, "not alone");
 	is_int(table[2].alone_since, RW_NEVER, "neither");
 
@@ -503,12 +503,12 @@ test_dead_connection(void)
 	}
 	is_text(places("a"), "1 connected known, 2 connected",
 			"only one replies: not shared, and known once");
-	is_text(told(), "", "nothing told");
+	is_text(reported(), "", "no event");
 
 	leave(100);
 	after(RW_SECOND);
 	is_text(places("a"), "1 connected known", "the new one inherits");
-	is_text(told(), "", "nobody is told: it was there");
+	is_text(reported(), "", "no event: it was there");
 	is_int(of(200)->place, 1, "it has moved");
 	is_int(table[1].pid, 200, "with its process");
 	is_uint(table[1].replay, 5009, "and LSNs");
@@ -520,7 +520,7 @@ test_dead_connection(void)
 	after(RW_SECOND);
 	leave(200);
 	after(RW_SECOND);
-	is_text(told(), "gone a", "it is gone like any known one");
+	is_text(reported(), "gone a", "it is gone like any known one");
 
 	begin("the new one ends first", SIZE);
 	settle("a", 100);
@@ -529,10 +529,10 @@ test_dead_connection(void)
 	leave(200);
 	after(RW_SECOND);
 	is_text(places("a"), "0 connected known", "the dead one is what is left");
-	is_text(told(), "", "nothing told");
+	is_text(reported(), "", "no event");
 	leave(100);
 	after(RW_SECOND);
-	is_text(told(), "gone a", "until it ends too");
+	is_text(reported(), "gone a", "until it ends too");
 
 	begin("both end at once", SIZE);
 	settle("a", 100);
@@ -542,7 +542,7 @@ test_dead_connection(void)
 	leave(200);
 	after(RW_SECOND);
 	is_text(places("a"), "0 gone known", "gone, in one place");
-	is_text(told(), "gone a", "told");
+	is_text(reported(), "gone a", "reported");
 
 	begin("both end at once, the known one in the later place", SIZE);
 	come("x", 50)->streaming = false;
@@ -563,7 +563,7 @@ test_dead_connection(void)
 	come("a", 300);
 	after(RW_SECOND);
 	is_text(places("a"), "0 connected known, 1 connected", "one is back");
-	is_text(told(), "gone a, back a", "told once");
+	is_text(reported(), "gone a, back a", "reported once");
 
 	begin("several dead ones", SIZE);
 	settle("a", 100);
@@ -627,15 +627,15 @@ test_dead_connection(void)
 	after(KNOWN_AFTER);
 	is_text(places("a"), "0 connected, 1 connected known",
 			"the new one becomes known by itself");
-	is_text(told(), "known a", "told");
+	is_text(reported(), "known a", "reported");
 	leave(200);
 	after(RW_SECOND);
 	is_text(places("a"), "1 connected known", "the dead one stands for it");
 	is_int(table[1].pid, 100, "in its place");
-	is_text(told(), "", "nothing told");
+	is_text(reported(), "", "no event");
 	leave(100);
 	after(RW_SECOND);
-	is_text(told(), "gone a", "until that ends");
+	is_text(reported(), "gone a", "until that ends");
 }
 
 static void
@@ -655,18 +655,18 @@ test_shared(void)
 	after(RW_SECOND);
 	is_text(places("a"), "0 connected shared, 1 connected shared",
 			"the later too: shared, and not known");
-	is_text(told(), "shared a", "told");
+	is_text(reported(), "shared a", "reported");
 	after(RW_HOUR);
 	is_text(places("a"), "0 connected shared, 1 connected shared",
 			"as long as both are there, never known");
-	is_text(told(), "", "told once");
+	is_text(reported(), "", "reported once");
 
 	come("a", 300);
 	after(RW_SECOND);
 	is_text(places("a"),
 			"0 connected shared, 1 connected shared, 2 connected shared",
 			"so is a third one");
-	is_text(told(), "", "nothing told");
+	is_text(reported(), "", "no event");
 	replay(300, 7);
 	after(RW_SECOND);
 	is_uint(table[2].replay, 7, "each is followed");
@@ -678,7 +678,7 @@ test_shared(void)
 	after(RW_SECOND);
 	is_text(places("a"), "1 connected shared, 2 connected shared",
 			"one leaves nothing behind");
-	is_text(told(), "", "nothing told");
+	is_text(reported(), "", "no event");
 	leave(200);
 	after(RW_SECOND);
 	is_text(places("a"), "2 connected shared", "one alone");
@@ -687,7 +687,7 @@ test_shared(void)
 	is_text(places("a"), "2 connected shared", "not quite long enough");
 	after(1);
 	is_text(places("a"), "2 connected known", "no longer shared, and known");
-	is_text(told(), "known a", "told");
+	is_text(reported(), "known a", "reported");
 
 	section("alone, and not again");
 
@@ -696,7 +696,7 @@ test_shared(void)
 	reply(300);
 	reply(400);
 	after(RW_SECOND);
-	is_text(told(), "shared a", "shared again");
+	is_text(reported(), "shared a", "shared again");
 	leave(400);
 	after(KNOWN_AFTER - RW_SECOND);
 	come("a", 500);
@@ -712,7 +712,7 @@ test_shared(void)
 	is_text(places("a"), "2 connected known", "and is over");
 	leave(300);
 	after(1);
-	is_text(told(), "gone a", "it goes like any known one");
+	is_text(reported(), "gone a", "it goes like any known one");
 
 	begin("all leave", SIZE);
 	settle("a", 100);
@@ -724,8 +724,8 @@ test_shared(void)
 	leave(100);
 	leave(200);
 	after(RW_SECOND);
-	is_text(places("a"), "", "nobody is missing");
-	is_text(told(), "", "nothing told");
+	is_text(places("a"), "", "none is missing");
+	is_text(reported(), "", "no event");
 
 	begin("what does not make a name shared", SIZE);
 	settle("a", 100);
@@ -789,7 +789,7 @@ test_shared(void)
 	is_text(places("a"),
 			"0 connected shared, 1 connected shared, 2 connected shared",
 			"two that reply are enough");
-	is_text(told(), "shared a", "told once");
+	is_text(reported(), "shared a", "reported once");
 
 	begin("other names", SIZE);
 	settle("a", 100);
@@ -819,7 +819,7 @@ test_processes(void)
 	after(RW_SECOND);
 	is_text(places("a"), "0 gone known", "the old one is gone");
 	is_text(places("b"), "1 connected", "the new one is new");
-	is_text(told(), "gone a", "told");
+	is_text(reported(), "gone a", "reported");
 	ok(rw_replicas_find_pid(table, size, 100) == &table[1],
 	   "found under its process number");
 	leave(100);
@@ -841,7 +841,7 @@ test_processes(void)
 	after(RW_SECOND);
 	is_text(places("known"), "1 gone known", "the old name is missing");
 	is_text(places("renamed"), "2 connected", "the new one is new");
-	is_text(told(), "gone known", "told");
+	is_text(reported(), "gone known", "reported");
 
 	begin("processes swap names", SIZE);
 	settle("a", 100);
@@ -853,7 +853,7 @@ test_processes(void)
 	is_text(places("b"), "1 connected known", "each has its place");
 	is_int(table[0].pid, 200, "the first one's");
 	is_int(table[1].pid, 100, "the second one's");
-	is_text(told(), "gone a, gone b, back b, back a", "told");
+	is_text(reported(), "gone a, gone b, back b, back a", "reported");
 
 	begin("another order of processes", SIZE);
 	settle("a", 100);
@@ -866,7 +866,7 @@ test_processes(void)
 		seen[2] = first;
 	}
 	after(RW_SECOND);
-	is_text(told(), "", "makes no difference");
+	is_text(reported(), "", "makes no difference");
 	ok(seen[0].place == 2 && seen[1].place == 1 && seen[2].place == 0,
 	   "each has its place");
 
@@ -884,13 +884,13 @@ test_processes(void)
 	leave(100);
 	after(RW_SECOND);
 	memset(name, 'n', RW_NAME_LEN);
-	is_text(events.events[0].name, table[0].name, "told whole");
+	is_text(events.events[0].name, table[0].name, "reported whole");
 	come(name, 300);
 	after(RW_SECOND);
 	is_int(of(300)->place, 0, "a name without an end ends there");
 	is_int(strlen(table[0].name), RW_NAME_LEN - 1, "and has one in the table");
 	after(RW_SECOND);
-	is_text(told(), "", "and is found again");
+	is_text(reported(), "", "and is found again");
 	ok(rw_replicas_find_gone(table, size, name) == NULL, "not gone");
 	leave(300);
 	after(RW_SECOND);
@@ -904,7 +904,7 @@ test_processes(void)
 	begin("an empty name", SIZE);
 	settle("", 100);
 	is_text(places(""), "0 connected known", "is a name");
-	is_text(told(), "known ", "told");
+	is_text(reported(), "known ", "reported");
 }
 
 /* ----------------------------------------------------------------
@@ -944,7 +944,7 @@ test_full(void)
 	generation = table[10].generation;
 	leave(1010);
 	after(RW_SECOND);
-	is_text(told(), "gone r10, evicted r10",
+	is_text(reported(), "gone r10, evicted r10",
 			"one that is gone makes room at once");
 	is_int(of(1064)->place, 10, "for the first that waits");
 	is_text(table[10].name, "r64", "under its own name");
@@ -954,10 +954,10 @@ test_full(void)
 
 	come("r10", 2010);
 	after(RW_SECOND);
-	is_int(of(2010)->place, -1, "who comes back has to wait as well");
-	is_text(told(), "", "nothing told");
+	is_int(of(2010)->place, -1, "one that comes back has to wait as well");
+	is_text(reported(), "", "no event");
 
-	begin("who makes room", 4);
+	begin("which one makes room", 4);
 	for (int i = 0; i < 4; i++)
 		settle(numbered("r", i), 100 + i);
 	leave(102);
@@ -968,18 +968,18 @@ test_full(void)
 	after(RW_SECOND);
 	come("new1", 201);
 	after(RW_SECOND);
-	is_text(told(), "evicted r2", "the one that has been gone longest");
+	is_text(reported(), "evicted r2", "the one that has been gone longest");
 	is_int(of(201)->place, 2, "its place");
 	come("new2", 202);
 	come("new3", 203);
 	come("new4", 204);
 	after(RW_SECOND);
-	is_text(told(), "evicted r0, evicted r1", "then in this order");
+	is_text(reported(), "evicted r0, evicted r1", "then in this order");
 	is_int(of(204)->place, -1, "until all are connected");
-	is_text(places("r3"), "3 connected known", "who are left alone");
+	is_text(places("r3"), "3 connected known", "the others are left alone");
 	is_int(contradictions(), 0, "no contradictions");
 
-	begin("who comes back goes first", 2);
+	begin("one that comes back goes first", 2);
 	settle("a", 100);
 	settle("b", 200);
 	leave(100);
@@ -987,7 +987,7 @@ test_full(void)
 	come("new", 300);
 	come("a", 400);
 	after(RW_SECOND);
-	is_text(told(), "back a", "before a new one");
+	is_text(reported(), "back a", "before a new one");
 	is_int(of(400)->place, 0, "in its place");
 	is_int(of(300)->place, -1, "for which there is no room then");
 
@@ -996,7 +996,7 @@ test_full(void)
 	leave(100);
 	come("b", 200);
 	after(RW_SECOND);
-	is_text(told(), "gone a", "nobody is evicted");
+	is_text(reported(), "gone a", "none is evicted");
 	is_int(of(200)->place, 1, "as long as there is one");
 
 	begin("one that has expired", 1);
@@ -1005,7 +1005,7 @@ test_full(void)
 	after(RW_SECOND);
 	come("b", 200);
 	after(RW_DAY);
-	is_text(told(), "expired a", "makes room before it is evicted");
+	is_text(reported(), "expired a", "makes room before it is evicted");
 	is_text(places("b"), "0 connected", "there");
 
 	begin("a connection that is not followed", 2);
@@ -1022,8 +1022,8 @@ test_full(void)
 	begin("no places", 0);
 	come("a", 100);
 	after(RW_SECOND);
-	is_int(of(100)->place, -1, "nobody is followed");
-	is_text(told(), "", "nothing told");
+	is_int(of(100)->place, -1, "none is followed");
+	is_text(reported(), "", "no event");
 
 	begin("generations", 1);
 	settle("a", 100);
@@ -1051,18 +1051,18 @@ test_full(void)
 	after(RW_SECOND);
 	is_int(table[0].generation, 1, "0 is left out");
 
-	section("more events than are told");
+	section("more events than are reported");
 
 	begin("two hundred become known", 300);
 	for (int i = 0; i < 200; i++)
 		come(numbered("r", i), 1000 + i);
 	after(RW_SECOND);
 	after(KNOWN_AFTER);
-	is_int(events.nevents, RW_REPLICA_MAX_EVENTS, "so many are told");
+	is_int(events.nevents, RW_REPLICA_MAX_EVENTS, "so many are reported");
 	is_text(events.events[RW_REPLICA_MAX_EVENTS - 1].name, "r127", "in order");
 	is_text(places("r199"), "199 connected known", "all are known");
 	after(RW_SECOND);
-	is_int(events.nevents, 0, "the rest is not told later");
+	is_int(events.nevents, 0, "the rest is not reported later");
 
 	/* 300 wait for 200 places, so that all is full. */
 	first_unfollowed = nseen;
@@ -1124,7 +1124,7 @@ test_forgetting(void)
 	is_text(places("a"), "0 gone known", "not quite a day");
 	after(1);
 	is_text(places("a"), "", "a day");
-	is_text(told(), "expired a", "told");
+	is_text(reported(), "expired a", "reported");
 	come("a", 200);
 	after(RW_SECOND);
 	is_text(places("a"), "0 connected", "it has to become known again");
@@ -1135,7 +1135,7 @@ test_forgetting(void)
 	after(RW_SECOND);
 	come("a", 200);
 	after(RW_DAY);
-	is_text(told(), "back a", "is back");
+	is_text(reported(), "back a", "is back");
 
 	begin("never", SIZE);
 	forget_after = 0;
@@ -1164,7 +1164,7 @@ test_forgetting(void)
 	rw_replicas_slot_dropped(table, size, "a");
 	is_text(places("a"), "0 gone known", "its slot is dropped");
 	after(0);
-	is_text(told(), "expired a", "it ages like others");
+	is_text(reported(), "expired a", "it ages like others");
 
 	begin("slots of the connected", SIZE);
 	come("a", 100)->has_slot = true;
@@ -1173,12 +1173,12 @@ test_forgetting(void)
 	ok(table[0].has_slot, "are what is seen");
 
 	begin("forgetting on purpose", SIZE);
-	ok(!rw_replicas_forget(table, size, "a"), "nobody of that name");
+	ok(!rw_replicas_forget(table, size, "a"), "no replica of that name");
 	settle("a", 100);
 	settle("b", 200);
 	leave(100);
 	after(RW_SECOND);
-	ok(!rw_replicas_forget(table, size, "c"), "nobody of that name");
+	ok(!rw_replicas_forget(table, size, "c"), "no replica of that name");
 	ok(rw_replicas_find_gone(table, size, "a") == &table[0], "gone");
 	ok(rw_replicas_forget(table, size, "a"), "one that is gone");
 	is_text(places("a"), "", "leaves nothing behind");
@@ -1187,10 +1187,10 @@ test_forgetting(void)
 	is_text(places("b"), "1 connected known", "others stay");
 	come("a", 300);
 	after(RW_SECOND);
-	is_text(told(), "", "when it comes it is new");
+	is_text(reported(), "", "when it comes it is new");
 	ok(!rw_replicas_forget(table, size, "a"), "one that is not known");
 	after(KNOWN_AFTER);
-	is_text(told(), "known a", "goes on");
+	is_text(reported(), "known a", "goes on");
 
 	ok(rw_replicas_forget(table, size, "b"), "one that is connected");
 	is_text(places("b"), "1 connected", "is no longer known");
@@ -1198,7 +1198,7 @@ test_forgetting(void)
 	after(KNOWN_AFTER - 1);
 	is_text(places("b"), "1 connected", "has to stream");
 	after(1);
-	is_text(told(), "known b", "for all of the time");
+	is_text(reported(), "known b", "for all of the time");
 
 	begin("forgetting one with a dead connection", SIZE);
 	settle("a", 100);
@@ -1219,7 +1219,7 @@ test_forgetting(void)
 	reply(100);
 	reply(200);
 	after(RW_SECOND);
-	ok(!rw_replicas_forget(table, size, "a"), "nobody of it is known");
+	ok(!rw_replicas_forget(table, size, "a"), "no connection of it is known");
 }
 
 static void
