@@ -84,7 +84,11 @@ extern int	rw_process_pid(RwProcess process);
  */
 extern RwProcessState rw_process_state(RwProcess process, bool wanted);
 
-/* Set the latch of the process, if one runs. */
+/*
+ * Set the latch of the process, if one runs.  What it is woken for must have
+ * been published before by releasing a lock; a process that claims its place
+ * later has to look for it first.
+ */
 extern void rw_process_wake(RwProcess process);
 
 #endif							/* RW_PROCESS_H */
