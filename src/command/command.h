@@ -5,8 +5,8 @@
  *
  * The sampler puts a notice of each change of an alert into a queue in shared
  * memory and goes on.  A separate background worker, "replwatch command
- * runner", takes the notices out in order and runs the command for each, one at
- * a time.  It exists only while alert_command is set, has no database, and
+ * runner", takes the notices out in order and runs the command for each, one
+ * at a time.  It exists only while alert_command is set, has no database, and
  * nothing in the server waits for it.
  *
  * A command that is still running after alert_command_timeout, or when the
@@ -47,8 +47,8 @@ extern Size rw_command_size(void);
 extern void rw_command_attach(void);
 
 /*
- * Queue a notice, if alert_command is set, and wake the runner.  Logs a WARNING
- * when the queue becomes full.  Only the sampler calls this and
+ * Queue a notice, if alert_command is set, and wake the runner.  Logs a
+ * WARNING when the queue becomes full.  Only the sampler calls this and
  * rw_command_ensure_runner().
  */
 extern void rw_command_push(const RwNotice *notice);

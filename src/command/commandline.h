@@ -6,11 +6,11 @@
  * A pure file.  alert_command is a shell command with placeholders: %a alert,
  * %s subject, %v severity, %t state, %d detail, and %% for a percent sign.
  *
- * Subjects and details contain text that others chose: names of replicas, slots
- * and files.  So a value never becomes part of the line that the shell parses.
- * Values are passed in environment variables, and a placeholder is replaced by
- * a reference to its variable, in double quotes unless it is within double
- * quotes already:
+ * Subjects and details contain text that others chose: names of replicas,
+ * slots and files.  So a value never becomes part of the line that the shell
+ * parses.  Values are passed in environment variables, and a placeholder is
+ * replaced by a reference to its variable, in double quotes unless it is
+ * within double quotes already:
  *
  *		notify --host %s "%a is %t"
  *		notify --host "${REPLWATCH_SUBJECT}" "${REPLWATCH_ALERT} is ${REPLWATCH_STATE}"
@@ -71,8 +71,8 @@ typedef enum RwTemplateFault
 
 /*
  * Expand a template into `line`, which has room for `size` bytes.  If the
- * template is not valid, line is empty and *where points to the fault: to the %
- * of the placeholder, or to what did not fit.
+ * template is not valid, line is empty and *where points to the fault: to the
+ * % of the placeholder, or to what did not fit.
  */
 extern RwTemplateFault rw_commandline_expand(const char *template, char *line,
 											 size_t size, const char **where);

@@ -12,7 +12,9 @@
 
 #include "src/command/command.h"
 
-/* Take the oldest notice out of the queue (command.c); false if it is empty. */
+/*
+ * Take the oldest notice out of the queue (command.c); false if it is empty.
+ */
 extern bool rw_command_take(RwNotice *notice);
 
 #endif							/* RW_COMMAND_INTERN_H */

@@ -92,7 +92,7 @@ handle_quit(SIGNAL_ARGS)
 
 /* An entry of the environment, name=value. */
 static char *
-environment_entry(RwCommandValue value, const char *content)
+make_entry(RwCommandValue value, const char *content)
 {
 	return psprintf("%s=%s", rw_commandline_values[value].variable, content);
 }
@@ -128,13 +128,13 @@ make_environment(const RwNotice *notice)
 		if (!is_command_variable(*entry))
 			environment[n++] = *entry;
 	}
-	environment[n++] = environment_entry(RW_COMMAND_ALERT, notice->alert);
-	environment[n++] = environment_entry(RW_COMMAND_SUBJECT, notice->subject);
-	environment[n++] = environment_entry(RW_COMMAND_SEVERITY, notice->severity);
-	environment[n++] = environment_entry(RW_COMMAND_STATE, notice->state);
-	environment[n++] = environment_entry(RW_COMMAND_DETAIL, notice->detail);
-	environment[n++] = environment_entry(RW_COMMAND_TIME,
-										 timestamptz_to_str(notice->at));
+	environment[n++] = make_entry(RW_COMMAND_ALERT, notice->alert);
+	environment[n++] = make_entry(RW_COMMAND_SUBJECT, notice->subject);
+	environment[n++] = make_entry(RW_COMMAND_SEVERITY, notice->severity);
+	environment[n++] = make_entry(RW_COMMAND_STATE, notice->state);
+	environment[n++] = make_entry(RW_COMMAND_DETAIL, notice->detail);
+	environment[n++] = make_entry(RW_COMMAND_TIME,
+								  timestamptz_to_str(notice->at));
 	environment[n] = NULL;
 	return environment;
 }
@@ -218,8 +218,8 @@ enter_stage(Run *run, RunStage stage, RwTime now)
 
 /*
  * Check on the command, and terminate it if its time is over or the runner is
- * stopping.  `grace` is the time that it has to react to a signal.  False if no
- * command runs any more.
+ * stopping.  `grace` is the time that it has to react to a signal.  False if
+ * no command runs any more.
  */
 static bool
 advance_run(Run *run, RwTime now, bool stopping, RwTime grace)

@@ -36,8 +36,8 @@ rw_shell_adopt(void)
 }
 
 /*
- * The highest open descriptor.  Closing all possible ones would take long where
- * the limit is a billion.
+ * The highest open descriptor.  Closing all possible ones would take long
+ * where the limit is a billion.
  */
 static int
 last_descriptor(void)

@@ -7,8 +7,8 @@
  *
  * The command runs as "/bin/sh -c" in a session and process group of its own,
  * with default signal handlers, no signal blocked, empty standard input, and
- * none of our other descriptors.  Its standard output and error are a pipe that
- * we always read, so that it never blocks and cannot fill the log: the
+ * none of our other descriptors.  Its standard output and error are a pipe
+ * that we always read, so that it never blocks and cannot fill the log: the
  * beginning is kept, the rest is discarded.
  *
  * A command has ended when no process of its process group is left, including

@@ -6,24 +6,25 @@
  * A standby whose upstream is idle receives nothing for up to half of
  * wal_receiver_timeout, and so cannot tell an idle server from a dead
  * connection.  Where replwatch.tend_walsenders is on, each walsender that
- * streams to a physical standby sends the protocol's own keepalive message each
- * second.  No WAL is written, and a standby without replwatch handles the
- * message like core's.  While the standby has not replayed everything, the
- * keepalive also requests a reply, so that the primary's figures about a
- * standby that stands still are a second old, not wal_receiver_status_interval.
+ * streams to a physical standby sends the protocol's own keepalive message
+ * each second.  No WAL is written, and a standby without replwatch handles
+ * the message like core's.  While the standby has not replayed everything,
+ * the keepalive also requests a reply, so that the primary's figures about a
+ * standby that stands still are a second old, not
+ * wal_receiver_status_interval.
  *
- * Core has no hook in a walsender's loop.  But in each iteration the loop asks
- * whether output is pending, and it does so through PqCommMethods, the table of
- * functions that core itself exchanges to redirect a process's protocol output.
- * Our walsenders have a copy of that table whose is_send_pending queues the
- * keepalive before it answers.  The sampler wakes the walsenders once a second
- * for that; a sleeping walsender otherwise wakes only for WAL, replies and
- * timeouts.
+ * Core has no hook in a walsender's loop.  But in each iteration the loop
+ * asks whether output is pending, and it does so through PqCommMethods, the
+ * table of functions that core itself exchanges to redirect a process's
+ * protocol output.  Our walsenders have a copy of that table whose
+ * is_send_pending queues the keepalive before it answers.  The sampler wakes
+ * the walsenders once a second for that; a sleeping walsender otherwise wakes
+ * only for WAL, replies and timeouts.
  *
- * This is a safe place: the loop asks between messages, never within one; what
- * is queued is flushed by the code that follows; and nothing is queued while
- * earlier output is still pending, so the buffer cannot grow for a standby that
- * does not read.
+ * This is a safe place: the loop asks between messages, never within one;
+ * what is queued is flushed by the code that follows; and nothing is queued
+ * while earlier output is still pending, so the buffer cannot grow for a
+ * standby that does not read.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -57,8 +58,8 @@ static struct
 	WalSndState state;
 	XLogRecPtr	write;
 	XLogRecPtr	flush;
-	XLogRecPtr	replay;
-}			last_reply;			/* state 0 is WALSNDSTATE_STARTUP */
+	XLogRecPtr	apply;
+}			last_reply;
 
 static void
 queue_keepalive(XLogRecPtr end, bool request_reply)
@@ -138,11 +139,12 @@ notice_reply(void)
 		last_reply.state = MyWalSnd->state;
 		last_reply.write = InvalidXLogRecPtr;
 		last_reply.flush = InvalidXLogRecPtr;
-		last_reply.replay = InvalidXLogRecPtr;
+		last_reply.apply = InvalidXLogRecPtr;
 	}
 	wake_for_reply(RW_QUEUE_REPLICA_WRITE, MyWalSnd->write, &last_reply.write);
 	wake_for_reply(RW_QUEUE_REPLICA_FLUSH, MyWalSnd->flush, &last_reply.flush);
-	wake_for_reply(RW_QUEUE_REPLICA_REPLAY, MyWalSnd->apply, &last_reply.replay);
+	wake_for_reply(RW_QUEUE_REPLICA_REPLAY, MyWalSnd->apply,
+				   &last_reply.apply);
 }
 
 static bool

@@ -5,8 +5,8 @@
  *
  * The command SET takes no snapshot, so it can wait where a function cannot:
  * before the first query of a REPEATABLE READ transaction, and, behind a
- * transaction pooler, in the same transaction as the read and hence on the same
- * server.  It waits once, when it is executed; the value is then only
+ * transaction pooler, in the same transaction as the read and hence on the
+ * same server.  It waits once, when it is executed; the value is then only
  * remembered.
  *
  * The ProcessUtility hook waits before the command sets anything, so a wait

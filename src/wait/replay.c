@@ -137,7 +137,8 @@ rw_replay_nudge(XLogRecPtr target, int64 interval)
 
 	/* The first session to get here nudges for all within the interval. */
 	if (now - (RwTime) last < interval ||
-		!pg_atomic_compare_exchange_u64(&rw_wait_shared->nudged_at, &last, now))
+		!pg_atomic_compare_exchange_u64(&rw_wait_shared->nudged_at, &last,
+										now))
 		return Max((RwTime) last + interval, now + interval / 4);
 
 	XLogBeginInsert();

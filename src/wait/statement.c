@@ -3,10 +3,10 @@
  * statement.c
  *	  A function that waits without holding a snapshot.
  *
- * A call is the whole statement if the expression that it was made from is, by
- * address, the only one in the plan of the active portal.  A call from within a
- * function, a DO block, a trigger or a sub-select runs under the same portal,
- * but comes from another expression.
+ * A call is the whole statement if the expression that it was made from is,
+ * by address, the only one in the plan of the active portal.  A call from
+ * within a function, a DO block, a trigger or a sub-select runs under the
+ * same portal, but comes from another expression.
  *
  * Such a statement holds its snapshot in three places: the stack of active
  * snapshots and two registrations that belong to the portal's resource owner.

@@ -35,8 +35,8 @@ extern QueryDesc *rw_statement_check(FunctionCallInfo fcinfo,
 extern void rw_isolation_check(const char *function);
 
 /*
- * Release the statement's snapshot.  Until rw_statement_resume() no catalog may
- * be read.
+ * Release the statement's snapshot.  Until rw_statement_resume() no catalog
+ * may be read.
  */
 extern void rw_statement_release(QueryDesc *query, const char *function);
 

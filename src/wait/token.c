@@ -3,13 +3,14 @@
  * token.c
  *	  The commit token: where this session's last commit is in the WAL.
  *
- * The transaction callback runs after the commit record has been written, when
- * an error would bring the server down: it copies a few numbers and does
+ * The transaction callback runs after the commit record has been written,
+ * when an error would bring the server down: it copies a few numbers and does
  * nothing else.  The message to the client is formatted in a buffer of fixed
- * size when the next ReadyForQuery is sent, which is where core reports changed
- * settings, too.  There is no hook there: the process gets a copy of its table
- * of protocol functions (PqCommMethods), as in keepalive.c, whose putmessage is
- * ours.  A walsender gets one, too: connected to a database, it executes SQL.
+ * size when the next ReadyForQuery is sent, which is where core reports
+ * changed settings, too.  There is no hook there: the process gets a copy of
+ * its table of protocol functions (PqCommMethods), as in keepalive.c, whose
+ * putmessage is ours.  A walsender gets one, too: connected to a database, it
+ * executes SQL.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -259,7 +260,9 @@ rw_token_check(RwToken token, bool *reachable)
 	pfree(timeline);
 }
 
-/* The token of this session's last commit that wrote; NULL before the first. */
+/*
+ * The token of this session's last commit that wrote; NULL before the first.
+ */
 Datum
 replwatch_commit_token(PG_FUNCTION_ARGS)
 {

@@ -4,11 +4,12 @@
  *	  The commit token: where this session's last commit is in the WAL.
  *
  * A token is TIMELINE:LSN, the LSN being the end of the commit record; on a
- * server that has replayed up to there on that timeline, the commit is visible.
- * A session's token changes when a transaction with a transaction ID commits,
- * and with COMMIT PREPARED.  A read-only transaction, a rollback, VACUUM and a
- * SELECT that happens to prune a page do not change it.  Parallel workers have
- * no token: the functions run in the leader, and the setting is empty there.
+ * server that has replayed up to there on that timeline, the commit is
+ * visible.  A session's token changes when a transaction with a transaction
+ * ID commits, and with COMMIT PREPARED.  A read-only transaction, a rollback,
+ * VACUUM and a SELECT that happens to prune a page do not change it.
+ * Parallel workers have no token: the functions run in the leader, and the
+ * setting is empty there.
  *
  * With replwatch.report_commit_token the server also sends the token to the
  * client, in a ParameterStatus message before the next ReadyForQuery.  It is

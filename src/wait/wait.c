@@ -34,7 +34,9 @@
 #define LOOK_MIN_MS		1
 #define LOOK_MAX_MS		20
 
-/* The longest time between the checks of one that is woken, in wait_recheck. */
+/*
+ * The longest time between the checks of one that is woken, in wait_recheck.
+ */
 #define RECHECK_SLACK	10
 
 /* Replay that has not moved for this long is considered to stand still. */
@@ -358,9 +360,9 @@ timeout_argument(FunctionCallInfo fcinfo, int argument)
 }
 
 /*
- * Wait until this server has replayed `target`, for at most `timeout`.  True if
- * the next statement sees it, false on timeout; true for a NULL target.  The
- * COMMENT on the function has the errors.
+ * Wait until this server has replayed `target`, for at most `timeout`.  True
+ * if the next statement sees it, false on timeout; true for a NULL target.
+ * The COMMENT on the function has the errors.
  */
 Datum
 replwatch_wait_for_lsn(PG_FUNCTION_ARGS)

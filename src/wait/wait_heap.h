@@ -3,8 +3,8 @@
  * wait_heap.h
  *	  A heap of waiting sessions, the lowest LSN first.
  *
- * A pure file.  A member is a small number with an LSN.  Finding the lowest LSN
- * takes constant time, adding or removing a member logarithmic time.  The
+ * A pure file.  A member is a small number with an LSN.  Finding the lowest
+ * LSN takes constant time, adding or removing a member logarithmic time.  The
  * arrays are the caller's and may be in shared memory.
  *
  * Portions Copyright (c) 2026, the replwatch authors

@@ -132,8 +132,8 @@ count_argument(int32 count)
 }
 
 /*
- * The target, by default this session's last commit; InvalidXLogRecPtr if there
- * is none yet.
+ * The target, by default this session's last commit; InvalidXLogRecPtr if
+ * there is none yet.
  */
 static XLogRecPtr
 target_argument(FunctionCallInfo fcinfo)

@@ -23,6 +23,7 @@ rw_wait_stats_count(RwWaitEnd end, int64 duration)
 {
 	RwWaitCounters *counters = &rw_wait_shared->counters;
 	uint64		most;
+	int			bucket;
 
 	pg_atomic_fetch_add_u64(&counters->waits, 1);
 	switch (end)
@@ -43,10 +44,13 @@ rw_wait_stats_count(RwWaitEnd end, int64 duration)
 	pg_atomic_fetch_add_u64(&counters->total_time, duration);
 	most = pg_atomic_read_u64(&counters->max_time);
 	while ((uint64) duration > most &&
-		   !pg_atomic_compare_exchange_u64(&counters->max_time, &most, duration))
+		   !pg_atomic_compare_exchange_u64(&counters->max_time, &most,
+										   duration))
 		;
+
 	/* After max_time, which no percentile may exceed. */
-	pg_atomic_fetch_add_u64(&counters->times[rw_histogram_bucket(duration)], 1);
+	bucket = rw_histogram_bucket(duration);
+	pg_atomic_fetch_add_u64(&counters->times[bucket], 1);
 }
 
 void

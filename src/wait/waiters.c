@@ -119,7 +119,11 @@ static void
 leave_queue_at_exit(int code, Datum arg)
 {
 	if (joined)
-		rw_waiter_done(RW_WAIT_ERROR, rw_wait_shared->places[rw_my_proc_number()].since);
+	{
+		int			me = rw_my_proc_number();
+
+		rw_waiter_done(RW_WAIT_ERROR, rw_wait_shared->places[me].since);
+	}
 }
 
 bool
@@ -138,8 +142,7 @@ rw_waiter_join(const RwWaiter *waiter)
 	}
 
 	LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
-	if (rw_max_waiters > 0 &&
-		pg_atomic_read_u32(&rw_wait_shared->nwaiters) >= (uint32) rw_max_waiters)
+	if (rw_max_waiters > 0 && rw_waiters_number() >= rw_max_waiters)
 	{
 		release_lock();
 		return false;
@@ -226,10 +229,11 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 void
 rw_waiters_wake(RwQueue queue, XLogRecPtr reached)
 {
-	uint64		due = pg_atomic_read_u64(&rw_wait_shared->due[queue]);
+	pg_atomic_uint64 *shared_due = &rw_wait_shared->due[queue];
+	uint64		due = pg_atomic_read_u64(shared_due);
 
 	while (due < reached &&
-		   !pg_atomic_compare_exchange_u64(&rw_wait_shared->due[queue], &due, reached))
+		   !pg_atomic_compare_exchange_u64(shared_due, &due, reached))
 		;
 
 	/* Pairs with release_lock. */
