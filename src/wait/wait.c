@@ -35,7 +35,8 @@
 #define LOOK_MAX_MS		20
 
 /*
- * The longest time between the checks of one that is woken, in wait_recheck.
+ * The longest time between two checks of a session that is woken, as a
+ * multiple of wait_recheck.
  */
 #define RECHECK_SLACK	10
 
@@ -80,8 +81,9 @@ sleep_until_woken(RwTime since, RwTime deadline, bool woken, int looked)
 	/*
 	 * A session that is woken checks less often the longer it waits: thousands
 	 * of sessions that wait for a distant LSN must not slow down replay, and a
-	 * lost wake-up at most doubles the wait.  A session that nothing wakes
-	 * checks often at first, when the LSN is likely to be reached soon.
+	 * lost wake-up costs no more time than has gone by, or wait_recheck.  A
+	 * session that nothing wakes checks often at first, when the LSN is likely
+	 * to be reached soon.
 	 */
 	if (woken)
 		sleep_ms = Max(recheck_ms,

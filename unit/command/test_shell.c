@@ -49,7 +49,7 @@ run(const char *command)
 	return rw_shell_output(&shell);
 }
 
-/* Tend a command until it has written this. */
+/* Poll a command until it has written this. */
 static void
 wait_for(const char *words)
 {
@@ -122,7 +122,7 @@ test_surroundings(void)
 	sigaddset(&blocked, SIGURG);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 
-	/* 29 and up stay out: who started us may have ignored libc's own two. */
+	/* Not 29 and up: our parent may have ignored libc's own two. */
 	is_text(run("grep -E '^Sig(Blk|Ign)' /proc/self/status |"
 				" sed 's/:.*\\(.......\\)$/ \\1/'"),
 			"SigBlk 0000000\nSigIgn 0000000",
@@ -217,7 +217,7 @@ test_group(void)
 	ok(true, "a signal right after the start is not lost");
 
 	run("setsid sh -c 'echo started; sleep 0.3' & sleep 0.1");
-	ok(shell.group == 0, "who makes a session has left it");
+	ok(shell.group == 0, "a process with a new session has left it");
 	ok(waitpid(-1, NULL, 0) > 0, "and is a child of ours when its parent goes");
 
 	start("exec sleep 1000");

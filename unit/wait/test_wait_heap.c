@@ -18,10 +18,10 @@ static RwHeapEntry entries[SIZE];
 static int32 places[SIZE];
 static RwWaitHeap heap;
 
-/* What the heap should hold: the LSN of each member, or nobody. */
+/* The expected content: the LSN of each member, or RW_NOBODY_WAITS. */
 static uint64 model[SIZE];
 
-/* How often a member's place is not where it is written down. */
+/* The number of members whose recorded place is wrong. */
 static int
 misplaced(void)
 {
@@ -55,25 +55,25 @@ test_by_hand(void)
 	section("by hand");
 
 	rw_heap_init(&heap, SIZE, entries, places);
-	is_uint(rw_heap_lowest(&heap), RW_NOBODY_WAITS, "nobody waits");
-	is_int(rw_heap_pop(&heap, PG_UINT64_MAX), -1, "nobody to wake");
+	is_uint(rw_heap_lowest(&heap), RW_NOBODY_WAITS, "an empty heap has no LSN");
+	is_int(rw_heap_pop(&heap, PG_UINT64_MAX), -1, "and no member to pop");
 	rw_heap_remove(&heap, 3);
-	is_int(heap.nentries, 0, "who is not there can't leave");
+	is_int(heap.nentries, 0, "removing an absent member does nothing");
 
 	rw_heap_add(&heap, 1, 100);
 	rw_heap_add(&heap, 2, 50);
 	rw_heap_add(&heap, 3, 200);
-	is_uint(rw_heap_lowest(&heap), 50, "the lowest");
-	is_int(rw_heap_pop(&heap, 49), -1, "nobody's LSN has come");
-	is_int(rw_heap_pop(&heap, 50), 2, "just at it");
-	is_int(rw_heap_pop(&heap, 50), -1, "only those");
+	is_uint(rw_heap_lowest(&heap), 50, "the lowest LSN");
+	is_int(rw_heap_pop(&heap, 49), -1, "no member below the lowest LSN");
+	is_int(rw_heap_pop(&heap, 50), 2, "a member at the lowest LSN");
+	is_int(rw_heap_pop(&heap, 50), -1, "and no other");
 	rw_heap_add(&heap, 3, 10);
-	is_int(heap.nentries, 2, "who is there moves");
-	is_uint(rw_heap_lowest(&heap), 10, "to the new LSN");
+	is_int(heap.nentries, 2, "adding a member again");
+	is_uint(rw_heap_lowest(&heap), 10, "changes its LSN");
 	rw_heap_remove(&heap, 3);
-	is_uint(rw_heap_lowest(&heap), 100, "who leaves is gone");
-	is_int(rw_heap_pop(&heap, 1000), 1, "the last");
-	is_int(rw_heap_pop(&heap, 1000), -1, "nobody");
+	is_uint(rw_heap_lowest(&heap), 100, "a removed member is gone");
+	is_int(rw_heap_pop(&heap, 1000), 1, "the last member");
+	is_int(rw_heap_pop(&heap, 1000), -1, "the heap is empty again");
 }
 
 static void
@@ -124,8 +124,8 @@ test_at_random(void)
 
 	while (rw_heap_pop(&heap, PG_UINT64_MAX - 1) >= 0)
 		;
-	is_int(heap.nentries, 0, "all are woken in the end");
-	is_int(misplaced(), 0, "and in no place");
+	is_int(heap.nentries, 0, "all are popped in the end");
+	is_int(misplaced(), 0, "and none has a place");
 }
 
 int
