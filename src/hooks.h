@@ -37,6 +37,9 @@
  *		waiting sessions check the position themselves every 1 to 20 ms, and
  *		the standby reports its position when core has it report and each
  *		second, not as soon as a waiting session on the primary asks for it.
+ *		To ask for it, replay.c on the primary writes a WAL record that does
+ *		nothing (XLOG_NOOP), which standbys with replwatch recognize; only
+ *		while a session waits for replicas to replay.
  *
  *	wait/keepalive.c
  *		Gives a walsender a copy of its table of protocol functions
@@ -63,6 +66,9 @@
  *		Releases the lock on the virtual transaction of a session while it
  *		waits, so that replay does not wait for its end.  No setting, as
  *		above; every kind of wait does it.
+ *
+ * Reading the server's shared structures is left to observe/, and differences
+ * between major versions to base/compat.h.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
