@@ -67,8 +67,8 @@
  *		waits, so that replay does not wait for its end.  No setting, as
  *		above; every kind of wait does it.
  *
- * Reading the server's shared structures is left to observe/, and differences
- * between major versions to base/compat.h.
+ * Other shared structures of the server are read in observe/ only; differences
+ * between major versions are in base/compat.h only.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
