@@ -163,7 +163,7 @@ $row = Replwatch::row_when(
 	$middle, 'last', 'downstream',
 	'the last is gone',
 	sub { $_[0]->{state} eq 'missing' });
-is($row->{reason_code}, 'gone', 'the one in the middle knows who has gone');
+is($row->{reason_code}, 'gone', 'the cascade knows that its replica has gone');
 is(node_says($middle, 'role'),
 	'standby', 'and is a standby like any other again');
 

@@ -108,8 +108,8 @@ is_deeply(
 is_deeply(
 	[ map { $_->{client_addr} } @rows ],
 	[ undef, '127.0.0.1' ],
-	'addresses tell them apart');
-isnt($rows[0]->{pid}, $rows[1]->{pid}, 'processes tell them apart');
+	'they have different addresses');
+isnt($rows[0]->{pid}, $rows[1]->{pid}, 'they have different processes');
 is_deeply(
 	[ map { $_->{reason_code} } @rows ],
 	[ 'shared_name', 'shared_name' ],
@@ -261,6 +261,6 @@ Replwatch::wait_until(
 	"SELECT state = 'missing' FROM replwatch_status() WHERE name = 'replica1'",
 	'replica1 is missed');
 is(times_logged($primary, qr/several replicas.*"replica1"/),
-	0, 'nobody was told of a shared name');
+	0, 'no shared name was logged');
 
 done_testing();

@@ -127,8 +127,8 @@ is_deeply([ rows_of('pg_basebackup') ],
 is_deeply([ rows_of('pg_receivewal') ], [], 'pg_receivewal leaves no row');
 my $slot = Replwatch::status($primary, 'receivewal');
 is($slot->{state}, 'inactive', 'its slot is an unused one');
-is($slot->{last_seen}, undef, 'nobody remembers who used the slot');
-ok(defined $slot->{inactive_since}, 'it is told since when it is unused');
+is($slot->{last_seen}, undef, 'no user of the slot is remembered');
+ok(defined $slot->{inactive_since}, 'inactive_since is set');
 is( $primary->safe_psql('postgres', "SELECT replwatch_forget('receivewal')"),
 	'f',
 	'there is nothing to forget behind the slot');

@@ -191,7 +191,7 @@ push @statuses, 'lost';
 my $statuses = join ' ', @statuses;
 is( $statuses,
 	'reserved extended unreserved lost',
-	'each step on the way was told');
+	'each step on the way was shown');
 
 # What must hold of the lost slots, as long as they are there.
 sub check_lost

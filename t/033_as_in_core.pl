@@ -174,13 +174,13 @@ is(Replwatch::status($primary, 'logical_unused')->{database},
 	'other', 'a slot of another database is shown with its name');
 cmp_ok(Replwatch::status($primary, 'replica1')->{slot_xmin_age},
 	'>=', 20,
-	'the age of the snapshot that a standby holds through its slot is told');
+	'the age of the snapshot that a standby holds through its slot is shown');
 is(Replwatch::status($primary, 'replica2')->{slot_xmin_age},
 	undef, 'where there is no slot, there is no such age');
 
 my $unsynced = $major >= 17 ? 'f' : undef;
 is(Replwatch::status($primary, 'physical_unused')->{slot_synced},
-	$unsynced, 'slot_synced is told where core knows it');
+	$unsynced, 'slot_synced is shown where core has it');
 
 
 note '3. since when a slot is unused';

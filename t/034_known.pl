@@ -163,7 +163,7 @@ is( rows(),
 	'standby1 streaming, standby2 streaming',
 	'what is connected is shown, whether or not there is room');
 ok(defined Replwatch::status($primary, 'standby1')->{lag},
-	'and its lag is told');
+	'its lag is shown');
 stop_and_notice($standby1);
 is(rows(), 'standby2 streaming',
 	'one that no room was left for is not missed');

@@ -261,7 +261,7 @@ Replwatch::is_dated(
 Replwatch::is_dated(Replwatch::lsn_time($promoted, $lost),
 	$renewed_from, $renewed_to, 'what the new one has, too');
 is(Replwatch::status($promoted, 'gone')->{state},
-	'missing', 'who was missed is missed');
+	'missing', 'a replica that was missing stays missing');
 Replwatch::wait_until(
 	$promoted,
 	"SELECT replay_lsn >= '$lost' FROM pg_stat_replication WHERE application_name = 'diverged'",

@@ -85,7 +85,7 @@ my $start = Replwatch::value($primary,
 cmp_ok(
 	$second_times->[0], '>',
 	$first_times->[0] + 1,
-	'its history tells the two writes apart');
+	'its history dates the two writes differently');
 
 
 note '2. a backup of it';

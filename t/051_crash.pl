@@ -123,7 +123,7 @@ $log = slurp_file($primary->logfile, $offset);
 like(
 	$log,
 	qr/background worker "replwatch sampler" \(PID $pid\) was terminated by signal 9/,
-	'SIGKILL: the server says who was killed');
+	'SIGKILL: the server logs which process was killed');
 unlike($log, qr/could not .*replwatch/, 'SIGKILL: no file is in a bad state');
 
 note '4. Crash of the primary';

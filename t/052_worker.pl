@@ -79,7 +79,7 @@ Replwatch::wait_until(
 like(
 	slurp_file($node->logfile),
 	qr/replwatch sampler started with an empty LSN history/,
-	'the log tells of its start');
+	'its start is logged');
 $pid = Replwatch::worker_pid($node);
 like(
 	Process::title($pid),

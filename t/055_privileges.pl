@@ -78,7 +78,7 @@ Replwatch::wait_until(
 	$primary,
 	q{SELECT count(*) = 2 FROM pg_stat_replication
 	WHERE num_nulls(write_lsn, flush_lsn, replay_lsn, reply_time) = 0},
-	'both replicas have told how far they are');
+	'both replicas have reported their positions');
 
 note '1. Those who may not look';
 

@@ -77,7 +77,7 @@ note '1. Both ends are at rest';
 
 $row = Replwatch::row_when(
 	$bare_primary, 'standby', undef,
-	'the standby has told that it has caught up',
+	'the standby has reported that it has caught up',
 	sub { $_[0]->{state} eq 'streaming' && $_[0]->{lag_bytes} == 0 });
 is_without_time($row, 'a standby that lacks no bytes');
 

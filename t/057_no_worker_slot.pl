@@ -81,7 +81,7 @@ foreach my $node ($primary, $standby)
 is_deeply(
 	\%told,
 	{ map { $_ => [ ('not running') x 2 ] } qw(primary standby) },
-	'whoever asks is told that no worker runs');
+	'replwatch_node() reports that no worker runs');
 foreach my $node ($primary, $standby)
 {
 	my $log = slurp_file($node->logfile);
@@ -135,7 +135,7 @@ is( $primary->safe_psql(
 			replwatch_lsn_time(pg_current_wal_flush_lsn()), replwatch_time_lsn(clock_timestamp()),
 			replwatch_forget('standby')}),
 	'2|0|||f',
-	'the other functions have nothing to tell');
+	'the other functions return nothing');
 
 note '3. When there is room';
 

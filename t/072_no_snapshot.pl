@@ -96,7 +96,7 @@ my %way = (
 			$standby,
 			"SELECT count(*) FROM pg_stat_activity JOIN replwatch_waiters() USING (pid) WHERE backend_xmin IS NULL AND backend_xid IS NULL"),
 		scalar(keys %way),
-		'who waits holds no snapshot');
+		'a waiting session holds no snapshot');
 
 	$primary->safe_psql('postgres', 'DELETE FROM removed');
 	$primary->safe_psql('postgres', 'VACUUM removed');
@@ -124,7 +124,7 @@ note '2. a table locked while it waits';
 	$primary->safe_psql('postgres', 'ALTER TABLE locked ADD COLUMN more int');
 	$primary->safe_psql('postgres', 'DROP TABLE locked');
 	Replwatch::write_beyond($primary, $lsn);
-	is(verdict($client->answer), 't', 'ALTER and DROP TABLE pass who waits');
+	is(verdict($client->answer), 't', 'ALTER and DROP TABLE pass a waiting session');
 	is($client->query('SELECT count(*) FROM locked')->{state},
 		'42P01', 'and the table is gone');
 
@@ -136,7 +136,7 @@ note '2. a table locked while it waits';
 	$lsn = ahead();
 	begin_wait($client, "SELECT replwatch_wait_for_lsn('$lsn', '1 day')");
 	Replwatch::write_beyond($primary, $lsn);
-	is(verdict($client->answer), 't', 'a lock that is held is nothing to who waits');
+	is(verdict($client->answer), 't', 'a lock does not disturb a waiting session');
 	$holder->query('COMMIT');
 }
 

@@ -155,9 +155,9 @@ note '1. ends that a session lives through, or not';
 	is(waiters('count(*)'), '0', 'nobody is left among the waiters');
 	is(stats()->{errors} - $counted->{errors}, 4, 'each of them counts as an error');
 	is(verdict($cancelled->query("SELECT replwatch_wait_for_lsn('0/1', '1 s')")),
-		't', 'who was cancelled waits again');
+		't', 'a cancelled session can wait again');
 	is(verdict($timed->query("SELECT replwatch_wait_for_lsn('0/1', '1 s')")),
-		't', 'and who ran out of time');
+		't', 'so can one that ran out of time');
 
 	# While it waits a transaction counts as ended for those who wait for its
 	# end, since it holds nothing; afterwards it goes on.
@@ -278,12 +278,12 @@ note '3. when it will be there';
 
 	# A machine that is busy may keep replay from moving for a while.
 	Process::until_true(
-		'an estimate is told',
+		'an estimate is reported',
 		sub {
 			$answer = $impatient->query("SET replwatch.read_after = '$target'");
 			return ($answer->{detail} // '') =~ /about/;
 		});
-	is($answer->{state}, 'RW002', 'who can wait no longer');
+	is($answer->{state}, 'RW002', 'a session that cannot wait that long gives up');
 	like($answer->{detail},
 		qr/^Replay has reached LSN \S+, is [1-9]\d* bytes behind, and needs about [1-9]\d* ms at the current rate\.$/,
 		'is told of it');
@@ -366,7 +366,7 @@ note '5. replwatch.max_waiters';
 	Replwatch::set($standby, 'replwatch.max_waiters = 2');
 	begin_waits($first, $second);
 	is($third->query("SELECT replwatch_wait_for_lsn('$never', '1 day')")->{state},
-		'53000', 'a third is told so, and does not wait');
+		'53000', 'a third is refused and does not wait');
 	is(verdict($third->query("SELECT replwatch_wait_for_lsn('0/1', '1 min')")),
 		't', 'what is there needs no waiting');
 	is(verdict($third->query("SELECT replwatch_wait_for_lsn('$never', '0')")),
@@ -497,7 +497,7 @@ foreach my $mode (qw(smart fast immediate))
 			'a smart stop is asked for');
 		$standby->wait_for_log(qr/received smart shutdown request/, $offset);
 		$hand->query('SELECT pg_wal_replay_resume()');
-		is(verdict($last->answer), 't', 'smart: replay goes on for those who wait');
+		is(verdict($last->answer), 't', 'smart: replay goes on for waiting sessions');
 		$hand->query('SELECT pg_cancel_backend(' . $clients[0]->pid . ')');
 		like(verdict($clients[0]->answer), qr/^57014/, 'smart: the other is cancelled');
 		$_->vanish foreach $last, $hand, $clients[0];

@@ -49,7 +49,7 @@ note '1. wake_on_replay = off';
 	my ($failed, $stale) = (0, 0);
 
 	is($reader->parameter('replwatch.version') =~ /^\d/ ? 'a number' : 'none',
-		'a number', 'the version is told at connection');
+		'a number', 'the version is reported at connection');
 	foreach my $n (1 .. 100)
 	{
 		my $lsn = write_row();
@@ -86,7 +86,7 @@ note '1. wake_on_replay = off';
 		'what asks for a report is flushed');
 	Replwatch::value($without, 'SELECT pg_wal_replay_resume()');
 	is(verdict($writer->answer),
-		2, 'who waits on the primary is told all the same');
+		2, 'a wait on the primary ends all the same');
 	kill('CONT', $background_writer);
 
 	# The end of recovery is found by looking, too.
@@ -107,7 +107,7 @@ note '2. the library is not loaded on the replica';
 	my $reader = Session->new($without);
 	my $preload = qr/^55000 replwatch must be loaded via "shared_preload_libraries"$/;
 
-	is($reader->parameter('replwatch.version'), undef, 'no version is told');
+	is($reader->parameter('replwatch.version'), undef, 'no version is reported');
 	is($reader->query('SHOW "replwatch.version"')->{state},
 		'42704', 'and there is none to show');
 	foreach my $name ('commit_token', 'read_after')
@@ -148,7 +148,7 @@ note '2. the library is not loaded on the replica';
 	is($reader->query('SELECT 1')->{rows}[0][0], '1', 'the session lives on')
 	  or diag(explain($answer));
 	is($reader->parameter('replwatch.version'), undef,
-		'and no version is told that would promise a wait');
+		'no version is reported that would promise a wait');
 }
 
 done_testing();

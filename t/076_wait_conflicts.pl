@@ -295,7 +295,7 @@ SELECT oid FROM pg_tablespace WHERE spcname = 'place'});
 				$primary->safe_psql('postgres', 'VACUUM pg_class');
 			});
 		like(verdict($owner{patient1}->answer),
-			qr/^40001 /, 'a slot: who waits and has it is cancelled');
+			qr/^40001 /, 'a slot: a waiting session that uses it is cancelled');
 		like(
 			slurp_file($_->logfile),
 			qr/invalidating obsolete replication slot "temporary"|terminating process \d+ to release replication slot "temporary"/,

@@ -173,7 +173,7 @@ note '4. promotion';
 	$standby->promote;
 	is(succeeded($waits), 0, 'it ends the waits');
 	is(scalar(() = $waits->{stderr} =~ /recovery ended before LSN/g),
-		$many, 'and all are told');
+		$many, 'all sessions get the error');
 	is(left(), '0|0', 'nobody is left among the waiters');
 	is( Replwatch::value(
 			$standby, 'SELECT waiters FROM replwatch_node()'),

@@ -63,12 +63,12 @@ sub is_silent
 note '1. at connection';
 
 like($client->parameter('replwatch.version'),
-	qr/^\d+\.\d+/, 'the version is told at connection');
+	qr/^\d+\.\d+/, 'the version is reported at connection');
 is($client->parameter('replwatch.version'),
 	$client->value('SHOW replwatch.version'),
 	'it is that which the setting shows');
 is($client->parameter($setting), undef,
-	'nothing is told of a token before there is one');
+	'no token is reported before there is one');
 
 
 note '2. commits';
@@ -112,8 +112,8 @@ $client->bound('INSERT INTO t VALUES ($1::int)', 15)->sync;
 $client->bound('SELECT 1')->sync;
 $client->bound('INSERT INTO t VALUES ($1::int)', 16)->sync;
 my @answers = map { $client->answer } 1 .. 3;
-is($answers[0]{types}, '12CSZ', 'the first Sync of three tells its commit');
-is($answers[1]{types}, '12DCZ', 'the second, which read, tells nothing');
+is($answers[0]{types}, '12CSZ', 'the first Sync of three reports its commit');
+is($answers[1]{types}, '12DCZ', 'the second, which only read, reports nothing');
 reports('the third Sync', $answers[2], '12CSZ');
 isnt((tokens($answers[0]))[0],
 	(tokens($answers[2]))[0], 'the tokens of the pipeline differ');
@@ -155,7 +155,7 @@ is_silent('switched off',
 	$client->query(
 		'SET replwatch.report_commit_token = off; INSERT INTO t VALUES (17)'));
 is_silent('off', $client->query('INSERT INTO t VALUES (18)'));
-is_silent('switching on tells nothing of what was before',
+is_silent('switching it on reports no earlier commit',
 	$client->query('SET replwatch.report_commit_token = on'));
 reports('on again', $client->query('INSERT INTO t VALUES (19)'), 'CSZ');
 $client->query('SET replwatch.report_commit_token = off');
@@ -184,10 +184,10 @@ is($client->value('SELECT count(*) FROM t'),
 		'replwatch.report_commit_token' => 'on');
 	my $answer = $walsender->query('INSERT INTO t VALUES (23)');
 
-	is($answer->{types}, 'CSZ', 'a replication connection: it is told');
+	is($answer->{types}, 'CSZ', 'a replication connection: the token is reported');
 	is( (tokens($answer))[0],
 		$walsender->value('SELECT replwatch_commit_token()'),
-		'a replication connection: it is told right');
+		'a replication connection: the token is right');
 	is_silent('a replication connection: a replication command',
 		$walsender->query('IDENTIFY_SYSTEM'));
 }

@@ -145,11 +145,11 @@ $primary->stop('immediate');
 $promoted->promote;
 
 is(result($lost_on_promoted->answer),
-	'RW001', 'who waits on a promoted standby for a lost commit is told');
+	'RW001', 'a wait for a lost commit on a promoted standby fails');
 is(result($lost_on_follower->answer),
-	'RW001', 'so is who waits on the standby that follows it');
+	'RW001', 'so does one on the standby that follows it');
 is(result($_->answer),
-	'RW001', 'so is who waits for what is just past the fork')
+	'RW001', 'so does one for an LSN just past the fork')
   foreach @at_fork;
 
 
@@ -209,10 +209,10 @@ is(answer($on{behind}, $lost, '200 ms'),
 my $new_on_behind = waiter($behind, $new);
 Replwatch::set_upstream($behind, $promoted->connstr . ' application_name=behind');
 is(result($new_on_behind->answer),
-	't', 'when it follows, who waits for a new commit has it');
+	't', 'once it follows, a wait for a new commit ends');
 is(Session->new($behind)->value('SELECT max(i) FROM t'), 4, 'and can read it');
 is(result($lost_on_behind->answer),
-	'RW001', 'and who waits for a lost one is told');
+	'RW001', 'a wait for a lost one fails');
 
 
 note '5. a timeline that is not of this server';

@@ -437,7 +437,7 @@ $waiter->ask("SET replwatch.read_after = '1:$past_end'");
 is_waiting($waiter);
 $standby->promote;
 is($waiter->answer->{state},
-	'RW001', 'a commit that was lost is told of');
+	'RW001', 'a lost commit is reported');
 is( Replwatch::value(
 		$standby,
 		"SELECT max_time < '55 s' FROM replwatch_wait_stats()"),

@@ -258,7 +258,7 @@ is( $primary->safe_psql(
 	'no snapshot is held');
 resume($standby2);
 is($client->answer->{rows}[0][0],
-	2, 'it is told when replay goes on, and not when the next report is due');
+	2, 'it ends when replay goes on, and not when the next report is due');
 
 
 note '3. what else streams';
@@ -307,7 +307,7 @@ is( $primary->safe_psql(
 		'postgres',
 		'SELECT missing_bytes IS NULL, reason FROM replwatch_waiters()'),
 	't|fewer replicas are connected than are waited for',
-	'and so says who looks for the reason');
+	'the reason says so');
 $primary->safe_psql('postgres',
 	'SELECT pg_cancel_backend(pid) FROM replwatch_waiters()');
 is($client->answer->{state}, '57014', 'it is cancelled');
@@ -531,7 +531,7 @@ note '6. on a standby that sends on';
 	resume($cascade);
 	is($upstream->answer->{rows}[0][0],
 		1,
-		'it is told when replay goes on, and not when the next report is due');
+		'it ends when replay goes on, and not when the next report is due');
 	all_woken($standby1, 'each wait on the standby was woken');
 	$cascade->stop;
 }
@@ -564,7 +564,7 @@ Replwatch::wait_until($primary,
 	'SELECT count(*) = 20 FROM replwatch_waiters()', 'all wait');
 resume($standby2);
 is(scalar(grep { $_->answer->{rows}[0][0] == 2 } @crowd),
-	20, 'all are told');
+	20, 'all waits end');
 my $to = Replwatch::flushed($primary);
 my ($records, $stderr) = run_command(
 	[

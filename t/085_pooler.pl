@@ -127,7 +127,7 @@ note '1. the token comes through';
 my $first = client('write');
 my $second = client('write');
 like($first->parameter('replwatch.version') // '',
-	qr/^\d+\.\d+/, 'the version is told through the pooler');
+	qr/^\d+\.\d+/, 'the version is reported through the pooler');
 
 my $row = 0;
 my %seen;
@@ -203,7 +203,7 @@ SKIP:
 			$servers{ $answer->{rows}[0][1] }++;
 		}
 	}
-	is($told, $cycles, 'each commit told its token');
+	is($told, $cycles, 'each commit reported its token');
 	is($failed, 0, 'no wait failed');
 	is($stale, 0, 'no read was stale');
 	cmp_ok($servers{$_} // 0,
@@ -262,7 +262,7 @@ SKIP:
 			is( $client->query("SET LOCAL replwatch.read_after = '$token'")
 				  ->{state},
 				'RW002',
-				'the one that is tells that it is not there');
+				'the remaining one reports that it is missing');
 		}
 		$client->query('ROLLBACK');
 	}

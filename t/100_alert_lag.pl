@@ -166,7 +166,7 @@ like(
 like(
 	$row->{detail},
 	qr/^Byte lag is \Q$row->{value}\E, above 3072 kB\. Time lag is (at \w+ )?00:\d\d:\d\d\./,
-	'its detail tells both');
+	'its detail has both');
 
 # Both have the same WAL to replay.
 $row = Alerts::alert($primary, 'replica_lag_bytes', 'big_only');
@@ -332,7 +332,7 @@ is( join(' ',
 	'big big_only tardy',
 	'and of nobody else');
 is(scalar(Alerts::log_events($standby{delayed})),
-	0, 'delayed has told nothing');
-Alerts::agree($primary, 'the log and SQL have told the same');
+	0, 'nothing is logged of delayed');
+Alerts::agree($primary, 'the log and SQL agree');
 
 done_testing();

@@ -250,7 +250,7 @@ foreach my $alert (qw(replica_lag replica_lag_bytes))
 }
 my @told = grep { $_->{subject} eq 'paused' } Alerts::log_events($primary);
 is(scalar(grep { $_->{change} eq 'raised' } @told),
-	1, 'the primary has told of one alert');
+	1, 'the primary has logged one alert');
 
 $row = Alerts::alert_when($standby{paused}, 'replay_paused', 'paused',
 	'warning', 'the standby knows that it is paused');
@@ -267,7 +267,7 @@ like(
 @told = Alerts::log_events($standby{paused});
 is( join(', ', map { "$_->{level} $_->{change} $_->{alert}" } @told),
 	'WARNING raised replay_paused',
-	'the standby has told of one alert');
+	'the standby has logged one alert');
 like($told[0]->{detail}, qr/^Replay is paused, with /, 'what it is');
 like($told[0]->{hint}, qr/^Run pg_wal_replay_resume\(\)\./, 'and what to do');
 Alerts::health_is($standby{paused}, 'paused', 'upstream', 'warning',
@@ -334,7 +334,7 @@ is( scalar(
 		grep { $_->{subject} =~ /^(slow|soon_back)$/ }
 		  Alerts::log_events($primary)),
 	0,
-	'of the slow one and that which was soon back there is nothing to tell');
+	'the slow replica and the one that was soon back have no alerts');
 
 note '7. who was missed comes back, and then all go';
 
@@ -374,7 +374,7 @@ Alerts::story_is(
 	$primary, 'replica_missing', 'gone',
 	'raised warning, cleared, raised critical, cleared',
 	'and of the other');
-Alerts::agree($primary, 'the log and SQL have told the same');
+Alerts::agree($primary, 'the log and SQL agree');
 Alerts::agree($standby{gone}, 'on standbys, too');
 
 done_testing();

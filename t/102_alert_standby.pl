@@ -89,7 +89,7 @@ is($row->{threshold}, '00:00:03', 'its threshold is that of critical');
 like(
 	$row->{detail},
 	qr/^Time lag is (at \w+ )?00:\d\d:\d\d \(.*\), above 00:00:03\. Replay is paused; /,
-	'its detail tells how far it is behind and why');
+	'its detail has the distance and the reason');
 Alerts::story_is(
 	$standby{paused}, 'self_lag', 'paused',
 	'raised warning, escalated critical',
@@ -180,7 +180,7 @@ is($row->{threshold}, '00:00:05', 'its threshold is that of critical');
 like(
 	$row->{detail},
 	qr/^This standby has not streamed for 00:\d\d:\d\d\. What is read here is stale by at most 00:\d\d:\d\d\.$/,
-	'its detail tells for how long, and what that means');
+	'its detail has the time and what it means');
 Alerts::story_is(
 	$standby{cut_off}, 'upstream_down', 'cut_off',
 	'raised warning, escalated critical',
@@ -209,7 +209,7 @@ $row = Alerts::alert_when($standby{cut_off}, 'self_lag', 'cut_off',
 like(
 	$row->{detail},
 	qr/ It is not told of while upstream_down fires\.$/,
-	'which is not told');
+	'which is not logged');
 
 $row = Alerts::alert_when($standby{late}, 'upstream_down', 'late', 'firing',
 	'one finds none');
@@ -218,7 +218,7 @@ my $started = $standby{late}->safe_psql('postgres',
 cmp_ok(
 	$row->{raised_at}, '>=',
 	$started + 1 + $hold,
-	'which is not told at once');
+	'which is not logged at once');
 
 note '4. it is back';
 
@@ -237,17 +237,17 @@ Alerts::story_is(
 	'raised warning, escalated critical, cleared',
 	'the log has all of it');
 is(Alerts::story($standby{cut_off}, 'self_lag', 'cut_off'),
-	'', 'of the lag it has told nothing');
+	'', 'the lag is not logged');
 
 is(scalar(Alerts::log_events($standby{patient})),
-	0, 'a restart of the upstream server need not be told');
+	0, 'a restart of the upstream server is not logged');
 is(scalar(Alerts::alerts($standby{patient})), 0, 'nor shown');
 Alerts::wait_held($archived);
 is(scalar(Alerts::log_events($archived)),
-	0, 'who has no upstream server misses none');
+	0, 'a server without an upstream misses none');
 is(scalar(Alerts::alerts($archived)), 0, 'nor shows that');
 is(scalar(Alerts::log_events($primary)),
-	0, 'nor does the primary tell of what soon ended');
+	0, 'nor does the primary log what soon ended');
 Alerts::agree($standby{$_}, "$_: the log and SQL have told the same")
   for sort keys %standby;
 

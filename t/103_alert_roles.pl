@@ -44,7 +44,7 @@ Replwatch::row_when_current($middle, 'leaf');
 Replwatch::pause_replay($primary, $leaf);
 Replwatch::burst($primary);
 my $row = Alerts::alert_when($middle, 'replica_stalled', 'leaf', 'firing',
-	'a standby tells of its replica');
+	'a standby reports its replica');
 like(
 	$row->{detail},
 	qr/^Replay has not advanced for 00:\d\d:\d\d, with \d+ \w+ to replay\.$/,
@@ -54,13 +54,13 @@ Alerts::alert_when($middle, 'replica_lag', 'leaf', 'warning',
 Alerts::health_is($middle, 'leaf', 'downstream', qr/^(warning|critical)$/,
 	'replwatch_status() shows it');
 Alerts::health_is($middle, 'middle', 'upstream', qr/^ok$/,
-	'of the link upstream it tells something else');
+	'it reports another alert for its upstream link');
 
 Alerts::alert_when($primary, 'replica_missing', 'ghost', 'critical',
 	'the primary misses one');
 is( Alerts::firing($primary),
 	'replica_missing (critical) on ghost',
-	'and has nothing else to tell');
+	'it reports nothing else');
 is( join(', ', sort map { $_->{alert} } Alerts::alerts($middle)),
 	'replica_lag, replica_stalled',
 	'a standby misses nobody that it is not used to');
@@ -137,7 +137,7 @@ unlike(Alerts::firing($middle), qr/ on leaf/,
 is(Alerts::alert($middle, 'replica_missing', 'middle'),
 	undef, 'nobody misses himself');
 Alerts::alert_when($other, 'upstream_down', 'other', 'critical',
-	'who was left behind knows it');
+	'the server left behind reports it');
 
 note '5. all follow';
 

@@ -254,7 +254,7 @@ Alerts::story_is(
 	qr/critical, cleared$/,
 	'and the log says so');
 is(Alerts::story($primary, 'slot_at_risk', 'kept'),
-	'', 'a slot whose limits are off was not told of before');
+	'', 'a slot whose limits are off was not reported before');
 is( $primary->safe_psql(
 		'postgres',
 		"SELECT string_agg(subject, ' ' ORDER BY subject) FROM replwatch_alerts() WHERE alert = 'slot_lost'"

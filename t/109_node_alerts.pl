@@ -227,7 +227,7 @@ append_to_file($flag, '');
 Replwatch::wait_until($primary, $works, 'the next one has not');
 Alerts::wait_judged($primary);
 is(Alerts::story($primary, 'archiver_failing', 'primary'),
-	'', 'a failure that is soon over is not told');
+	'', 'a failure that is soon over is not logged');
 
 archive_with('exit 1', '1s');
 $row =

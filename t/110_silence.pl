@@ -84,7 +84,7 @@ state_is('early', 'silenced', 'it fires silently');
 state_is('noisy', 'critical', 'the other fires aloud');
 (my $plain = $odd) =~ s/''/'/g;
 state_is($plain, 'silenced', 'that with the odd name is silent');
-story_is('noisy', 'raised critical', 'the log tells of one');
+story_is('noisy', 'raised critical', 'the alert is logged');
 Alerts::wait_judged($primary);
 is(Alerts::story($primary, 'replica_missing', 'early'),
 	'', 'and not of what is silenced');
@@ -103,10 +103,10 @@ note '3. when a silence ends';
 
 is(silence('early', '0'), 't', 'somebody ends it');
 state_is('early', 'critical', 'it is no longer silent');
-story_is('early', 'raised critical', 'now it is told');
+story_is('early', 'raised critical', 'now it is logged');
 is(silence($odd, '-1 second'), 't', 'a negative time ends it, too');
 state_is($plain, 'critical', 'it is no longer silent either');
-story_is($plain, 'raised critical', 'now it is told as well');
+story_is($plain, 'raised critical', 'now it is logged as well');
 
 # One that is cleared meanwhile, and one that is raised again.
 is(silence('early', '1 hour'), 't', 'silenced while it fires');
@@ -114,7 +114,7 @@ is(silence('noisy', '1 hour'), 't', 'and another');
 expect('noisy', $odd);
 state_is('early', 'cleared', 'one is cleared');
 Alerts::wait_judged($primary);
-story_is('early', 'raised critical', 'which is not told yet');
+story_is('early', 'raised critical', 'which is not logged yet');
 is(silence('early', '0'),
 	't', 'although there is nothing of that name any more');
 story_is('early', 'raised critical, cleared', 'it is, when the silence ends');
@@ -128,7 +128,7 @@ Alerts::wait_judged($primary);
 story_is(
 	'noisy',
 	'raised critical',
-	'it has been firing, as far as anybody was told');
+	'it was last logged as firing');
 Alerts::agree($primary, 'the log and SQL say the same', 'noisy');
 
 # By its time.
@@ -187,7 +187,7 @@ Replwatch::wait_until(
 	$primary,
 	"SELECT count(*) FILTER (WHERE state = 'silenced') = 63 AND count(*) FILTER (WHERE state = 'firing') = 1 FROM replwatch_alerts() WHERE subject LIKE 'many%'",
 	'all but one fire silently');
-story_is('many7', 'raised critical', 'that is told');
+story_is('many7', 'raised critical', 'that is logged');
 Alerts::wait_judged($primary);
 is(scalar(grep { $_->{subject} =~ /^many/ } Alerts::log_events($primary)),
 	1, 'and nothing else is');

@@ -129,7 +129,7 @@ my $row = Alerts::alert($primary, 'replica_lag', 'replica1');
 is($row->{threshold}, '00:00:00', 'a limit of next to nothing');
 Alerts::wait_judged($primary);
 is(scalar(news('replica_lag', 'replica1')),
-	0, 'in the longest time it is not told again');
+	0, 'it is not logged again in the longest time');
 Replwatch::set(
 	$primary,
 	'replwatch.alert_repeat = 0',
@@ -176,15 +176,15 @@ Replwatch::set($primary, "replwatch.alert_repeat = '1s'");
 Alerts::story_is(
 	$primary, 'replica_lag', 'replica1',
 	qr/(still firing warning(, |$)){2}/,
-	'it is told again and again');
+	'it is logged repeatedly');
 set('replwatch.alert_repeat = 0');
 my @events = news('replica_lag', 'replica1');
 is(scalar(grep { $_->{change} ne 'still firing' } @events),
 	0, 'that is no change');
-is($events[0]{level}, 'WARNING', 'told again: the level of the log entry');
-like($events[0]{after}, qr/^00:\d\d:\d\d$/, 'told again: for how long');
-like($events[0]{detail}, qr/^Time lag is /, 'told again: the detail');
-like($events[0]{hint}, qr/replwatch_status/, 'told again: the hint');
+is($events[0]{level}, 'WARNING', 'repeated: the level of the log entry');
+like($events[0]{after}, qr/^00:\d\d:\d\d$/, 'repeated: the time');
+like($events[0]{detail}, qr/^Time lag is /, 'repeated: the detail');
+like($events[0]{hint}, qr/replwatch_status/, 'repeated: the hint');
 
 set('replwatch.log_alerts = off');
 $standby{replica1}->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
@@ -245,7 +245,7 @@ is($primary->safe_psql('postgres', "SELECT replwatch_forget('later')"),
 $primary->wait_for_log(
 	qr/replication alert cleared: replica_missing on "later"/, $offset);
 Alerts::alert_when($primary, 'replica_missing', 'later', 'critical',
-	'who is expected is missed again');
+	'an expected replica is missing again');
 
 # Removed from the list: known, and forgotten in its time.
 set('replwatch.forget_after = 0',

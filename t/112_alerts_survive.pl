@@ -118,7 +118,7 @@ Alerts::story_is(
 $before =~ s/replica_missing other since \d+, //;
 Alerts::wait_judged($primary);
 same_firing(firing($primary), $before, 'a restart');
-is(entries($primary), $entries + 1, 'a restart: nothing is told again');
+is(entries($primary), $entries + 1, 'a restart: nothing is logged again');
 Alerts::agree($primary, 'the log and SQL say the same after a restart');
 
 
@@ -130,7 +130,7 @@ $primary->stop('immediate');
 $primary->start;
 Alerts::wait_judged($primary);
 same_firing(firing($primary), $before, 'a crash');
-is(entries($primary), $entries + 1, 'a crash: nothing is told again');
+is(entries($primary), $entries + 1, 'a crash: nothing is logged again');
 $row = Alerts::alert($primary, 'replica_missing', 'other');
 is_deeply(
 	[ @$row{qw(alert subject state severity detail)} ],
@@ -161,7 +161,7 @@ $primary->start;
 Alerts::wait_judged($primary);
 is( Alerts::story($primary, 'replica_missing', 'soon'),
 	'raised critical',
-	'what was saved is not told again');
+	'a saved alert is not logged again');
 
 
 note '4. not too many are remembered';
@@ -232,7 +232,7 @@ Alerts::alert_when($primary, 'replica_missing', 'absent', 'firing',
 Alerts::story_is(
 	$primary, 'replica_missing', 'absent',
 	'raised critical, raised critical',
-	'and told again');
+	'it is logged again');
 is($primary->safe_psql('postgres', $remembered),
 	'', 'what was cleared before is not known any more');
 

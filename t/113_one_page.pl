@@ -175,11 +175,11 @@ fires($standby{paused}, 'replay_paused', 'paused');
 fires($primary, 'replica_silent', 'cut');
 fires($standby{cut}, 'upstream_down', 'cut');
 is(story($primary, 'paused'),
-	'raised replica_stalled', 'primary: that replay is paused is told of');
+	'raised replica_stalled', 'primary: the paused replay is logged');
 is(story($standby{paused}, 'paused'),
 	'raised replay_paused', 'standby: just that');
 is(story($primary, 'cut'), 'raised replica_silent',
-	'primary: it is silent, and not told to lag');
+	'primary: the silence is logged, not the lag');
 is(story($standby{cut}, 'cut'), 'raised upstream_down',
 	'standby: its upstream server is down, also while the connection is open'
 );
@@ -306,7 +306,7 @@ Replwatch::wait_until(
 	"SELECT reply_time < clock_timestamp() - interval '8 s' FROM pg_stat_replication WHERE pid = $old",
 	'the old one has said nothing for longer than any limit');
 Alerts::wait_held($primary);
-is(story($primary, 'cut'), $story, 'nothing is told');
+is(story($primary, 'cut'), $story, 'nothing is logged');
 is( $primary->safe_psql(
 		'postgres',
 		"SELECT alert FROM replwatch_alerts() WHERE subject = 'cut' AND state = 'firing'"

@@ -73,12 +73,12 @@ Command::expect($primary);
 is_deeply(
 	[ @{ $calls[0] }{qw(alert subject severity state)} ],
 	[qw(replica_missing early critical cleared)],
-	'an alert is cleared: that is the first it is told');
+	'the command runs first for a cleared alert');
 is( $primary->safe_psql(
 		'postgres',
 		"SELECT '$calls[0]->{time}'::timestamptz BETWEEN '$begin' AND now()"),
 	't',
-	'it is told when');
+	'it gets the time');
 
 Command::forget_calls($primary);
 Command::expect($primary, 'replica1');
@@ -140,7 +140,7 @@ Command::start(
 	qq{printf "%%s\\n" %s"|%s" >> $dir/otherwise});
 Command::expect($primary, @names);
 Process::until_true(
-	'all are told',
+	'all changes are passed on',
 	sub {
 		-e "$dir/otherwise"
 		  && (() = slurp_file("$dir/otherwise") =~ /\n/g) == @names;
@@ -169,7 +169,7 @@ foreach my $turn (1 .. 3)
 is_deeply(
 	[ words(Command::calls($primary)) ],
 	[ told($offset) ],
-	'the log and the command tell the same');
+	'the log and the command agree');
 
 # Muted in the log only.
 Command::forget_calls($primary);
@@ -181,7 +181,7 @@ Command::expect($primary, map { "r$_" } 3 .. 11);
 is_deeply(
 	[ words(@calls) ],
 	['cleared replica_missing r12'],
-	'it is told what the log is not');
+	'it gets what the log does not');
 is_deeply([ told($offset) ], [], 'which is not');
 
 # Muted in both.
@@ -199,7 +199,7 @@ Command::expect($primary, 'after');
 is_deeply(
 	[ sort map { $_->{subject} } @calls ],
 	[ sort 'after', map { "r$_" } 4 .. 11 ],
-	'it is not told of that one');
+	'it does not run for that alert');
 
 note '5. Failures';
 

@@ -399,7 +399,7 @@ $primary->poll_query_until('postgres', 'SELECT true')
   or die 'the server has not come back';
 Command::expect($primary, 'again');
 Process::until_true(
-	'it is told',
+	'the command runs for it',
 	sub {
 		grep { $_->{subject} eq 'again' } Command::calls($primary);
 	});
@@ -453,7 +453,7 @@ SKIP:
 	  Process::children($primary->{_pid});
 	kill 'TERM', $leader // die 'nobody has the slot';
 	Process::until_true(
-		'it is told',
+		'the command runs for it',
 		sub {
 			grep { $_->{subject} eq 'kept' } Command::calls($primary);
 		});

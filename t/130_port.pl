@@ -69,25 +69,25 @@ foreach my $name (qw(primary replica1 replica2))
 		"$name has its role",
 		sub { ($_[0]->{json}->{role} // '') eq $role{$name} });
 }
-pass('each says what it is');
+pass('each server reports its role');
 
 $answer = Port::answer_when(
 	$port{replica1}, '/replica',
-	'it is connected',
+	'the standby is connected',
 	sub { $_[0]->{status} == 200 && !$_[0]->{json}->{cut_off} });
 is_deeply(
 	[ sort keys %{ $answer->{json} } ],
 	[ sort qw(ok check role lag lag_bound lag_bytes cut_off) ],
-	'a standby says how late it is');
+	'a standby reports its lag');
 is($answer->{headers}->{'content-type'}, 'application/json', 'in JSON');
-is($answer->{headers}->{connection}, 'close', 'and goes');
+is($answer->{headers}->{connection}, 'close', 'the connection is closed');
 is( $answer->{headers}->{'content-length'},
 	length($answer->{body}),
-	'having told how long that is');
+	'with the length of the body');
 $answer = Port::ask($port{primary}, '/replica');
 is( $answer->{json}->{reason},
 	'this server is a primary',
-	'who says no says why');
+	'a refusal has its reason');
 
 note '2. Methods, and what is refused';
 
@@ -96,19 +96,19 @@ note '2. Methods, and what is refused';
 is(Port::ask($port{primary}, '/', method => 'OPTIONS')->{status},
 	200, "OPTIONS, which is HAProxy's own");
 is(Port::ask($port{replica1}, '/', method => 'OPTIONS')->{status},
-	503, 'and its no');
+	503, 'OPTIONS of a refused check');
 $answer = Port::ask($port{primary}, '/metrics', method => 'HEAD');
 ok($answer->{status} == 200 && $answer->{body} eq '',
 	'HEAD of a page has no body');
 cmp_ok($answer->{headers}->{'content-length'},
-	'>', 0, 'but says how long it would be');
+	'>', 0, 'but has the length of the body');
 is(Port::ask($port{primary}, '/', method => 'POST')->{status},
 	405, 'POST is refused');
-is(statuses('/nothing'), '404 404 404', 'there is no such page');
+is(statuses('/nothing'), '404 404 404', 'an unknown page is not found');
 is(statuses('/replica?lagg=5s'),
-	'400 400 400', 'a parameter that is not known is never a yes');
+	'400 400 400', 'an unknown parameter is refused');
 is(Port::ask($port{primary}, '/replica?x')->{json}->{ok},
-	JSON::PP::false, 'the body says no, too');
+	JSON::PP::false, 'the body says no as well');
 
 SKIP:
 {
@@ -125,7 +125,7 @@ SKIP:
 	like(
 		`$curl http://127.0.0.1:$port{replica1}/primary`,
 		qr/"reason":"this server is in recovery"/,
-		'and told why not');
+		'with the reason');
 }
 
 note '3. The agent check';
@@ -141,13 +141,13 @@ is( Port::agent_when(
 		$port{replica1}, 'replica lag=10MB floor=1',
 		'it gets all reads', qr/^up ready 100%$/),
 	'up ready 100%',
-	'within a limit of its own');
+	'replica within a limit in bytes');
 like(Port::agent($port{primary}, 'replica'),
 	qr/^down #.*primary/, 'replica of a primary');
 like(Port::agent($port{primary}, 'standby'),
-	qr/^down #/, 'a word that is not known');
+	qr/^down #/, 'an unknown word');
 like(Port::agent($port{replica1}, 'replica lag=x'),
-	qr/^down #/, 'a limit that is not understood');
+	qr/^down #/, 'a malformed limit');
 
 note '4. Limits, with replay paused';
 
@@ -157,32 +157,32 @@ $answer = refused_when(
 	'replica1', '/replica?lag=1kB',
 	'bytes are missing',
 	qr/^\d+ bytes are missing, more than 1024$/);
-is($answer->{status}, 503, 'within a limit that it does not keep it is none');
-cmp_ok($answer->{json}->{lag_bytes}, '>', 1024, 'what is missing is told');
+is($answer->{status}, 503, 'beyond its limit it is no replica');
+cmp_ok($answer->{json}->{lag_bytes}, '>', 1024, 'the missing bytes are shown');
 is(statuses('/replica'), '503 200 200', 'without a limit it is a replica');
 is(statuses('/replica?lag=1GB&lag=1h'),
-	'503 200 200', 'as it is within limits');
+	'503 200 200', 'within its limits it is one');
 is(Port::sampled($port{replica1}, '/read-only?lag=1kB')->{status},
-	503, 'read-only within a limit');
+	503, 'beyond its limit it is not read-only');
 is(Port::status($port{primary}, '/read-only?lag=0&lag=0s'),
-	200, 'a primary is within every one');
-is(statuses('/readiness'), '200 200 200', 'they are ready');
+	200, 'a primary is within every limit');
+is(statuses('/readiness'), '200 200 200', 'all are ready');
 is(Port::sampled($port{replica1}, '/readiness?lag=1kB')->{status},
-	503, 'but not within a limit');
+	503, 'beyond its limit it is not ready');
 
 $answer = refused_when(
 	'replica1', '/replica?lag=1s',
-	'it is late',
+	'the lag exceeds 1 s',
 	qr/^lag is [\d.]+ s, more than 1\.0 s$/);
-is($answer->{status}, 503, 'nor is it within a limit in time');
-cmp_ok($answer->{json}->{lag}, '>=', 1, 'how late it is is told');
+is($answer->{status}, 503, 'beyond a limit in time it is no replica');
+cmp_ok($answer->{json}->{lag}, '>=', 1, 'the lag is shown');
 $answer = Port::answer_when(
 	$port{replica1}, '/replica?lag=1s&cut_off=serve',
-	'it is connected',
+	'the standby is connected',
 	sub { !($_[0]->{json}->{cut_off} // 1) });
-is($answer->{status}, 503, 'what is known to be missing is not excused');
+is($answer->{status}, 503, 'cut_off=serve does not excuse missing WAL');
 
-note '5. Have you got my write?';
+note '5. Limits by LSN and by token';
 
 my $token = $primary->safe_psql('postgres',
 	"INSERT INTO burst VALUES ('mine'); SELECT replwatch_commit_token()");
@@ -190,21 +190,21 @@ my ($lsn) = $token =~ /:(.*)/;
 
 # A standby sends on what it has not replayed itself.
 Replwatch::wait_replayed($primary, $cascade);
-is(statuses("/read-only?lsn=$lsn"), '200 503 200', 'who has it says so');
-is(statuses("/read-only?token=$token"), '200 503 200', 'by its token');
+is(statuses("/read-only?lsn=$lsn"), '200 503 200', 'servers that have the LSN say so');
+is(statuses("/read-only?token=$token"), '200 503 200', 'the same by token');
 like(
 	Port::sampled($port{replica1}, "/replica?token=$token")->{json}->{reason},
 	qr{^replayed up to LSN \S+, not \S+$},
-	'what is missing is told');
+	'the missing bytes are shown');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 Replwatch::wait_replayed($primary, $_) foreach $standby, $cascade;
-is(statuses("/read-only?lsn=$lsn"), '200 200 200', 'now all have');
-is(statuses("/read-only?token=$token"), '200 200 200', 'by its token');
+is(statuses("/read-only?lsn=$lsn"), '200 200 200', 'now all servers have it');
+is(statuses("/read-only?token=$token"), '200 200 200', 'the same by token');
 is(statuses('/read-only?token=2:0/1'),
-	'503 503 503', 'nobody has what was written on another timeline');
+	'503 503 503', 'no server has a commit of another timeline');
 Port::status_when($port{$_}, '/replica?lag=0', 200, "$_ has caught up")
   foreach qw(replica1 replica2);
-pass('and nothing is missing');
+pass('replay has resumed and nothing is missing');
 
 # An idle primary's insert position may be behind the header of a page that
 # does not exist yet.  The server writes of its own accord now and then.
@@ -221,21 +221,21 @@ Replwatch::wait_replayed($primary, $standby);
 is(Port::sampled($port{replica1}, "/replica?lsn=$ahead")->{status},
 	200, "a page's header is not waited for");
 
-note '6. What is served';
+note '6. port_serves';
 
 Replwatch::set($standby, "replwatch.port_serves = 'health'");
-Port::status_when($port{replica1}, '/metrics', 404, 'there are no metrics');
+Port::status_when($port{replica1}, '/metrics', 404, 'metrics are off');
 is(Port::status($port{replica1}, '/status'), 404, 'health: no status');
 is(Port::sampled($port{replica1}, '/replica')->{status}, 200, 'health: health checks');
 is( Port::agent_when(
 		$port{replica1}, 'replica', 'it gets all reads', qr/^up ready 100%$/),
 	'up ready 100%',
-	'and agents');
+	'health: agent checks');
 Replwatch::set($standby, "replwatch.port_serves = 'metrics'");
-Port::status_when($port{replica1}, '/metrics', 200, 'there are metrics');
+Port::status_when($port{replica1}, '/metrics', 200, 'metrics are on');
 is(Port::status($port{replica1}, '/status'), 200, 'metrics: status');
 is(Port::status($port{replica1}, '/replica'), 404, 'metrics: no checks');
-like(Port::agent($port{replica1}, 'replica'), qr/^down #/, 'no agents');
+like(Port::agent($port{replica1}, 'replica'), qr/^down #/, 'metrics: no agent checks');
 
 unlike(slurp_file($_->logfile),
 	qr/WARNING:.*replwatch|PANIC/, $_->name . ': nothing to complain about')

@@ -35,7 +35,7 @@ note '1. The agent check, with replay paused';
 
 Port::agent_when(
 	$port[0], 'replica',
-	'it gets all reads',
+	'full weight without lag',
 	qr/^up ready 100%$/);
 Replwatch::pause_replay($primary, $standby1);
 Replwatch::burst($primary);
@@ -52,17 +52,17 @@ like(
 is(Port::agent_when($port[0], 'replica', 'it is drained', qr/^drain$/),
 	'drain', 'beyond the limit it is drained');
 is(Port::sampled_agent($port[0], 'replica lag=2s floor=1'),
-	'up ready 1%', 'or gets least, if that is asked for');
+	'up ready 1%', 'with floor=1 it gets the least weight');
 is( Port::agent_when(
 		$port[0], 'replica lag=1GB',
-		'it gets all reads', qr/^up ready 100%$/),
+		'full weight without lag', qr/^up ready 100%$/),
 	'up ready 100%',
-	'a limit in bytes is another question');
+	'another limit gives another answer');
 is( Port::agent_when(
 		$port[1], 'replica',
 		'the other one gets all reads', qr/^up ready 100%$/),
 	'up ready 100%',
-	'the other one gets all');
+	'the other standby gets full weight');
 
 Replwatch::value($standby1, 'SELECT pg_wal_replay_resume()');
 Replwatch::wait_replayed($primary, $standby1);
@@ -71,9 +71,9 @@ $answer =
 
 # The time begins when the agent is asked first.
 $begin = time();
-is(Port::sampled_agent($port[0], 'replica'), 'drain', 'it is held at first');
+is(Port::sampled_agent($port[0], 'replica'), 'drain', 'it stays drained at first');
 Port::agent_when($port[0], 'replica', 'it is back', qr/^up ready 100%$/);
-cmp_ok(time() - $begin, '>', 0.9, 'for the time that route_hold says');
+cmp_ok(time() - $begin, '>', 0.9, 'it stays drained for route_hold');
 
 note '2. The receiver is stopped';
 
@@ -81,22 +81,22 @@ note '2. The receiver is stopped';
 Replwatch::set($standby1, "primary_conninfo = ''");
 $answer = Port::answer_when(
 	$port[0], '/replica',
-	'it is cut off',
+	'the standby is cut off',
 	sub { $_[0]->{json}->{cut_off} });
-is($answer->{status}, 200, 'it is a replica still');
+is($answer->{status}, 200, 'a standby that is cut off is still a replica');
 like(
 	$answer->{json}->{staleness},
 	qr/^at most [\d.]+ m?s$|^not known$/,
-	'and says how stale it may be');
+	'it reports how stale it may be');
 is(Port::sampled_agent($port[0], 'replica'), 'up ready 10%',
-	'the agent gives least');
+	'the agent gives it the least weight');
 is(Port::sampled($port[1], '/replica?lag=1min')->{status},
-	200, 'the other one is not');
+	200, 'the other standby is not cut off');
 Replwatch::connect_to($standby1, $primary, 'replica1');
 $standby1->reload;
 Port::agent_when(
 	$port[0], 'replica',
-	'it is connected again',
+	'the standby is connected again',
 	qr/^up ready 100%$/);
 
 note '3. The primary is gone';
@@ -122,7 +122,7 @@ for my $try (1 .. 10)
 	);
 	Replwatch::wait_until($primary,
 		"SELECT pg_current_wal_flush_lsn() > '$before'",
-		'something of it is written');
+		'part of the record is written');
 	Process::stop($walwriter);
 	$half = Replwatch::flushed($primary);
 	$part = Replwatch::value($primary,
@@ -170,7 +170,7 @@ foreach my $i (0, 1)
 	like(
 		$answer->{json}->{staleness},
 		qr/^at most \d+(\.\d)? s$/,
-		"$name: how stale it may be is told");
+		"$name: it reports how stale it may be");
 	Replwatch::is_between(
 		$answer->{json}->{lag},
 		$begin - $gone,
@@ -193,7 +193,7 @@ foreach my $i (0, 1)
 		'up ready 10%', "$name: with a limit in bytes");
 }
 
-note '4. One that finds WAL in the archive';
+note '4. A standby that finds WAL in the archive';
 
 # It comes slowly until the test has seen enough.  What it replays is old,
 # whatever is out of reach: it is never within a limit of a millisecond.
@@ -226,28 +226,28 @@ PostgreSQL::Test::Utils::system_or_bail('cp',
 $old->start;
 my $old_port = Port::of($old);
 is(Port::agent_when($old_port, 'replica', 'it is drained', qr/^drain$/),
-	'drain', 'while it replays that it is drained');
+	'drain', 'drained while it replays from the archive');
 append_to_file("$archive/seen", '');
 Replwatch::wait_until($old, "SELECT pg_last_wal_replay_lsn() >= '$end'",
-	'it has replayed all that there is');
+	'it has replayed everything in the archive');
 $answer = Port::answer_when(
 	$old_port, '/replica',
-	'it is cut off',
+	'the standby is cut off',
 	sub { $_[0]->{status} == 200 && $_[0]->{json}->{cut_off} });
 Port::agent_when($old_port, 'replica', 'it is back', qr/^up ready 10%$/);
-pass('then it is one that is cut off');
+pass('it is then cut off like the others');
 $old->stop;
 
-note '5. One is promoted';
+note '5. A standby is promoted';
 
 $standby2->promote;
 is($standby2->safe_psql('postgres', 'SELECT pg_is_in_recovery()'),
-	'f', 'it is the primary');
-is(Port::status($port[1], '/primary'), 200, 'the first answer says so');
-is(Port::status($port[1], '/replica'), 503, 'and that it is no replica');
-is(Port::status($port[1], '/read-only?lag=1s'), 200, 'nor late');
-like(Port::agent($port[1], 'replica'), qr/^down #/, 'the agent takes it out');
-is(Port::agent($port[1], 'primary'), 'up ready 100%', 'and puts it in');
+	'f', 'the standby is promoted');
+is(Port::status($port[1], '/primary'), 200, 'the first answer after it is that of a primary');
+is(Port::status($port[1], '/replica'), 503, 'it is no replica any more');
+is(Port::status($port[1], '/read-only?lag=1s'), 200, 'it has no lag');
+like(Port::agent($port[1], 'replica'), qr/^down #/, 'the agent takes it out of the replicas');
+is(Port::agent($port[1], 'primary'), 'up ready 100%', 'the agent makes it the primary');
 
 done_testing();
 

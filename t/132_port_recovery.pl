@@ -25,7 +25,7 @@ my $standby =
 my @port = map { Port::of($_) } $primary, $standby;
 my ($answer, $sampler, $offset);
 
-note '1. The sampling worker stands still';
+note '1. The sampling worker is stopped';
 
 Port::status_when($port[$_], '/health', 200, 'it samples') foreach 0, 1;
 my @samplers = map { Replwatch::stop_sampler($_) } $primary, $standby;
@@ -34,7 +34,7 @@ foreach my $i (0, 1)
 	my $name = ($primary, $standby)[$i]->name;
 
 	$answer =
-	  Port::status_when($port[$i], '/health', 503, 'no sample is taken');
+	  Port::status_when($port[$i], '/health', 503, 'samples are too old');
 	like(
 		$answer->{json}->{reason},
 		qr/^no sample for \d+ s$/,
@@ -72,7 +72,7 @@ foreach my $i (0, 1)
 kill 'CONT', @samplers;
 foreach my $i (0, 1)
 {
-	Port::status_when($port[$i], '/health', 200, 'it samples again');
+	Port::status_when($port[$i], '/health', 200, 'samples are fresh again');
 	pass(($primary, $standby)[$i]->name . ': all is well again');
 }
 Port::status_when($port[1], '/replica', 200, 'the standby is a replica');
@@ -103,12 +103,12 @@ is(Port::status($port[1], '/metrics'), 200, 'closed: /metrics');
 $answer = Port::answer_when(
 	$port[1],
 	'/metrics',
-	'the link is shown',
+	'the metrics show the link',
 	sub {
 		$_[0]->{body} =~
 		  /^replwatch_link_state\{link="upstream",.*state="streaming"\} 1$/m;
 	});
-is($answer->{status}, 200, 'closed: which show the link');
+is($answer->{status}, 200, 'closed: the metrics show the link');
 is(Port::status($port[1], '/status'), 200, 'closed: /status');
 
 note '3. Before consistency is reached';
@@ -128,7 +128,7 @@ command_ok(
 	],
 	'a standby without WAL starts');
 my $early_port = Port::of($early);
-Port::status_when($early_port, '/liveness', 200, 'it is alive');
+Port::status_when($early_port, '/liveness', 200, 'the server is alive');
 pass('early: /liveness');
 is(Port::status($early_port, $_), 503, "early: $_")
   foreach qw(/ /primary /replica /read-only /readiness /replica?lag=1GB);
@@ -137,7 +137,7 @@ like(Port::agent($early_port, $_), qr/^down #/, "early: the agent for $_")
 is(Port::status($early_port, $_), 200, "early: $_")
   foreach qw(/metrics /status);
 command_ok([ 'pg_ctl', '-m', 'fast', '-D', $early->data_dir, 'stop' ],
-	'and is stopped');
+	'the standby without WAL is stopped');
 
 note '4. Promotion';
 
@@ -157,18 +157,18 @@ while (time() < $limit)
 	push @answers, "$replica $is_primary";
 	last if $is_primary == 200;
 }
-like($answers[-1], qr/ 200$/, 'it has become the primary');
+like($answers[-1], qr/ 200$/, 'after the promotion it is the primary');
 is((grep { !/^(200 503|503 200|200 200)$/ } @answers),
-	0, 'until then it was a replica')
+	0, 'until then it answers as a replica')
   or diag(join ', ', @answers);
-is(Port::status($port[1], '/replica'), 503, 'it is none any more');
+is(Port::status($port[1], '/replica'), 503, 'it is no replica any more');
 $standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
   or die 'the server does not agree';
 is(Port::status($port[1], '/primary'), 200, 'the server agrees');
 Port::status_when($port[1], '/readiness', 200, 'it is ready');
 $standby->stop;
 
-note '5. Killed, it comes back with the server';
+note '5. The port is killed, and starts again with the server';
 
 my $pid = Process::child($primary, 'replwatch port');
 $offset = -s $primary->logfile;
@@ -178,7 +178,7 @@ $primary->wait_for_log(qr/all server processes terminated; reinitializing/,
 $primary->wait_for_log(qr/replwatch listens on address/, $offset);
 Port::status_when($port[0], '/primary', 200, 'it is the primary again');
 isnt(Process::child($primary, 'replwatch port'), $pid,
-	'another process answers');
+	'a new process answers');
 Port::status_when($port[0], '/health', 200, 'it samples');
 $primary->poll_query_until('postgres', 'SELECT true')
   or die 'the server does not come back';

@@ -74,13 +74,13 @@ is( $node->safe_psql(
 		'postgres',
 		q{SELECT setting FROM pg_settings WHERE name = 'replwatch.port'}),
 	0,
-	'for there is no port');
+	'the port process does not run');
 is( $node->safe_psql(
 		'postgres', 'SELECT port, port_state FROM replwatch_node()'),
 	'|off',
-	'which the server says');
+	'port_state is off');
 
-note '2. Another program has it';
+note '2. Another program uses the port';
 
 my $squatter = squat($port[0]);
 $offset = -s $node->logfile;
@@ -96,30 +96,30 @@ $log = slurp_file($node->logfile, $offset);
 like(
 	$log,
 	qr/HINT:  Is another program using this port\? replwatch will retry\./,
-	'the log says what is the matter');
+	'the log has a warning');
 $pid = Process::child($node, 'replwatch port');
-isnt($pid, undef, 'the process stays');
-port_state_when($node, 'not listening', 'nobody can reach it');
+isnt($pid, undef, 'the process keeps running');
+port_state_when($node, 'not listening', 'it listens on nothing');
 
 $node->wait_for_log(qr/will try again to listen after 2 s/, $offset);
 $log = slurp_file($node->logfile, $offset);
-is(() = $log =~ /could not listen/g, 1, 'it is said once');
+is(() = $log =~ /could not listen/g, 1, 'the warning is logged once');
 like(
 	$log,
 	qr/listen after 1 s.*listen after 2 s/s,
-	'and tried again after pauses that grow');
+	'it is tried again after growing pauses');
 $squatter->close;
 is(Port::status_when($port[0], '/primary', 200, 'it listens')->{status},
-	200, 'it listens when it can');
+	200, 'it listens once the port is free');
 is(Process::child($node, 'replwatch port'), $pid, 'the same process');
 like(
 	slurp_file($node->logfile, $offset),
 	qr/LOG:  replwatch listens on address "127\.0\.0\.1", port $port[0]/,
-	'the log says so');
+	'the log says that it listens');
 is( $node->safe_psql(
 		'postgres', 'SELECT port, port_state FROM replwatch_node()'),
 	"$port[0]|listening",
-	'and the server does');
+	'port_state is listening');
 
 note '3. Another port';
 
@@ -131,12 +131,12 @@ Replwatch::set(
 	$node,
 	"replwatch.port = $port[1]",
 	'log_min_messages = warning');
-Port::status_when($port[1], '/primary', 200, 'it listens on the other port');
-ok(gone($port[0]), 'and on the first no more');
+Port::status_when($port[1], '/primary', 200, 'it listens on the new port');
+ok(gone($port[0]), 'the first address is given up');
 syswrite($client, "ary\n");
 
 # A client that comes later is served later.
-is(Port::status($port[1], '/primary'), 200, 'others are served');
+is(Port::status($port[1], '/primary'), 200, 'new clients are served');
 my $in_time = time() < $begin + 5;
 
 # If the five seconds are over it is told so, which it would not be if it had
@@ -144,18 +144,18 @@ my $in_time = time() < $begin + 5;
 like(
 	Port::read_all($client),
 	$in_time ? qr/^up ready 100%$/ : qr/^(up ready 100%$|HTTP\/1\.1 408 )/,
-	'who was connected is answered');
+	'a connected client is answered');
 is(Process::child($node, 'replwatch port'), $pid, 'by the same process');
 
 note '4. Other addresses';
 
 is(Port::try_connect($port[1], '127.0.0.2'),
-	undef, 'another address is not listened on');
+	undef, 'it does not listen on another address');
 Replwatch::set($node, "replwatch.listen_addresses = '127.0.0.2, 127.0.0.1'");
-ok(Port::connect_to($port[1], '127.0.0.2'), 'now it is');
-is(Port::status($port[1], '/primary'), 200, 'the first one is, too');
+ok(Port::connect_to($port[1], '127.0.0.2'), 'after a reload it does');
+is(Port::status($port[1], '/primary'), 200, 'still on the first address as well');
 Replwatch::set($node, "replwatch.listen_addresses = '127.0.0.2'");
-ok(gone($port[1]), 'until it is taken out');
+ok(gone($port[1]), 'an address that is removed is given up');
 
 # One of them is not to be in the way of all, nor all in the way of one.
 $offset = -s $node->logfile;
@@ -164,9 +164,9 @@ Port::status_when($port[1], '/primary', 200, 'all addresses');
 ok(Port::try_connect($port[1], '127.0.0.2'), '* is all addresses');
 Replwatch::set($node, "replwatch.listen_addresses = '127.0.0.1'");
 ok(gone($port[1], '127.0.0.2'), 'one address again');
-is(Port::status($port[1], '/primary'), 200, 'which is listened on');
+is(Port::status($port[1], '/primary'), 200, 'the port listens on it');
 unlike(slurp_file($node->logfile, $offset),
-	qr/WARNING/, 'which is nothing to complain about');
+	qr/WARNING/, 'no warning is logged');
 
 SKIP:
 {
@@ -191,7 +191,7 @@ SKIP:
 	}
 }
 
-note '5. What makes no sense';
+note '5. Invalid addresses';
 
 $offset = -s $node->logfile;
 Replwatch::set($node,
@@ -199,17 +199,17 @@ Replwatch::set($node,
 $node->wait_for_log(
 	qr/WARNING:  could not translate host name "no-such-host\.invalid" for "replwatch\.listen_addresses": /,
 	$offset);
-is(Port::status($port[1], '/primary'), 200, 'the others are listened on');
+is(Port::status($port[1], '/primary'), 200, 'the other addresses are used');
 port_state_when($node, 'partly listening', 'an address is missing');
 is( Port::ask($port[1], '/status')->{json}->{node}->{port_state},
 	'partly listening',
-	'on its page, too');
+	'the page /status has the same state');
 $offset = -s $node->logfile;
 Replwatch::set($node, "replwatch.listen_addresses = '127.0.0.1,,'");
 $node->wait_for_log(
 	qr/WARNING:  invalid list syntax in parameter "replwatch\.listen_addresses"/,
 	$offset);
-is(Port::status($port[1], '/primary'), 200, 'all stays as it was');
+is(Port::status($port[1], '/primary'), 200, 'with a malformed list nothing changes');
 $offset = -s $node->logfile;
 Replwatch::set($node, "replwatch.listen_addresses = '192.0.2.77'");
 $node->wait_for_log(
@@ -219,7 +219,7 @@ ok(gone($port[1]), 'an address that this machine does not have');
 port_state_when($node, 'not listening', 'no address is left');
 Replwatch::set($node, "replwatch.listen_addresses = ''");
 is(Process::child($node, 'replwatch port'), $pid,
-	'it is the same process still');
+	'the process is still the same');
 
 note '6. Many addresses';
 
@@ -234,9 +234,9 @@ foreach my $address (@many[ 0, 15 ])
 {
 	ok(Port::connect_to($port[0], $address), "$address: on another port");
 }
-ok(gone($port[1], $many[15]), 'and on the first no more');
+ok(gone($port[1], $many[15]), 'the first address is given up');
 unlike(slurp_file($node->logfile, $offset),
-	qr/WARNING/, 'which is nothing to complain about');
+	qr/WARNING/, 'no warning is logged');
 Replwatch::set($node,
 	"replwatch.listen_addresses = '" . join(', ', @many) . "'");
 $node->wait_for_log(
@@ -250,7 +250,7 @@ Replwatch::set($node,
 	"replwatch.listen_addresses = '"
 	  . join(', ', @many[ 16, 0 .. 15 ]) . "'");
 $node->wait_for_log(qr/DETAIL:  Address "127\.0\.0\.16" is not used\./, $offset);
-ok(gone($port[0], $many[15]), 'one that was there gives way');
+ok(gone($port[0], $many[15]), 'a former address is given up for another');
 my @others = map { "127.0.1.$_" } 1 .. 16;
 $offset = -s $node->logfile;
 Replwatch::set($node,
@@ -258,11 +258,11 @@ Replwatch::set($node,
 	  . join(', ', @others, @many[ 0 .. 14 ]) . "'");
 $node->wait_for_log(qr/DETAIL:  Address "127\.0\.0\.15" is not used\./, $offset);
 ok(gone($port[0], $_), "$_ gives way to another") foreach @many[ 0, 14 ];
-ok(Port::try_connect($port[0], $others[15]), 'which is listened on');
+ok(Port::try_connect($port[0], $others[15]), 'the port listens on it');
 Replwatch::set($node, "replwatch.port = $port[1]");
-ok(Port::connect_to($port[1], $others[15]), 'all move to another port');
-ok(gone($port[0], $others[15]), 'and leave the first');
-is(Process::child($node, 'replwatch port'), $pid, 'it is the same process still');
+ok(Port::connect_to($port[1], $others[15]), 'all addresses move to another port');
+ok(gone($port[0], $others[15]), 'the former port is given up');
+is(Process::child($node, 'replwatch port'), $pid, 'the process is still the same');
 
 note '7. Off and on again';
 
@@ -271,18 +271,18 @@ Port::status_when($port[1], '/primary', 200, 'it listens on localhost');
 port_state_when($node, 'listening', 'the address is there');
 $offset = -s $node->logfile;
 Replwatch::set($node, 'replwatch.port = 0', 'log_min_messages = debug1');
-ok(gone($port[1]), 'nobody listens');
+ok(gone($port[1]), 'nothing listens');
 
 # It is not to be started again, as one that failed would be.
 $node->wait_for_log(
 	qr/background worker "replwatch port" \(PID $pid\) exited with exit code 0/,
 	$offset);
 is(Process::child($node, 'replwatch port'),
-	undef, 'the process has ended, for good');
+	undef, 'the process has ended and is not started again');
 is( $node->safe_psql(
 		'postgres', 'SELECT port, port_state FROM replwatch_node()'),
 	'|off',
-	'as the server says');
+	'port_state agrees');
 Replwatch::set($node, "replwatch.port = $port[1]");
 Port::status_when($port[1], '/primary', 200, 'it listens again');
 isnt(Process::child($node, 'replwatch port'), $pid, 'in another process');
@@ -294,32 +294,32 @@ $node = $full;
 $node->wait_for_log(
 	qr/WARNING:  could not start the replwatch port: no free background worker slot/
 );
-port_state_when($node, 'no worker slot', 'there is no room');
+port_state_when($node, 'no worker slot', 'no worker slot is free');
 is(Replwatch::value($node, 'SELECT port FROM replwatch_node()'),
-	$port[2], 'on the port that was asked for');
-is(Port::try_connect($port[2]), undef, 'nobody listens');
+	$port[2], 'the port is the new one');
+is(Port::try_connect($port[2]), undef, 'nothing listens');
 
 # It tries each five seconds, and did so for the first time when it was started.
 Replwatch::wait_until(
 	$node,
 	"SELECT last_sample > pg_postmaster_start_time() + interval '8 s' FROM replwatch_node()",
-	'it has been tried again');
+	'starting it has been tried again');
 $log = slurp_file($node->logfile);
-is(() = $log =~ /could not start the replwatch port/g, 1, 'it is said once');
+is(() = $log =~ /could not start the replwatch port/g, 1, 'the warning is logged once');
 like(
 	$log,
 	qr/HINT:  Consider increasing "max_worker_processes"/,
-	'and what to do');
+	'with a hint');
 
 # Who switches it off and on again is told again.
 $offset = -s $node->logfile;
 Replwatch::set($node, 'replwatch.port = 0');
-port_state_when($node, 'off', 'it is not wanted');
+port_state_when($node, 'off', 'the port is switched off');
 Replwatch::wait_sampled($node);
 Replwatch::set($node, "replwatch.port = $port[2]");
 $node->wait_for_log(qr/WARNING:  could not start the replwatch port/,
 	$offset);
-port_state_when($node, 'no worker slot', 'it is wanted again');
+port_state_when($node, 'no worker slot', 'the port is switched on again');
 
 SKIP:
 {
@@ -328,13 +328,13 @@ SKIP:
 	kill 'TERM',
 	  Process::child($node, 'autoprewarm leader') // die 'nobody has the slot';
 	is(Port::status_when($port[2], '/primary', 200, 'it listens')->{status},
-		200, 'when there is room it listens');
+		200, 'it listens once a slot is free');
 	port_state_when($node, 'listening', 'it is there');
 	is( $node->safe_psql('postgres', 'SELECT port FROM replwatch_node()'),
 		$port[2],
-		'on the port that was asked for');
+		'the port is the new one');
 }
 unlike(slurp_file($node->logfile),
-	qr/PANIC|exit code [2-9]/, 'nothing else is the matter');
+	qr/PANIC|exit code [2-9]/, 'no other process failed');
 
 done_testing();

@@ -89,19 +89,19 @@ sub is_served
 	return;
 }
 
-Port::status_when($port, '/health', 200, 'it samples');
+Port::status_when($port, '/health', 200, 'samples are fresh');
 Port::ask($port, '/metrics');
 Port::ask($port, '/status');
 $before = descriptors();
 
-note '1. None, and many in a row';
+note '1. No client, and many in a row';
 
 all_gone('before');
 Process::until_true('it sleeps',
 	sub { status_of_process() =~ /^State:\s+S/m });
 my $sleeps = sleeps();
 sleep(2);
-is(sleeps(), $sleeps, 'while nobody asks it is not woken');
+is(sleeps(), $sleeps, 'without clients it is not woken');
 
 # The last sample is looked at as well: whoever asks does not keep the sampling
 # worker from its work.  A busy machine may, for a while.
@@ -119,7 +119,7 @@ for my $i (1 .. $requests)
 	$wrong++ if $answer->{status} != 200;
 }
 is($wrong, 0, "each of $requests is answered, and samples are taken");
-all_gone('after them');
+all_gone('after these clients');
 cmp_ok(memory(), '<', $used + 200, 'no memory is lost');
 
 note '2. 200 clients at once';
@@ -133,7 +133,7 @@ syswrite($_, "GET /primary HTTP/1.1\r\n\r\n") foreach @clients;
 my $served_at_least = time() < $begin + 1.5 ? 64 : 0;
 my @answers = map { Port::read_all($_) } @clients;
 is((grep { !/^(HTTP\/1\.1 200 |\z)/ } @answers),
-	0, 'of those who wait before they ask, each is served or gone');
+	0, 'each of the clients that wait before they ask is served or dropped');
 my $served = grep { /^HTTP\/1\.1 200 / } @answers;
 cmp_ok($served, '>=', $served_at_least,
 	"and as many as there is room for are served ($served were)");
@@ -154,17 +154,17 @@ for my $round (1 .. 2)
 	$wrong += grep { Port::read_all($_) !~ /^HTTP\/1\.1 200 / } @clients;
 	@clients = ();
 }
-is($wrong, 0, 'of 100 who ask at once all are served');
-all_gone('after them');
+is($wrong, 0, 'all of 100 clients that ask at once are served');
+all_gone('after these clients');
 cmp_ok(memory(), '<', $used + 200, 'no memory is lost');
 
-note '3. Who never asks gives way';
+note '3. Clients that never ask';
 
 push @clients, Port::connect_to($port) for 1 .. 100;
-is_served('a hundred connections that say nothing');
-cmp_ok(descriptors(), '<=', $before + 64, 'not more than 64 are there');
+is_served('a hundred connections without a request');
+cmp_ok(descriptors(), '<=', $before + 64, 'no more than 64 of them are kept');
 @clients = ();
-all_gone('after them');
+all_gone('after these clients');
 
 note '4. Half a request, slowly';
 
@@ -185,12 +185,12 @@ while (!has_ended($clients[2]))
 }
 cmp_ok(time() - $begin, '>', 4.9, 'a slow client has five seconds');
 $answer = Port::read_all($clients[0]);
-is(Port::parse($answer)->{status}, 408, 'half a request: it is told');
+is(Port::parse($answer)->{status}, 408, 'half a request is refused in the end');
 is(Port::read_all($clients[1]) =~ /^HTTP\/1\.1 408 / ? 1 : 0,
-	1, 'half a line, too');
-is(Port::read_all($clients[3]), '', 'who has said nothing is told nothing');
+	1, 'so is half a line of the agent');
+is(Port::read_all($clients[3]), '', 'a client without a request gets no answer');
 @clients = ();
-all_gone('after them');
+all_gone('after these clients');
 
 # In pieces, but in time.
 my $socket = Port::connect_to($port);
@@ -199,7 +199,7 @@ foreach my $piece (split //, "GET /primary HTTP/1.1\r\nHost: x\r\n\r\n")
 	syswrite($socket, $piece);
 }
 is(Port::parse(Port::read_all($socket))->{status},
-	200, 'byte by byte is no crime');
+	200, 'a request byte by byte is answered');
 
 note '5. Garbage';
 
@@ -222,12 +222,12 @@ all_gone('after it');
 
 # What is malformed is for unit/port/test_request.c: here is what is too long.
 is(Port::parse(Port::raw($port, 'X' x 9000))->{status},
-	431, 'a line without end');
+	431, 'an endless line');
 is( Port::parse(
 		Port::raw($port, "GET / HTTP/1.1\r\n" . "A: b\r\n" x 2000 . "\r\n")
 	)->{status},
 	431,
-	'headers without end');
+	'endless headers');
 is( Port::parse(
 		Port::raw($port, "GET / HTTP/1.1\r\nA: " . 'b' x 8000 . "\r\n\r\n")
 	)->{status},
@@ -240,23 +240,23 @@ note '6. More than one request';
 
 $answer = Port::raw($port,
 	"GET /primary HTTP/1.1\r\n\r\nGET /nothing HTTP/1.1\r\n\r\n");
-is(Port::parse($answer)->{status}, 200, 'the first is answered');
-is(() = $answer =~ m{HTTP/1\.1 \d}g, 1, 'the second is not');
+is(Port::parse($answer)->{status}, 200, 'the first request is answered');
+is(() = $answer =~ m{HTTP/1\.1 \d}g, 1, 'the second request is not');
 $answer =
   Port::raw($port, "GET /primary HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello");
-is(Port::parse($answer)->{status}, 200, 'a body is passed over');
+is(Port::parse($answer)->{status}, 200, 'a body is ignored');
 $answer = Port::raw($port, "primary\nprimary\n");
 is($answer, "up ready 100%\n", "an agent's second line, too");
-all_gone('after them');
+all_gone('after these clients');
 
-note '7. Who never reads';
+note '7. Clients that never read';
 
 # A page that does not fit into the system's buffers, asked for by more than
 # there are buffers for pages.
 $primary->safe_psql('postgres',
 	"ALTER SYSTEM SET max_replication_slots = 500");
 $primary->restart;
-Port::status_when($port, '/health', 200, 'it samples');
+Port::status_when($port, '/health', 200, 'samples are fresh');
 $primary->safe_psql('postgres',
 	"SELECT count(pg_create_physical_replication_slot('slot_with_a_long_name_' || i, true)) FROM generate_series(1, 400) i"
 );
@@ -281,13 +281,13 @@ for (1 .. 10)
 	syswrite($socket, "GET /metrics HTTP/1.1\r\n\r\n");
 	push @clients, $socket;
 }
-is_served('those who do not read');
+is_served('clients that do not read');
 $answer = Port::ask($port, '/metrics');
 like($answer->{status}, qr/^(200|503)$/,
 	'pages are served when there is room for them');
 @clients = ();
 Port::status_when($port, '/metrics', 200, 'there is room for pages');
-all_gone('after them');
+all_gone('after these clients');
 
 # A slow reader gets all of it.
 # It has five seconds in all, which a busy machine may take from it.
@@ -304,10 +304,10 @@ Process::until_true(
 $answer = Port::parse($answer);
 is( $answer->{headers}->{'content-length'},
 	length($answer->{body}),
-	'who reads a while later gets all of it');
+	'a client that reads later gets the whole page');
 all_gone('after it');
 
-note '8. Meanwhile';
+note '8. The server meanwhile';
 
 # Sampling is another process's; what is written is replicated, too.
 Replwatch::wait_sampled($primary);
@@ -316,6 +316,6 @@ Replwatch::wait_replayed($primary, $standby);
 unlike(
 	slurp_file($primary->logfile),
 	qr/PANIC|terminated by signal|(WARNING|ERROR|FATAL):.*replwatch/,
-	'nobody noticed');
+	'the sampler was not disturbed');
 
 done_testing();

@@ -28,7 +28,7 @@ sub connect_clients
 {
 	my ($port) = @_;
 
-	Port::status_when($port, '/liveness', 200, 'it answers');
+	Port::status_when($port, '/liveness', 200, 'the port answers');
 	$begin = time();
 	@clients = map { Port::connect_to($port) } 1 .. 4;
 	syswrite($clients[1], "GET /primary HTTP/1.1\r\n");
@@ -85,23 +85,23 @@ note '2. A server that is about to stop';
 my $session = $primary->background_psql('postgres');
 my $port = Port::of($primary);
 $session->query('SELECT 1');
-Port::status_when($port, '/read-only', 200, 'it takes connections');
+Port::status_when($port, '/read-only', 200, 'the standby accepts connections');
 system('pg_ctl', '-D', $primary->data_dir, '-m', 'smart', '-W', 'stop');
 my $answer =
-  Port::status_when($port, '/read-only', 503, 'it takes none any more');
-is($answer->{json}->{reason}, 'not accepting connections', 'it says so');
+  Port::status_when($port, '/read-only', 503, 'it accepts no more connections');
+is($answer->{json}->{reason}, 'not accepting connections', 'with the reason');
 is(Port::status($port, '/readiness'), 503, 'it is not ready');
-is(Port::status($port, '/liveness'), 200, 'but alive');
+is(Port::status($port, '/liveness'), 200, 'it is alive');
 $session->quit;
-Process::until_true('it stops then',
+Process::until_true('it stops when the session ends',
 	sub { !-e $primary->data_dir . '/postmaster.pid' });
-pass('it stops then');
+pass('it stops when the session ends');
 $primary->_update_pid(0);
 $primary->start;
 
-note '3. A postmaster that is killed takes its port with it';
+note '3. The port ends with a postmaster that is killed';
 
-Port::status_when($port, '/liveness', 200, 'it answers');
+Port::status_when($port, '/liveness', 200, 'the port answers');
 connect_clients($port);
 $pid = Process::child($primary, 'replwatch port');
 my $postmaster = Process::postmaster($primary);
@@ -113,6 +113,6 @@ pass('the port is gone');
 Process::until_true('the server starts',
 	sub { !kill(0, $postmaster) && $primary->start(fail_ok => 1) });
 is(Port::status_when($port, '/primary', 200, 'it is back')->{status},
-	200, 'and back with the server');
+	200, 'the port is back with the server');
 
 done_testing();

@@ -120,12 +120,12 @@ sub members
 	return ();
 }
 
-note '1. Both say what SQL says';
+note '1. Both pages agree with SQL';
 
 Replwatch::row_when_current($primary, 'replica1', 'downstream');
 Replwatch::pause_replay($primary, $standby);
 Replwatch::burst($primary);
-Replwatch::row_when($primary, 'replica1', 'downstream', 'it is behind',
+Replwatch::row_when($primary, 'replica1', 'downstream', 'the replica is behind',
 	sub { $_[0]->{lag} > 1 });
 
 my $link = '{link="downstream",kind="physical",name="replica1"';
@@ -214,7 +214,7 @@ my ($alert) =
 is_deeply([ @{$alert}{qw(alert severity subject state)} ],
 	\@rows, 'status: as in SQL');
 like($alert->{detail}, qr/\.$/, 'status: with its detail');
-like($alert->{raised_at}, qr/^\d{4}-\d\d-\d\dT[\d:.]+Z$/, 'status: and when');
+like($alert->{raised_at}, qr/^\d{4}-\d\d-\d\dT[\d:.]+Z$/, 'status: with its time');
 
 # While its alerts are not looked at, a link's health is not known.
 $series = metrics_when(
@@ -222,13 +222,13 @@ $series = metrics_when(
 	"the link's health is known",
 	sub { exists $_[0]->{"replwatch_link_health$link,health=\"warning\"}"} });
 cmp_ok($series->{'replwatch_alerts_firing{severity="warning"}'},
-	'>=', 1, 'metrics: how many');
+	'>=', 1, 'metrics: the number of alerts');
 is( scalar(
 		grep {
 			/^replwatch_alert_raised_timestamp_seconds\{alert="replica_lag",severity="warning",state="firing",subject="replica1"\}$/
 		} keys %$series),
 	1,
-	'metrics: which');
+	'metrics: the alert');
 is($series->{"replwatch_link_health$link,health=\"warning\"}"},
 	1, "metrics: the link's health");
 
@@ -267,7 +267,7 @@ foreach my $port (@port)
 	unlike(
 		$page,
 		qr/usename|user=|client|xmin=|addr/,
-		'metrics: neither of them');
+		'metrics: none of these');
 }
 
 note '5. Waits';
@@ -288,11 +288,11 @@ is_deeply(
 	],
 	\@rows,
 	'metrics: as in SQL');
-is($series->{replwatch_waits_timed_out_total}, 1, 'one timed out');
+is($series->{replwatch_waits_timed_out_total}, 1, 'one wait timed out');
 cmp_ok($series->{replwatch_wait_duration_seconds_sum},
 	'>=', 0.1, 'the time is counted in seconds');
 
-note '6. Series go on';
+note '6. Series after a reconnection';
 
 my $stable = sub {
 	return join "\n",
@@ -308,7 +308,7 @@ $standby->restart;
 Replwatch::wait_until(
 	$primary,
 	"SELECT count(*) = 1 AND bool_and(state = 'streaming' AND reply_time IS NOT NULL) FROM replwatch_status() WHERE name = 'replica1' AND link = 'downstream'",
-	'it streams and has replied');
+	'the replica streams and has replied');
 
 # A page is made of what the worker has seen.
 my ($before, $after) = ($stable->($series), '');
@@ -319,7 +319,7 @@ eval {
 } or diag($@);
 is($after, $before, 'a replica that reconnects is the same series');
 
-note '7. Two of a name, and names that mean something else';
+note '7. A shared name, and odd names';
 
 my $twin = Replwatch::standby($primary, 'twin');
 my $other = PostgreSQL::Test::Cluster->new('other');
@@ -329,7 +329,7 @@ $other->start;
 Replwatch::wait_until(
 	$primary,
 	"SELECT count(*) = 2 FROM pg_stat_replication WHERE application_name = 'twin' AND state = 'streaming'",
-	'two are connected under one name');
+	'two replicas share a name');
 my $connections =
   'replwatch_link_connections{link="downstream",kind="physical",name="twin"}';
 $series = metrics_when(
@@ -337,7 +337,7 @@ $series = metrics_when(
 	'two connections are counted',
 	sub { ($_[0]->{$connections} // 0) > 1 });
 is($series->{$connections}, 2,
-	'two of a name are one series, which counts them');
+	'replicas that share a name are one series, which counts them');
 promtool_takes(Port::ask($port[0], '/metrics')->{body}, 'that');
 
 # The name of a replica is what it calls itself.
@@ -349,19 +349,19 @@ $other->restart;
 Replwatch::wait_until(
 	$primary,
 	q{SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'a"b\c{}' AND state = 'streaming'},
-	'a replica has an odd name');
+	'a replica with an odd name is connected');
 my $odd =
   'replwatch_link_state{link="downstream",kind="physical",name="a\"b\\\\c{}",state="streaming"}';
 $series = metrics_when(
 	$port[0],
-	'it has a series',
+	'the odd name has a series',
 	sub { exists $_[0]->{$odd} });
-is($series->{$odd}, 1, 'metrics: it is escaped');
+is($series->{$odd}, 1, 'metrics: the name is escaped');
 promtool_takes(Port::ask($port[0], '/metrics')->{body}, 'that');
 is( scalar(
 		grep { $_->{name} eq 'a"b\\c{}' }
 		  @{ Port::ask($port[0], '/status')->{json}->{status} }),
 	1,
-	'status: it is escaped');
+	'status: the name is escaped');
 
 done_testing();

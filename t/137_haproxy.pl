@@ -175,51 +175,51 @@ Process::until_true('haproxy listens',
 note '1. All is well';
 
 state_when('primary', 'db1', qr/^UP/, 'the primary is found');
-state_when('primary', $_, qr/^DOWN/, 'the others are known')
+state_when('primary', $_, qr/^DOWN/, 'the standbys are no primary')
   foreach qw(db2 db3);
-state_when('replicas', 'db1', qr/^DOWN/, 'it is no replica');
+state_when('replicas', 'db1', qr/^DOWN/, 'the primary is no replica');
 state_when('replicas', $_, qr/^UP 100$/, "$_ is a replica")
   foreach qw(db2 db3);
-state_when('checked', 'db1', qr/^DOWN/, 'it is none by check either');
-state_when('told', 'db1', qr/^DOWN/, 'the agent takes it out');
+state_when('checked', 'db1', qr/^DOWN/, 'the primary is no replica by health check');
+state_when('told', 'db1', qr/^DOWN/, 'the agent check takes it out');
 state_when('told', 'db1', qr/down \(this server is a primary\)/,
-	'haproxy is told why', 'last_agt');
+	'haproxy shows the reason', 'last_agt');
 met_when($write, 'db1', 'writes go to the primary');
 met_when($read, 'db2 db3', 'reads go to the replicas');
-met_when($checked, 'db2 db3', 'by health check, too');
-met_when($told, 'db2 db3', 'by agent check, too');
+met_when($checked, 'db2 db3', 'the same by health check');
+met_when($told, 'db2 db3', 'the same by agent check');
 
-note '2. One falls behind';
+note '2. A replica falls behind';
 
 Replwatch::pause_replay($primary, $node[1]);
 $primary->safe_psql('postgres',
 	"INSERT INTO burst SELECT repeat('x', 1000) FROM generate_series(1, 12000)"
 );
-state_when('replicas', 'db2', qr/^DRAIN/, 'it is drained');
-met_when($read, 'db3', 'by agent check: reads go to the other one');
+state_when('replicas', 'db2', qr/^DRAIN/, 'the replica is drained');
+met_when($read, 'db3', 'by agent check: reads go to the other replica');
 state_when('checked', 'db2', qr/^DOWN/, 'it is down by health check');
-met_when($checked, 'db3', 'by health check, too');
+met_when($checked, 'db3', 'the same by health check');
 
-note '3. Both do';
+note '3. Both replicas fall behind';
 
 Replwatch::wait_replayed($primary, $node[2]);
 Replwatch::pause_replay($primary, $node[2]);
 $primary->safe_psql('postgres',
 	"INSERT INTO burst SELECT repeat('x', 1000) FROM generate_series(1, 12000)"
 );
-state_when('replicas', 'db3', qr/^DRAIN/, 'it is drained');
+state_when('replicas', 'db3', qr/^DRAIN/, 'the replica is drained');
 met_when($read, 'db1', 'reads fall back to the primary');
 met_when($checked, 'nobody', 'a pool without a backup is empty');
 
-note '4. They return';
+note '4. Both catch up';
 
 $_->safe_psql('postgres', 'SELECT pg_wal_replay_resume()')
   foreach @node[ 1, 2 ];
 state_when('replicas', $_, qr/^UP/, "$_ is back") foreach qw(db2 db3);
 met_when($read, 'db2 db3', 'reads go to the replicas again');
-met_when($checked, 'db2 db3', 'by health check, too');
+met_when($checked, 'db2 db3', 'the same by health check');
 
-note '5. The sessions of a primary that is one no more';
+note '5. The sessions of a primary that is no longer one';
 
 # As far as HAProxy can see.
 my $session = IPC::Run::start(
@@ -235,31 +235,31 @@ $in = "SELECT 'there';\n";
 $session->pump until $out =~ /there/;
 $primary->safe_psql('postgres', 'ALTER SYSTEM SET replwatch.port = 0');
 $primary->reload;
-state_when('primary', 'db1', qr/^DOWN/, 'it is taken out');
+state_when('primary', 'db1', qr/^DOWN/, 'the server is taken out');
 $in = "SELECT 'still there';\n";
 eval { $session->finish };
-unlike($out, qr/still there/, 'they are over');
-like($err, qr/server closed the connection/, 'the clients are told');
+unlike($out, qr/still there/, 'its sessions are closed');
+like($err, qr/server closed the connection/, 'the clients see that');
 $primary->safe_psql('postgres', 'ALTER SYSTEM RESET replwatch.port');
 $primary->reload;
-state_when('primary', 'db1', qr/^UP/, 'it is back');
+state_when('primary', 'db1', qr/^UP/, 'the server is back');
 
 note '6. The primary dies';
 
 $primary->stop('immediate');
-state_when('primary', 'db1', qr/^DOWN/, 'it is down');
+state_when('primary', 'db1', qr/^DOWN/, 'the primary is down');
 state_when('replicas', $_, qr/^UP 10$/, "$_ is cut off") foreach qw(db2 db3);
-met_when($read, 'db2 db3', 'reads go on');
-met_when($write, 'nobody', 'writes do not');
+met_when($read, 'db2 db3', 'reads go to the replicas');
+met_when($write, 'nobody', 'writes go nowhere');
 
-note '7. Another is promoted';
+note '7. A replica is promoted';
 
 $node[1]->promote;
-state_when('primary', 'db2', qr/^UP/, 'it is found');
-state_when('replicas', 'db2', qr/^DOWN/, 'it is no replica any more');
-state_when('told', 'db2', qr/^DOWN/, 'the agent takes it out');
+state_when('primary', 'db2', qr/^UP/, 'the new primary is found');
+state_when('replicas', 'db2', qr/^DOWN/, 'it is no longer a replica');
+state_when('told', 'db2', qr/^DOWN/, 'the agent check takes it out');
 met_when($write, 'db2', 'writes go there');
-met_when($read, 'db3', 'reads go to the one that is left');
+met_when($read, 'db3', 'reads go to the remaining replica');
 
 $haproxy->kill_kill;
 

@@ -129,17 +129,17 @@ is( join(
 			'replwatch_link_lag_seconds{link="downstream",name="replica1"}',
 			1)) =~ /^[\d.]+$/ ? 1 : 0,
 	1,
-	'it knows how late the replica is');
+	'it has the lag of the replica');
 
 # A scrape may come too late on a busy machine; then the next one does not.
 my @scraped;
 Process::until_true(
-	'both are scraped without an error',
+	'both servers are scraped without an error',
 	sub {
 		@scraped = @{ api('targets')->{data}->{activeTargets} // [] };
 		return @scraped == 2 && !grep { $_->{lastError} ne '' } @scraped;
 	});
-is(join(' ', map { $_->{health} } @scraped), 'up up', 'without any error');
+is(join(' ', map { $_->{health} } @scraped), 'up up', 'both servers are healthy targets');
 
 note '3. A rule fires';
 
@@ -147,20 +147,20 @@ firing_when('ReplicaLag', $primary, 0);
 Replwatch::pause_replay($primary, $standby);
 Replwatch::burst($primary);
 my ($alert) = firing_when('ReplicaLag', $primary, 1);
-is($alert->{labels}->{name}, 'replica1', 'for the replica that is late');
+is($alert->{labels}->{name}, 'replica1', 'the alert is about the late replica');
 like(
 	$alert->{annotations}->{summary},
 	qr/^Replica "replica1" is [\w. ]+s behind 127\.0\.0\.1:\d+$/,
-	'it says so');
+	'its summary names the replica');
 my ($cause) = firing_when('ReplayPaused', $standby, 1);
-is($cause->{labels}->{state}, 'paused', 'and the cause, of the standby');
+is($cause->{labels}->{state}, 'paused', 'the standby reports the cause');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
-is(scalar(firing_when('ReplicaLag', $primary, 0)), 0, 'it stops');
+is(scalar(firing_when('ReplicaLag', $primary, 0)), 0, 'the alert stops');
 
-note '4. A server that is gone';
+note '4. A server is gone';
 
 $standby->stop;
-is(scalar(firing_when('ServerNotSeen', $standby, 1)), 1, 'it is missed');
+is(scalar(firing_when('ServerNotSeen', $standby, 1)), 1, 'its absence is reported');
 $prometheus->kill_kill;
 
 done_testing();

@@ -89,38 +89,38 @@ agent_says($_, qr/^down #.*recovery/, qr/^up ready 100%$/, 'a standby')
   foreach qw(replica1 replica2);
 Port::answer_when(
 	$port{replica1}, '/replica',
-	'it has a standby of its own',
+	'replica1 has a standby of its own',
 	sub { $_[0]->{json}->{role} eq 'cascade' });
 
 note '2. Replay is paused';
 
 Replwatch::pause_replay($primary, $standby);
 Replwatch::burst($primary);
-Port::status_when($port{replica1}, '/replica?lag=1s', 503, 'it is late');
+Port::status_when($port{replica1}, '/replica?lag=1s', 503, 'the lag exceeds 1 s');
 yes_are('replica1', $yes_of_standby, 'paused');
 agent_says('replica1', qr/^down #/, qr/^up ready \d+%$/, 'paused');
-yes_are('replica2', $yes_of_standby, 'fed by one that is paused');
+yes_are('replica2', $yes_of_standby, 'fed by a paused standby');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 
-note '3. Nothing is received any more';
+note '3. The receiver is stopped';
 
 # The receiver goes, and the one behind it notices nothing.
 Replwatch::set($standby, "primary_conninfo = ''");
 Port::answer_when(
 	$port{replica1}, '/replica',
-	'it is cut off',
+	'replica1 is cut off',
 	sub { $_[0]->{json}->{cut_off} });
 yes_are('replica1', $yes_of_standby, 'cut off');
 agent_says('replica1', qr/^down #/, qr/^up ready 10%$/, 'cut off');
-yes_are('replica2', $yes_of_standby, 'fed by one that is cut off');
+yes_are('replica2', $yes_of_standby, 'fed by a standby that is cut off');
 Port::status_when($port{replica2}, '/replica?lag=5s', 200,
-	'which is all that it knows of');
-pass('which is all that it knows of');
+	'replica2 is not cut off itself');
+pass('replica2 is not cut off itself');
 Replwatch::connect_to($standby, $primary, 'replica1');
 $standby->reload;
 Port::answer_when(
 	$port{replica1}, '/replica',
-	'it is connected',
+	'replica1 is connected',
 	sub { !($_[0]->{json}->{cut_off} // 1) });
 
 note '4. No samples are taken';
@@ -159,7 +159,7 @@ agent_says('replica2', qr/^down #/, qr/^down #not accepting connections$/,
 	'closed');
 $cascade->stop;
 
-note '6. While it is promoted';
+note '6. During a promotion';
 
 my $kept = $primary->safe_psql('postgres',
 	"INSERT INTO burst VALUES ('kept'); SELECT replwatch_commit_token()");
@@ -171,7 +171,7 @@ $standby->safe_psql('postgres', 'SELECT pg_promote(false)');
 Process::until_true('recovery is about to end',
 	sub { -e "$dir/ending" });
 is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'),
-	't', 'but has not');
+	't', 'recovery has not ended yet');
 yes_are('replica1', $yes_of_standby, 'being promoted');
 agent_says('replica1', qr/^down #.*recovery/, qr/^up ready \d+%$/,
 	'being promoted');
@@ -179,8 +179,8 @@ unlink "$dir/hold";
 $standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
   or die 'it is not promoted';
 is(Port::status($port{replica1}, '/primary'),
-	200, 'the first answer after it says so');
-is(Port::status($port{replica1}, '/replica'), 503, 'and no other');
+	200, 'the first answer after the promotion is that of a primary');
+is(Port::status($port{replica1}, '/replica'), 503, 'it is no replica any more');
 yes_are('replica1', $yes_of_primary, 'promoted');
 agent_says('replica1', qr/^up ready 100%$/, qr/^down #.*primary/, 'promoted');
 
@@ -188,12 +188,12 @@ agent_says('replica1', qr/^up ready 100%$/, qr/^down #.*primary/, 'promoted');
 my $lost = $primary->safe_psql('postgres',
 	"INSERT INTO burst VALUES ('lost'); SELECT replwatch_commit_token()");
 is(Port::status($port{replica1}, "/read-only?token=$kept"),
-	200, 'it has what was committed before');
+	200, 'it has a commit from before the promotion');
 my $answer = Port::ask($port{replica1}, "/read-only?token=$lost");
-is($answer->{status}, 503, 'it has not what the other one committed after');
+is($answer->{status}, 503, 'it lacks a later commit of the old primary');
 is( $answer->{json}->{reason},
 	"the commit is not part of this server's history",
-	'and says so');
+	'with the reason');
 
 note '7. In crash recovery';
 
@@ -221,12 +221,12 @@ agent_says(
 	qr/^down #not accepting connections$/,
 	'in crash recovery');
 my $json = Port::ask($port{primary}, '/liveness')->{json};
-is($json->{role}, undef, 'its role is open');
-is($json->{lag_bytes}, undef, 'and nothing is said of a lag');
+is($json->{role}, undef, 'its role is undecided');
+is($json->{lag_bytes}, undef, 'no lag is shown');
 is(Port::ask($port{primary}, '/status')->{json}->{node}->{role},
-	undef, 'on the pages, too');
+	undef, 'nor is it on the pages');
 unlike(Port::ask($port{primary}, '/metrics')->{body},
-	qr/^replwatch_role\{/m, 'both of them');
+	qr/^replwatch_role\{/m, 'nor in the metrics');
 command_ok(
 	[ 'pg_ctl', '-m', 'immediate', '-D', $primary->data_dir, 'stop' ],
 	'it is stopped');

@@ -91,13 +91,13 @@ my $node;
 		"replwatch.listen_addresses = 'here.invalid, there.invalid'");
 }
 
-note '1. Names that lead somewhere';
+note '1. Names that can be looked up';
 
-listening(1, $port[0], '127.0.0.1', 'the first name is listened on');
-listening(1, $port[0], '127.0.0.2', 'and the second');
-state_is($node, 'listening', 'both are there');
+listening(1, $port[0], '127.0.0.1', 'the port listens on the first name');
+listening(1, $port[0], '127.0.0.2', 'and on the second');
+state_is($node, 'listening', 'the port listens on all names');
 
-note '2. A name that can not be looked up';
+note '2. A name that cannot be looked up';
 
 # A client that is there stays, for the five seconds that each client has.
 my $begin = time();
@@ -108,14 +108,14 @@ set($node);
 $node->wait_for_log(
 	qr/WARNING:  could not translate host name "there\.invalid" for "replwatch\.listen_addresses": /,
 	$offset);
-state_is($node, 'partly listening', 'a name leads nowhere');
+state_is($node, 'partly listening', 'one name cannot be looked up');
 ok(Port::try_connect($port[0], '127.0.0.2'),
-	'where it led is listened on still');
-ok(Port::try_connect($port[0], '127.0.0.1'), 'and where the other leads');
+	'its last address is kept');
+ok(Port::try_connect($port[0], '127.0.0.1'), 'so is that of the other name');
 syswrite($client, "ary\n");
 
 # A client that comes later is served later.
-is(Port::status($port[0], '/primary'), 200, 'others are served');
+is(Port::status($port[0], '/primary'), 200, 'new clients are served');
 my $in_time = time() < $begin + 5;
 
 # If the five seconds are over it is told so, which it would not be if it had
@@ -123,55 +123,55 @@ my $in_time = time() < $begin + 5;
 like(
 	Port::read_all($client),
 	$in_time ? qr/^up ready 100%$/ : qr/^(up ready 100%$|HTTP\/1\.1 408 )/,
-	'a client there is answered');
+	'a connected client is answered');
 
-note '3. It is found again, elsewhere';
+note '3. The name has another address';
 
 set_hosts('here.invalid' => '127.0.0.1', 'there.invalid' => '127.0.0.3');
-listening(1, $port[0], '127.0.0.3', 'it is listened on without being told');
-listening(0, $port[0], '127.0.0.2', 'and where it led before no more');
-state_is($node, 'listening', 'both are there again');
+listening(1, $port[0], '127.0.0.3', 'the new address is used without a reload');
+listening(0, $port[0], '127.0.0.2', 'the old address is given up');
+state_is($node, 'listening', 'the port listens on all names again');
 
 note '4. Two names for one address';
 
 set_hosts('here.invalid' => '127.0.0.1', 'there.invalid' => '127.0.0.1');
 set($node);
-listening(0, $port[0], '127.0.0.3', 'the second leads to the same as the first');
-state_is($node, 'listening', 'which is enough');
+listening(0, $port[0], '127.0.0.3', 'the second name has the address of the first');
+state_is($node, 'listening', 'one socket for both is complete');
 set_hosts('there.invalid' => '127.0.0.1');
 set($node);
 $node->wait_for_log(qr/could not translate host name "here\.invalid"/, $offset);
-state_is($node, 'partly listening', 'one of the two is gone');
-listening(1, $port[0], '127.0.0.1', 'the address stays for the other');
+state_is($node, 'partly listening', 'one of the two cannot be looked up');
+listening(1, $port[0], '127.0.0.1', 'the address is kept for the other');
 
-note '5. None can be looked up';
+note '5. No name can be looked up';
 
 set_hosts();
 set($node);
 $node->wait_for_log(qr/could not translate host name "there\.invalid"/,
 	$offset);
-is(Port::status($port[0], '/primary'), 200, 'what there was stays');
+is(Port::status($port[0], '/primary'), 200, 'the sockets are kept');
 
-note '6. Nothing stays on the port that was';
+note '6. Another port';
 
 set($node, "replwatch.port = $port[1]");
 $node->wait_for_log(qr/could not translate host name "there\.invalid"/,
 	$offset);
 listening(0, $port[0], '127.0.0.1', 'the first port is given up');
 is(Port::try_connect($port[1], '127.0.0.1'),
-	undef, 'and where to listen on the other is not known');
-state_is($node, 'not listening', 'the server says so');
+	undef, 'no address is known for the new port');
+state_is($node, 'not listening', 'port_state is not listening');
 set_hosts('here.invalid' => '127.0.0.2', 'there.invalid' => '127.0.0.1');
-listening(1, $port[1], '127.0.0.1', 'when a name is found, it is');
-listening(1, $port[1], '127.0.0.2', 'and when the other is');
+listening(1, $port[1], '127.0.0.1', 'the port listens on a name that is found');
+listening(1, $port[1], '127.0.0.2', 'and on the other');
 
-note '7. A name is taken out';
+note '7. A name is removed from the list';
 
 set_hosts('here.invalid' => '127.0.0.2');
 set($node, "replwatch.listen_addresses = 'here.invalid'");
 listening(0, $port[1], '127.0.0.1',
-	'a name that is not wanted keeps no address');
-state_is($node, 'listening', 'the one that is wanted is there');
+	'its address is given up');
+state_is($node, 'listening', 'the port listens on the remaining name');
 
 $node->stop;
 done_testing();

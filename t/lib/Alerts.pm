@@ -38,8 +38,8 @@ use Time::HiRes qw(time sleep);
 our @columns = qw(alert severity subject state raised_at changed_at cleared_at
   value threshold detail);
 
-# The log entries about alerts on $node, oldest first: of all, or of the given
-# alert, or of that for one subject.  Each is a hash of
+# The log entries about alerts on $node, oldest first: of all alerts, of one, or
+# of one for one subject.  Each is a hash of
 #	change		raised, escalated, still firing, eased, cleared
 #	alert, subject, severity (undef when cleared)
 #	after		as HH:MM:SS (still firing, cleared)
@@ -82,7 +82,7 @@ sub log_events
 	} @events;
 }
 
-# The same in few words: 'raised warning, escalated critical, cleared'.
+# The same as a short text: 'raised warning, escalated critical, cleared'.
 sub story
 {
 	my ($node, $alert, $subject) = @_;
@@ -94,8 +94,8 @@ sub story
 	} log_events($node, $alert, $subject);
 }
 
-# Wait until the story of an alert is this, or matches this pattern, for the
-# entry in the log comes a moment after SQL shows the change.
+# Wait until the story of an alert is this, or matches this pattern: the log entry
+# is written a moment after SQL shows the change.
 sub story_is
 {
 	my ($node, $alert, $subject, $expected, $what) = @_;
@@ -133,8 +133,8 @@ sub alerts
 	return @rows;
 }
 
-# The row of an alert for a subject: of the one that fires, else of the last
-# that was cleared; undef if there is none.
+# The row of an alert for a subject: the firing one, else the one cleared last;
+# undef if there is none.
 sub alert
 {
 	my ($node, $alert, $subject) = @_;
@@ -143,8 +143,8 @@ sub alert
 		  alerts($node))[0];
 }
 
-# Wait until that row is in $state, and return it; or die saying for what was
-# waited.  $state is firing, silenced or cleared, or the severity with which it
+# Wait until that row is in $state, and return it; dies with $what at the time
+# limit.  $state is firing, silenced or cleared, or the severity with which it
 # fires.
 sub alert_when
 {
@@ -170,7 +170,7 @@ sub alert_when
 	die "timed out waiting until $what";
 }
 
-# Wait until the replicas that stream now are known to $node.
+# Wait until $node knows the replicas that stream now.
 sub wait_known
 {
 	my ($node) = @_;
@@ -193,8 +193,8 @@ sub wait_judged
 	return;
 }
 
-# Wait until alert_hold has gone by between two samples of $node: if something
-# is wrong all the while, its alert has been raised.
+# Wait until alert_hold has passed between two samples of $node, so that the alert
+# of a lasting condition has been raised.
 sub wait_held
 {
 	my ($node) = @_;
@@ -209,7 +209,7 @@ sub wait_held
 	return;
 }
 
-# Assert that the health of a link is this, or matches this pattern, or becomes so.
+# Check that the health of a link is this, or matches this pattern, or becomes so.
 sub health_is
 {
 	my ($node, $name, $link, $health, $what) = @_;
@@ -225,8 +225,8 @@ sub health_is
 	  : is($row->{health}, $health, $what);
 }
 
-# Assert that the detail of an entry of the log matches, and that the time in it,
-# as HH:MM:SS, has reached the limit.
+# Check that the detail of a log entry matches, and that the time in it, as
+# HH:MM:SS, has reached the limit.
 sub is_beyond
 {
 	my ($event, $pattern, $limit, $what) = @_;
@@ -246,7 +246,7 @@ sub overrides
 	  . join('; ', map { "$_: $overrides{$_}" } sort keys %overrides) . "'";
 }
 
-# What fires on $node, in order: 'replica_lag (critical) on replica1, ...'.
+# The firing alerts of $node, in order: 'replica_lag (critical) on replica1, ...'.
 sub firing
 {
 	my ($node) = @_;
@@ -255,17 +255,17 @@ sub firing
 	  grep { $_->{state} ne 'cleared' } alerts($node);
 }
 
-# Do the whole log of $node and what SQL shows tell the same?  Each alert's
-# entries make sense by themselves; what was told last is what fires, unless
-# that is muted; and each that was cleared was told of, unless muted.  Leaves
-# out subjects that were silenced and are no longer.
+# Check that the whole log of $node agrees with SQL: the entries of each alert are
+# consistent; the last one reported is the state that SQL shows, unless muted; and
+# each cleared alert was reported, unless muted.  Leaves out subjects that were
+# silenced and no longer are.
 sub agree
 {
 	my ($node, $what, @except) = @_;
 	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
 	my @wrong;
 
-	# A change may come between the two looks.
+	# An alert may change between the two queries.
 	while (1)
 	{
 		@wrong = differences($node, @except);
@@ -275,7 +275,7 @@ sub agree
 	return ok(!@wrong, $what) || diag(join "\n", @wrong);
 }
 
-# In what they differ now.
+# The present differences between the two.
 sub differences
 {
 	my ($node, @except) = @_;

@@ -38,11 +38,11 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Process ();
 
-# What a call is told, by argument and in the environment.
+# The values of a call, by argument and in the environment.
 our @values = qw(alert subject severity state detail);
 
-# A started primary whose alerts need a second.  Further arguments are lines
-# for postgresql.conf.
+# Start a primary whose alerts are raised after a second.  Further arguments are
+# lines for postgresql.conf.
 sub primary
 {
 	my ($name, @conf) = @_;
@@ -65,7 +65,7 @@ sub file
 	return "$node->{command_dir}/$name";
 }
 
-# The command that notes its calls.
+# A command that records its calls.
 sub command
 {
 	my ($node) = @_;
@@ -73,7 +73,7 @@ sub command
 	return 'exec sh ' . file($node, 'script') . ' %a "%s" %v x"%t" %d';
 }
 
-# Change the setting.  Not by ALTER SYSTEM, which takes no line ends.
+# Change the setting.  Not by ALTER SYSTEM, which rejects newlines.
 sub set_command
 {
 	my ($node, $command) = @_;
@@ -87,20 +87,20 @@ sub set_command
 	return;
 }
 
-# Set the command, by default the one that notes its calls, and wait until a
-# runner has come.  Nobody may be running one before.
+# Set the command, by default the one that records its calls, and wait until a
+# runner has started.  None may be running before.
 sub start
 {
 	my ($node, $command) = @_;
 
 	$command //= command($node);
-	die 'there is a runner already' if defined runner($node);
+	die 'a runner is running already' if defined runner($node);
 	set_command($node, $command);
 	Process::until_true('the runner has come', sub { defined runner($node) });
 	return;
 }
 
-# Set no command, and wait until the runner has gone.
+# Unset the command, and wait until the runner has ended.
 sub stop
 {
 	my ($node) = @_;
@@ -110,8 +110,8 @@ sub stop
 	return;
 }
 
-# From its next call on the command does this, lines of shell, after it has
-# noted the call.
+# From its next call on, have the command run these lines of shell after recording
+# the call.
 sub does
 {
 	my ($node, $lines) = @_;
@@ -124,14 +124,14 @@ sub does
 	print $script "printf '%s\\0' \"\$@\" $environment >> $calls\n$lines\n";
 	close $script;
 
-	# A shell may be reading the old one.
+	# A shell may still be reading the old script.
 	rename file($node, 'script.new'), file($node, 'script')
 	  or die "could not rename a script: $!";
 	return;
 }
 
-# Expect replicas of these names, instead of others: each that is new is
-# missing, for each that no longer is an alert is cleared.
+# Expect replicas of these names instead of others: new ones are missing, and the
+# alerts of those no longer expected are cleared.
 sub expect
 {
 	my ($node, @names) = @_;
@@ -143,8 +143,8 @@ sub expect
 	return;
 }
 
-# With what the command was called since forget_calls, oldest first: hashes of
-# @values and time.  Dies where arguments and environment are not the same.
+# The calls of the command since forget_calls, oldest first: hashes of @values and
+# time.  Dies if arguments and environment differ.
 sub calls
 {
 	my ($node)  = @_;
@@ -153,7 +153,7 @@ sub calls
 	my @fields  = split /\0/, $written, -1;
 	my @calls;
 
-	# The last one is what follows the last \0.
+	# The last element follows the last \0.
 	while (@fields > 1)
 	{
 		my @arguments = splice @fields, 0, scalar @values;
@@ -161,10 +161,10 @@ sub calls
 
 		@call{ @values, 'time' } = splice @fields, 0, @values + 1;
 
-		# It was written while we read.
+		# It was being written meanwhile.
 		last if !defined $call{time};
 
-		$arguments[3] =~ s/^x// or die 'the words were split otherwise';
+		$arguments[3] =~ s/^x// or die 'the words were split differently';
 		foreach my $i (0 .. $#values)
 		{
 			die "argument and environment differ in $values[$i]:"
@@ -176,7 +176,7 @@ sub calls
 	return @calls;
 }
 
-# The same, once there are $count.
+# The same, when there are $count calls.
 sub calls_when
 {
 	my ($node, $count) = @_;
@@ -203,7 +203,7 @@ sub runner
 	return scalar Process::child($node, 'replwatch command runner');
 }
 
-# What a command writes to one of its files, a line, once it has.
+# The line that a command writes to one of its files, once it is there.
 sub line_in
 {
 	my ($node, $name) = @_;

@@ -35,8 +35,8 @@ use Process ();
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-# Lines for postgresql.conf that have a server listen on a port of its own, with
-# everything served; further arguments are more lines.
+# Lines for postgresql.conf that make a server listen on a free port and serve
+# everything; further arguments are more lines.
 sub conf
 {
 	my (@conf) = @_;
@@ -48,7 +48,7 @@ sub conf
 		@conf);
 }
 
-# The number of the port that a server's configuration gives.
+# The port in a server's configuration.
 sub of
 {
 	my ($node) = @_;
@@ -58,7 +58,7 @@ sub of
 	return $found[-1];
 }
 
-# Connect; undef if nobody listens there.  Waits for nothing.
+# Connect, without waiting; undef if nothing listens there.
 sub try_connect
 {
 	my ($port, $address) = @_;
@@ -70,7 +70,7 @@ sub try_connect
 		Timeout => $PostgreSQL::Test::Utils::timeout_default);
 }
 
-# Connect, once somebody listens there, on 127.0.0.1 unless told otherwise.
+# Connect once something listens there, by default on 127.0.0.1.
 sub connect_to
 {
 	my ($port, $address) = @_;
@@ -81,12 +81,12 @@ sub connect_to
 		my $socket = try_connect($port, $address);
 
 		return $socket if $socket;
-		die "nobody listens on port $port" if time() > $limit;
+		die "nothing listens on port $port" if time() > $limit;
 		sleep(0.05);
 	}
 }
 
-# All that the other end sends until it closes; dies if it does not.
+# Everything that the other end sends until it closes; dies if it does not close.
 sub read_all
 {
 	my ($socket) = @_;
@@ -95,17 +95,17 @@ sub read_all
 	while (1)
 	{
 		Process::readable($socket, $PostgreSQL::Test::Utils::timeout_default)
-		  or die 'the port does not close a connection';
+		  or die 'the port did not close a connection';
 		my $n = sysread($socket, my $part, 65536);
 
-		# A connection that is reset has ended, too.
+		# A connection that was reset has ended as well.
 		last if !$n;
 		$all .= $part;
 	}
 	return $all;
 }
 
-# Send these bytes, and return all that comes back.
+# Send these bytes, and return the answer.
 sub raw
 {
 	my ($port, $bytes) = @_;
@@ -115,18 +115,18 @@ sub raw
 	return read_all($socket);
 }
 
-# Take an answer apart: status, headers (names in small letters), body, and
-# what the body says if it is JSON.
+# Parse an answer: status, headers (with lower-case names), body, and the decoded
+# body if it is JSON.
 sub parse
 {
 	my ($bytes) = @_;
 	my ($head, $body) = $bytes =~ /^(.*?)\r\n\r\n(.*)$/s
-	  or die "this is no answer in HTTP: $bytes";
+	  or die "not an answer in HTTP: $bytes";
 	my ($first, @lines) = split /\r\n/, $head;
 	my %answer = (body => $body);
 
 	($answer{status}) = $first =~ m{^HTTP/1\.1 (\d{3}) }
-	  or die "this is no status: $first";
+	  or die "not a status line: $first";
 	$answer{headers} =
 	  { map { /^([^:]+): (.*)$/ ? (lc $1, $2) : () } @lines };
 	$answer{json} = decode_json($body)
@@ -154,17 +154,17 @@ sub status
 	return ask($port, $target)->{status};
 }
 
-# What the agent answers to a line, without its end.
+# The answer of the agent to a line, without its line end.
 sub agent
 {
 	my ($port, $line) = @_;
 	my $answer = raw($port, "$line\n");
 
-	$answer =~ s/\n\z// or die "this is no line: $answer";
+	$answer =~ s/\n\z// or die "not a line: $answer";
 	return $answer;
 }
 
-# Ask until the answer fits, and return it; dies saying for what was waited.
+# Ask until the answer fits, and return it; dies with $what at the time limit.
 sub answer_when
 {
 	my ($port, $target, $what, $fits) = @_;
@@ -181,8 +181,8 @@ sub answer_when
 	die "timed out waiting until $what";
 }
 
-# An answer that rests on a fresh sample: on a busy machine the sampling worker
-# may be late, and the port says so then.
+# An answer from a fresh sample: on a busy machine the sampling worker may be
+# late, which the port reports.
 sub sampled
 {
 	my ($port, $target) = @_;
@@ -191,7 +191,7 @@ sub sampled
 		sub { $_[0]->{body} !~ /"reason":"no sample / });
 }
 
-# Likewise of the agent.
+# The same for the agent.
 sub sampled_agent
 {
 	my ($port, $line) = @_;
@@ -200,7 +200,7 @@ sub sampled_agent
 		qr/^(?!down #no sample )/);
 }
 
-# Ask until the status is that, and return the answer.
+# Ask until the answer has this status, and return it.
 sub status_when
 {
 	my ($port, $target, $status, $what) = @_;
@@ -209,7 +209,7 @@ sub status_when
 		sub { $_[0]->{status} == $status });
 }
 
-# Ask the agent until its answer fits, and return that.
+# Ask the agent until its answer fits, and return it.
 sub agent_when
 {
 	my ($port, $line, $what, $pattern) = @_;
@@ -222,7 +222,7 @@ sub agent_when
 		return $answer if $answer =~ $pattern;
 		sleep(0.1);
 	}
-	die "timed out waiting until $what; it says $answer";
+	die "timed out waiting until $what; the last answer was $answer";
 }
 
 1;

@@ -27,8 +27,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time sleep);
 
-# The processes whose parent is $parent, those that have ended and were not
-# waited for included.
+# The child processes of $parent, including zombies.
 sub children
 {
 	my ($parent) = @_;
@@ -36,7 +35,7 @@ sub children
 
 	foreach my $file (glob '/proc/[0-9]*/stat')
 	{
-		# It may be gone by now.
+		# It may have ended meanwhile.
 		open my $stat, '<', $file or next;
 		my ($pid, $ppid) = (<$stat> // '') =~ /^(\d+) \(.*\) \S (\d+) /s
 		  or next;
@@ -46,7 +45,7 @@ sub children
 	return @children;
 }
 
-# The title of a process; empty if it has gone.
+# The title of a process; empty if it has ended.
 sub title
 {
 	my ($pid) = @_;
@@ -55,7 +54,7 @@ sub title
 	return <$file> // '';
 }
 
-# Does a process run?  One that has ended and was not waited for does not.
+# Does a process run?  A zombie does not.
 sub runs
 {
 	my ($pid) = @_;
@@ -64,7 +63,7 @@ sub runs
 	return (<$stat> // '') =~ /^\d+ \(.*\) [^ZX] /s ? 1 : 0;
 }
 
-# Stop a process, and wait until it has; SIGCONT lets it go on.
+# Stop a process, and wait until it is stopped; SIGCONT resumes it.
 sub stop
 {
 	my ($pid) = @_;
@@ -83,7 +82,7 @@ sub is_stopped
 	return (<$stat> // '') =~ /^\d+ \(.*\) T /s ? 1 : 0;
 }
 
-# The postmaster of a node; undef if none has left its pid.
+# The postmaster of a node; undef if there is no pid file.
 sub postmaster
 {
 	my ($node) = @_;
@@ -104,8 +103,8 @@ sub child
 	return wantarray ? @found : $found[0];
 }
 
-# Wait for a sub to return true, and return what it did; dies saying for what
-# was waited.
+# Wait for a sub to return true, and return its value; dies with $what at the time
+# limit.
 sub until_true
 {
 	my ($what, $is_true) = @_;
@@ -121,9 +120,9 @@ sub until_true
 	}
 }
 
-# Wait until one of some sockets can be read: those that can; none when the
-# time is up.  $sockets is a socket or an IO::Select.  A signal, which ends a
-# select() as the time does, is no answer.
+# Wait until at least one of some sockets can be read, and return those; none at
+# the time limit.  $sockets is a socket or an IO::Select.  An interrupted select()
+# is not taken for a time-out.
 sub readable
 {
 	my ($sockets, $seconds) = @_;

@@ -36,8 +36,8 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 use Time::Local qw(timegm);
 
-# By how many seconds a lag may be off where the lie that a test guards against
-# is five seconds and more off: on a busy machine the sampler comes late.
+# By how many seconds a lag may be off in tests against errors of five seconds and
+# more: on a busy machine the sampler may be late.
 our $tolerance = 3.5;
 
 # Names of the columns of replwatch_status(), in order.
@@ -49,8 +49,8 @@ our @columns = qw(name link kind state health reason_code reason lag_bytes lag
   confirmed_flush_lsn wal_status safe_wal_size retained_bytes slot_time_left
   slot_xmin_age inactive_since invalidation_reason);
 
-# A started primary with the library and the extension.  Further arguments
-# are lines for postgresql.conf.
+# Start a primary with the library and the extension.  Further arguments are
+# lines for postgresql.conf.
 sub primary
 {
 	my ($name, @conf) = @_;
@@ -66,15 +66,15 @@ sub primary
 	$node->safe_psql('postgres',
 		'CREATE EXTENSION replwatch; CREATE TABLE burst (t text)');
 
-	# Whoever reads a new row first marks it as committed, and that may be WAL:
-	# what looks at a replica's lag must not add to it.
+	# The first reader of a new row sets its hint bits, which may write WAL: a
+	# query that looks at a replica's lag must not add to it.
 	$node->safe_psql('postgres', 'VACUUM FREEZE');
 	return $node;
 }
 
-# A started standby of $upstream, known there as $name by its
-# application_name, or by a slot of that name with slot => 1.  Without
-# start => 0 it is waited for until it streams.  conf => [lines].
+# Start a standby of $upstream, known there as $name by its application_name, or
+# by a slot of that name with slot => 1, and wait until it streams; with
+# start => 0 only make it.  conf => [lines].
 sub standby
 {
 	my ($upstream, $name, %params) = @_;
@@ -95,12 +95,12 @@ sub standby
 	return $node if exists $params{start} && !$params{start};
 
 	$node->start;
-	# Before its first reply it is no replica yet.
+	# Only a standby that has replied is a replica.
 	wait_until($upstream,
 		"SELECT state = 'streaming' AND replay_lsn IS NOT NULL FROM replwatch_status() WHERE name = '$name' AND link = 'downstream'",
 		"$name streams");
 
-	# A replica is known, and will be missed, once a worker has seen it.
+	# A replica is known once a worker has seen it.
 	wait_sampled($upstream)
 	  if value($upstream, 'SELECT worker_state FROM replwatch_node()') eq
 	  'running';
@@ -133,9 +133,8 @@ sub start_client
 }
 
 # The rows that a query returns, each an array of texts, undef for NULL; dies
-# if there is an error.  $node is a server or, for who looks again and again, a
-# Session with it: to start psql or a backend takes many times as long as most
-# queries do.
+# on an error.  $node is a server or, for repeated queries, a Session with it:
+# starting psql or a backend takes many times as long as most queries.
 sub rows
 {
 	my ($node, $query) = @_;
@@ -147,8 +146,7 @@ sub rows
 	return @{ $answer->{rows} };
 }
 
-# The one value that a query returns, undef for NULL or no row; dies if there is
-# an error.
+# The one value that a query returns, undef for NULL or no row; dies on an error.
 sub value
 {
 	my ($node, $query) = @_;
@@ -157,8 +155,8 @@ sub value
 	return $row ? $row->[0] : undef;
 }
 
-# Wait for a query to return true, or die saying for what was waited.  Goes on
-# while the server can't be reached, or says that there is an error.
+# Wait for a query to return true; dies with $what at the time limit.  Goes on
+# while the server cannot be reached, or reports an error.
 sub wait_until
 {
 	my ($node, $query, $what) = @_;
@@ -184,7 +182,7 @@ sub wait_until
 	die "timed out waiting until $what";
 }
 
-# Wait until the standby has replayed all that the primary has flushed now.
+# Wait until the standby has replayed all WAL that the primary has flushed by now.
 sub wait_replayed
 {
 	my ($primary, $standby) = @_;
@@ -214,8 +212,8 @@ sub wait_sampled
 }
 
 # Wait until the workers of these servers have saved both of their files, as of
-# now or later.  A reload has them save; what the first save is of may have been
-# looked at before now.
+# now or later.  A reload makes them save; the first save may still be of a sample
+# from before.
 sub wait_saved
 {
 	my (@nodes) = @_;
@@ -234,8 +232,7 @@ sub wait_saved
 	return;
 }
 
-# Wait until a file of $node is one that was saved after $since, seconds since
-# 1970.
+# Wait until a file of $node was saved after $since, in seconds since 1970.
 sub wait_file_saved
 {
 	my ($node, $file, $since) = @_;
@@ -245,8 +242,8 @@ sub wait_file_saved
 	return;
 }
 
-# What time it is by the clock of $node, in seconds since 1970: for comparing
-# with what it says was when.
+# The time by the clock of $node, in seconds since 1970, for comparing with times
+# that it reports.
 sub now
 {
 	my ($node) = @_;
@@ -254,8 +251,8 @@ sub now
 	return value($node, 'SELECT extract(epoch FROM clock_timestamp())');
 }
 
-# When $node logged the lines that match, from an offset of its log on, in seconds
-# since 1970.  Its log_timezone is to be UTC.
+# The times of matching lines in the log of $node, from an offset on, in seconds
+# since 1970.  Its log_timezone has to be UTC.
 sub logged_at
 {
 	my ($node, $pattern, $offset) = @_;
@@ -274,7 +271,7 @@ sub logged_at
 	return @times;
 }
 
-# The pid of the sampling worker of $node, as it says.
+# The pid of the sampling worker of $node, as replwatch_node() shows it.
 sub worker_pid
 {
 	my ($node) = @_;
@@ -282,7 +279,7 @@ sub worker_pid
 	return value($node, 'SELECT worker_pid FROM replwatch_node()');
 }
 
-# When the history of $node begins, in seconds since 1970.
+# The beginning of the history of $node, in seconds since 1970.
 sub history_start
 {
 	my ($node) = @_;
@@ -291,7 +288,7 @@ sub history_start
 		'SELECT extract(epoch FROM history_start) FROM replwatch_node()');
 }
 
-# How far a primary has flushed.
+# The flush LSN of a primary.
 sub flushed
 {
 	my ($node) = @_;
@@ -309,7 +306,7 @@ sub lsn_time
 }
 
 # Change settings of $node while it runs, by lines for postgresql.conf, and wait
-# until all processes have been told; dies if they are wrong.
+# until all processes have been signaled; dies if the settings are wrong.
 sub set
 {
 	my ($node, @lines) = @_;
@@ -322,7 +319,7 @@ sub set
 	die "bad settings: $errors" if $errors ne '';
 	$node->reload;
 
-	# The postmaster tells its children before it lets anybody in again.
+	# The postmaster signals its children before it accepts new connections.
 	wait_until(
 		$node,
 		"SELECT extract(epoch FROM pg_conf_load_time()) > $since",
@@ -331,9 +328,8 @@ sub set
 	return;
 }
 
-# Stop the background writer of $node, which writes a record of its own accord now
-# and then, where it sleeps and holds no lock.  Returns its pid; SIGCONT lets it go
-# on.
+# Stop the background writer of $node, which writes a record every now and then,
+# while it sleeps and holds no lock.  Returns its pid; SIGCONT resumes it.
 sub stop_background_writer
 {
 	my ($node) = @_;
@@ -347,7 +343,7 @@ sub stop_background_writer
 	return $pid;
 }
 
-# Stop the sampling worker of $node likewise: others can ask for what it keeps.
+# Stop the sampling worker of $node while it holds no lock of replwatch.
 sub stop_sampler
 {
 	my ($node) = @_;
@@ -359,8 +355,8 @@ sub stop_sampler
 	return $pid;
 }
 
-# Stop a process of $node at a moment at which this query is answered, and with a
-# row; else it goes on, and is stopped again.
+# Stop a process of $node at a moment when this query returns a row; if it does not,
+# resume the process and stop it again.
 sub stop_quietly
 {
 	my ($node, $pid, $query) = @_;
@@ -383,9 +379,8 @@ sub stop_quietly
 }
 
 # One row of replwatch_status() as a hash of column to text, undef for NULL;
-# lag, catchup and slot_time_left in seconds.  $link is downstream, unless
-# given as upstream.  undef if there is no such row; dies if there are
-# several.
+# lag, catchup and slot_time_left in seconds.  $link is downstream by default, or
+# upstream.  undef if there is no such row; dies if there are several.
 sub status
 {
 	my ($node, $name, $link) = @_;
@@ -420,10 +415,10 @@ sub statuses
 	return @rows;
 }
 
-# Pause replay on $standby, a direct one of $primary, where it has replayed all
-# that there is: the next byte that is written is the first that it misses.
-# What the server writes of its own accord in the meantime, now and then the
-# background writer does, is replayed first.
+# Pause replay on $standby, a direct standby of $primary, when it has replayed all
+# WAL, so that the next byte written is the first that it misses.  WAL that the
+# server writes by itself meanwhile, as the background writer does, is replayed
+# first.
 sub pause_replay
 {
 	my ($primary, $standby) = @_;
@@ -438,7 +433,7 @@ sub pause_replay
 		return if replayed_all($primary, $standby);
 		value($standby, 'SELECT pg_wal_replay_resume()');
 	}
-	die 'something is written all the time';
+	die 'WAL is written all the time';
 }
 
 # Has $standby replayed all that $primary has flushed?
@@ -450,9 +445,9 @@ sub replayed_all
 	return value($standby, "SELECT pg_last_wal_replay_lsn() = '$lsn'") eq 't';
 }
 
-# Wait until the row of $name fits, and return it; or die saying for what was
-# waited.  $fits is a sub that is given the row, while there is one.  Looks for
-# $seconds, if given, else as long as the framework waits.
+# Wait until the row of $name fits, and return it; dies with $what at the time
+# limit, which is $seconds, or by default that of the framework.  $fits is a sub
+# that is called with the row, if there is one.
 sub row_when
 {
 	my ($node, $name, $link, $what, $fits, $seconds) = @_;
@@ -466,7 +461,7 @@ sub row_when
 		my @rows =
 		  grep { ($_->{name} // '') eq $name } statuses($client, $link);
 
-		# While the replica of a slot connects both have a row of one name.
+		# While the replica of a slot connects, both have a row of that name.
 		$row = $rows[0];
 		return $row if @rows == 1 && $fits->($row);
 		last if time() >= $limit;
@@ -485,7 +480,7 @@ sub row_when_current
 		sub { ($_[0]->{lag} // 1) == 0 && $_[0]->{lag_bound} eq 'exact' });
 }
 
-# The process of this backend_type on $node; dies if there is not just one.
+# The process of this backend_type on $node; dies unless there is exactly one.
 sub process
 {
 	my ($node, $type) = @_;
@@ -496,8 +491,8 @@ sub process
 	return $pids[0];
 }
 
-# Write something that reaches the disk at once.  Returns when the write began
-# and ended, for lag_is_true.
+# Write something that is flushed at once.  Returns the times at which the write
+# began and ended, for lag_is_true.
 sub burst
 {
 	my ($node, $rows) = @_;
@@ -512,7 +507,7 @@ sub burst
 	return \%burst;
 }
 
-# Write on $node up to this LSN and beyond.
+# Write on $node until this LSN is passed.
 sub write_beyond
 {
 	my ($node, $lsn) = @_;
@@ -523,7 +518,7 @@ sub write_beyond
 	return;
 }
 
-# Give a standby another primary_conninfo.
+# Change the primary_conninfo of a standby.
 sub set_upstream
 {
 	my ($node, $conninfo) = @_;
@@ -535,9 +530,9 @@ sub set_upstream
 	return;
 }
 
-# A burst that was just written, as $standby knows it: between the beginning of
-# the write and the moment at which all of it was seen to have arrived there.
-# The way there is not part of a lag.
+# The times of a burst that was just written, for $standby: from the beginning of
+# the write to the moment at which all of it was seen to have arrived there.
+# Transit is not part of a lag.
 sub arrived
 {
 	my ($burst, $primary, $standby) = @_;
@@ -548,9 +543,9 @@ sub arrived
 	return { start => $burst->{start}, end => time() };
 }
 
-# Is the time lag that $node shows the age of $burst, whose first byte is the
-# first that the replica has not replayed?  Looks once it is six seconds old, by
-# when the usual lies are that far off.  Returns the row.
+# Check that the time lag that $node shows is the age of $burst, whose first byte is
+# the first that the replica has not replayed.  Checks when the burst is six seconds
+# old, so that the usual wrong figures are that far off.  Returns the row.
 sub lag_is_true
 {
 	my ($node, $name, $burst, $what, $link) = @_;
@@ -569,7 +564,7 @@ sub lag_is_true
 	return $row;
 }
 
-# Is $seen, in seconds, between these two, give or take $tolerance?
+# Check that $seen, in seconds, is between these two, give or take $tolerance.
 sub is_between
 {
 	my ($seen, $least, $most, $what) = @_;
@@ -583,9 +578,9 @@ sub is_between
 		$seen // 'NULL', $least, $most, $tolerance);
 }
 
-# Is a time of a server's between these two moments, which were taken before what
-# it is of began and after a sample had seen it?  What it could be taken for is two
-# seconds away.
+# Check that a time of a server's is between these two moments, the first before
+# the event and the second after a sample had seen it.  Wrong times would be two
+# seconds off.
 sub is_dated
 {
 	my ($time, $from, $to, $what) = @_;
@@ -594,8 +589,8 @@ sub is_dated
 	return is_between($time, $from, $to, $what);
 }
 
-# How many waits on a server were in vain, and how many seconds all took that were
-# not over at once, by its own clock.
+# The number of waits on a server that timed out, and the total seconds of those
+# that did not end at once, by its own clock.
 sub waited
 {
 	my ($node) = @_;

@@ -24,7 +24,7 @@ use warnings;
 
 use PostgreSQL::Test::Utils;
 
-# How a file begins: magic, format, kind, length of what follows, system
+# The header of a file: magic, format, kind, length of the payload, system
 # identifier, and four more fields, then the checksum of all but itself.
 use constant {
 	FORMAT_AT => 4,
@@ -34,8 +34,8 @@ use constant {
 	HEADER_SIZE => 56,
 };
 
-# Where in what follows the state file has the size of an alert, how many there
-# are, and whether the upstream server tends its walsenders.
+# Offsets in the payload of the state file: the size of an alert, the number of
+# alerts, and whether the upstream server tends its walsenders.
 use constant {
 	TENDED_AT => 48,
 	ALERT_SIZE_AT => 20,
@@ -48,7 +48,7 @@ my @crc_table = map {
 	$crc
 } 0 .. 255;
 
-# $bytes with the checksum that they should have.
+# $bytes with the right checksum.
 sub seal
 {
 	my ($bytes) = @_;
@@ -71,7 +71,7 @@ sub path
 	return $node->data_dir . '/pg_stat_tmp/replwatch.state';
 }
 
-# And its history.
+# The history file of a node.
 sub history_path
 {
 	my ($node) = @_;
@@ -79,8 +79,8 @@ sub history_path
 	return $node->data_dir . '/pg_stat/replwatch.history';
 }
 
-# When what is in a file was collected, by the server's clock, in seconds since
-# 1970; undef if there is no such file.
+# The time at which a file's contents were collected, by the server's clock, in
+# seconds since 1970; undef if there is no such file.
 sub saved_at
 {
 	my ($path) = @_;
@@ -109,7 +109,7 @@ sub write_bytes
 	return;
 }
 
-# One of the numbers of what follows the header, of four bytes.
+# A four-byte number of the payload.
 sub number
 {
 	my ($bytes, $at) = @_;
@@ -117,7 +117,7 @@ sub number
 	return unpack 'L', substr($bytes, HEADER_SIZE + $at, 4);
 }
 
-# $bytes with another one in its place.
+# $bytes with this number changed.
 sub with_number
 {
 	my ($bytes, $at, $number) = @_;
