@@ -1,9 +1,9 @@
 #
 # docker/lib/archive.sh - the archive of WAL
 #
-# A file gets its name once it is complete and on disk, by a link, which never
-# replaces another.  One that is there already with the same content was archived
-# before a crash and is fine; with another content it is another server's.
+# A file gets its name when it is complete and on disk, by a link, which never
+# replaces another file.  An existing file with the same content was archived before
+# a crash, which is no error; one with another content is another server's.
 #
 # shellcheck shell=bash
 
@@ -23,7 +23,7 @@ archive() {
 	sync "$dir"
 }
 
-# Asked for files that do not exist, as a matter of course.
+# Servers routinely ask for files that do not exist.
 restore() {
 	local dir=$1 file=$2 path=$3
 

@@ -1,5 +1,5 @@
 #
-# docker/lib/common.sh - what is asked for, checked before anything is touched
+# docker/lib/common.sh - checks the settings, before anything is changed
 #
 # shellcheck shell=bash disable=SC2154
 
@@ -14,8 +14,8 @@ die() {
 	exit 1
 }
 
-# A shell hears a signal once the program that it waits for has ended, and SIGINT
-# only if it is told to where that program takes none.
+# A shell handles a signal only when the program that it waits for has ended, and
+# SIGINT only with a trap if that program ignores it.
 end_on_signals() {
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
@@ -40,7 +40,7 @@ is_one_of() {
 	return 1
 }
 
-# A variable that has to be one of some words.
+# Check that a variable is one of some words.
 choice() {
 	local name=$1
 
@@ -60,7 +60,7 @@ defaults() {
 	PRIMARY_PORT=${PRIMARY_PORT:-$PGPORT}
 	PRIMARY_TIMEOUT=${PRIMARY_TIMEOUT:-300}
 	HOT_STANDBY=${HOT_STANDBY:-on}
-	# A plain host has its own of these, which stay where nobody asks for others.
+	# A plain host has its own settings of these, which are kept unless others are given.
 	sync_given=${CONTAINER-}${SYNC-} archive_given=${CONTAINER-}${ARCHIVE-}
 	SYNC=${SYNC:-off}
 	ARCHIVE=${ARCHIVE:-off}
@@ -89,12 +89,12 @@ defaults() {
 	TLS_CA_FILE=${TLS_CA_FILE-} TLS_CERT_FILE=${TLS_CERT_FILE-} TLS_KEY_FILE=${TLS_KEY_FILE-}
 }
 
-# The primary by its name in $CLUSTER, if there is one.
+# Get the primary's name from $CLUSTER, if there is one.
 named_primary() {
 	[[ ! $CLUSTER || ! -e $CLUSTER/primary ]] || cat "$CLUSTER/primary"
 }
 
-# Prints a password: $NAME_PASSWORD, the file $NAME_PASSWORD_FILE, or $CLUSTER's.
+# Print a password: $NAME_PASSWORD, the file $NAME_PASSWORD_FILE, or $CLUSTER's.
 password() {
 	local variable=$1_PASSWORD file=$1_PASSWORD_FILE path text
 
@@ -120,7 +120,7 @@ name() {
 		die "$name is \"${!name}\"" "Names are made of a to z, 0 to 9 and _ here, and begin with no digit."
 }
 
-# Everything that comes from the environment, and the programs.
+# Check all settings in the environment, and the programs.
 check_environment() {
 	local file
 
@@ -148,7 +148,7 @@ check_environment() {
 	[[ $PGDATA == /* ]] || die "PGDATA is \"$PGDATA\"" "Set it to a whole path."
 	PGDATA=${PGDATA%/}
 	if [[ ! ${CONFIG-} ]]; then
-		# Where Debian's tools look, if it is theirs.
+		# Debian's directory, if the server is Debian's.
 		CONFIG=/etc/postgresql${PGDATA#/var/lib/postgresql}/conf.d/replwatch.conf
 		[[ $PGDATA == /var/lib/postgresql/* && -d ${CONFIG%/*} ]] || CONFIG=$PGDATA/replwatch.conf
 	fi
@@ -168,7 +168,7 @@ check_environment() {
 	else
 		password REPLICATION >/dev/null
 		[[ $PRIMARY_HOST ]] || die "PRIMARY_HOST is not set" "Set it to the name of the primary."
-		# Commas and spaces mean something in a connection string.
+		# Commas and spaces have a meaning in a connection string.
 		[[ $PRIMARY_HOST =~ ^[[:alnum:]._:/-]+$ ]] ||
 			die "PRIMARY_HOST is \"$PRIMARY_HOST\"" "Set it to one name or address."
 	fi
@@ -201,8 +201,8 @@ find_programs() {
 	major=$("$PG_BIN/postgres" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')
 }
 
-# synchronous_standby_names by $SYNC, without this server itself, which a primary
-# cannot wait for, and for no more than are left.
+# Print synchronous_standby_names from $SYNC, without this server itself, and for no
+# more standbys than remain.
 synchronous_names() {
 	local names=$SYNC name how=FIRST number=1 quoted=()
 
@@ -215,7 +215,7 @@ synchronous_names() {
 		fi
 		names=${BASH_REMATCH[4]}
 	fi
-	# Names are parted by commas; two words are something else.
+	# Names are separated by commas; two words are an error.
 	while read -r name; do
 		if [[ ! $name =~ ^[a-z_][a-z0-9_]{0,62}$ ]] || is_one_of "$name" any first on; then
 			names=''
@@ -244,7 +244,7 @@ is_standby() {
 	[[ -e $PGDATA/standby.signal ]]
 }
 
-# It, or what it will be made in, is this user's.
+# Check that it, or the directory that it will be made in, belongs to this user.
 check_owner() {
 	local dir=$PGDATA
 
@@ -261,15 +261,15 @@ check_owner() {
 	fi
 }
 
-# What is made beside it can get its name.
+# Check that $PGDATA.new can be renamed to it.
 check_beside() {
 	[[ -w $(dirname "$PGDATA") ]] && ! mountpoint -q "$PGDATA" || die "cannot make $PGDATA.new beside $PGDATA" \
 		"Mount the volume at $(dirname "$PGDATA"), not at $PGDATA. Nothing was made."
 }
 
-# For as long as this process lives, and what it turns into.  Containers do not
-# see each other's processes: there a server's own lock file means nothing, and a
-# stale one may name a process of ours.
+# Lock it for as long as this process, and the server that it becomes, lives.
+# Containers do not see each other's processes, so a server's own lock file is
+# meaningless there, and a stale one may name one of our processes.
 lock_data() {
 	[[ $CONTAINER ]] || return 0
 	{ : >>"$PGDATA.lock"; } 2>/dev/null ||
@@ -279,7 +279,7 @@ lock_data() {
 	rm -f "$PGDATA/postmaster.pid"
 }
 
-# Data that are there are this major's, and its files can be written.
+# Check that existing data are of this major, and that the files are writable.
 check_data() {
 	local version
 
@@ -290,7 +290,7 @@ check_data() {
 	control "Database system identifier" >/dev/null
 }
 
-# A value of pg_controldata's.
+# Print a value of pg_controldata.
 control() {
 	local line
 
@@ -300,9 +300,9 @@ control() {
 	printf '%s\n' "${line##* }"
 }
 
-# Makes room for what is to be made, and says if somebody was at it before.
+# Make $PGDATA.new, and report an interrupted attempt.
 begin_new() {
-	# The two renames of finish_new were interrupted between them.
+	# finish_new was interrupted between its two renames.
 	if [[ -e $PGDATA.old && ! -e $PGDATA ]]; then
 		mv "$PGDATA.old" "$PGDATA"
 	fi
@@ -312,7 +312,7 @@ begin_new() {
 	fi
 }
 
-# Gives what was made its name.
+# Rename $PGDATA.new to $PGDATA.
 finish_new() {
 	chmod 700 "$PGDATA.new"
 	if has_data; then
@@ -325,7 +325,7 @@ finish_new() {
 	sync "$PGDATA" "$(dirname "$PGDATA")"
 }
 
-# It could not be made: nothing stays of it.
+# Making it failed: remove all of it.
 fail_new() {
 	local space
 

@@ -1,10 +1,10 @@
 #
-# docker/lib/primary.sh - a primary from nothing
+# docker/lib/primary.sh - makes a primary
 #
 # shellcheck shell=bash disable=SC2154
 
-# An empty directory becomes a primary only where none is.  A server that refuses,
-# as one that starts or takes no reads, is one as well.
+# An empty directory becomes a primary only if the set has no server yet.  One that
+# refuses connections, because it is starting or takes no reads, counts as well.
 check_no_primary() {
 	local named peer answer
 
@@ -26,8 +26,8 @@ literal() {
 	printf "'%s'" "${1//\'/\'\'}"
 }
 
-# On standard input and without a trace in the log, as there are passwords in it.
-# Names may be words of SQL, such as user.
+# The SQL goes to standard input and not to the log, because it has passwords.
+# Names may be key words of SQL, such as user.
 roles() {
 	cat <<-END
 		SET log_statement = none;
@@ -75,14 +75,14 @@ make_primary() {
 		--auth-local=peer --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 \
 		>"$PGDATA.new.log" 2>&1 || primary_failed "initdb failed"
 
-	# The same settings that it will have, on no port.
+	# The same settings as later, but without a port.
 	(write_hba "$PGDATA.new") || primary_failed "its configuration cannot be written"
 	"$PG_BIN/pg_ctl" -D "$PGDATA.new" -s -w -l "$PGDATA.new.log" -o "-c listen_addresses='' \
 		-c unix_socket_directories='$socket' -c cluster_name=$NODE $(preload_option)" start >/dev/null ||
 		primary_failed "the new server does not start"
 
 	sql="$PG_BIN/psql -XAtq -v ON_ERROR_STOP=1 -h $socket -U $POSTGRES_USER -v app_user=$APP_USER"
-	# Terse: a line of SQL that is wrong would be shown, with its password.
+	# Terse, because an error would show the line of SQL with its password.
 	roles | $sql -v VERBOSITY=terse -d postgres || primary_failed "cannot make the roles and the database"
 	for database in postgres "$POSTGRES_DB"; do
 		[[ ! $(preload_option) ]] ||

@@ -1,5 +1,6 @@
 #
-# docker/lib/replica.sh - a replica: by base backup, by pg_rewind, or by following
+# docker/lib/replica.sh - makes a replica: by base backup, by pg_rewind, or by
+# following
 #
 # shellcheck shell=bash disable=SC2004,SC2034,SC2153,SC2154
 
@@ -13,7 +14,7 @@ conninfo_value() {
 	printf "'%s'" "${value//\'/\\\'}"
 }
 
-# A connection string to $PRIMARY_HOST for a role.  The password stands in a file.
+# Print a connection string to $PRIMARY_HOST for a role; the password is in a file.
 connection() {
 	local role=$1
 
@@ -40,7 +41,7 @@ passfile_line() {
 	printf '%s:%s:*:%s:%s\n' "$1" "$2" "$4" "${password//:/\\:}"
 }
 
-# Adds what is missing to the file of the user, who may have others there.
+# Add missing passwords to the user's file, which may hold others.
 write_passfile() {
 	local file role variable
 
@@ -56,12 +57,12 @@ write_passfile() {
 	done
 }
 
-# A command of the replication protocol.
+# Run a command of the replication protocol.
 ask() {
 	"$PG_BIN/psql" -XAtqw "$(connection "$REPLICATION_USER") replication=true" -c "$1"
 }
 
-# What no waiting mends, in a line of what psql says, is the end at once.
+# Give up at once on errors of psql that waiting does not cure.
 check_answer() {
 	local line=$1
 
@@ -91,8 +92,8 @@ check_answer() {
 	esac
 }
 
-# Waits for the primary, up to so many seconds, and learns who it is.  1 if it
-# does not come.  A name may have several addresses, each with a line in the answer.
+# Wait for the primary, up to so many seconds, and get its identity.  1 if it does
+# not answer.  A name may have several addresses, each with a line in the answer.
 primary_id='' primary_timeline=''
 find_primary() {
 	local seconds=$1 end=$((SECONDS + $1)) answer line why said='' limit
@@ -124,7 +125,7 @@ need_primary() {
 		"Is PRIMARY_HOST right, and does it run? PRIMARY_TIMEOUT is how long to wait. Nothing was changed."
 }
 
-# The data are of the primary's cluster.
+# Check that the data belong to the primary's cluster.
 check_same_cluster() {
 	local id
 
@@ -138,7 +139,7 @@ check_same_cluster() {
 # Its slot on the primary
 #
 
-# Prints valid, lost or none.
+# Print valid, lost or none.
 slot_state() {
 	local answer type lsn
 
@@ -160,11 +161,11 @@ make_slot() {
 }
 
 #
-# Data that are there
+# Existing data
 #
 
-# A primary's data that another has superseded must not start; a replica's may,
-# whatever the primary says: reads are served until it is back.
+# A server with a primary's data must not start if another primary has replaced it.
+# A replica may, even without the primary, and serves reads until it is back.
 check_place() {
 	local named state
 
@@ -209,7 +210,7 @@ check_place() {
 	esac
 }
 
-# What pg_basebackup -R writes, by the environment of now.
+# Write the settings that pg_basebackup -R writes, from the present environment.
 write_upstream() {
 	local file=$PGDATA/postgresql.auto.conf text
 
@@ -240,8 +241,8 @@ copy() {
 	make_slot "$(slot_state)"
 	"$PG_BIN/pg_basebackup" --dbname="$(connection "$REPLICATION_USER")" --pgdata="$PGDATA.new" --no-password \
 		--write-recovery-conf --slot="$NODE" --wal-method=stream --checkpoint=fast --progress --verbose 2>&1 &
-	# In the background, as a signal would wait for what runs in the foreground; there
-	# it does not hear SIGINT itself.
+	# In the background, because a signal would wait for a foreground program; there it
+	# ignores SIGINT.
 	copier=$!
 	trap 'kill "$copier" 2>/dev/null || true; wait "$copier" 2>/dev/null || true; rm -rf "$PGDATA.new"' EXIT
 	wait "$copier" || fail_new "the base backup of $PRIMARY_HOST failed" \
@@ -289,7 +290,7 @@ rewind() {
 	touch "$PGDATA.rewinding"
 	"$PG_BIN/pg_rewind" --target-pgdata="$PGDATA" --source-server="$(connection "$REWIND_USER") dbname=postgres" \
 		--progress "${options[@]}" 2>&1 || return 1
-	# Slots of its own time as a primary would hold WAL back for ever.
+	# Slots from its time as a primary would keep WAL forever.
 	rm -rf "$PGDATA"/pg_replslot/*
 	rm -f "$PGDATA.rewinding"
 }

@@ -1,13 +1,13 @@
 #
-# docker/lib/settings.sh - what the server is told, written anew at each start
+# docker/lib/settings.sh - the server's settings, written anew at each start
 #
-# ALTER SYSTEM and options on the command line go over what stands here.
+# ALTER SYSTEM and options on the command line override these.
 #
 # shellcheck shell=bash disable=SC2154
 
 hba_mark='# Written by docker/node at each start. Remove this line to keep your own.'
 
-# What a standby must have at least as much of as its primary.
+# Settings that a standby must not have lower than its primary.
 limits=(max_connections max_worker_processes max_wal_senders max_prepared_transactions
 	max_locks_per_transaction)
 
@@ -19,8 +19,8 @@ shell_quoted() {
 	printf "'%s'" "${1//\'/\'\\\'\'}"
 }
 
-# All that is preloaded: on a plain host beside what is there already, and nothing
-# where that is enough.
+# Print shared_preload_libraries: on a plain host in addition to the present ones,
+# and nothing if these suffice.
 preload_list() {
 	local config=${CONFIG%/conf.d/*}/postgresql.conf list='' library changed=''
 
@@ -30,14 +30,14 @@ preload_list() {
 	fi
 	[[ -e $config ]] || config=$PGDATA/postgresql.conf
 	[[ ! -e $config ]] || list=$("$PG_BIN/postgres" -D "$PGDATA" --config-file="$config" -C shared_preload_libraries) ||
-		die "cannot read the server's configuration" "Mend $config, or what it includes."
+		die "cannot read the server's configuration" "Correct $config, or a file that it includes."
 	for library in ${PRELOAD//,/ }; do
 		if [[ " ${list//,/ } " != *" $library "* ]]; then
 			list+=${list:+, }$library
 			changed=yes
 		fi
 	done
-	# What was written here before is part of the list.
+	# The present list includes what was added at an earlier start.
 	if [[ $changed ]] || grep -qs '^shared_preload_libraries' "$CONFIG"; then
 		printf '%s' "$list"
 	fi
@@ -59,7 +59,7 @@ settings() {
 	fi
 
 	setting password_encryption scram-sha-256
-	# A replica on a plain host may have no certificate, or its own already.
+	# A replica on a plain host may have no certificate, or one of its own.
 	[[ $TLS == on && ! $TLS_CERT_FILE ]] || setting ssl "$TLS"
 	if [[ $TLS == on && $TLS_CERT_FILE ]]; then
 		setting ssl_ca_file "$TLS_CA_FILE"
@@ -79,7 +79,7 @@ settings() {
 		setting archive_command "$(shell_quoted "$self") archive $(shell_quoted "$ARCHIVE_DIR") \"%p\" \"%f\""
 		setting restore_command "$(shell_quoted "$self") restore $(shell_quoted "$ARCHIVE_DIR") \"%f\" \"%p\""
 	elif [[ $archive_given ]]; then
-		# Not off, so that switching it on later needs no restart.
+		# On, so that archiving can be enabled later without a restart.
 		setting archive_command /bin/true
 		setting restore_command ''
 	fi
@@ -92,7 +92,7 @@ settings() {
 
 declare -A primary_limits=()
 
-# Those that were written before stay, while the primary does not answer.
+# Without an answer of the primary, keep those written before.
 old_limits() {
 	local limit value
 
@@ -102,7 +102,7 @@ old_limits() {
 	done
 }
 
-# Replaces a file by what comes on standard input, or leaves it as it is.
+# Replace a file by standard input, or on failure leave it unchanged.
 replace() {
 	local file=$1 remedy=${2-}
 
@@ -120,7 +120,7 @@ write_settings() {
 		old_limits
 		write_upstream
 	fi
-	# On its own, as errexit does not count in what is tested.
+	# A command of its own, because errexit has no effect in a condition.
 	text=$(settings)
 	replace "$CONFIG" "Else set CONFIG to a file that the server's configuration includes." <<<"$text"
 	if [[ -e $PGDATA/postgresql.conf && $CONFIG == "$PGDATA/"* ]] &&
@@ -133,8 +133,8 @@ write_settings() {
 	fi
 }
 
-# Who may connect to the server there: over the network nobody without a password
-# and, but for TLS=off, nobody without encryption.
+# Client authentication: network connections need a password and, except with
+# TLS=off, encryption.
 write_hba() {
 	local dir=$1 host=hostssl
 

@@ -1,5 +1,5 @@
 #
-# docker/lib/setup.sh - what the nodes of a set share, and what they tell of it
+# docker/lib/setup.sh - makes and shows what the nodes of a set share
 #
 # shellcheck shell=bash disable=SC2034
 
@@ -30,7 +30,7 @@ setup_passwords() {
 	mv "$CLUSTER/pgpass.tmp" "$CLUSTER/pgpass"
 }
 
-# From the environment or a file, or nothing.
+# Print a password from the environment or a file, if there is one.
 given_password() {
 	local variable=$1_PASSWORD file=$1_PASSWORD_FILE path=${PASSWORDS-}/${1,,}
 
@@ -46,7 +46,7 @@ given_password() {
 
 key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
 
-# A CA for this set alone.  Its key is where no node can see it.
+# Make a CA for this set alone.  No node can see its key.
 setup_ca() {
 	if [[ ! -s $CA/ca.key ]]; then
 		openssl req -new -x509 "${key[@]}" -keyout "$CA/ca.key.tmp" -out "$CA/ca.crt" -days 3650 \
@@ -54,7 +54,7 @@ setup_ca() {
 			die "cannot make a CA in CA \"$CA\"" "It has to be a directory of user $EUID's. Is openssl installed?"
 		mv "$CA/ca.key.tmp" "$CA/ca.key"
 	elif [[ $1 ]]; then
-		# The same key under a new date: what it signed stays good.
+		# The same key with a new date, so that its certificates stay valid.
 		openssl req -new -x509 -key "$CA/ca.key" -out "$CA/ca.crt.tmp" -days 3650 \
 			-subj "/CN=replwatch CA" -addext keyUsage=critical,keyCertSign,cRLSign
 		mv "$CA/ca.crt.tmp" "$CA/ca.crt"
@@ -62,7 +62,7 @@ setup_ca() {
 	cp "$CA/ca.crt" "$CLUSTER/tls/ca.crt"
 }
 
-# For its name and for what clients on the host call it.
+# Make a certificate for the node's name and the names that clients on the host use.
 setup_certificate() {
 	local node=$1 names=DNS:$1,DNS:localhost,DNS:proxy,IP:127.0.0.1,IP:::1 name
 	local file=$CLUSTER/tls/$1
@@ -86,7 +86,7 @@ setup_certificate() {
 	say "made a certificate for $node, valid until $(end_date "$file.crt")"
 }
 
-# Certificates of your own, if they fit.
+# Use the administrator's own certificates, if they fit.
 setup_own_certificates() {
 	local node file from
 
@@ -136,7 +136,7 @@ setup_certificates() {
 	done
 }
 
-# By the CA of now, as others may have been of one's own, and not at an end.
+# Is it from the present CA (it may have been another one's), and still valid?
 is_signed() {
 	[[ -s $CLUSTER/tls/$1.key && -s $CLUSTER/tls/$1.crt ]] &&
 		openssl verify -CAfile "$CLUSTER/tls/ca.crt" "$CLUSTER/tls/$1.crt" >/dev/null 2>&1
@@ -146,7 +146,7 @@ end_date() {
 	date -u -d "$(openssl x509 -noout -enddate -in "$1" | cut -d= -f2)" '+%Y-%m-%d'
 }
 
-# One line each: name, days left, end date.
+# Print a line for each certificate: name, days left, end date.
 certificates() {
 	local file end
 
@@ -201,8 +201,8 @@ setup() {
 	[[ -e $CLUSTER/primary ]] || printf '%s\n' "${NODES%% *}" >"$CLUSTER/primary"
 }
 
-# What a container's health check asks.  A replica that nobody may read from is
-# well while it lives.
+# The health check of a container.  A replica that accepts no connections is
+# healthy while it is alive.
 health() {
 	local path=/readiness code
 
