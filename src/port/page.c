@@ -18,9 +18,9 @@
 #include "src/show/show.h"
 
 /*
- * Room for a page: for what there is once, and for each link that there can
- * be, with its alerts.  A link takes some 5 kB, and much more with the longest
- * names.
+ * The size of a buffer: a base, and a share for each link that this server can
+ * have.  A link with its alerts takes some 5 kB, and much more with the
+ * longest names.
  */
 #define PAGE_BASE		(256 * 1024)
 #define PAGE_LINK		(16 * 1024)
@@ -41,7 +41,7 @@ rw_pages_init(void)
 		return;
 	page_size = Min(PAGE_BASE + links * PAGE_LINK, PAGE_MAX);
 
-	/* A process that runs out of memory would only be started again. */
+	/* Exiting for lack of memory would not help: the worker is restarted. */
 	for (i = 0; i < RW_PAGES_MAX; i++)
 		buffers[i] = MemoryContextAllocExtended(TopMemoryContext, page_size,
 												MCXT_ALLOC_NO_OOM);
@@ -76,7 +76,7 @@ rw_page_make(const RwRequest *request)
 		rw_render_metrics(&page->text, snapshot);
 	}
 
-	/* Half a page would be taken for a whole one. */
+	/* The client could not tell half a page from a whole one. */
 	if (page->text.full)
 		return NULL;
 	page->used = true;

@@ -3,9 +3,9 @@
  * page.h
  *	  The pages of the port: /metrics and /status.
  *
- * A page is rendered at once, from one look at the server, into a buffer that
- * is the client's until it has read it all.  There are a few such buffers,
- * with room for as many links as this server can have.
+ * A page is rendered as a whole, from one snapshot of the server, into a
+ * buffer that belongs to the client until it has read all of it.  There are a
+ * few buffers, each large enough for as many links as this server can have.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -17,7 +17,7 @@
 #include "src/base/render.h"
 #include "src/port/intern.h"
 
-/* So many clients can be reading pages at a time. */
+/* Number of buffers, and so of clients that can read pages at a time. */
 #define RW_PAGES_MAX	4
 
 typedef struct RwPage
@@ -27,15 +27,17 @@ typedef struct RwPage
 	RwText		text;
 } RwPage;
 
-/* Make the buffers, unless they are there; in TopMemoryContext. */
+/* Allocate the buffers in TopMemoryContext, at the first call. */
 extern void rw_pages_init(void);
 
 /*
- * Render the page that is asked for.  NULL if all buffers are in use.
- * Allocates in the current memory context for the while.
+ * Render the page that a request asks for.  NULL if all buffers are in use or
+ * the page does not fit.  Leaves allocations in the current memory context,
+ * which the page does not need.
  */
 extern RwPage *rw_page_make(const RwRequest *request);
 
+/* Make the page's buffer available again. */
 extern void rw_page_release(RwPage *page);
 
 #endif							/* RW_PAGE_H */

@@ -12,8 +12,9 @@
 #include "src/show/show.h"
 
 /*
- * ALERT_GETTER(subject, ...) defines alert_subject(), which gets that of an
- * RwAlertView by an expression of the view and its alert.
+ * ALERT_GETTER(subject, value) defines alert_subject(), the getter of the
+ * column "subject" of an RwAlertView.  The value is an expression of `view`
+ * and `alert`.
  */
 #define ALERT_GETTER(column, value) \
 static RwValue \
@@ -59,11 +60,12 @@ static const RwColumn alert_labels[] = {
 };
 
 const RwColumns rw_alert_columns = {
-	alert_columns, lengthof(alert_columns), alert_labels, lengthof(alert_labels)
+	alert_columns, lengthof(alert_columns),
+	alert_labels, lengthof(alert_labels)
 };
 
 /*
- * How many fire
+ * The number of alerts that fire
  */
 
 static RwValue

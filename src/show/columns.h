@@ -3,14 +3,14 @@
  * columns.h
  *	  The columns of a row, described once for SQL, JSON and metrics.
  *
- * A pure file.  A table of columns (RwColumns) describes one kind of row:
- * for each column its name, its type, how to get its value from the row, and
- * the metric that shows it, if there is one.  What a row is, the table's own
- * file says; a getter takes a pointer to one.  Three writers read the tables:
- * sql/write_row.h, show/write_json.h and show/write_metrics.h.
+ * Pure.  A table of columns (RwColumns) describes one kind of row: for each
+ * column its name, its type, a function that gets its value from a row, and
+ * the metric that shows it, if there is one.  A row is a struct; each table
+ * says which.  Three writers read the tables: sql/write_row.h,
+ * show/write_json.h and show/write_metrics.h.
  *
- * The order of columns in a table is that of the pages.  SQL goes by names:
- * the function's declaration decides on the order there.
+ * Pages show the columns in the order of the table.  SQL finds them by name,
+ * and shows them in the order of the function's declaration.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -19,7 +19,7 @@
 #ifndef RW_COLUMNS_H
 #define RW_COLUMNS_H
 
-/* The type in SQL; how pages show it, where that does not go without saying. */
+/* The type of a column in SQL, and how pages show it if that differs. */
 typedef enum RwColumnType
 {
 	RW_TEXT,
@@ -27,7 +27,8 @@ typedef enum RwColumnType
 	RW_BOOLEAN,
 	RW_INTEGER,
 	RW_BIGINT,
-	RW_DOUBLE,					/* pages: cut off to a whole number */
+	RW_DOUBLE,					/* double precision; pages: cut off to a whole
+								 * number */
 	RW_LSN,						/* pg_lsn; metrics: bytes since 0/0 */
 	RW_DURATION,				/* interval, of microseconds; pages: seconds */
 	RW_TIME,					/* timestamptz; JSON: ISO 8601 in UTC;
@@ -44,12 +45,17 @@ typedef enum RwColumnType
 	RW_DATABASE					/* name of the database with this OID */
 } RwColumnType;
 
-/* An unknown value is NULL; JSON leaves out a member that is absent. */
+/*
+ * SQL shows NULL for unknown and absent values.  JSON shows null for an
+ * unknown value, and leaves out an absent one.  Metrics have no sample of
+ * either.
+ */
 typedef enum RwValueState
 {
 	RW_VALUE_KNOWN,
 	RW_VALUE_UNKNOWN,
-	RW_VALUE_ABSENT				/* the row has no such thing */
+	RW_VALUE_ABSENT				/* such a row has none: a link without a slot
+								 * has no slot_name */
 } RwValueState;
 
 typedef struct RwValue
@@ -68,33 +74,33 @@ typedef enum RwMetricType
 {
 	RW_GAUGE,
 	RW_COUNTER,
-	RW_SUMMARY					/* an unknown quantile is NaN */
+	RW_SUMMARY					/* the sample of an unknown quantile is NaN */
 } RwMetricType;
 
 /*
- * How a column is shown as a metric.  Columns of one family are neighbours in
- * their table, and the first of them has its help and type.
+ * The metric of a column.  Columns of one family stand together in their
+ * table; the first of them has the family's help and type.
  *
- * With a label that has no fixed value, the column's text becomes the label's
- * value, and the sample is 1.
+ * A text is shown by a sample of 1 that has it as the value of a label.
  */
 typedef struct RwMetric
 {
 	const char *family;			/* NULL: not shown */
-	const char *help;			/* one line */
-	const char *label;			/* beside the row's labels, or NULL */
-	const char *label_value;	/* fixed, or NULL */
+	const char *help;			/* what it is, its unit, when it is absent */
+	const char *label;			/* after the row's labels; NULL: none */
+	const char *label_value;	/* NULL: the column's text */
 	RwMetricType type;
-	const char *suffix;			/* of the sample's name, such as "_sum" */
+	const char *suffix;			/* of the sample's name, such as "_sum", or
+								 * NULL */
 } RwMetric;
 
 /* Flags of a column. */
 #define RW_HIDDEN		0x01	/* from callers without pg_read_all_stats */
-#define RW_NOT_ON_PAGES	0x02	/* SQL only: anyone may read the port's pages */
+#define RW_NOT_ON_PAGES	0x02	/* anyone may read pages */
 
 typedef struct RwColumn
 {
-	const char *name;			/* in SQL and JSON; NULL: only a metric */
+	const char *name;			/* in SQL and JSON; NULL: a metric only */
 	RwColumnType type;
 	int			flags;
 	RwGetter	get;
@@ -105,12 +111,12 @@ typedef struct RwColumns
 {
 	const RwColumn *columns;
 	int			ncolumns;
-	const RwColumn *labels;		/* name and value of each sample's labels */
+	const RwColumn *labels;		/* labels of all samples: names and values */
 	int			nlabels;
 } RwColumns;
 
 /*
- * What getters return
+ * The values that getters return
  */
 
 static inline RwValue
@@ -131,21 +137,21 @@ rw_value_number(int64 number)
 	return (RwValue) {.number = number};
 }
 
-/* Negative is unknown: of amounts and durations. */
+/* An amount or a duration; a negative one is unknown. */
 static inline RwValue
 rw_value_count(int64 number)
 {
 	return number < 0 ? rw_value_unknown() : rw_value_number(number);
 }
 
-/* 0 is unknown: of LSNs, times, pids and ports. */
+/* An LSN, a time, a pid, a port or an OID; 0 is unknown. */
 static inline RwValue
 rw_value_nonzero(int64 number)
 {
 	return number == 0 ? rw_value_unknown() : rw_value_number(number);
 }
 
-/* Negative is unknown. */
+/* A rate; a negative one is unknown. */
 static inline RwValue
 rw_value_real(double real)
 {
@@ -154,7 +160,7 @@ rw_value_real(double real)
 	return (RwValue) {.real = real};
 }
 
-/* NULL is unknown, and so is "" but in SQL's application_name. */
+/* NULL and an empty text are unknown. */
 static inline RwValue
 rw_value_text(const char *text)
 {

@@ -15,10 +15,10 @@
 #include "src/show/show.h"
 
 /*
- * LINK_GETTER(lag, ...) defines link_lag(), which gets the column "lag" of an
- * RwLinkRow by an expression of the link and this server's facts.
- * SENDER_GETTER is for what only a link with a walsender has, and PEER_GETTER
- * for what is known of the process at its other end.
+ * LINK_GETTER(lag, value) defines link_lag(), the getter of the column "lag"
+ * of an RwLinkRow.  The value is an expression of `link` and `facts`.  With
+ * SENDER_GETTER it is one of `sender`, for columns that only links with a
+ * walsender have, and with PEER_GETTER one of `peer`, the walsender's client.
  */
 #define LINK_GETTER(column, value) \
 static RwValue \
@@ -81,11 +81,10 @@ PEER_GETTER(backend_start, rw_value_number(peer->backend_start))
 PEER_GETTER(backend_xmin, rw_value_nonzero(peer->backend_xmin))
 PEER_GETTER(client_addr, rw_value_text(peer->address))
 
-/* Core shows an empty one as such. */
+/* SQL shows an empty one, as core does. */
 PEER_GETTER(application_name, ((RwValue) {.text = peer->application_name}))
 
-/* The process on this server; the server at the other end, for the upstream. */
-
+/* The process on this server at this end of the link. */
 static RwValue
 link_pid(const void *row)
 {
@@ -98,6 +97,7 @@ link_pid(const void *row)
 	return rw_value_absent();
 }
 
+/* The other end: the walsender's client, or the upstream server. */
 PEER_GETTER(peer_hostname, rw_value_text(peer->hostname))
 LINK_GETTER(client_hostname, link->upstream ?
 			rw_value_text(facts->receiver.host) : link_peer_hostname(row))
@@ -105,7 +105,7 @@ PEER_GETTER(peer_port, rw_value_nonzero(peer->port))
 LINK_GETTER(client_port, link->upstream ?
 			rw_value_nonzero(facts->receiver.port) : link_peer_port(row))
 
-/* Two replicas of one name are one series; this says that there are two. */
+/* Connections of one name are one series, which has their number. */
 static RwValue
 link_connections(const void *row)
 {
@@ -127,11 +127,11 @@ static const RwColumn link_columns[] = {
 	{"kind", RW_TEXT, RW_HIDDEN, .get = link_kind},
 	{"state", RW_TEXT, RW_HIDDEN, .get = link_state,
 		.metric = {"replwatch_link_state",
-			.help = "State of the link, in the label state: startup, catchup, streaming, backup, stopping, inactive, missing, lost, connecting, waiting, archive or disconnected.",
+			.help = "State of the replication link, in the label state: startup, catchup, streaming, backup, stopping, inactive, missing, lost, connecting, waiting, archive or disconnected.",
 			.label = "state"}},
 	{"health", RW_TEXT, RW_HIDDEN, .get = link_health,
 		.metric = {"replwatch_link_health",
-			.help = "Health of the link by its worst alert, in the label health: ok, warning, critical, or unknown while its alerts are not judged.",
+			.help = "Health of the replication link by its worst alert, in the label health: ok, warning, critical, or unknown while its alerts are not judged.",
 			.label = "health"}},
 	{"reason_code", RW_TEXT, RW_HIDDEN, .get = link_reason_code,
 		.metric = {"replwatch_link_reason",
@@ -153,13 +153,13 @@ static const RwColumn link_columns[] = {
 			.help = "Time until the replica has caught up at the rates of the last minute, in seconds; absent if a rate is unknown or it would never catch up."}},
 	{NULL, RW_INTEGER, 0, .get = link_connections,
 		.metric = {"replwatch_link_connections",
-			.help = "Number of connections under the link's name: walsenders of this server, or the WAL receiver of the upstream link."}},
+			.help = "Number of connections under the name of the replication link: walsenders of this server, or the WAL receiver of the upstream link."}},
 	{"last_seen", RW_TIME, RW_HIDDEN, .get = link_last_seen,
 		.metric = {"replwatch_link_last_seen_timestamp_seconds",
-			.help = "Time of the last message from the server at the other end of the link, in seconds since 1970; absent if unknown."}},
+			.help = "Time of the last message from the server at the other end of the replication link, in seconds since 1970; absent if unknown."}},
 	{"sent_lsn", RW_LSN, RW_HIDDEN, .get = link_sent_lsn,
 		.metric = {"replwatch_link_position_bytes",
-			.help = "Last known LSN up to which WAL was sent, written, flushed or replayed on the link, by the label stage, in bytes since 0/0; absent if unknown.",
+			.help = "Last known LSN up to which WAL was sent, written, flushed or replayed on the replication link, by the label stage, in bytes since 0/0; absent if unknown.",
 			.label = "stage", .label_value = "sent"}},
 	{"write_lsn", RW_LSN, RW_HIDDEN, .get = link_write_lsn,
 		.metric = {"replwatch_link_position_bytes",

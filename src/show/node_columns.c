@@ -11,13 +11,12 @@
 
 #include "src/settings.h"
 #include "src/show/show.h"
-#include "src/show/words.h"
 
 /*
- * NODE_GETTER(timeline, ...) defines node_timeline(), which gets that of an
- * RwNode by an expression of `node`.  RECOVERY_GETTER is for what only a
- * server in recovery has, and PUBLISHED_GETTER for what the sampling worker
- * publishes.
+ * NODE_GETTER(timeline, value) defines node_timeline(), the getter of the
+ * column "timeline" of an RwNode.  The value is an expression of `node`.
+ * RECOVERY_GETTER is for columns that only a server in recovery has, and
+ * PUBLISHED_GETTER for what the sampling worker publishes.
  */
 #define NODE_GETTER(column, value) \
 static RwValue \
@@ -38,15 +37,42 @@ node_##column(const void *row) \
 
 /* A time on the worker's clock. */
 static RwValue
-wall_time(const RwNode *node, RwTime at)
+node_wall_time(const RwNode *node, RwTime at)
 {
 	return rw_value_nonzero(rw_wall_time(&node->facts, at));
 }
 
-static RwValue
-process_state(RwProcess process, RwProcessState state)
+/* The port "listens" where other workers run. */
+static const char *
+process_state_name(RwProcess process, RwProcessState state)
 {
-	return rw_value_text(rw_process_state_name(process, state));
+	bool		port = process == RW_PROCESS_PORT;
+
+	switch (state)
+	{
+		case RW_PROCESS_OFF:
+			return "off";
+		case RW_PROCESS_STARTING:
+			return "starting";
+		case RW_PROCESS_RUNNING:
+			return port ? "listening" : "running";
+		case RW_PROCESS_RUNNING_PARTLY:
+			return "partly listening";
+		case RW_PROCESS_RUNNING_DEAF:
+			return "not listening";
+		case RW_PROCESS_NO_SLOT:
+			return process == RW_PROCESS_SAMPLER ?
+				"not running" : "no worker slot";
+		case RW_PROCESS_DOWN:
+			return "not running";
+	}
+	return NULL;
+}
+
+static RwValue
+node_process_state(RwProcess process, RwProcessState state)
+{
+	return rw_value_text(process_state_name(process, state));
 }
 
 NODE_GETTER(role, rw_value_text(rw_role_name(&node->facts)))
@@ -61,8 +87,8 @@ RECOVERY_GETTER(upstream_port, rw_value_nonzero(node->facts.receiver.port))
 RECOVERY_GETTER(receiver_state,
 				rw_value_text(rw_receiver_state_name(&node->facts.receiver)))
 PUBLISHED_GETTER(any_message,
-				 wall_time(node, rw_last_message(&node->facts,
-												 node->published)))
+				 node_wall_time(node, rw_last_message(&node->facts,
+													  node->published)))
 RECOVERY_GETTER(last_message, node_any_message(row))
 RECOVERY_GETTER(apply_delay,
 				rw_value_number(node->facts.recovery.apply_delay_ms * RW_MS))
@@ -73,17 +99,19 @@ NODE_GETTER(replay_state, rw_value_text(rw_replay_state_name(&node->facts)))
 NODE_GETTER(sync_wanted, rw_value_number(node->sync.wanted))
 NODE_GETTER(sync_connected, rw_value_number(node->sync.connected))
 NODE_GETTER(commits_waiting, rw_value_number(node->sync.waiting))
-NODE_GETTER(worker_state, process_state(RW_PROCESS_SAMPLER, node->sampler))
+NODE_GETTER(worker_state,
+			node_process_state(RW_PROCESS_SAMPLER, node->sampler))
 NODE_GETTER(worker_pid, rw_value_nonzero(node->sampler_pid))
-PUBLISHED_GETTER(last_sample, wall_time(node, node->published->last_sample))
+PUBLISHED_GETTER(last_sample,
+				 node_wall_time(node, node->published->last_sample))
 PUBLISHED_GETTER(history_start,
-				 wall_time(node, node->published->history_start))
+				 node_wall_time(node, node->published->history_start))
 NODE_GETTER(waiters, rw_value_count(node->waiters))
 NODE_GETTER(version, rw_value_text(REPLWATCH_VERSION))
 NODE_GETTER(port, rw_value_nonzero(rw_port))
-NODE_GETTER(port_state, process_state(RW_PROCESS_PORT, node->port))
+NODE_GETTER(port_state, node_process_state(RW_PROCESS_PORT, node->port))
 NODE_GETTER(command_runner_state,
-			process_state(RW_PROCESS_RUNNER, node->runner))
+			node_process_state(RW_PROCESS_RUNNER, node->runner))
 
 static const RwColumn node_columns[] = {
 	{"role", RW_TEXT, 0, .get = node_role,
@@ -164,7 +192,9 @@ const RwColumns rw_node_columns = {
 	node_columns, lengthof(node_columns), NULL, 0
 };
 
-/* A sample that says where WAL comes from. */
+/*
+ * The upstream server: one sample with two labels
+ */
 
 RECOVERY_GETTER(has_upstream, node->facts.receiver.host[0] != '\0' ?
 				rw_value_number(1) : rw_value_absent())

@@ -20,6 +20,9 @@
  */
 #include "postgres.h"
 
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
 #include "src/base/compat.h"
 #include "src/show/show.h"
 #include "src/show/write_json.h"
@@ -29,20 +32,42 @@
  * /status
  */
 
+/* As this release of the server prints it. */
 static void
-write_lsn(RwText *out, uint64 lsn)
+add_json_lsn(RwText *out, uint64 lsn)
 {
 	char		shown[32];
 
 	snprintf(shown, sizeof(shown), RW_LSN_FORMAT, LSN_FORMAT_ARGS(lsn));
-	rw_text_add(out, shown);
+	rw_text_quoted(out, shown);
 }
 
+/* ISO 8601 in UTC. */
 static void
-add_object(RwText *page, const RwColumns *columns, const void *row)
+add_json_time(RwText *out, TimestampTz at)
+{
+	char		shown[MAXDATELEN + 1];
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
+	{
+		rw_text_add(out, "null");
+		return;
+	}
+	snprintf(shown, sizeof(shown), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+			 tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			 tm.tm_sec, (int) fsec);
+	rw_text_quoted(out, shown);
+}
+
+static const RwJsonFormats json_formats = {add_json_lsn, add_json_time};
+
+static void
+add_json_object(RwText *page, const RwColumns *columns, const void *row)
 {
 	rw_text_add(page, "{");
-	rw_json_members(page, columns, row, write_lsn);
+	rw_json_members(page, columns, row, &json_formats);
 	rw_text_add(page, "}");
 }
 
@@ -52,7 +77,7 @@ rw_render_status(RwText *page, const RwSnapshot *snapshot)
 	int			i;
 
 	rw_text_add(page, "{\"node\":");
-	add_object(page, &rw_node_columns, &snapshot->node);
+	add_json_object(page, &rw_node_columns, &snapshot->node);
 
 	rw_text_add(page, ",\n\"status\":[");
 	for (i = 0; i < snapshot->links.nlinks; i++)
@@ -60,8 +85,8 @@ rw_render_status(RwText *page, const RwSnapshot *snapshot)
 		RwLinkRow	row = {&snapshot->node.facts, &snapshot->links.links[i]};
 
 		rw_text_add(page, i == 0 ? "\n{" : ",\n{");
-		rw_json_members(page, &rw_link_columns, &row, write_lsn);
-		rw_json_members(page, &rw_slot_columns, &row, write_lsn);
+		rw_json_members(page, &rw_link_columns, &row, &json_formats);
+		rw_json_members(page, &rw_slot_columns, &row, &json_formats);
 		rw_text_add(page, "}");
 	}
 
@@ -69,7 +94,7 @@ rw_render_status(RwText *page, const RwSnapshot *snapshot)
 	for (i = 0; i < snapshot->nalerts; i++)
 	{
 		rw_text_add(page, i == 0 ? "\n" : ",\n");
-		add_object(page, &rw_alert_columns, &snapshot->alerts[i]);
+		add_json_object(page, &rw_alert_columns, &snapshot->alerts[i]);
 	}
 	rw_text_add(page, "]}\n");
 }
@@ -85,14 +110,14 @@ same_series(const RwLink *link, const RwLink *other)
 		rw_name_equal(other->name, link->name);
 }
 
-/* Of those of one name, does this link stand for all? */
+/* Of the links of one series, is this the one that is shown? */
 static bool
 stands_for_all(const RwLinks *links, int i)
 {
 	const RwLink *link = &links->links[i];
 	int			j;
 
-	/* Links of one name are neighbours; an unknown lag is the greatest. */
+	/* They are neighbours; an unknown lag counts as the greatest. */
 	for (j = i - 1; j >= 0 && same_series(link, &links->links[j]); j--)
 	{
 		const RwLink *other = &links->links[j];
@@ -100,7 +125,8 @@ stands_for_all(const RwLinks *links, int i)
 		if (other->lag < 0 || (link->lag >= 0 && other->lag >= link->lag))
 			return false;
 	}
-	for (j = i + 1; j < links->nlinks && same_series(link, &links->links[j]); j++)
+	for (j = i + 1;
+		 j < links->nlinks && same_series(link, &links->links[j]); j++)
 	{
 		const RwLink *other = &links->links[j];
 
@@ -111,7 +137,7 @@ stands_for_all(const RwLinks *links, int i)
 }
 
 static void
-add_links(RwText *page, const RwSnapshot *snapshot)
+add_link_metrics(RwText *page, const RwSnapshot *snapshot)
 {
 	const RwLinks *links = &snapshot->links;
 	RwLinkRow  *rows = palloc(Max(links->nlinks, 1) * sizeof(RwLinkRow));
@@ -138,7 +164,7 @@ add_links(RwText *page, const RwSnapshot *snapshot)
 }
 
 static void
-add_alerts(RwText *page, const RwSnapshot *snapshot)
+add_alert_metrics(RwText *page, const RwSnapshot *snapshot)
 {
 	RwAlertTotals totals = {0, 0};
 	int			nfiring = 0;
@@ -165,8 +191,8 @@ rw_render_metrics(RwText *page, const RwSnapshot *snapshot)
 					sizeof(RwNode), 1);
 	rw_metrics_rows(page, &rw_upstream_columns, &snapshot->node,
 					sizeof(RwNode), 1);
-	add_links(page, snapshot);
-	add_alerts(page, snapshot);
+	add_link_metrics(page, snapshot);
+	add_alert_metrics(page, snapshot);
 	rw_metrics_rows(page, &rw_wait_columns, &snapshot->waits,
 					sizeof(RwWaitStats), 1);
 }

@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * show.h
- *	  What can be shown: the rows, their columns, and the pages of the port.
+ *	  What is shown: rows, their tables of columns, and the port's pages.
  *
- * A row is a struct that a table of columns knows how to read (columns.h).
- * SQL functions and pages fill the same structs and use the same tables, so
- * they show the same.
+ * SQL functions and pages fill the same structs and read them by the same
+ * tables of columns (columns.h), so they show the same.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -22,9 +21,8 @@
 #include "src/wait/wait.h"
 
 /*
- * A replication link: a row of replwatch_status().  The columns of the slot
- * that it uses, or is, are a table of their own, because their metrics have
- * the slot's labels.
+ * A replication link: a row of replwatch_status().  The columns of its slot
+ * are a table of their own, because their metrics have labels of their own.
  */
 typedef struct RwLinkRow
 {
@@ -39,7 +37,7 @@ extern const RwColumns rw_slot_columns;
 typedef struct RwNode
 {
 	RwFacts		facts;
-	const RwPublished *published;	/* NULL where the library is not preloaded */
+	const RwPublished *published;	/* NULL without preload */
 	RwSyncFacts sync;
 	uint64		system_identifier;
 	char		system_identifier_text[24];
@@ -47,16 +45,16 @@ typedef struct RwNode
 	int			sampler_pid;	/* 0: none runs */
 	RwProcessState port;
 	RwProcessState runner;
-	int			waiters;		/* -1 where the library is not preloaded */
+	int			waiters;		/* -1 without preload */
 } RwNode;
 
 extern const RwColumns rw_node_columns;
-extern const RwColumns rw_upstream_columns; /* of an RwNode; only a metric */
+extern const RwColumns rw_upstream_columns; /* of an RwNode; a metric only */
 
 /* An alert: a row of replwatch_alerts() is an RwAlertView. */
 extern const RwColumns rw_alert_columns;
 
-/* How many alerts fire, by severity; only metrics. */
+/* The number of alerts that fire, by severity; metrics only. */
 typedef struct RwAlertTotals
 {
 	int			warnings;
@@ -79,23 +77,22 @@ typedef struct RwSnapshot
 } RwSnapshot;
 
 /*
- * Observe what the row of this server shows.  Also where the library is not
- * preloaded.  Allocates in the current memory context; what is published is
- * good until the next look.
+ * Observe this server for its row, with or without preload.  Allocates in the
+ * current memory context.  node->published is valid until the next call of
+ * this, of rw_snapshot_take() or of rw_links().
  */
 extern void rw_node_take(RwNode *node);
 
 /*
- * Observe everything.  The library is preloaded.  Allocates in the current
- * memory context.  Takes state_lock, one time after the other, and waiters'
- * locks never together with it.
+ * Observe everything.  Only where the library is preloaded.  Allocates in the
+ * current memory context; the same holds for what is published.
  */
 extern void rw_snapshot_take(RwSnapshot *snapshot);
 
-/* Render a page of the port: /status, as JSON. */
+/* Add the page /status, as JSON. */
 extern void rw_render_status(RwText *page, const RwSnapshot *snapshot);
 
-/* Render a page of the port: /metrics, in Prometheus' text format. */
+/* Add the page /metrics, in Prometheus' text format. */
 extern void rw_render_metrics(RwText *page, const RwSnapshot *snapshot);
 
 #endif							/* RW_SHOW_H */

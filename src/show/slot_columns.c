@@ -14,11 +14,10 @@
 
 #include "src/base/compat.h"
 #include "src/show/show.h"
-#include "src/show/words.h"
 
 /*
- * SLOT_GETTER(xmin_age, ...) defines slot_xmin_age(), which gets that of an
- * RwLinkRow by an expression of the link and its slot.
+ * SLOT_GETTER(xmin_age, value) defines slot_xmin_age(), a getter of an
+ * RwLinkRow.  The value is an expression of `link` and `slot`.
  */
 #define SLOT_GETTER(column, value) \
 static RwValue \
@@ -39,7 +38,7 @@ SLOT_GETTER(synced, RW_SERVER_SYNCS_SLOTS ? rw_value_number(slot->synced) :
 SLOT_GETTER(restart_lsn, rw_value_nonzero(slot->restart_lsn))
 SLOT_GETTER(confirmed_flush_lsn, rw_value_nonzero(slot->confirmed_flush))
 SLOT_GETTER(wal_status, rw_value_text(rw_wal_status_name(slot)))
-/* Negative once the slot has exceeded its limit. */
+/* Negative once the slot is over its limit. */
 SLOT_GETTER(safe_wal_size, slot->limited ?
 			rw_value_number(slot->safe_wal_size) : rw_value_absent())
 SLOT_GETTER(retained_bytes, rw_value_count(link->retained_bytes))

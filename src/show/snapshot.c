@@ -15,7 +15,7 @@
 #include "src/settings.h"
 #include "src/show/show.h"
 
-/* What the facts and the worker's figures do not say. */
+/* Fill in the rest: facts and published are there. */
 static void
 complete_node(RwNode *node)
 {

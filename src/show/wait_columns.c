@@ -12,8 +12,8 @@
 #include "src/show/show.h"
 
 /*
- * WAIT_GETTER(errors, ...) defines wait_errors(), which gets that of an
- * RwWaitStats by an expression of `stats`.
+ * WAIT_GETTER(errors, value) defines wait_errors(), the getter of the column
+ * "errors" of an RwWaitStats.  The value is an expression of `stats`.
  */
 #define WAIT_GETTER(column, value) \
 static RwValue \

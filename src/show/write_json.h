@@ -3,7 +3,7 @@
  * write_json.h
  *	  Writes a row as members of a JSON object.
  *
- * A pure file.
+ * Pure.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -15,16 +15,20 @@
 #include "src/base/render.h"
 #include "src/show/columns.h"
 
-/* Writes an LSN as this release of the server prints it. */
-typedef void (*RwLsnWriter) (RwText *out, uint64 lsn);
+/* How to add what the server has formats for, as JSON strings. */
+typedef struct RwJsonFormats
+{
+	void		(*add_lsn) (RwText *out, uint64 lsn);
+	void		(*add_time) (RwText *out, int64 at);	/* TimestampTz */
+} RwJsonFormats;
 
 /*
- * Add the columns of a row to the object that was begun last in `out`, and
- * that has no other members than such as were added here.  A value that is
- * not known, and an empty text, is null; an absent one is left out, and so is
- * a column that is not for pages.
+ * Add the columns of a row to the object that was begun last in `out`.
+ *
+ * A value that is unknown is null, and so is an empty text.  A value that is
+ * absent is left out, and so is a column that is not for pages.
  */
 extern void rw_json_members(RwText *out, const RwColumns *columns,
-							const void *row, RwLsnWriter write_lsn);
+							const void *row, const RwJsonFormats *formats);
 
 #endif							/* RW_WRITE_JSON_H */

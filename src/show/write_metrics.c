@@ -17,12 +17,12 @@
 	((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 static bool
-is_text(RwColumnType type)
+is_text_type(RwColumnType type)
 {
 	return type == RW_TEXT || type == RW_NAME || type == RW_IDENTIFIER;
 }
 
-/* Does this value have a sample? */
+/* Does a value have a sample? */
 static bool
 has_sample(const RwColumn *column, const RwValue *value)
 {
@@ -32,12 +32,12 @@ has_sample(const RwColumn *column, const RwValue *value)
 		return metric->type == RW_SUMMARY && metric->suffix == NULL;
 	if (value->state == RW_VALUE_ABSENT)
 		return false;
-	/* Only the clock of a replica can be as wrong as that. */
+	/* The clock of a replica may be wrong; a time before 2000 is of no use. */
 	return column->type != RW_TIME || value->number >= 0;
 }
 
 static void
-add_head(RwText *out, const RwMetric *metric)
+add_metric_head(RwText *out, const RwMetric *metric)
 {
 	static const char *const types[] = {
 		[RW_GAUGE] = "gauge",
@@ -51,14 +51,14 @@ add_head(RwText *out, const RwMetric *metric)
 }
 
 static void
-add_label(RwText *out, const RwColumn *label, const void *row)
+add_metric_label(RwText *out, const RwColumn *label, const void *row)
 {
 	RwValue		value = label->get(row);
 
 	rw_text_adds(out, label->name, "=", NULL);
 	if (value.state != RW_VALUE_KNOWN)
 		rw_text_quoted(out, "");
-	else if (is_text(label->type))
+	else if (is_text_type(label->type))
 		rw_text_quoted(out, value.text);
 	else
 	{
@@ -68,10 +68,11 @@ add_label(RwText *out, const RwColumn *label, const void *row)
 	}
 }
 
-/* The labels of the row, and the column's own. */
+/* The labels of the row, then the column's own. */
 static void
-add_labels(RwText *out, const RwColumns *columns, const RwMetric *metric,
-		   const RwValue *value, const void *row)
+add_metric_labels(RwText *out, const RwColumns *columns,
+				  const RwMetric *metric, const RwValue *value,
+				  const void *row)
 {
 	int			i;
 
@@ -82,7 +83,7 @@ add_labels(RwText *out, const RwColumns *columns, const RwMetric *metric,
 	{
 		if (i > 0)
 			rw_text_add(out, ",");
-		add_label(out, &columns->labels[i], row);
+		add_metric_label(out, &columns->labels[i], row);
 	}
 	if (metric->label)
 	{
@@ -94,11 +95,11 @@ add_labels(RwText *out, const RwColumns *columns, const RwMetric *metric,
 }
 
 static void
-add_number(RwText *out, RwColumnType type, const RwValue *value)
+add_metric_value(RwText *out, RwColumnType type, const RwValue *value)
 {
 	if (value->state == RW_VALUE_UNKNOWN)
 		rw_text_add(out, "NaN");
-	else if (is_text(type))
+	else if (is_text_type(type))
 		rw_text_add(out, "1");
 	else if (type == RW_DURATION)
 		rw_text_decimal(out, value->number, 6);
@@ -110,10 +111,11 @@ add_number(RwText *out, RwColumnType type, const RwValue *value)
 		rw_text_int(out, value->number);
 }
 
-/* A family: the columns from `first` on, and of each the samples. */
+/* The family of `ncolumns` columns from `first` on. */
 static void
-add_family(RwText *out, const RwColumns *columns, const RwColumn *first,
-		   int ncolumns, const char *rows, size_t row_size, int nrows)
+add_metric_family(RwText *out, const RwColumns *columns,
+				  const RwColumn *first, int ncolumns,
+				  const char *rows, size_t row_size, int nrows)
 {
 	bool		begun = false;
 	int			i;
@@ -131,13 +133,13 @@ add_family(RwText *out, const RwColumns *columns, const RwColumn *first,
 			if (!has_sample(&first[j], &value))
 				continue;
 			if (!begun)
-				add_head(out, &first->metric);
+				add_metric_head(out, &first->metric);
 			begun = true;
 			rw_text_adds(out, metric->family,
 						 metric->suffix ? metric->suffix : "", NULL);
-			add_labels(out, columns, metric, &value, row);
+			add_metric_labels(out, columns, metric, &value, row);
 			rw_text_add(out, " ");
-			add_number(out, first[j].type, &value);
+			add_metric_value(out, first[j].type, &value);
 			rw_text_add(out, "\n");
 		}
 	}
@@ -159,8 +161,8 @@ rw_metrics_rows(RwText *out, const RwColumns *columns, const void *rows,
 			while (next < end && next->metric.family != NULL &&
 				   strcmp(next->metric.family, first->metric.family) == 0)
 				next++;
-			add_family(out, columns, first, next - first, rows, row_size,
-					   nrows);
+			add_metric_family(out, columns, first, next - first,
+							  rows, row_size, nrows);
 		}
 		first = next;
 	}

@@ -3,6 +3,9 @@
  * alert_functions.c
  *	  SQL functions about alerts: replwatch_alerts, replwatch_silence.
  *
+ * replwatch_silence() changes the list of silences in shared memory.  The
+ * sampling worker saves it and acts on it in its next round.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -49,15 +52,15 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 }
 
 /*
- * Is there anything of this name that alerts could be about, or has there been
- * when it was silenced?  state_lock is held.
+ * Is this the name of something that can have alerts, or is it silenced
+ * already?  The caller holds state_lock.
  */
 static bool
 is_subject(const char *name)
 {
 	int			i;
 
-	/* What is not used in the tables has no name either. */
+	/* Unused entries of the tables have an empty name. */
 	if (name[0] == '\0')
 		return false;
 	for (i = 0; i < rw_alerts->nsilences; i++)
@@ -85,7 +88,10 @@ is_subject(const char *name)
 		rw_name_equal(rw_primary_name(), name) || rw_is_expected(name);
 }
 
-/* Set when a silence ends, or end it with 0.  False if there is no room. */
+/*
+ * Silence a subject until a time, or no longer if that has passed.  False if
+ * there are too many silences.  The caller holds state_lock exclusively.
+ */
 static bool
 set_silence(const char *name, TimestampTz until, TimestampTz wall)
 {
@@ -93,7 +99,7 @@ set_silence(const char *name, TimestampTz until, TimestampTz wall)
 	int			n = 0;
 	int			i;
 
-	/* Those that are over make room, and an earlier one of this name. */
+	/* Drop those that have ended, and an earlier one of this name. */
 	for (i = 0; i < rw_alerts->nsilences; i++)
 	{
 		if (silences[i].until > wall && !rw_name_equal(silences[i].name, name))
@@ -108,15 +114,16 @@ set_silence(const char *name, TimestampTz until, TimestampTz wall)
 		silences[n++].until = until;
 	}
 	rw_alerts->nsilences = n;
-	/* To be saved soon. */
+	/* Ask the worker to save it. */
 	rw_alerts->requests++;
 	return true;
 }
 
 /*
  * Keep the alerts of a subject (text) from log and command for a duration
- * (interval), counted from now; one that is not positive ends that.  True if
- * there is such a subject.  An error if there are too many silences (53400).
+ * (interval) from now on.  A duration that is not positive ends a silence.
+ * Returns false if there is no such subject.  An error (53400) if too many
+ * subjects are silenced.
  */
 Datum
 replwatch_silence(PG_FUNCTION_ARGS)

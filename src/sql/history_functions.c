@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * history_functions.c
- *	  SQL functions about the past: LSN and time, charts, forgetting.
+ *	  SQL functions about the past: LSNs and times, charts, forgetting.
+ *
+ * Each copies what it needs out of shared memory under the lock, and formats
+ * the copy after it.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -54,8 +57,8 @@ typedef struct HistoryRow
 } HistoryRow;
 
 /*
- * HISTORY_GETTER(lag, ...) defines history_lag(), which gets that of a
- * HistoryRow by an expression of `seen`, the row.
+ * HISTORY_GETTER(lag, value) defines history_lag(), the getter of the column
+ * "lag" of a HistoryRow.  The value is an expression of `seen`, the row.
  */
 #define HISTORY_GETTER(column, value) \
 static RwValue \
@@ -75,7 +78,7 @@ HISTORY_GETTER(lag, seen->point->lag == RW_CHART_NO_LAG ?
 			   rw_value_number((int64) seen->point->lag * 10 * RW_MS))
 HISTORY_GETTER(state, rw_value_text(rw_link_state_name(seen->point->state)))
 
-static const RwColumn history_columns_array[] = {
+static const RwColumn history_columns[] = {
 	{"at", RW_TIME, 0, .get = history_at},
 	{"name", RW_TEXT, 0, .get = history_name},
 	{"lag_bytes", RW_BIGINT, 0, .get = history_lag_bytes},
@@ -83,13 +86,13 @@ static const RwColumn history_columns_array[] = {
 	{"state", RW_TEXT, 0, .get = history_state},
 };
 
-static const RwColumns history_columns = {
-	history_columns_array, lengthof(history_columns_array), NULL, 0
+static const RwColumns history_table = {
+	history_columns, lengthof(history_columns), NULL, 0
 };
 
 /*
- * When the end of WAL reached an LSN on this server: timestamptz, NULL where
- * the history does not say.
+ * The time (timestamptz) at which the end of WAL reached an LSN (pg_lsn) on
+ * this server.  NULL outside of the recorded history.
  */
 Datum
 replwatch_lsn_time(PG_FUNCTION_ARGS)
@@ -106,7 +109,7 @@ replwatch_lsn_time(PG_FUNCTION_ARGS)
 	view.history = &rw_history_shared->history;
 	view.horizon = rw_horizon(&tli);
 
-	/* Side by side, so that the same moment has the same time each time. */
+	/* Read together, so that an LSN has the same time at each call. */
 	view.now = rw_clock_now();
 	wall = GetCurrentTimestamp();
 	LWLockAcquire(rw_history_lock, LW_SHARED);
@@ -119,8 +122,8 @@ replwatch_lsn_time(PG_FUNCTION_ARGS)
 }
 
 /*
- * Where the end of WAL was at a time: pg_lsn, NULL where the history does not
- * say.
+ * The end of WAL (pg_lsn) on this server at a time (timestamptz).  NULL
+ * outside of the recorded history.
  */
 Datum
 replwatch_time_lsn(PG_FUNCTION_ARGS)
@@ -133,7 +136,7 @@ replwatch_time_lsn(PG_FUNCTION_ARGS)
 
 	rw_require_preload();
 
-	/* Nothing is older than the axis; that also keeps the sum in range. */
+	/* No time is before the clock's zero; the sums below stay in range. */
 	view.now = rw_clock_now();
 	if (time > wall || time < wall - view.now)
 		PG_RETURN_NULL();
@@ -149,7 +152,10 @@ replwatch_time_lsn(PG_FUNCTION_ARGS)
 	PG_RETURN_LSN(lsn);
 }
 
-/* The chart in a place of the table, if there is one to show. */
+/*
+ * Copy the chart in a place of the table of replicas.  False if it has none.
+ * The caller holds state_lock.
+ */
 static bool
 copy_chart(int place, NamedChart *copy)
 {
@@ -180,7 +186,7 @@ add_chart_rows(RwRows *rows, const NamedChart *named, RwTime since,
 	}
 }
 
-/* May the caller see what core shows of a walsender's connection? */
+/* Does core show walsenders to the caller? */
 static bool
 may_see_replicas(void)
 {
@@ -188,9 +194,9 @@ may_see_replicas(void)
 }
 
 /*
- * The charts of one replica, or of all: rows (at, name, lag_bytes, lag,
- * state), the standby's own link first.  None for callers to whom core does
- * not show walsenders.
+ * The recorded lag of a replica (text), or of all if that is NULL, since a
+ * time ago (interval): a row a point, those of a standby's own link first.
+ * No rows for callers to whom core does not show walsenders.
  */
 Datum
 replwatch_history(PG_FUNCTION_ARGS)
@@ -207,12 +213,12 @@ replwatch_history(PG_FUNCTION_ARGS)
 	int			place;
 
 	rw_require_preload();
-	rw_rows_begin(&rows, fcinfo, &history_columns);
+	rw_rows_begin(&rows, fcinfo, &history_table);
 	if (!may_see_replicas())
 		return (Datum) 0;
 	copy = palloc(sizeof(NamedChart));
 
-	/* Charts are a day deep, and have no room for much older times. */
+	/* Charts are a day deep; the times of their points have 32 bits. */
 	since = Min(since, 2 * RW_DAY);
 
 	/* Place -1 is the upstream link's. */
@@ -237,10 +243,48 @@ replwatch_history(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* Copy the chart of a link by name.  False if there is none. */
+static bool
+find_chart(const char *name, bool upstream, NamedChart *copy)
+{
+	bool		found = upstream;
+	int			i;
+
+	LWLockAcquire(rw_state_lock, LW_SHARED);
+	if (upstream)
+		copy->chart = rw_lag_shared->upstream_chart;
+	for (i = 0; i < rw_max_replicas && !found; i++)
+	{
+		if (rw_name_equal(rw_replicas[i].name, name))
+			found = copy_chart(i, copy);
+	}
+	LWLockRelease(rw_state_lock);
+	return found;
+}
+
+/* A step of a trend: its height is 0 to 7, or negative if nothing is known. */
+static void
+append_trend_step(StringInfo trend, int height, bool blocks)
+{
+	if (height < 0)
+		appendStringInfoChar(trend, ' ');
+	else if (blocks)
+	{
+		/* U+2581 to U+2588, lower one eighth block to full block */
+		appendStringInfoString(trend, "\xE2\x96");
+		appendStringInfoChar(trend, (char) (0x81 + height));
+	}
+	else
+		appendStringInfoChar(trend, '0' + height);
+}
+
 /*
- * The last five minutes of a link's lag as a line of characters, its worst
- * full height: text, NULL if there is no such link or nothing is recorded.
- * Block characters where both server and client can have them.
+ * The lag of a link (its name and "upstream" or "downstream") in the last five
+ * minutes, as a text of one character a step; the greatest lag has full
+ * height.  NULL if there is no such link, if nothing is recorded, or if core
+ * does not show walsenders to the caller.
+ *
+ * Uses block characters if both server and client use UTF8, else digits.
  */
 Datum
 replwatch_trend(PG_FUNCTION_ARGS)
@@ -253,57 +297,30 @@ replwatch_trend(PG_FUNCTION_ARGS)
 	int			heights[TREND_STEPS];
 	StringInfoData trend;
 	NamedChart *copy;
-	bool		found = false;
-	bool		known = false;
 	int			i;
 
 	if (!rw_is_preloaded() || !may_see_replicas())
 		PG_RETURN_NULL();
-
 	copy = palloc(sizeof(NamedChart));
-	LWLockAcquire(rw_state_lock, LW_SHARED);
-	if (upstream)
-	{
-		found = true;
-		copy->chart = rw_lag_shared->upstream_chart;
-	}
-	for (i = 0; !upstream && i < rw_max_replicas && !found; i++)
-	{
-		if (rw_name_equal(rw_replicas[i].name, name))
-			found = copy_chart(i, copy);
-	}
-	LWLockRelease(rw_state_lock);
-	if (!found)
+	if (!find_chart(name, upstream, copy))
 		PG_RETURN_NULL();
 
 	rw_chart_trend(&copy->chart, rw_clock_now(), TREND_STEPS, heights);
 	initStringInfo(&trend);
 	for (i = 0; i < TREND_STEPS; i++)
 	{
-		if (heights[i] >= 0)
-			known = true;
-		/* The line begins where the record does. */
-		if (!known)
-			continue;
-		if (heights[i] < 0)
-			appendStringInfoChar(&trend, ' ');
-		else if (blocks)
-		{
-			/* U+2581 to U+2588, lower one eighth block to full block */
-			appendStringInfoString(&trend, "\xE2\x96");
-			appendStringInfoChar(&trend, (char) (0x81 + heights[i]));
-		}
-		else
-			appendStringInfoChar(&trend, '0' + heights[i]);
+		/* The text begins where the record does. */
+		if (heights[i] >= 0 || trend.len > 0)
+			append_trend_step(&trend, heights[i], blocks);
 	}
-	if (!known)
+	if (trend.len == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(trend.data));
 }
 
 /*
- * Forget a replica that was removed on purpose, and clear its alerts: true if
- * it was known or had any.
+ * Forget a replica (text) that was removed on purpose, and clear its alerts.
+ * Returns false if it was not known and had no alerts.
  */
 Datum
 replwatch_forget(PG_FUNCTION_ARGS)

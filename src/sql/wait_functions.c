@@ -58,8 +58,9 @@ typedef struct WaiterRow
 } WaiterRow;
 
 /*
- * WAITER_GETTER(pid, ...) defines waiter_pid(), which gets that of a WaiterRow
- * by an expression of the waiter and its outlook.
+ * WAITER_GETTER(pid, value) defines waiter_pid(), the getter of the column
+ * "pid" of a WaiterRow.  The value is an expression of `waiter`, `outlook` and
+ * `facts`.
  */
 #define WAITER_GETTER(column, value) \
 static RwValue \
@@ -82,12 +83,13 @@ WAITER_GETTER(count, waiter->queue == RW_QUEUE_REPLAY ?
 			  rw_value_absent() : rw_value_number(waiter->count))
 WAITER_GETTER(stage, rw_value_text(stage_names[waiter->queue]))
 WAITER_GETTER(since, rw_value_nonzero(rw_wall_time(facts, waiter->since)))
-WAITER_GETTER(deadline, rw_value_nonzero(rw_wall_time(facts, waiter->deadline)))
+WAITER_GETTER(deadline,
+			  rw_value_nonzero(rw_wall_time(facts, waiter->deadline)))
 WAITER_GETTER(missing_bytes, rw_value_count(outlook->missing))
 WAITER_GETTER(eta, rw_value_count(outlook->eta))
 WAITER_GETTER(reason, rw_value_text(outlook->reason))
 
-static const RwColumn waiter_columns_array[] = {
+static const RwColumn waiter_columns[] = {
 	{"pid", RW_INTEGER, 0, .get = waiter_pid},
 	{"kind", RW_TEXT, 0, .get = waiter_kind},
 	{"target", RW_LSN, 0, .get = waiter_target},
@@ -100,8 +102,8 @@ static const RwColumn waiter_columns_array[] = {
 	{"reason", RW_TEXT, 0, .get = waiter_reason},
 };
 
-static const RwColumns waiter_columns = {
-	waiter_columns_array, lengthof(waiter_columns_array), NULL, 0
+static const RwColumns waiter_table = {
+	waiter_columns, lengthof(waiter_columns), NULL, 0
 };
 
 static int
@@ -186,7 +188,7 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 	int			i;
 
 	rw_require_preload();
-	rw_rows_begin(&rows, fcinfo, &waiter_columns);
+	rw_rows_begin(&rows, fcinfo, &waiter_table);
 
 	waiters = palloc(MaxBackends * sizeof(RwWaiter));
 	n = rw_waiters_copy(waiters);

@@ -39,7 +39,7 @@ typedef struct RwRows
 extern void rw_rows_begin(RwRows *rows, FunctionCallInfo fcinfo,
 						  const RwColumns *columns);
 
-/* The rows also have the columns of another table, which reads the same row. */
+/* Add the columns of another table, whose getters take the same row. */
 extern void rw_rows_add_columns(RwRows *rows, const RwColumns *columns);
 
 /*
