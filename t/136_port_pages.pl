@@ -120,6 +120,26 @@ sub members
 	return ();
 }
 
+# The names of a function's columns, less those that pages leave out and those
+# that not every row has.
+sub columns_of
+{
+	my ($function) = @_;
+
+	return $standby->safe_psql('postgres',
+		"SELECT string_agg(c, ' ' ORDER BY c COLLATE \"C\") FROM pg_proc, unnest(proargnames) c WHERE proname = '$function' AND c !~ '^(usesysid|usename|client_.*|backend_xmin|database|slot_synced|safe_wal_size)\$'"
+	);
+}
+
+# The same of what the objects of a list have.
+sub members_of
+{
+	my %members = map { $_ => 1 } map { keys %$_ } @_;
+
+	delete @members{qw(slot_synced safe_wal_size)};
+	return join ' ', sort keys %members;
+}
+
 note '1. Both pages agree with SQL';
 
 Replwatch::row_when_current($primary, 'replica1', 'downstream');
@@ -249,7 +269,17 @@ is( Port::ask(
 	$metrics->{headers}->{'content-type'},
 	'the same for a client that would rather have another format');
 
-note '4. What is nobody\'s business';
+note '4. Members are columns';
+
+my @status = map { Port::ask($_, '/status')->{json} } @port;
+is(members_of($status[1]->{node}),
+	columns_of('replwatch_node'), 'node, of a standby');
+is( members_of(map { @{ $_->{status} } } @status),
+	columns_of('replwatch_status'), 'status');
+is( members_of(map { @{ $_->{alerts} } } @status),
+	columns_of('replwatch_alerts'), 'alerts');
+
+note '5. What is nobody\'s business';
 
 foreach my $port (@port)
 {
@@ -270,7 +300,7 @@ foreach my $port (@port)
 		'metrics: none of these');
 }
 
-note '5. Waits';
+note '6. Waits';
 
 $primary->safe_psql('postgres', 'SELECT replwatch_wait_for_lsn(NULL)');
 $standby->safe_psql('postgres',
@@ -292,7 +322,7 @@ is($series->{replwatch_waits_timed_out_total}, 1, 'one wait timed out');
 cmp_ok($series->{replwatch_wait_duration_seconds_sum},
 	'>=', 0.1, 'the time is counted in seconds');
 
-note '6. Series after a reconnection';
+note '7. Series after a reconnection';
 
 my $stable = sub {
 	return join "\n",
@@ -319,7 +349,7 @@ eval {
 } or diag($@);
 is($after, $before, 'a replica that reconnects is the same series');
 
-note '7. A shared name, and odd names';
+note '8. A shared name, and odd names';
 
 my $twin = Replwatch::standby($primary, 'twin');
 my $other = PostgreSQL::Test::Cluster->new('other');
