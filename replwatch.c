@@ -33,7 +33,7 @@
 #include "src/alert/alert_settings.h"
 #include "src/base/compat.h"
 #include "src/base/process.h"
-#include "src/command/command_settings.h"
+#include "src/command/command.h"
 #include "src/hooks.h"
 #include "src/replica/expected.h"
 #include "src/settings.h"

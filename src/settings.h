@@ -9,8 +9,8 @@
  * Not here are settings whose check hook turns them into something else;
  * their folders define them: the limits of the alerts
  * (alert/alert_settings.h), replwatch.expected_replicas (replica/expected.h),
- * replwatch.read_after and the read-only ones (wait/readafter.h,
- * wait/token.h).
+ * replwatch.read_after and the read-only ones (wait/read_after.c,
+ * wait/token.c).
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -42,6 +42,12 @@ typedef struct RwNotice
 	TimestampTz at;
 } RwNotice;
 
+/*
+ * Define replwatch.alert_command (command_settings.c); called once from
+ * _PG_init.
+ */
+extern void rw_command_settings(void);
+
 /* Shared memory; called by src/shmem.c. */
 extern Size rw_command_size(void);
 extern void rw_command_attach(void);

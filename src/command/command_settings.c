@@ -3,6 +3,9 @@
  * command_settings.c
  *	  replwatch.alert_command, whose template is checked when it is set.
  *
+ * A command that cannot be run is refused while its author can still correct
+ * it, and not when the first alert is raised.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -12,7 +15,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/guc.h"
 
-#include "src/command/command_settings.h"
+#include "src/command/command.h"
 #include "src/command/commandline.h"
 #include "src/settings.h"
 
