@@ -95,8 +95,8 @@ foreach my $name (sort keys %last)
 {
 	my $hint =
 	  $name eq 'gone_expected'
-	  ? 'Bring it back, or take it off "replwatch.expected_replicas".'
-	  : "Bring it back, or, if it was removed on purpose, run replwatch_forget('$name').";
+	  ? 'Bring it back, or remove it from "replwatch.expected_replicas".'
+	  : "Bring it back or, if it was removed on purpose, run replwatch_forget('$name').";
 
 	$row = Alerts::alert_when($primary, 'replica_missing', $name,
 		$last{$name}, "$name is missed");
@@ -244,7 +244,7 @@ foreach my $alert (qw(replica_lag replica_lag_bytes))
 		"$alert fires, too");
 	like(
 		$row->{detail},
-		qr/ It is not told of while replica_stalled fires\.$/,
+		qr/ Not reported while replica_stalled is firing\.$/,
 		"$alert has its cause in its detail");
 	is(Alerts::story($primary, $alert, 'paused'), '', "$alert is not told");
 }
@@ -262,7 +262,7 @@ $row = Alerts::alert_when($standby{paused}, 'self_lag', 'paused', 'warning',
 	'and that it lags');
 like(
 	$row->{detail},
-	qr/^Time lag is .* Replay is paused; .* It is not told of while replay_paused fires\.$/,
+	qr/^Time lag is .* Replay is paused; .* Not reported while replay_paused is firing\.$/,
 	'because it is paused');
 @told = Alerts::log_events($standby{paused});
 is( join(', ', map { "$_->{level} $_->{change} $_->{alert}" } @told),
@@ -353,7 +353,7 @@ $row = Alerts::alert_when($primary, 'replica_missing', 'gone_slot',
 	'critical', 'none is left');
 like(
 	$row->{detail},
-	qr/^It has not been connected for [\d:]+\. No replica streams now\.$/,
+	qr/^It has not been connected for [\d:]+\. No replica is streaming\.$/,
 	'which the detail says');
 Alerts::alert_when($primary, 'replica_missing', 'gone', 'critical',
 	'the last one is missed');

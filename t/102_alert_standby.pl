@@ -179,7 +179,7 @@ $row = Alerts::alert_when($standby{cut_off}, 'upstream_down', 'cut_off',
 is($row->{threshold}, '00:00:05', 'its threshold is that of critical');
 like(
 	$row->{detail},
-	qr/^This standby has not streamed for 00:\d\d:\d\d\. What is read here is stale by at most 00:\d\d:\d\d\.$/,
+	qr/^This standby has not streamed for 00:\d\d:\d\d\. Data read here is stale by at most 00:\d\d:\d\d\.$/,
 	'its detail has the time and what it means');
 Alerts::story_is(
 	$standby{cut_off}, 'upstream_down', 'cut_off',
@@ -197,7 +197,7 @@ foreach my $event (Alerts::log_events($standby{cut_off}))
 		'with for how long, beyond its limit');
 	like(
 		$event->{hint},
-		qr/^Check that the upstream server runs and can be reached, and "primary_conninfo"/,
+		qr/^Check that the upstream server is running and reachable, and "primary_conninfo"/,
 		'and what to look at');
 }
 Alerts::health_is($standby{cut_off}, 'cut_off', 'upstream', 'critical',
@@ -208,7 +208,7 @@ $row = Alerts::alert_when($standby{cut_off}, 'self_lag', 'cut_off',
 	'warning', 'it lags');
 like(
 	$row->{detail},
-	qr/ It is not told of while upstream_down fires\.$/,
+	qr/ Not reported while upstream_down is firing\.$/,
 	'which is not logged');
 
 $row = Alerts::alert_when($standby{late}, 'upstream_down', 'late', 'firing',
@@ -248,7 +248,7 @@ is(scalar(Alerts::log_events($archived)),
 is(scalar(Alerts::alerts($archived)), 0, 'nor shows that');
 is(scalar(Alerts::log_events($primary)),
 	0, 'nor does the primary log what soon ended');
-Alerts::agree($standby{$_}, "$_: the log and SQL have told the same")
+Alerts::agree($standby{$_}, "$_: the log and SQL agree")
   for sort keys %standby;
 
 done_testing();

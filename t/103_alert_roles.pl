@@ -170,7 +170,7 @@ Alerts::story_is(
 	$primary, 'replica_missing', 'ghost',
 	'raised critical, cleared',
 	'the log has that as well');
-Alerts::agree($_, $_->name . ': the log and SQL have told the same')
+Alerts::agree($_, $_->name . ': the log and SQL agree')
   for @nodes;
 
 done_testing();

@@ -115,7 +115,7 @@ foreach my $slot (qw(idle idle_logical))
 		"$slot: the detail");
 	like(
 		$event->{hint},
-		qr/^Bring its replica back or, if nobody needs the slot any more, run pg_drop_replication_slot\('$slot'\)\. /,
+		qr/^Bring its replica back or, if the slot is no longer needed, run pg_drop_replication_slot\('$slot'\)\. /,
 		"$slot: the hint");
 	is($row->{threshold}, '00:00:02', "$slot: the threshold in SQL");
 	like($row->{value}, qr/^00:\d\d:\d\d$/, "$slot: the value");

@@ -185,7 +185,7 @@ $event = last_event('slot_at_risk', 'doomed');
 is($event->{level}, 'WARNING', 'unreserved: the level of the log entry');
 like(
 	$event->{detail},
-	qr/^The slot retains \d+ MB of WAL, more than is allowed, and is lost at the next checkpoint unless it moves\.$/,
+	qr/^The slot retains \d+ MB of WAL, more than is allowed, and will be lost at the next checkpoint unless it advances\.$/,
 	'unreserved: the detail');
 like($event->{hint}, $hint, 'unreserved: the hint');
 Alerts::health_is($primary, 'doomed', 'downstream', 'critical',
@@ -242,7 +242,7 @@ foreach my $slot (qw(doomed kept))
 		"$slot: the detail says why, when and what it retained");
 	like(
 		$event->{hint},
-		qr/^Increase "max_slot_wal_keep_size", run pg_drop_replication_slot\('$slot'\), and make its replica anew\. /,
+		qr/^Increase "max_slot_wal_keep_size", run pg_drop_replication_slot\('$slot'\), and rebuild its replica\. /,
 		"$slot: the hint names the setting to raise");
 	Alerts::health_is($primary, $slot, 'downstream', 'critical',
 		"$slot: its health");

@@ -234,7 +234,7 @@ SKIP:
 		'the detail says why');
 	like(
 		$event->{hint},
-		qr/^Turn on "hot_standby_feedback", run pg_drop_replication_slot\('conflicts'\), and make its replica anew\./,
+		qr/^Turn on "hot_standby_feedback", run pg_drop_replication_slot\('conflicts'\), and rebuild its replica\./,
 		'the hint names the setting');
 	is(Replwatch::status($standby, 'conflicts')->{health},
 		'critical', 'its health');

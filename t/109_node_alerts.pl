@@ -78,7 +78,7 @@ sub changes
 }
 
 my $sync_hint =
-  qr/^Bring a standby back that is listed in "synchronous_standby_names", or shorten that list\. /;
+  qr/^Bring back a standby that is listed in "synchronous_standby_names", or shorten that list\. /;
 
 
 note '1. fewer synchronous standbys than commits need';
@@ -102,7 +102,7 @@ my ($event, $row) =
   changes('warning', 'raised warning', 'one of two is missing');
 is($event->{level}, 'WARNING', 'one of two: the level of the log entry');
 is( $event->{detail},
-	'Synchronous standbys: 2 needed, 1 connected. Commits that wait: 0.',
+	'Synchronous standbys: 2 needed, 1 connected. Commits waiting: 0.',
 	'one of two: the detail');
 like($event->{hint}, $sync_hint, 'one of two: the hint');
 is($row->{value}, '1', 'one of two: the value');
@@ -127,7 +127,7 @@ $session->ask("INSERT INTO burst VALUES ('waits')");
 ($event, $row) = changes('critical', 'escalated critical', 'a commit waits');
 like(
 	$event->{detail},
-	qr/^Synchronous standbys: 1 needed, 0 connected\. Commits that wait: 1\.$/,
+	qr/^Synchronous standbys: 1 needed, 0 connected\. Commits waiting: 1\.$/,
 	'a commit waits: the detail');
 like($event->{hint}, $sync_hint, 'a commit waits: the hint');
 $standby{alpha}->start;
@@ -189,7 +189,7 @@ SKIP:
 		'its slot is not used: the detail');
 	like(
 		$event->{hint},
-		qr/^Bring its standby back, or take it off "synchronized_standby_slots"\. /,
+		qr/^Bring its standby back, or remove it from "synchronized_standby_slots"\. /,
 		'its slot is not used: the hint');
 	is($row->{severity}, 'warning', 'its slot is not used: a warning');
 
@@ -245,7 +245,7 @@ like(
 	'the archive: the detail');
 like(
 	$event->{hint},
-	qr/^See the server log for what "archive_command" or "archive_library" says\. /,
+	qr/^Check the server log for messages of "archive_command" or "archive_library"\. /,
 	'the archive: the hint');
 is($row->{threshold}, '00:00:01', 'the archive: the threshold');
 cmp_ok(

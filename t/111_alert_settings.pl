@@ -157,7 +157,7 @@ Alerts::story_is($primary, 'replica_lag', 'delayed1', qr/critical$/,
 $event = (Alerts::log_events($primary, 'replica_lag', 'delayed1'))[-1];
 like(
 	$event->{detail},
-	qr/^Time lag is (?:at \w+ )?00:\d\d:\d\d \(\d+ \w+\), above 00:00:03\. Of that, 00:00:01 is on purpose\./,
+	qr/^Time lag is (?:at \w+ )?00:\d\d:\d\d \(\d+ \w+\), above 00:00:03\. Of that, 00:00:01 is intentional\./,
 	'more than was intended: the detail');
 is(Alerts::alert($primary, 'replica_lag', 'replica1')->{state},
 	'cleared', 'a later pattern counts for the other one');
@@ -227,7 +227,7 @@ like(
 	'an expected one: the detail');
 like(
 	$event->{hint},
-	qr/^Bring it back, or take it off "replwatch.expected_replicas"\. /,
+	qr/^Bring it back, or remove it from "replwatch.expected_replicas"\. /,
 	'an expected one: the hint');
 Replwatch::wait_until(
 	$primary,

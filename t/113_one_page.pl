@@ -156,7 +156,7 @@ foreach my $case (
 	my ($node, $alert, $name, $cause) = @$case;
 
 	detail_when($node, $alert, $name,
-		qr/It is not told of while $cause may be about to fire\.$/);
+		qr/Not reported because $cause may be about to fire\.$/);
 	is(story($node, $name),
 		'', $node->name . ", $name: a lag with a cause is not told of");
 }
@@ -188,11 +188,11 @@ is( Replwatch::value(
 	'streaming',
 	'which it is');
 detail_when($primary, 'replica_lag', 'paused',
-	qr/It is not told of while replica_stalled fires\.$/);
+	qr/Not reported while replica_stalled is firing\.$/);
 detail_when($standby{paused}, 'self_lag', 'paused',
-	qr/It is not told of while replay_paused fires\.$/);
+	qr/Not reported while replay_paused is firing\.$/);
 detail_when($primary, 'replica_lag', 'cut',
-	qr/It is not told of while replica_silent fires\.$/);
+	qr/Not reported while replica_silent is firing\.$/);
 
 
 note '3. the connection is given up';
@@ -259,7 +259,7 @@ Replwatch::value($standby{paused}, 'SELECT pg_wal_replay_resume()');
 Alerts::alert_when($standby{paused}, 'replay_paused', 'paused', 'cleared',
 	'replay is not paused any more');
 detail_when($standby{paused}, 'self_lag', 'paused',
-	qr/It is not told of while replay_paused has just been cleared\.$/);
+	qr/Not reported because replay_paused has just cleared\.$/);
 
 # Then, on the primary, that it goes on with some delay, of which a standby
 # knows itself.
@@ -267,7 +267,7 @@ kill 'CONT', $startup or die "could not continue process $startup";
 Alerts::alert_when($primary, 'replica_stalled', 'paused', 'cleared',
 	'replay goes on');
 detail_when($primary, 'replica_lag', 'paused',
-	qr/It is not told of while replica_stalled has just been cleared\.$/);
+	qr/Not reported because replica_stalled has just cleared\.$/);
 Replwatch::set($standby{paused}, 'recovery_min_apply_delay = 0');
 until_quiet($primary, 'paused');
 until_quiet($standby{paused}, 'paused');

@@ -1,15 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * alert.h
- *	  The alerts: their life in the worker, and where others see them.
+ *	  Alerts about replication: what the worker calls, and what others may.
  *
- * Once a round the sampling worker has everything judged, steps each alert's
- * machine (alert_state.h), publishes those that fire in shared memory, and tells of
- * changes in the server log and by alert_command.  Everybody else reads what
- * is published, or asks for something to be done at the next round.
+ * Once a round the sampling worker judges all replicas, slots and the server
+ * itself, publishes the alerts that fire in shared memory, and reports changes
+ * to the server log and to alert_command.  Other processes read the published
+ * alerts (alert_list.h), or leave a request for the next round.
  *
- * The life is in alert_round.c, what is published and read in alert_publish.c,
- * and what is told in alert_notify.c.
+ * README.md in this folder shows the way of an alert through its files.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -22,24 +21,30 @@
 #include "src/lag/lag.h"
 
 /*
- * One round; called by the sampling worker with the links that it has worked
- * out, without reasons, which are worked out here if there is something to
- * tell.  True if anything changed that is worth saving soon.
+ * Judge everything and report what has changed; called by the sampling worker
+ * in each round.  The links come without reasons, which are worked out here if
+ * there is something to report.  Takes state_lock.  Returns true if something
+ * has changed that is worth saving soon.
  */
 extern bool rw_alerts_round(RwFacts *facts, RwLinks *links);
 
 /*
- * Clear the alerts of a subject that was removed on purpose.  True if there
- * were any.  state_lock is held exclusively.
+ * Clear the alerts of a replica or slot that was removed on purpose.  The
+ * worker does so in its next round; until then they are shown as cleared.
+ * Returns true if there were any.  The caller holds state_lock exclusively.
  */
 extern bool rw_alerts_forget(const char *name);
 
-/* Are a subject's alerts to be kept from log and command?  state_lock is held. */
+/*
+ * Are the alerts of this subject kept from log and command?  The caller holds
+ * state_lock.
+ */
 extern bool rw_is_silenced(const char *name, TimestampTz wall);
 
 /*
- * A copy of the published alerts, those that fire first, then the cleared ones
- * from the newest on; how many in *n.  Allocates.
+ * A copy of the published alerts: those that fire, then the cleared ones, the
+ * latest first; how many in *n.  Allocates in the current memory context, and
+ * takes state_lock.
  */
 extern RwAlert *rw_alerts_copy(int *n);
 

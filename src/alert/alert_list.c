@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * alert_list.c
- *	  The alerts as they are shown, by SQL and on the port's pages.
+ *	  The alerts as SQL and the port show them.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -47,7 +47,7 @@ rw_alert_list(TimestampTz wall, int *n)
 		RwAlertView *view = &views[i];
 
 		view->alert = alerts[i];
-		/* One that is forgotten is cleared, though the worker is to do it. */
+		/* The worker has not cleared it yet, but is about to. */
 		view->cleared_at = view->alert.forgotten ? wall :
 			view->alert.cleared_at;
 		if (view->cleared_at != 0)

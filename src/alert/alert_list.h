@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * alert_list.h
- *	  The alerts as they are shown, by SQL and on the port's pages.
+ *	  The alerts as SQL and the port show them.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -15,13 +15,14 @@
 typedef struct RwAlertView
 {
 	RwAlert		alert;
-	const char *state;			/* firing, silenced, cleared */
+	const char *state;			/* "firing", "silenced" or "cleared" */
 	TimestampTz cleared_at;		/* 0 while it fires */
 } RwAlertView;
 
 /*
- * All of them: those that fire, the worst and then the oldest first, then the
- * latest that were cleared; how many in *n.  Allocates.
+ * All alerts: those that fire, the worst first and of these the oldest, then
+ * the cleared ones, the latest first; how many in *n.  Allocates in the current
+ * memory context, and takes state_lock.
  */
 extern RwAlertView *rw_alert_list(TimestampTz wall, int *n);
 

@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * alert_notify.c
- *	  What is told of the alerts: in words, in the log, by alert_command.
+ *	  Reports of alerts: log entries, and runs of alert_command.
+ *
+ * What is reported of an alert, if anything, has been decided before
+ * (rw_alert_report()).
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -9,65 +12,11 @@
  */
 #include "postgres.h"
 
-#include "src/alert/alerts_notify.h"
+#include "src/alert/intern.h"
 #include "src/command/command.h"
-#include "src/lag/lag.h"
-
-/* Does the finding say that the alert is to go on? */
-static bool
-is_on(const RwAlertItem *item)
-{
-	const RwFinding *finding = &item->subject->findings[item->i];
-
-	return finding->judged.known &&
-		(finding->judged.keep > RW_SEVERITY_NONE ||
-		 (finding->progress != 0 &&
-		  finding->progress == item->entry->progress[item->i]));
-}
 
 void
-rw_alert_items_describe(RwAlertItem *items, int nitems, RwFacts *facts,
-						RwLinks *links, const RwSubjects *subjects)
-{
-	int			i;
-
-	rw_explain(facts, links);
-	for (i = 0; i < nitems; i++)
-	{
-		RwAlertItem *item = &items[i];
-		const RwAlert *published;
-		size_t		len;
-
-		memset(&item->text, 0, sizeof(RwAlertText));
-		if (item->state.severity == RW_SEVERITY_NONE ||
-			item->subject == NULL || !is_on(item))
-		{
-			/* Nobody but us writes them. */
-			if (item->entry->places[item->i] < 0)
-				continue;
-			published = &rw_alerts->firing[item->entry->places[item->i]];
-			memcpy(item->text.detail, published->detail, RW_ALERT_DETAIL_LEN);
-			memcpy(item->text.value, published->value, RW_ALERT_VALUE_LEN);
-			memcpy(item->text.threshold, published->threshold,
-				   RW_ALERT_VALUE_LEN);
-			continue;
-		}
-		rw_alert_describe(item->subject, item->alert, item->state.severity,
-						  facts, &subjects->node, links->published,
-						  &item->text);
-		len = strlen(item->text.detail);
-		if (item->cause)
-			snprintf(item->text.detail + len, RW_ALERT_DETAIL_LEN - len,
-					 " It is not told of while %s %s.", item->cause,
-					 item->how);
-		else if (!item->muted && item->state.reported == RW_SEVERITY_NONE)
-			snprintf(item->text.detail + len, RW_ALERT_DETAIL_LEN - len,
-					 " It is not told of, being about to be cleared.");
-	}
-}
-
-void
-rw_alert_item_log(const RwAlertItem *item, RwTime now)
+rw_log_alert(const RwAlertItem *item, RwTime now)
 {
 	const char *alert = rw_alert_name(item->alert);
 	const char *severity = rw_severity_name(item->state.severity);
@@ -117,7 +66,7 @@ rw_alert_item_log(const RwAlertItem *item, RwTime now)
 	}
 }
 
-/* The words that an alert_command gets, by what is told. */
+/* REPLWATCH_STATE, as alert_command gets it. */
 static const char *const change_names[] = {
 	[RW_CHANGE_NONE] = "",
 	[RW_CHANGE_RAISED] = "raised",
@@ -127,8 +76,11 @@ static const char *const change_names[] = {
 	[RW_CHANGE_REPEATED] = "repeated",
 };
 
+StaticAssertDecl(lengthof(change_names) == RW_CHANGE_REPEATED + 1,
+				 "every change has a name");
+
 void
-rw_alert_item_push(const RwAlertItem *item, TimestampTz wall)
+rw_push_alert(const RwAlertItem *item, TimestampTz wall)
 {
 	RwNotice	notice;
 

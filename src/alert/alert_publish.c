@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * alert_publish.c
- *	  The published alerts: where the worker puts them and others see them.
+ *	  The alerts in shared memory: written by the worker, read by others.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -10,11 +10,11 @@
 #include "postgres.h"
 
 #include "src/alert/alert.h"
-#include "src/alert/alerts_publish.h"
+#include "src/alert/intern.h"
 
-/* A place for an alert that begins to fire; -1 if there is none. */
+/* A free place for an alert that has begun to fire, or -1. */
 static int
-find_place(void)
+find_free_place(void)
 {
 	int			i;
 
@@ -30,18 +30,18 @@ find_place(void)
 }
 
 void
-rw_alert_item_publish(const RwAlertItem *item, RwTime now, TimestampTz wall)
+rw_publish_alert(const RwAlertItem *item, RwTime now, TimestampTz wall)
 {
 	RwAlertEntry *entry = item->entry;
-	int			place = entry->places[item->i];
+	int			place = entry->places[item->alert];
 	RwAlert    *alert;
 
 	if (place < 0)
 	{
 		if (item->state.severity == RW_SEVERITY_NONE ||
-			(place = find_place()) < 0)
+			(place = find_free_place()) < 0)
 			return;
-		entry->places[item->i] = place;
+		entry->places[item->alert] = place;
 		alert = &rw_alerts->firing[place];
 		memset(alert, 0, sizeof(RwAlert));
 		alert->used = true;
@@ -54,7 +54,7 @@ rw_alert_item_publish(const RwAlertItem *item, RwTime now, TimestampTz wall)
 	if (item->change != RW_CHANGE_NONE)
 		alert->changed_at = wall;
 	alert->rule = item->state;
-	alert->progress = entry->progress[item->i];
+	alert->progress = entry->progress[item->alert];
 	if (item->text.detail[0] != '\0')
 	{
 		memcpy(alert->value, item->text.value, RW_ALERT_VALUE_LEN);
@@ -68,14 +68,14 @@ rw_alert_item_publish(const RwAlertItem *item, RwTime now, TimestampTz wall)
 		return;
 	}
 
-	/* It goes to the cleared ones, with the severity that it had. */
+	/* It has cleared: move it to the ring, with its last severity. */
 	alert->forgotten = false;
 	alert->cleared_at = wall;
 	rw_alerts->newest_cleared =
 		(rw_alerts->newest_cleared + 1) % RW_CLEARED_ALERTS;
 	rw_alerts->cleared[rw_alerts->newest_cleared] = *alert;
 	memset(alert, 0, sizeof(RwAlert));
-	entry->places[item->i] = -1;
+	entry->places[item->alert] = -1;
 	while (rw_alerts->nfiring > 0 &&
 		   !rw_alerts->firing[rw_alerts->nfiring - 1].used)
 		rw_alerts->nfiring--;

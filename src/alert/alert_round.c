@@ -1,11 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * alert_round.c
- *	  The alerts: their life in the worker.
+ *	  A round of the alerts, in the sampling worker.
  *
- * The worker keeps an entry for each subject that there is, with the machines
- * of its alerts.  Of those only what fires is published; a worker that starts
- * makes its entries from that, so that nothing is raised twice.
+ * The worker keeps an entry for each subject, with the states of its alerts.
+ * Only firing alerts are published; a worker that starts makes its entries
+ * from those, so that nothing is raised twice.
+ *
+ * A round judges all subjects, steps the states by what was found, and makes
+ * an item of each alert that has changed, fires or is to be reported.  Items
+ * are put into words, published, and reported.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -13,41 +17,45 @@
  */
 #include "postgres.h"
 
+#include "utils/guc.h"
 #include "utils/hsearch.h"
-#include "utils/memutils.h"
 
 #include "src/alert/alert.h"
-#include "src/alert/alerts_item.h"
-#include "src/alert/alerts_notify.h"
-#include "src/alert/alerts_publish.h"
-#include "src/alert/judge.h"
+#include "src/alert/intern.h"
+#include "src/lag/lag.h"
 #include "src/lag/lag_shared.h"
+#include "src/replica/expected.h"
 #include "src/settings.h"
 
-/* How often the words about a firing alert are brought up to date. */
+/* How often the words of firing alerts are brought up to date. */
 #define REFRESH_INTERVAL	(1 * RW_SECOND)
 
-/* For how long a cause that is over is given as one at most. */
-#define AFTERMATH_MAX		(10 * RW_MINUTE)
+/* What the worker keeps from round to round. */
+typedef struct AlertWorker
+{
+	HTAB	   *entries;		/* RwAlertEntry; NULL before the first round */
+	uint64		round;
+	uint32		seen_requests;	/* RwAlerts' requests, as of the last round */
+	RwTime		refreshed_at;
+	RwJudgeMemory memory;
+} AlertWorker;
 
+/* What a round works on. */
 typedef struct Round
 {
-	RwFacts    *facts;
+	const RwFacts *facts;
 	RwTime		hold;
 	RwTime		repeat;
+	uint32		requests;
 	int			nsilences;
 	RwSilence	silences[RW_MAX_SILENCES];
 	int			nitems;
 	int			nfiring;		/* of the items */
-	int			room;
+	int			max_items;		/* the room in items */
 	RwAlertItem *items;
 } Round;
 
-static HTAB *entries = NULL;
-static uint64 round_number = 0;
-static uint32 seen_requests = 0;
-static RwTime refreshed_at = RW_NEVER;
-static bool was_in_recovery;
+static AlertWorker worker;
 
 static RwAlertEntry *
 find_entry(RwSubjectClass class, const char *name)
@@ -60,21 +68,21 @@ find_entry(RwSubjectClass class, const char *name)
 	memset(&key, 0, sizeof(key));
 	key.class = class;
 	rw_name_copy(key.name, name);
-	entry = hash_search(entries, &key, HASH_ENTER, &found);
+	entry = hash_search(worker.entries, &key, HASH_ENTER, &found);
 	if (!found)
 	{
 		entry->round = 0;
 		memset(entry->states, 0, sizeof(entry->states));
 		memset(entry->progress, 0, sizeof(entry->progress));
-		for (i = 0; i < RW_CLASS_MAX_ALERTS; i++)
+		for (i = 0; i < RW_NUM_ALERTS; i++)
 			entry->places[i] = -1;
 	}
 	return entry;
 }
 
-/* Entries for what a worker before this one, or the file, left behind. */
+/* Make entries of what an earlier worker, or the state file, has left. */
 static void
-take_over(void)
+adopt_published_alerts(void)
 {
 	HASHCTL		control;
 	int			nfiring;
@@ -83,8 +91,8 @@ take_over(void)
 	memset(&control, 0, sizeof(control));
 	control.keysize = sizeof(RwAlertEntryKey);
 	control.entrysize = sizeof(RwAlertEntry);
-	entries = hash_create("replwatch alerts", 128, &control,
-						  HASH_ELEM | HASH_BLOBS);
+	worker.entries = hash_create("replwatch alerts", 128, &control,
+								 HASH_ELEM | HASH_BLOBS);
 
 	LWLockAcquire(rw_state_lock, LW_SHARED);
 	nfiring = rw_alerts->nfiring;
@@ -92,25 +100,23 @@ take_over(void)
 
 	for (i = 0; i < nfiring; i++)
 	{
-		/* Only its flag `forgotten` is changed by anybody but us. */
+		/* Other processes change only its `forgotten`. */
 		const RwAlert *alert = &rw_alerts->firing[i];
-		RwSubjectClass class = rw_alert_class(alert->alert);
-		int			k = alert->alert - rw_class_alerts[class].first;
 		RwAlertEntry *entry;
 
 		if (!alert->used)
 			continue;
-		entry = find_entry(class, alert->subject);
-		entry->states[k] = alert->rule;
-		rw_alert_restart(&entry->states[k]);
-		entry->progress[k] = alert->progress;
-		entry->places[k] = i;
+		entry = find_entry(rw_alert_class(alert->alert), alert->subject);
+		entry->states[alert->alert] = alert->rule;
+		rw_alert_restart(&entry->states[alert->alert]);
+		entry->progress[alert->alert] = alert->progress;
+		entry->places[alert->alert] = i;
 	}
 }
 
-/* As rw_is_silenced() says, with the round's own copy. */
+/* As rw_is_silenced(), with the round's own copy. */
 static bool
-is_silenced(const Round *round, const char *name)
+is_silenced_in_round(const Round *round, const char *name)
 {
 	int			i;
 
@@ -126,77 +132,43 @@ is_silenced(const Round *round, const char *name)
 static RwAlertItem *
 add_item(Round *round)
 {
-	if (round->nitems == round->room)
+	if (round->nitems == round->max_items)
 	{
-		round->room = Max(2 * round->room, 16);
+		round->max_items = Max(2 * round->max_items, 16);
 		round->items = round->items ?
-			repalloc(round->items, round->room * sizeof(RwAlertItem)) :
-			palloc(round->room * sizeof(RwAlertItem));
+			repalloc(round->items, round->max_items * sizeof(RwAlertItem)) :
+			palloc(round->max_items * sizeof(RwAlertItem));
 	}
-	memset(&round->items[round->nitems], 0, offsetof(RwAlertItem, text));
+	memset(&round->items[round->nitems], 0, sizeof(RwAlertItem));
 	return &round->items[round->nitems++];
 }
 
 /*
- * The alert that keeps this one quiet, or NULL; *how says in which way.  A
- * cause that has just begun keeps a warning quiet until it is due itself, and
- * what it leaves behind has as long to go away as it lasted.
+ * After all alerts of a subject have been stepped: decide what is reported of
+ * one of them, whose severity has changed by `change`, and make an item of it
+ * unless there is nothing to do for it.
  */
-static const char *
-find_cause(const Round *round, const RwAlertEntry *entry, int i,
-		   const RwSubject *subject, const char **how)
-{
-	RwAlertKind first = rw_class_alerts[entry->key.class].first;
-	const RwAlertState *state = &entry->states[i];
-	int			j;
-
-	for (j = 0; j < i; j++)
-	{
-		const RwAlertState *cause = &entry->states[j];
-
-		if (!rw_alert_follows_from(first + i, first + j))
-			continue;
-		if (cause->severity != RW_SEVERITY_NONE)
-			*how = "fires";
-		else if (state->severity <= state->reported)
-			continue;
-		else if (subject && subject->findings[j].pending &&
-				 state->severity == RW_SEVERITY_WARNING)
-			*how = "may be about to fire";
-		else if (cause->changed_at != RW_NEVER &&
-				 round->facts->now - cause->changed_at <
-				 Min(cause->changed_at - cause->raised_at, AFTERMATH_MAX))
-			*how = "has just been cleared";
-		else
-			continue;
-		return rw_alert_name(first + j);
-	}
-	return NULL;
-}
-
-/* What becomes of one alert, `change` being how it has changed. */
 static void
-settle(Round *round, RwAlertEntry *entry, int i, RwChange change,
-	   const RwSubject *subject)
+settle_alert(Round *round, RwAlertEntry *entry, RwAlertKind alert,
+			 RwChange change, const RwSubject *subject)
 {
-	RwClassAlerts alerts = rw_class_alerts[entry->key.class];
-	RwAlertState *state = &entry->states[i];
-	RwSeverity	reported_before;
+	RwAlertState *state = &entry->states[alert];
+	RwSeverity	reported_before = state->reported;
 	RwChange	reported;
-	const char *how = NULL;
-	const char *cause;
+	RwCause		cause;
 	RwAlertItem *item;
 	bool		muted;
 
-	/* Nothing is there to be muted or told in most rounds. */
+	/* This is so of most alerts in most rounds. */
 	if (state->severity == RW_SEVERITY_NONE &&
 		state->reported == RW_SEVERITY_NONE && change == RW_CHANGE_NONE)
 		return;
 
-	cause = find_cause(round, entry, i, subject, &how);
-	reported_before = state->reported;
-	muted = cause != NULL || is_silenced(round, entry->key.name);
-	reported = rw_alert_report(state, muted, round->repeat, round->facts->now);
+	cause = rw_find_cause(alert, entry->states, subject, round->facts->now);
+	muted = cause.state != RW_CAUSE_NONE ||
+		is_silenced_in_round(round, entry->key.name);
+	reported = rw_alert_report(state, muted, round->repeat,
+							   round->facts->now);
 
 	if (state->severity == RW_SEVERITY_NONE && change == RW_CHANGE_NONE &&
 		reported == RW_CHANGE_NONE)
@@ -204,18 +176,35 @@ settle(Round *round, RwAlertEntry *entry, int i, RwChange change,
 
 	item = add_item(round);
 	item->entry = entry;
-	item->i = i;
-	item->alert = alerts.first + i;
+	item->alert = alert;
 	item->reported_before = reported_before;
 	item->change = change;
 	item->reported = reported;
 	item->muted = muted;
 	item->cause = cause;
-	item->how = how;
 	item->subject = subject;
 	item->state = *state;
 	if (state->severity != RW_SEVERITY_NONE)
 		round->nfiring++;
+}
+
+/* Step one alert by its finding. */
+static RwChange
+step_alert(const Round *round, RwAlertEntry *entry, RwAlertKind alert,
+		   const RwFinding *finding)
+{
+	RwAlertState *state = &entry->states[alert];
+	RwJudged	judged = finding->judged;
+	RwChange	change;
+
+	/* Without progress, an alert that fires does not get better. */
+	if (finding->progress != 0 &&
+		finding->progress == entry->progress[alert])
+		judged.keep = Max(judged.keep, state->severity);
+	change = rw_alert_step(state, &judged, round->hold, round->facts->now);
+	if (change == RW_CHANGE_RAISED)
+		entry->progress[alert] = finding->progress;
+	return change;
 }
 
 /* Step the alerts of a subject that is there. */
@@ -223,61 +212,60 @@ static void
 step_subject(Round *round, const RwSubject *subject)
 {
 	RwAlertEntry *entry = find_entry(subject->class, subject->name);
+	RwChange	changes[RW_NUM_ALERTS];
 	int			i;
 
-	entry->round = round_number;
-	for (i = 0; i < rw_class_alerts[subject->class].n; i++)
+	entry->round = worker.round;
+	for (i = 0; i < RW_NUM_ALERTS; i++)
 	{
-		const RwFinding *finding = &subject->findings[i];
-		RwAlertState *state = &entry->states[i];
-		RwSeverity	before = state->severity;
-		RwJudged	judged = finding->judged;
-		RwChange	change;
-
-		if (finding->progress != 0 && before != RW_SEVERITY_NONE &&
-			finding->progress == entry->progress[i])
-			judged.keep = Max(judged.keep, before);
-		change = rw_alert_step(state, &judged, round->hold, round->facts->now);
-		if (change == RW_CHANGE_RAISED)
-			entry->progress[i] = finding->progress;
-		settle(round, entry, i, change, subject);
+		if (rw_alert_class(i) == subject->class)
+			changes[i] = step_alert(round, entry, i, &subject->findings[i]);
+	}
+	for (i = 0; i < RW_NUM_ALERTS; i++)
+	{
+		if (rw_alert_class(i) == subject->class)
+			settle_alert(round, entry, i, changes[i], subject);
 	}
 }
 
 /*
- * Step the alerts of a subject that is not there any more, at once if nobody
- * wants to hear of it, or it can't come back.  True if nothing is left.
+ * Step the alerts of a subject that is gone: they end when the hold time is
+ * over, or `at_once`.  Returns true if nothing is left of them.
  */
 static bool
 step_absent(Round *round, RwAlertEntry *entry, bool at_once)
 {
 	RwJudged	judged = rw_judge_level(RW_SEVERITY_NONE);
+	RwChange	changes[RW_NUM_ALERTS];
 	bool		idle = true;
 	int			i;
 
-	for (i = 0; i < rw_class_alerts[entry->key.class].n; i++)
+	for (i = 0; i < RW_NUM_ALERTS; i++)
 	{
 		RwAlertState *state = &entry->states[i];
-		RwChange	change;
 
-		if (at_once)
-			change = rw_alert_end(state, round->facts->now);
-		else
-			change = rw_alert_step(state, &judged, round->hold,
-								  round->facts->now);
-		settle(round, entry, i, change, NULL);
-		idle &= rw_alert_idle(state);
+		if (rw_alert_class(i) != entry->key.class)
+			continue;
+		changes[i] = at_once ? rw_alert_end(state, round->facts->now) :
+			rw_alert_step(state, &judged, round->hold, round->facts->now);
+	}
+	for (i = 0; i < RW_NUM_ALERTS; i++)
+	{
+		if (rw_alert_class(i) != entry->key.class)
+			continue;
+		settle_alert(round, entry, i, changes[i], NULL);
+		idle &= rw_alert_idle(&entry->states[i]);
 	}
 	return idle;
 }
 
-/* Is an alert of this subject marked as forgotten? */
+/* Has replwatch_forget() been called for this subject? */
 static bool
 is_forgotten(const RwAlertEntry *entry)
 {
 	int			i;
 
-	for (i = 0; i < rw_class_alerts[entry->key.class].n; i++)
+	for (i = 0; i < RW_NUM_ALERTS; i++)
 	{
 		if (entry->places[i] >= 0 &&
 			rw_alerts->firing[entry->places[i]].forgotten)
@@ -286,30 +274,30 @@ is_forgotten(const RwAlertEntry *entry)
 	return false;
 }
 
+/* Remove an entry, unless an item still needs it to be published. */
 static void
-drop_entry(Round *round, RwAlertEntry *entry)
+drop_entry(const Round *round, RwAlertEntry *entry)
 {
 	int			i;
 
-	/* What is still to be published of it no longer needs it. */
 	for (i = 0; i < round->nitems; i++)
 	{
 		if (round->items[i].entry == entry)
 			return;
 	}
-	hash_search(entries, &entry->key, HASH_REMOVE, NULL);
+	hash_search(worker.entries, &entry->key, HASH_REMOVE, NULL);
 }
 
 static void
-step_others(Round *round)
+step_absent_subjects(Round *round)
 {
 	HASH_SEQ_STATUS status;
 	RwAlertEntry *entry;
 
-	hash_seq_init(&status, entries);
+	hash_seq_init(&status, worker.entries);
 	while ((entry = hash_seq_search(&status)) != NULL)
 	{
-		if (entry->round == round_number)
+		if (entry->round == worker.round)
 			continue;
 		if (step_absent(round, entry, false))
 			drop_entry(round, entry);
@@ -317,21 +305,125 @@ step_others(Round *round)
 }
 
 /*
- * End what replwatch_forget() was called for and, when the role has changed,
- * what was about this server in its old one.
+ * End the alerts that replwatch_forget() was called for and, if the role has
+ * changed, those about this server in its old role.
  */
 static void
-end_outdated(Round *round, bool changed_role)
+end_outdated_alerts(Round *round, bool role_changed)
 {
 	HASH_SEQ_STATUS status;
 	RwAlertEntry *entry;
 
-	hash_seq_init(&status, entries);
+	hash_seq_init(&status, worker.entries);
 	while ((entry = hash_seq_search(&status)) != NULL)
 	{
-		if ((changed_role && entry->key.class == RW_SUBJECT_NODE) ||
+		if ((role_changed && entry->key.class == RW_SUBJECT_NODE) ||
 			is_forgotten(entry))
 			(void) step_absent(round, entry, true);
+	}
+}
+
+/* Does the finding say that the alert goes on? */
+static bool
+goes_on(const RwAlertItem *item)
+{
+	const RwFinding *finding = &item->subject->findings[item->alert];
+
+	return finding->judged.known &&
+		(finding->judged.keep > RW_SEVERITY_NONE ||
+		 (finding->progress != 0 &&
+		  finding->progress == item->entry->progress[item->alert]));
+}
+
+/*
+ * Put an item into words.  Once its condition is over, and only the hold time
+ * has to go by, the last words stay.
+ */
+static void
+describe_item(RwAlertItem *item, const RwJudgeInput *input)
+{
+	int			place = item->entry->places[item->alert];
+
+	if (item->state.severity != RW_SEVERITY_NONE && item->subject != NULL &&
+		goes_on(item))
+	{
+		rw_describe_alert(input, item->subject, item->alert,
+						  item->state.severity, &item->text);
+		if (item->cause.state != RW_CAUSE_NONE)
+			rw_add_why_quiet(&item->text, item->cause);
+		else if (!item->muted && item->state.reported == RW_SEVERITY_NONE)
+			rw_add_detail(&item->text,
+						  "Not reported because it is about to clear.", NULL);
+	}
+	else if (place >= 0)
+	{
+		/* Only this process writes them, so no lock is needed. */
+		const RwAlert *published = &rw_alerts->firing[place];
+
+		memcpy(item->text.detail, published->detail, RW_ALERT_DETAIL_LEN);
+		memcpy(item->text.value, published->value, RW_ALERT_VALUE_LEN);
+		memcpy(item->text.threshold, published->threshold,
+			   RW_ALERT_VALUE_LEN);
+	}
+}
+
+/* Start a round, with a copy of the silences. */
+static void
+begin_round(Round *round, const RwFacts *facts)
+{
+	if (worker.entries == NULL)
+		adopt_published_alerts();
+	worker.round++;
+
+	memset(round, 0, offsetof(Round, silences));
+	round->facts = facts;
+	round->hold = rw_alert_hold_ms * RW_MS;
+	round->repeat = rw_alert_repeat_s * RW_SECOND;
+	round->nitems = round->nfiring = round->max_items = 0;
+	round->items = NULL;
+
+	LWLockAcquire(rw_state_lock, LW_SHARED);
+	round->requests = rw_alerts->requests;
+	round->nsilences = rw_alerts->nsilences;
+	memcpy(round->silences, rw_alerts->silences,
+		   round->nsilences * sizeof(RwSilence));
+	LWLockRelease(rw_state_lock);
+}
+
+/* Find all subjects and judge them; returns how many in *n. */
+static RwSubject *
+judge_subjects(const RwJudgeInput *input, int *n)
+{
+	RwSubject  *subjects = palloc(rw_max_subjects(input) * sizeof(RwSubject));
+	int			i;
+
+	*n = rw_find_subjects(input, subjects);
+	for (i = 0; i < *n; i++)
+	{
+		rw_limits_for(subjects[i].name, &subjects[i].limits);
+		rw_judge_subject(input, &subjects[i]);
+	}
+	return subjects;
+}
+
+/* Publish and report the items of a round. */
+static void
+finish_round(Round *round)
+{
+	int			i;
+
+	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
+	rw_alerts->judged_at = round->facts->now;
+	for (i = 0; i < round->nitems; i++)
+		rw_publish_alert(&round->items[i], round->facts->now,
+						 round->facts->wall);
+	LWLockRelease(rw_state_lock);
+
+	for (i = 0; i < round->nitems; i++)
+	{
+		if (rw_log_alerts)
+			rw_log_alert(&round->items[i], round->facts->now);
+		rw_push_alert(&round->items[i], round->facts->wall);
 	}
 }
 
@@ -339,72 +431,62 @@ bool
 rw_alerts_round(RwFacts *facts, RwLinks *links)
 {
 	Round		round;
-	RwSubjects	subjects;
-	uint32		requests;
-	bool		changed = false;
-	bool		told = false;
+	RwNodeFacts node;
+	RwJudgeInput input;
+	RwSubject  *subjects;
+	char		own_name[RW_NAME_LEN];
+	int			nsubjects;
+	bool		role_changed;
+	bool		changed;
+	bool		reported = false;
 	int			i;
 
-	/* Who we are is not decided yet, or what was before not known. */
+	/* The role is not decided yet, or the earlier alerts are not known. */
 	if (facts->crash_recovery || !rw_lag_shared->state_loaded)
 		return false;
 
-	if (entries == NULL)
-	{
-		take_over();
-		was_in_recovery = facts->in_recovery;
-	}
-	round_number++;
+	begin_round(&round, facts);
+	rw_observe_node(facts, &node);
+	role_changed = rw_judge_remember(&worker.memory, facts, &node);
 
-	memset(&round, 0, offsetof(Round, silences));
-	round.facts = facts;
-	round.hold = rw_alert_hold_ms * RW_MS;
-	round.repeat = rw_alert_repeat_s * RW_SECOND;
-	round.nitems = round.nfiring = round.room = 0;
-	round.items = NULL;
-	LWLockAcquire(rw_state_lock, LW_SHARED);
-	round.nsilences = rw_alerts->nsilences;
-	memcpy(round.silences, rw_alerts->silences,
-		   round.nsilences * sizeof(RwSilence));
-	requests = rw_alerts->requests;
-	LWLockRelease(rw_state_lock);
+	input.facts = facts;
+	input.node = &node;
+	input.links = links;
+	input.memory = &worker.memory;
+	input.known_after = rw_known_after_s * RW_SECOND;
+	input.expected = rw_expected(&input.nexpected);
+	rw_own_name(own_name);
+	input.own_name = own_name;
+	input.cluster_name = cluster_name ? cluster_name : "";
+	input.primary_name = rw_primary_name();
+	subjects = judge_subjects(&input, &nsubjects);
 
-	rw_judge(facts, links, &subjects);
-	if (requests != seen_requests || was_in_recovery != facts->in_recovery)
-		end_outdated(&round, was_in_recovery != facts->in_recovery);
-	changed = requests != seen_requests;
-	seen_requests = requests;
-	was_in_recovery = facts->in_recovery;
-	for (i = 0; i < subjects.n; i++)
-		step_subject(&round, &subjects.subjects[i]);
-	step_others(&round);
+	changed = round.requests != worker.seen_requests;
+	if (changed || role_changed)
+		end_outdated_alerts(&round, role_changed);
+	worker.seen_requests = round.requests;
+	for (i = 0; i < nsubjects; i++)
+		step_subject(&round, &subjects[i]);
+	step_absent_subjects(&round);
 
 	for (i = 0; i < round.nitems; i++)
 	{
 		changed |= round.items[i].change != RW_CHANGE_NONE;
-		told |= round.items[i].reported != RW_CHANGE_NONE;
+		reported |= round.items[i].reported != RW_CHANGE_NONE;
 	}
-	if (changed || told ||
-		(round.nfiring > 0 && facts->now - refreshed_at >= REFRESH_INTERVAL))
+
+	/* If nothing has changed, publishing the words again can wait. */
+	if (changed || reported ||
+		(round.nfiring > 0 &&
+		 facts->now - worker.refreshed_at >= REFRESH_INTERVAL))
 	{
-		rw_alert_items_describe(round.items, round.nitems, facts, links,
-								&subjects);
-		refreshed_at = facts->now;
+		worker.refreshed_at = facts->now;
+		rw_explain(facts, links);
+		for (i = 0; i < round.nitems; i++)
+			describe_item(&round.items[i], &input);
 	}
 	else
 		round.nitems = 0;
-
-	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
-	rw_alerts->judged_at = facts->now;
-	for (i = 0; i < round.nitems; i++)
-		rw_alert_item_publish(&round.items[i], facts->now, facts->wall);
-	LWLockRelease(rw_state_lock);
-
-	for (i = 0; i < round.nitems; i++)
-	{
-		if (rw_log_alerts)
-			rw_alert_item_log(&round.items[i], facts->now);
-		rw_alert_item_push(&round.items[i], facts->wall);
-	}
-	return changed || told;
+	finish_round(&round);
+	return changed || reported;
 }

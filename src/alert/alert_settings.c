@@ -11,17 +11,19 @@
 
 #include <limits.h>
 
+#include "utils/guc.h"
+
 #include "src/alert/alert_settings.h"
 #include "src/base/clock.h"
 #include "src/base/compat.h"
 #include "src/base/trim.h"
 
-/* More patterns are refused when the setting is made. */
+/* Patterns that replica_overrides can have. */
 #define MAX_OVERRIDES	64
 
 typedef struct LimitInfo
 {
-	const char *name;			/* with "replwatch."; overrides go without */
+	const char *name;			/* with "replwatch.", which overrides omit */
 	const char *short_desc;
 	const char *long_desc;
 	int			boot_value;
@@ -31,7 +33,7 @@ typedef struct LimitInfo
 #define PREFIX_LEN		(sizeof("replwatch.") - 1)
 #define ZERO_IS_OFF		"Zero disables the alert."
 
-static const LimitInfo infos[RW_NUM_LIMITS] = {
+static const LimitInfo limit_infos[RW_NUM_LIMITS] = {
 	[RW_LIMIT_LAG_WARNING] = {
 		"replwatch.lag_warning",
 		"Sets the time lag above which a warning alert is raised.",
@@ -85,7 +87,7 @@ static const LimitInfo infos[RW_NUM_LIMITS] = {
 	},
 };
 
-static int	values[RW_NUM_LIMITS];
+static int	limit_values[RW_NUM_LIMITS];
 
 typedef struct Override
 {
@@ -94,7 +96,7 @@ typedef struct Override
 	int			values[RW_NUM_LIMITS];
 } Override;
 
-/* What a check hook makes of a setting, for its assign hook. */
+/* The parsed setting, from its check hook to its assign hook. */
 typedef struct Overrides
 {
 	int			n;
@@ -106,12 +108,12 @@ StaticAssertDecl(RW_NUM_LIMITS <= 32, "an override has a bit for each limit");
 static char *overrides_string;
 static const Overrides *overrides;
 
-/* Does a name match a pattern with * and ?  */
+/* Does a name match a pattern?  See alert_settings.h. */
 static bool
-matches(const char *pattern, const char *name)
+matches_pattern(const char *pattern, const char *name)
 {
-	const char *star = NULL;	/* the last one, and what it has */
-	const char *rest = NULL;	/* swallowed so far ends here */
+	const char *star = NULL;	/* the pattern behind the last asterisk */
+	const char *rest = NULL;	/* the name behind what that has matched */
 
 	while (*name)
 	{
@@ -145,12 +147,12 @@ rw_limits_for(const char *name, RwLimits *limits)
 	int			i;
 	int			j;
 
-	memcpy(chosen, values, sizeof(chosen));
+	memcpy(chosen, limit_values, sizeof(chosen));
 	for (i = 0; overrides && i < overrides->n; i++)
 	{
 		const Override *override = &overrides->overrides[i];
 
-		if (!matches(override->pattern, name))
+		if (!matches_pattern(override->pattern, name))
 			continue;
 		for (j = 0; j < RW_NUM_LIMITS; j++)
 		{
@@ -160,10 +162,10 @@ rw_limits_for(const char *name, RwLimits *limits)
 	}
 	for (j = 0; j < RW_NUM_LIMITS; j++)
 		limits->of[j] = chosen[j] *
-			(infos[j].unit == GUC_UNIT_KB ? INT64CONST(1024) : RW_MS);
+			(limit_infos[j].unit == GUC_UNIT_KB ? INT64CONST(1024) : RW_MS);
 }
 
-/* One "name=value"; false with the reason noted if it is not. */
+/* Parse one "name=value"; if it is not, report why and return false. */
 static bool
 parse_assignment(char *text, Override *override)
 {
@@ -180,9 +182,9 @@ parse_assignment(char *text, Override *override)
 	text = rw_trim(text);
 	value = rw_trim(value);
 
-	for (i = 0; i < RW_NUM_LIMITS; i++)
+	for (i = RW_LIMIT_NONE + 1; i < RW_NUM_LIMITS; i++)
 	{
-		if (strcmp(infos[i].name + PREFIX_LEN, text) == 0)
+		if (strcmp(limit_infos[i].name + PREFIX_LEN, text) == 0)
 			break;
 	}
 	if (i == RW_NUM_LIMITS)
@@ -190,7 +192,7 @@ parse_assignment(char *text, Override *override)
 		GUC_check_errdetail("\"%s\" is not a limit that can be set by replica.", text);
 		return false;
 	}
-	if (!parse_int(value, &override->values[i], infos[i].unit, &hint) ||
+	if (!parse_int(value, &override->values[i], limit_infos[i].unit, &hint) ||
 		override->values[i] < 0)
 	{
 		GUC_check_errdetail("\"%s\" is not a value of \"%s\".", value, text);
@@ -202,7 +204,7 @@ parse_assignment(char *text, Override *override)
 	return true;
 }
 
-/* One "pattern: assignments". */
+/* Parse one "pattern: assignments", in the same way. */
 static bool
 parse_override(char *text, Override *override)
 {
@@ -260,7 +262,7 @@ check_overrides(char **newval, void **extra, GucSource source)
 		if (next)
 			*next++ = '\0';
 		if (*rw_trim(entry) == '\0')
-			;					/* nothing, or after the last semicolon */
+			;					/* empty: after the last semicolon, say */
 		else if (parsed->n == MAX_OVERRIDES)
 		{
 			GUC_check_errdetail("There can be %d patterns at most.",
@@ -294,11 +296,11 @@ rw_alert_settings(void)
 
 	for (i = 0; i < RW_NUM_LIMITS; i++)
 	{
-		if (infos[i].short_desc)
-			DefineCustomIntVariable(infos[i].name, infos[i].short_desc,
-									infos[i].long_desc, &values[i],
-									infos[i].boot_value, 0, INT_MAX,
-									PGC_SIGHUP, infos[i].unit,
+		if (limit_infos[i].short_desc)
+			DefineCustomIntVariable(limit_infos[i].name, limit_infos[i].short_desc,
+									limit_infos[i].long_desc, &limit_values[i],
+									limit_infos[i].boot_value, 0, INT_MAX,
+									PGC_SIGHUP, limit_infos[i].unit,
 									NULL, NULL, NULL);
 	}
 

@@ -3,15 +3,17 @@
  * alert_settings.h
  *	  The limits of the alerts, for one subject.
  *
- * They are settings; replwatch.replica_overrides changes some of them for
- * subjects whose names match a pattern.  It is a list
+ * The limits are settings.  replwatch.replica_overrides changes some of them
+ * for subjects whose names match a pattern.  It is a list
  *
  *		pattern: name=value, name=value; pattern: name=value
  *
- * where a pattern may hold * for any characters and ? for any one, a name is
- * a limit's without "replwatch.", or "delay", and a value is written as in
- * the configuration file.  Every pattern that matches counts, a later one
- * over an earlier one.
+ * In a pattern, * stands for any characters and ? for one.  A name is that of
+ * a limit without "replwatch.", or "delay"; a value is written as in the
+ * configuration file.  If several patterns match, all of them apply, a later
+ * one over an earlier one.
+ *
+ * This header needs no server, so that files which work on limits can be pure.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -20,12 +22,11 @@
 #ifndef RW_ALERT_SETTINGS_H
 #define RW_ALERT_SETTINGS_H
 
-#include "utils/guc.h"
-
 #include "src/base/name.h"
 
 typedef enum RwLimit
 {
+	RW_LIMIT_NONE,				/* no limit: 0 for every subject */
 	RW_LIMIT_LAG_WARNING,
 	RW_LIMIT_LAG_CRITICAL,
 	RW_LIMIT_LAG_BYTES_WARNING,
@@ -38,19 +39,18 @@ typedef enum RwLimit
 	RW_LIMIT_SLOT_RETAINED,
 	RW_LIMIT_UPSTREAM_TIMEOUT,
 	RW_LIMIT_ARCHIVER_FAILING_TIMEOUT,
-	RW_LIMIT_DELAY				/* what a replica lags on purpose; only by
-								 * override */
+	RW_LIMIT_DELAY				/* intentional lag; only in overrides */
 } RwLimit;
 
 #define RW_NUM_LIMITS	(RW_LIMIT_DELAY + 1)
 
-/* Times in microseconds, sizes in bytes; 0 switches off. */
+/* Times in microseconds, sizes in bytes; 0 disables the limit. */
 typedef struct RwLimits
 {
 	int64		of[RW_NUM_LIMITS];
 } RwLimits;
 
-/* The limits that are in force for a subject. */
+/* The limits in force for a subject, overrides applied. */
 extern void rw_limits_for(const char *name, RwLimits *limits);
 
 /* Define the settings of this folder; called once from _PG_init. */

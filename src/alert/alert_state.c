@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * alert_state.c
- *	  What alerts there are, and when one is raised, eased, cleared and told
- *	  of again.
+ *	  When an alert is raised, escalated, eased, cleared and reported again.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -11,31 +10,6 @@
 #include "src/base/pure.h"
 
 #include "src/alert/alert_state.h"
-
-const RwClassAlerts rw_class_alerts[] = {
-	[RW_SUBJECT_REPLICA] = {RW_ALERT_REPLICA_MISSING, 5},
-	[RW_SUBJECT_SLOT] = {RW_ALERT_SLOT_LOST, 3},
-	[RW_SUBJECT_NODE] = {RW_ALERT_SYNC_SHORT, 5},
-};
-
-static const char *const alert_names[] = {
-	[RW_ALERT_REPLICA_MISSING] = "replica_missing",
-	[RW_ALERT_REPLICA_SILENT] = "replica_silent",
-	[RW_ALERT_REPLICA_STALLED] = "replica_stalled",
-	[RW_ALERT_REPLICA_LAG] = "replica_lag",
-	[RW_ALERT_REPLICA_LAG_BYTES] = "replica_lag_bytes",
-	[RW_ALERT_SLOT_LOST] = "slot_lost",
-	[RW_ALERT_SLOT_AT_RISK] = "slot_at_risk",
-	[RW_ALERT_SLOT_INACTIVE] = "slot_inactive",
-	[RW_ALERT_SYNC_SHORT] = "sync_short",
-	[RW_ALERT_ARCHIVER_FAILING] = "archiver_failing",
-	[RW_ALERT_UPSTREAM_DOWN] = "upstream_down",
-	[RW_ALERT_REPLAY_PAUSED] = "replay_paused",
-	[RW_ALERT_SELF_LAG] = "self_lag",
-};
-
-StaticAssertDecl(lengthof(alert_names) == RW_NUM_ALERTS,
-				 "every alert has a name");
 
 static const char *const severity_names[] = {
 	[RW_SEVERITY_NONE] = NULL,
@@ -47,43 +21,6 @@ StaticAssertDecl(lengthof(severity_names) == RW_NUM_SEVERITIES,
 				 "every severity has a name");
 
 const char *
-rw_alert_name(RwAlertKind alert)
-{
-	return alert_names[alert];
-}
-
-RwSubjectClass
-rw_alert_class(RwAlertKind alert)
-{
-	if (alert >= rw_class_alerts[RW_SUBJECT_NODE].first)
-		return RW_SUBJECT_NODE;
-	if (alert >= rw_class_alerts[RW_SUBJECT_SLOT].first)
-		return RW_SUBJECT_SLOT;
-	return RW_SUBJECT_REPLICA;
-}
-
-bool
-rw_alert_follows_from(RwAlertKind alert, RwAlertKind cause)
-{
-	switch (alert)
-	{
-		case RW_ALERT_REPLICA_SILENT:
-		case RW_ALERT_REPLICA_STALLED:
-			return cause == RW_ALERT_REPLICA_MISSING;
-		case RW_ALERT_REPLICA_LAG:
-		case RW_ALERT_REPLICA_LAG_BYTES:
-			return cause == RW_ALERT_REPLICA_MISSING ||
-				cause == RW_ALERT_REPLICA_SILENT ||
-				cause == RW_ALERT_REPLICA_STALLED;
-		case RW_ALERT_SELF_LAG:
-			return cause == RW_ALERT_UPSTREAM_DOWN ||
-				cause == RW_ALERT_REPLAY_PAUSED;
-		default:
-			return false;
-	}
-}
-
-const char *
 rw_severity_name(RwSeverity severity)
 {
 	return severity_names[severity];
@@ -91,7 +28,7 @@ rw_severity_name(RwSeverity severity)
 
 /* Note since when a condition has held. */
 static void
-follow(RwTime *since, bool holds, RwTime now)
+note_since(RwTime *since, bool holds, RwTime now)
 {
 	if (!holds)
 		*since = RW_NEVER;
@@ -119,11 +56,11 @@ rw_alert_step(RwAlertState *state, const RwJudged *judged, RwTime hold,
 	{
 		bool		off = severity == RW_SEVERITY_WARNING && judged->no_warning;
 
-		follow(&state->over[severity], judged->raise >= severity && !off, now);
-		follow(&state->under[severity], judged->keep < severity || off, now);
+		note_since(&state->over[severity], judged->raise >= severity && !off, now);
+		note_since(&state->under[severity], judged->keep < severity || off, now);
 	}
 
-	/* Up to the highest that has held, else down past all that have ended. */
+	/* Go up to the highest that has held, or down past all that have ended. */
 	for (severity = RW_SEVERITY_CRITICAL; severity > before; severity--)
 	{
 		if (has_held(state->over[severity], hold, now))
@@ -183,7 +120,7 @@ rw_alert_report(RwAlertState *state, bool muted, RwTime repeat, RwTime now)
 		return RW_CHANGE_REPEATED;
 	}
 
-	/* It was muted while it lasted. */
+	/* It was muted while its condition lasted. */
 	if (reported == RW_SEVERITY_NONE && state->under[state->severity] != RW_NEVER)
 		return RW_CHANGE_NONE;
 

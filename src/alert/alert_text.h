@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * alert_text.h
- *	  What is said about an alert.
+ *	  An alert in words: value, limit, detail and hint.
+ *
+ * The detail says what was found and by how much, the hint what to do; both
+ * are whole sentences.  They are made in alert_words.c and words_*.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -10,9 +13,8 @@
 #ifndef RW_ALERT_TEXT_H
 #define RW_ALERT_TEXT_H
 
-#include "src/alert/judge.h"
-#include "src/base/units.h"
-
+#define RW_ALERT_VALUE_LEN	32
+#define RW_ALERT_DETAIL_LEN	384
 #define RW_ALERT_HINT_LEN	384
 
 /* Each may be empty. */
@@ -20,18 +22,8 @@ typedef struct RwAlertText
 {
 	char		value[RW_ALERT_VALUE_LEN];
 	char		threshold[RW_ALERT_VALUE_LEN];	/* of the severity */
-	char		detail[RW_ALERT_DETAIL_LEN];	/* whole sentences */
+	char		detail[RW_ALERT_DETAIL_LEN];
 	char		hint[RW_ALERT_HINT_LEN];
 } RwAlertText;
-
-/*
- * Put a finding into words.  `severity` is what the alert has now; its subject
- * is one that rw_judge() found, with the reasons of its link worked out.
- */
-extern void rw_alert_describe(const RwSubject *subject, RwAlertKind alert,
-							  RwSeverity severity, const RwFacts *facts,
-							  const RwNodeFacts *node,
-							  const RwPublished *published,
-							  RwAlertText *text);
 
 #endif							/* RW_ALERT_TEXT_H */

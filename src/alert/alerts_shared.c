@@ -19,14 +19,14 @@
 RwAlerts   *rw_alerts = NULL;
 int			rw_alerts_max = 0;
 
-/* Room for every alert there can be: none is lost for want of it. */
+/* A place for every alert that can fire at once. */
 static int
 alerts_max(void)
 {
-	return rw_class_alerts[RW_SUBJECT_REPLICA].n *
+	return rw_class_alerts(RW_SUBJECT_REPLICA) *
 		(rw_max_replicas + RW_MAX_EXPECTED) +
-		rw_class_alerts[RW_SUBJECT_SLOT].n * RW_MAX_SLOTS +
-		rw_class_alerts[RW_SUBJECT_NODE].n;
+		rw_class_alerts(RW_SUBJECT_SLOT) * RW_MAX_SLOTS +
+		rw_class_alerts(RW_SUBJECT_NODE);
 }
 
 Size

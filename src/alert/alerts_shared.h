@@ -3,9 +3,9 @@
  * alerts_shared.h
  *	  The alerts and silences, in shared memory.
  *
- * The sampling worker publishes the alerts that fire and those that were
- * cleared; everybody else copies them, or asks for something to be done in the
- * next round.  All of it under state_lock.
+ * The sampling worker publishes the alerts that fire and those that have
+ * cleared.  Other processes copy them, or leave a request for its next round.
+ * state_lock protects all of it.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -16,18 +16,20 @@
 
 #include "datatype/timestamp.h"
 
+#include "src/alert/alert_kinds.h"
 #include "src/alert/alert_state.h"
+#include "src/alert/alert_text.h"
 #include "src/base/locks.h"
 #include "src/base/name.h"
 
-#define RW_ALERT_VALUE_LEN	32
-#define RW_ALERT_DETAIL_LEN	384
-
-/* Cleared alerts that are remembered, and subjects that can be silenced. */
+/* How many cleared alerts are kept, and how many subjects can be silenced. */
 #define RW_CLEARED_ALERTS	64
 #define RW_MAX_SILENCES		64
 
-/* An alert that fires, or did: what is told of it, and what goes on from it. */
+/*
+ * A firing or cleared alert: what is shown of it, and what a new worker needs
+ * to go on with it.
+ */
 typedef struct RwAlert
 {
 	bool		used;
@@ -36,9 +38,9 @@ typedef struct RwAlert
 	char		subject[RW_NAME_LEN];
 	RwSeverity	severity;		/* of a cleared one: its last */
 	RwAlertState rule;
-	uint64		progress;			/* RwFinding's, when it was raised */
+	uint64		progress;		/* RwFinding's, when it was raised */
 
-	/* On the wall clock, as the log has them: the same at each look. */
+	/* On the wall clock, as in the log: fixed when they are set. */
 	TimestampTz raised_at;
 	TimestampTz changed_at;
 	TimestampTz cleared_at;		/* 0 while it fires */
@@ -47,7 +49,7 @@ typedef struct RwAlert
 	char		detail[RW_ALERT_DETAIL_LEN];
 } RwAlert;
 
-/* Whose alerts are kept from log and command, and until when. */
+/* A subject whose alerts are kept from log and command, and until when. */
 typedef struct RwSilence
 {
 	char		name[RW_NAME_LEN];
@@ -56,19 +58,19 @@ typedef struct RwSilence
 
 typedef struct RwAlerts
 {
-	RwTime		judged_at;		/* by this server's worker; RW_NEVER before */
-	uint32		requests;		/* rises with each forget or silence */
+	RwTime		judged_at;		/* the worker's last round; RW_NEVER before */
+	uint32		requests;		/* counts requests to forget or silence */
 	int			nsilences;
 	RwSilence	silences[RW_MAX_SILENCES];
 	int			newest_cleared; /* place in the ring; -1: none yet */
 	RwAlert		cleared[RW_CLEARED_ALERTS];
-	int			nfiring;		/* places up to the last that is used */
+	int			nfiring;		/* places up to the last one in use */
 	RwAlert		firing[FLEXIBLE_ARRAY_MEMBER];	/* [rw_alerts_max] */
 } RwAlerts;
 
 /* NULL where the library is not preloaded. */
 extern RwAlerts *rw_alerts;
-extern int	rw_alerts_max;		/* places for alerts that fire */
+extern int	rw_alerts_max;		/* places for firing alerts */
 
 /* Shared memory; called by src/shmem.c. */
 extern Size rw_alerts_size(void);

@@ -31,7 +31,7 @@ rw_give_health(const RwFacts *facts, RwLinks *links)
 	for (j = 0; j < rw_alerts->nfiring; j++)
 	{
 		const RwAlert *alert = &rw_alerts->firing[j];
-		bool		of_node = alert->alert >= rw_class_alerts[RW_SUBJECT_NODE].first;
+		bool		of_node = rw_alert_class(alert->alert) == RW_SUBJECT_NODE;
 		RwHealth	health = alert->severity == RW_SEVERITY_CRITICAL ?
 			RW_HEALTH_CRITICAL : RW_HEALTH_WARNING;
 

@@ -1,48 +1,77 @@
 /*-------------------------------------------------------------------------
  *
  * judge.c
- *	  What the alerts' rules say of the facts of this moment.
+ *	  What is wrong at this moment: facts in, findings out.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
-
-#include "utils/guc.h"
+#include "src/base/pure.h"
 
 #include "src/alert/judge.h"
-#include "src/alert/judge_node.h"
-#include "src/alert/judge_replica.h"
-#include "src/alert/judge_slot.h"
-#include "src/replica/expected.h"
 
-/* What the worker remembers of the node from one round to the next. */
-static RwTime watching_since = RW_NEVER;	/* in the role that it has */
-static bool was_in_recovery;
+bool
+rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
+				  const RwNodeFacts *node)
+{
+	bool		first = memory->watching_since == RW_NEVER;
+	bool		role_changed = !first &&
+		memory->in_recovery != facts->in_recovery;
+
+	if (first || role_changed)
+		memory->watching_since = facts->now;
+	memory->in_recovery = facts->in_recovery;
+
+	if (!node->archiver_failing)
+		memory->archiver_failing_since = RW_NEVER;
+	else if (memory->archiver_failing_since == RW_NEVER)
+		memory->archiver_failing_since = facts->now;
+	return role_changed;
+}
+
+bool
+rw_link_streams(const RwLink *link)
+{
+	return link && link->sender && link->replica &&
+		(link->state == RW_STATE_STREAMING ||
+		 link->state == RW_STATE_STOPPING);
+}
+
+bool
+rw_is_judged(const RwLink *link, const RwJudgeInput *input)
+{
+	const RwReplica *replica = link->replica;
+
+	if (link->upstream || replica == NULL)
+		return false;
+	return replica->known ||
+		(replica->shared && replica->streaming_since != RW_NEVER &&
+		 input->facts->now - replica->streaming_since >= input->known_after);
+}
+
+int
+rw_max_subjects(const RwJudgeInput *input)
+{
+	/* A link can be a replica's and a slot's; and there is the node. */
+	return 2 * input->links->nlinks + input->nexpected + 1;
+}
 
 static RwSubject *
-add_subject(RwSubjects *subjects, RwSubjectClass class, const char *name,
-			const RwLink *link)
+start_subject(RwSubject *subject, RwSubjectClass class, const char *name,
+			  const RwLink *link)
 {
-	RwSubject  *subject = &subjects->subjects[subjects->n++];
-	int			i;
-
 	memset(subject, 0, sizeof(RwSubject));
 	subject->class = class;
 	rw_name_copy(subject->name, name);
 	subject->link = link;
-	for (i = 0; i < rw_class_alerts[class].n; i++)
-	{
-		subject->findings[i].judged = rw_judge_level(RW_SEVERITY_NONE);
-		subject->findings[i].value = -1;
-	}
 	return subject;
 }
 
 /*
- * The connection that a replica is on.  As long as its old one is not noticed
- * to be dead it has two, and the old one is the one that is known.
+ * The newest connection of the replica of this link.  Until the server notices
+ * that an old connection is dead there are two of one name, and the old one is
+ * the one that is known.
  */
 static const RwLink *
 latest_connection(const RwLinks *links, const RwLink *link)
@@ -64,105 +93,93 @@ latest_connection(const RwLinks *links, const RwLink *link)
 	return latest;
 }
 
-static void
-add_replicas(RwSubjects *subjects, const RwFacts *facts, const RwLinks *links)
+/* The replicas that have a link of their own; returns how many. */
+static int
+find_replicas(const RwJudgeInput *input, RwSubject *subjects)
 {
-	const char	(*expected)[RW_NAME_LEN];
-	char		own[RW_NAME_LEN];
-	int			nexpected;
-	int			njudged;
-	RwSubject  *subject;
+	const RwLinks *links = input->links;
+	int			n = 0;
 	int			i;
-	int			j = 0;
-	int			k = 0;
 
-	/* Links come in the order of their names: equal ones are neighbours. */
+	/* Links are in order of name, so equal names are neighbours. */
 	for (i = 0; i < links->nlinks; i++)
 	{
 		const RwLink *link = &links->links[i];
 
-		if (!rw_is_judged(link, facts))
+		if (!rw_is_judged(link, input))
 			continue;
-		subject = subjects->n > 0 ? &subjects->subjects[subjects->n - 1] : NULL;
-		if (subject && subject->class == RW_SUBJECT_REPLICA &&
-			rw_name_equal(subject->name, link->name))
+		if (n > 0 && rw_name_equal(subjects[n - 1].name, link->name))
 		{
-			/* Of those that share a name the worst counts. */
-			if (link->lag > subject->link->lag)
-				subject->link = link;
+			/* Of connections that share a name the worst counts. */
+			if (link->lag > subjects[n - 1].link->lag)
+				subjects[n - 1].link = link;
 			continue;
 		}
-		add_subject(subjects, RW_SUBJECT_REPLICA, link->name,
-					link->replica->shared ? link :
-					latest_connection(links, link));
+		start_subject(&subjects[n++], RW_SUBJECT_REPLICA, link->name,
+					  link->replica->shared ? link :
+					  latest_connection(links, link));
 	}
+	return n;
+}
 
-	/* Only a primary can say that nobody else has it. */
-	if (facts->in_recovery)
-		return;
+/*
+ * Mark those of the `njudged` replicas that are expected, and append those
+ * that are expected and not among them; returns how many there are then.
+ */
+static int
+add_expected(const RwJudgeInput *input, RwSubject *subjects, int njudged)
+{
+	const RwLinks *links = input->links;
+	int			n = njudged;
+	int			i;
+	int			j = 0;
+	int			k = 0;
 
-	/* These come in order, too: what was found above is looked at once. */
-	expected = rw_expected(&nexpected);
-	njudged = subjects->n;
-	rw_own_name(own);
-	for (i = 0; i < nexpected; i++)
+	/* All three lists are in order of name: go through them side by side. */
+	for (i = 0; i < input->nexpected; i++)
 	{
-		const char *name = expected[i];
+		const char *name = input->expected[i];
+		RwSubject  *subject;
 
-		if (rw_name_equal(name, own) ||
-			(cluster_name && rw_name_equal(name, cluster_name)))
+		if (rw_name_equal(name, input->own_name) ||
+			rw_name_equal(name, input->cluster_name))
 			continue;
-		while (j < njudged && rw_name_compare(subjects->subjects[j].name, name) < 0)
+		while (j < njudged && rw_name_compare(subjects[j].name, name) < 0)
 			j++;
-		if (j < njudged && rw_name_equal(subjects->subjects[j].name, name))
-			subject = &subjects->subjects[j];
+		if (j < njudged && rw_name_equal(subjects[j].name, name))
+			subject = &subjects[j];
 		else
 		{
-			subject = add_subject(subjects, RW_SUBJECT_REPLICA, name, NULL);
-			while (k < links->nlinks && rw_name_compare(links->links[k].name, name) < 0)
+			subject = start_subject(&subjects[n++], RW_SUBJECT_REPLICA, name,
+									NULL);
+			while (k < links->nlinks &&
+				   rw_name_compare(links->links[k].name, name) < 0)
 				k++;
-			for (; k < links->nlinks && rw_name_equal(links->links[k].name, name); k++)
+			for (; k < links->nlinks &&
+				 rw_name_equal(links->links[k].name, name); k++)
 				subject->link = &links->links[k];
 		}
 		subject->expected = true;
 	}
+	return n;
 }
 
+/* The note of this slot, and not of one that had its place before; or NULL. */
 static const RwSlotNote *
-note_of(const RwLinks *links, const RwSlotFacts *slot)
+find_note(const RwLinks *links, const RwSlotFacts *slot)
 {
 	const RwSlotNote *note = &links->published->slot_notes[slot->number];
 
 	return rw_name_equal(note->name, slot->name) ? note : NULL;
 }
 
-void
-rw_judge(const RwFacts *facts, const RwLinks *links, RwSubjects *subjects)
+/* The slots; returns how many. */
+static int
+find_slots(const RwJudgeInput *input, RwSubject *subjects)
 {
-	int			nexpected;
+	const RwLinks *links = input->links;
+	int			n = 0;
 	int			i;
-
-	if (watching_since == RW_NEVER || was_in_recovery != facts->in_recovery)
-		watching_since = facts->now;
-	was_in_recovery = facts->in_recovery;
-
-	memset(subjects, 0, sizeof(RwSubjects));
-	(void) rw_expected(&nexpected);
-	subjects->subjects = palloc((1 + 2 * links->nlinks + nexpected) *
-								sizeof(RwSubject));
-
-	rw_observe_sync(&subjects->node.sync);
-	subjects->node.last_replica_gone = true;
-	for (i = 0; i < links->nlinks; i++)
-	{
-		if (rw_link_streams(&links->links[i]))
-			subjects->node.last_replica_gone = false;
-	}
-
-	add_replicas(subjects, facts, links);
-	for (i = 0; i < subjects->n; i++)
-		rw_judge_replica(&subjects->subjects[i], facts, &subjects->node,
-						 watching_since);
 
 	for (i = 0; i < links->nlinks; i++)
 	{
@@ -171,19 +188,68 @@ rw_judge(const RwFacts *facts, const RwLinks *links, RwSubjects *subjects)
 
 		if (link->slot == NULL || link->slot->temporary)
 			continue;
-		note = note_of(links, link->slot);
-		if (facts->in_recovery && !(note && note->used_here))
+		note = find_note(links, link->slot);
+		if (input->facts->in_recovery && !(note && note->used_here))
 			continue;
-		rw_judge_slot(add_subject(subjects, RW_SUBJECT_SLOT, link->slot->name,
-								  link), facts, note, watching_since);
+		start_subject(&subjects[n], RW_SUBJECT_SLOT, link->slot->name, link);
+		subjects[n++].note = note;
 	}
+	return n;
+}
 
-	if (!facts->in_recovery)
-		rw_judge_primary(add_subject(subjects, RW_SUBJECT_NODE,
-									 rw_primary_name(), NULL),
-						 facts, &subjects->node);
+int
+rw_find_subjects(const RwJudgeInput *input, RwSubject *subjects)
+{
+	const RwLinks *links = input->links;
+	int			n = find_replicas(input, subjects);
+
+	/* On a standby, an expected replica may well stream from the primary. */
+	if (!input->facts->in_recovery)
+		n = add_expected(input, subjects, n);
+
+	n += find_slots(input, subjects + n);
+
+	if (!input->facts->in_recovery)
+		start_subject(&subjects[n++], RW_SUBJECT_NODE, input->primary_name,
+					  NULL);
 	else if (links->nlinks > 0 && links->links[0].upstream)
-		rw_judge_standby(add_subject(subjects, RW_SUBJECT_NODE,
-									 links->links[0].name, &links->links[0]),
-						 facts, &links->published->upstream);
+		start_subject(&subjects[n++], RW_SUBJECT_NODE, links->links[0].name,
+					  &links->links[0]);
+	return n;
+}
+
+/* A finding that all is well, with the limits of the alert. */
+static void
+start_finding(RwFinding *finding, const RwAlertInfo *info,
+			  const RwLimits *limits)
+{
+	memset(finding, 0, sizeof(RwFinding));
+	finding->judged = rw_judge_level(RW_SEVERITY_NONE);
+	finding->unit = info->unit;
+	finding->value = -1;
+	finding->limits[RW_SEVERITY_WARNING] = limits->of[info->warning];
+	finding->limits[RW_SEVERITY_CRITICAL] = info->critical_factor ?
+		limits->of[info->warning] * info->critical_factor :
+		limits->of[info->critical];
+}
+
+void
+rw_judge_subject(const RwJudgeInput *input, RwSubject *subject)
+{
+	int			i;
+
+	if (subject->class == RW_SUBJECT_REPLICA)
+		subject->delay = subject->limits.of[RW_LIMIT_DELAY];
+	else if (subject->class == RW_SUBJECT_NODE && input->facts->in_recovery)
+		subject->delay = input->facts->recovery.apply_delay_ms * RW_MS;
+
+	for (i = 0; i < RW_NUM_ALERTS; i++)
+	{
+		const RwAlertInfo *info = &rw_alert_table[i];
+
+		if (info->class != subject->class)
+			continue;
+		start_finding(&subject->findings[i], info, &subject->limits);
+		info->judge(input, subject, &subject->findings[i]);
+	}
 }

@@ -1,18 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * judge.h
- *	  What the alerts' rules say of the facts of this moment.
+ *	  What is wrong at this moment: facts in, findings out.
  *
- * Every subject that there is now gets a finding for each alert of its class.
- * How findings become alerts is in alert_state.h and alert.h.
+ * A pure file.  Each subject gets a finding for each alert of its class.  A
+ * finding is what one look shows; whether the alert is raised or cleared for
+ * it is decided by the alert's state (alert_state.h), which follows findings
+ * over time.
  *
- * Judged are replicas that are known, expected, or connected under a name
- * that others have too; nothing else that connects is.  On a standby only
- * slots are judged that a walsender has used since the server started: others
- * are copies that somebody keeps for after a failover.
+ * Subjects are: replicas that are known, that are expected, or that share
+ * their name with another connection and have streamed for known_after;
+ * replication slots, on a standby only those that a walsender has used since
+ * the server started, because others are copies kept for a failover; and the
+ * node.
  *
- * Which subjects there are is found in judge.c; what the rules say of each
- * class of them is in judge_replica.c, judge_slot.c and judge_node.c.
+ * This file finds the subjects and calls the function in each alert's row of
+ * the table (alert_kinds.h).  Those are in judge_replica.c, judge_slot.c and
+ * judge_node.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -21,18 +25,9 @@
 #ifndef RW_JUDGE_H
 #define RW_JUDGE_H
 
-#include "src/alert/alert_settings.h"
-#include "src/alert/alert_state.h"
-#include "src/alert/alerts_shared.h"
+#include "src/alert/alert_kinds.h"
 #include "src/lag/lag.h"
-
-/* What a value is. */
-typedef enum RwUnit
-{
-	RW_UNIT_NONE,
-	RW_UNIT_TIME,				/* microseconds */
-	RW_UNIT_SIZE				/* bytes */
-} RwUnit;
+#include "src/observe/observe_node.h"
 
 typedef struct RwFinding
 {
@@ -40,46 +35,79 @@ typedef struct RwFinding
 	RwUnit		unit;
 	int64		value;			/* negative: not known */
 	int64		limits[RW_NUM_SEVERITIES];	/* 0: none */
-	uint64		progress;			/* unless 0: kept while this stays the same */
-	bool		pending;			/* its condition has begun, and will be
-								 * alerted if it goes on */
+	uint64		progress;		/* unless 0: what fires is kept while this
+								 * stays as it was when the alert was raised */
+	bool		pending;		/* the condition has begun; the alert will be
+								 * raised if it lasts */
 } RwFinding;
 
 typedef struct RwSubject
 {
 	RwSubjectClass class;
 	char		name[RW_NAME_LEN];
-	const RwLink *link;			/* NULL: none, as for a primary itself */
-	bool		expected;
-	int64		delay;			/* what it lags on purpose, microseconds */
-	RwFinding	findings[RW_CLASS_MAX_ALERTS];
+	const RwLink *link;			/* its row; NULL: none, as for a primary and
+								 * for an expected replica never seen */
+	const RwSlotNote *note;		/* of a slot; NULL: none yet */
+	bool		expected;		/* a replica listed in expected_replicas */
+	RwLimits	limits;			/* in force for it; the caller fills them in */
+	int64		delay;			/* lag on purpose, in microseconds */
+	RwFinding	findings[RW_NUM_ALERTS];	/* only those of its class */
 } RwSubject;
 
-/* What is found out about the node only to be judged. */
-typedef struct RwNodeFacts
+/*
+ * What lasts from one round to the next.  Begins as all zero; the caller keeps
+ * it.
+ */
+typedef struct RwJudgeMemory
 {
-	RwSyncFacts sync;
-	char		absent_slot[RW_NAME_LEN];	/* one that logical walsenders
-											 * wait for and nobody uses, or
-											 * empty */
-	bool		archiver_failing;
-	char		failed_wal[RW_NAME_LEN];	/* what was to be archived */
-	bool		last_replica_gone;	/* none streams now */
-} RwNodeFacts;
+	RwTime		watching_since; /* in the present role */
+	bool		in_recovery;	/* the role of the last round */
+	RwTime		archiver_failing_since; /* RW_NEVER while it does not fail */
+} RwJudgeMemory;
 
-typedef struct RwSubjects
+/* What a round is judged by; the same for all subjects. */
+typedef struct RwJudgeInput
 {
-	RwNodeFacts node;
-	int			n;
-	RwSubject  *subjects;
-} RwSubjects;
+	const RwFacts *facts;
+	const RwNodeFacts *node;
+	const RwLinks *links;		/* with links->published; in the order of
+								 * rw_sort_links() */
+	const RwJudgeMemory *memory;
+	int64		known_after;	/* replwatch.known_after, in microseconds */
+
+	/* replwatch.expected_replicas: in order of name, without duplicates. */
+	int			nexpected;
+	const char	(*expected)[RW_NAME_LEN];
+
+	/* Names of this server, which it does not expect; each may be empty. */
+	const char *own_name;
+	const char *cluster_name;
+	const char *primary_name;	/* its subject's, while it is a primary */
+} RwJudgeInput;
 
 /*
- * Judge everything.  Called by the sampling worker once a round; what has to
- * last longer than a round is remembered here.  Allocates in the current
- * memory context.
+ * Bring *memory up to date, before anything else of a round.  Returns true if
+ * the server's role has changed since the last round.
  */
-extern void rw_judge(const RwFacts *facts, const RwLinks *links,
-					 RwSubjects *subjects);
+extern bool rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
+							  const RwNodeFacts *node);
+
+/* The room that rw_find_subjects() needs. */
+extern int	rw_max_subjects(const RwJudgeInput *input);
+
+/*
+ * Fill in the subjects that there are now, without limits and findings: the
+ * replicas in order of name, the slots, the node.  Returns how many.
+ */
+extern int	rw_find_subjects(const RwJudgeInput *input, RwSubject *subjects);
+
+/* Judge all alerts of a subject, whose limits have been filled in. */
+extern void rw_judge_subject(const RwJudgeInput *input, RwSubject *subject);
+
+/* Does a replica that is followed stream on this link?  NULL is no link. */
+extern bool rw_link_streams(const RwLink *link);
+
+/* Is this the link of a replica that is judged? */
+extern bool rw_is_judged(const RwLink *link, const RwJudgeInput *input);
 
 #endif							/* RW_JUDGE_H */

@@ -1,135 +1,128 @@
 /*-------------------------------------------------------------------------
  *
  * judge_replica.c
- *	  What the rules say of replicas.
+ *	  The rules of the alerts about replicas.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "src/base/pure.h"
 
-#include "replication/walsender.h"
+#include "src/alert/intern.h"
 
-#include "src/alert/judge_finding.h"
-#include "src/alert/judge_replica.h"
-#include "src/lag/lag.h"
-#include "src/settings.h"
+/* A reply older than this may be the beginning of a silence. */
+#define REPLY_AGE_PENDING	(1 * RW_SECOND)
 
-/* Whose figures are older than this may have got further. */
-#define REPLY_AGE_BEGUN		(1 * RW_SECOND)
-
-bool
-rw_link_streams(const RwLink *link)
-{
-	return link && link->sender && link->replica &&
-		(link->sender->state == RW_SENDER_STREAMING ||
-		 link->sender->state == RW_SENDER_STOPPING);
-}
-
-bool
-rw_is_judged(const RwLink *link, const RwFacts *facts)
-{
-	const RwReplica *replica = link->replica;
-
-	if (link->upstream || replica == NULL)
-		return false;
-	return replica->known ||
-		(replica->shared && replica->streaming_since != RW_NEVER &&
-		 facts->now - replica->streaming_since >= rw_known_after_s * RW_SECOND);
-}
-
-/* For how long a replica has not streamed, as far as it was watched. */
+/*
+ * How long a replica has not streamed; -1 if it streams.  What was before this
+ * server had its role, or before its worker started, does not count.
+ */
 static int64
-away(const RwSubject *subject, const RwFacts *facts, RwTime watching_since)
+time_away(const RwJudgeInput *input, const RwSubject *subject)
 {
-	RwTime		since = watching_since;
+	RwTime		since = input->memory->watching_since;
 
 	if (rw_link_streams(subject->link))
 		return -1;
 	if (subject->link && subject->link->replica)
 		since = Max(since, subject->link->replica->streamed_at);
-	return facts->now - since;
+	return input->facts->now - since;
 }
 
-static void
-judge_missing(RwSubject *subject, const RwFacts *facts,
-			  const RwNodeFacts *node, const RwLimits *limits,
-			  RwTime watching_since)
+bool
+rw_any_replica_streams(const RwLinks *links)
 {
-	int64		limit = limits->of[RW_LIMIT_MISSING_TIMEOUT];
-	int64		lasts = away(subject, facts, watching_since);
-	RwSeverity	level = subject->expected || node->last_replica_gone ?
-		RW_SEVERITY_CRITICAL : RW_SEVERITY_WARNING;
-	RwFinding  *finding;
+	int			i;
 
-	/* It may have been away for longer than it was watched. */
-	finding = rw_start_finding(subject, RW_ALERT_REPLICA_MISSING,
-							   RW_UNIT_TIME,
-							   lasts >= 0 && subject->link &&
-							   subject->link->replica &&
-							   subject->link->replica->streamed_at != RW_NEVER ?
-							   facts->now -
-							   subject->link->replica->streamed_at :
-							   lasts, limit, 0);
+	for (i = 0; i < links->nlinks; i++)
+	{
+		if (rw_link_streams(&links->links[i]))
+			return true;
+	}
+	return false;
+}
 
-	/*
-	 * Some sender is no reason to raise it, but only one that streams is one
-	 * to clear it: a replica may come and go without ever getting there.
-	 */
-	finding->judged = rw_judge_level(limit > 0 && lasts >= 0 ?
-									 level : RW_SEVERITY_NONE);
-	if (lasts < limit || (subject->link && subject->link->sender))
+/*
+ * replica_missing: it has not streamed for missing_timeout.  A connection is
+ * enough not to raise it, but it is cleared by streaming only: a replica may
+ * connect again and again without ever getting there.
+ */
+void
+rw_judge_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
+						 RwFinding *finding)
+{
+	const RwLink *link = subject->link;
+	int64		limit = finding->limits[RW_SEVERITY_WARNING];
+	int64		away = time_away(input, subject);
+
+	/* The value is how long it has really been away, watched or not. */
+	finding->value = away;
+	if (away >= 0 && link && link->replica &&
+		link->replica->streamed_at != RW_NEVER)
+		finding->value = input->facts->now - link->replica->streamed_at;
+
+	if (limit == 0 || away < 0)
+		return;
+	finding->judged = rw_judge_level(subject->expected ||
+									 !rw_any_replica_streams(input->links) ?
+									 RW_SEVERITY_CRITICAL :
+									 RW_SEVERITY_WARNING);
+	if (away < limit || (link && link->sender))
 		finding->judged.raise = RW_SEVERITY_NONE;
 }
 
 /*
- * What a connection was alerted for is not over when it ends: whether the
- * replica is well is told by the next one, or by replica_missing.
+ * replica_silent: it streams and has not replied for silent_timeout.  The end
+ * of the connection does not clear it: only the next connection, or
+ * replica_missing, shows how the replica is.
  */
-static void
-judge_silent(RwSubject *subject, const RwFacts *facts, const RwLimits *limits)
+void
+rw_judge_replica_silent(const RwJudgeInput *input, const RwSubject *subject,
+						RwFinding *finding)
 {
 	const RwLink *link = subject->link;
-	int64		limit = limits->of[RW_LIMIT_SILENT_TIMEOUT];
-	int64		age = rw_link_streams(link) ? rw_reply_age(link, facts) : -1;
-	RwFinding  *finding;
+	int			sender_timeout_ms = input->facts->sender_timeout_ms;
+	int64		limit = finding->limits[RW_SEVERITY_WARNING];
+	int64		age = rw_link_streams(link) ?
+		rw_reply_age(link, input->facts) : -1;
 
+	/* The server asks for a reply after half of wal_sender_timeout. */
 	if (limit > 0)
-		limit = Max(limit, facts->sender_timeout_ms * RW_MS / 2 + 5 * RW_SECOND);
+		limit = Max(limit, sender_timeout_ms * RW_MS / 2 + 5 * RW_SECOND);
 
-	/* Without a timeout core asks for no reply: it is due to new WAL only. */
-	if (facts->sender_timeout_ms == 0 && age >= 0 && link->lag >= 0)
+	/* Without a timeout it never asks, and a reply is due to new WAL only. */
+	if (sender_timeout_ms == 0 && age >= 0 && link->lag >= 0)
 		age = Min(age, link->lag);
 
-	finding = rw_start_finding(subject, RW_ALERT_REPLICA_SILENT, RW_UNIT_TIME,
-							   age, limit, 0);
+	finding->value = age;
+	finding->limits[RW_SEVERITY_WARNING] = limit;
 	if (limit == 0)
 		return;
-	finding->pending = age > REPLY_AGE_BEGUN;
-
+	finding->pending = age > REPLY_AGE_PENDING;
 	if (age < 0)
 		finding->judged = rw_judge_nothing();
-	else
-		finding->judged = rw_judge_level(age > limit ? RW_SEVERITY_WARNING :
-										 RW_SEVERITY_NONE);
+	else if (age > limit)
+		finding->judged = rw_judge_level(RW_SEVERITY_WARNING);
 }
 
-static void
-judge_stalled(RwSubject *subject, const RwFacts *facts,
-			  const RwLimits *limits)
+/*
+ * replica_stalled: it has WAL to replay, and its replay has not moved for
+ * stall_timeout.  Any progress clears it, so it is kept only while the position
+ * stays what it was.
+ */
+void
+rw_judge_replica_stalled(const RwJudgeInput *input, const RwSubject *subject,
+						 RwFinding *finding)
 {
 	const RwLink *link = subject->link;
-	int64		limit = limits->of[RW_LIMIT_STALL_TIMEOUT];
+	int64		limit = finding->limits[RW_SEVERITY_WARNING];
 	int64		lasts = -1;
 	int64		age;
-	RwFinding  *finding = rw_start_finding(subject, RW_ALERT_REPLICA_STALLED,
-										   RW_UNIT_TIME, -1, limit,
-										   limit * RW_CRITICAL_FACTOR);
 
 	if (limit == 0 || (link && link->logical))
 		return;
-	age = rw_link_streams(link) ? rw_reply_age(link, facts) : -1;
+	age = rw_link_streams(link) ? rw_reply_age(link, input->facts) : -1;
 	if (age < 0)
 	{
 		finding->judged = rw_judge_nothing();
@@ -137,74 +130,88 @@ judge_stalled(RwSubject *subject, const RwFacts *facts,
 	}
 	if (link->lag_bytes > 0)
 	{
-		/* Up to its last reply: whoever says nothing may be replaying. */
+		/* Counted up to its last reply: since then it may have replayed. */
 		lasts = Max(link->last_seen - link->replica->replay_moved_at, 0);
 		if (link->lag >= 0)
 			lasts = Min(lasts, link->lag - age - subject->delay);
 	}
 	finding->value = lasts;
 	finding->judged = rw_judge_lasting(lasts, limit,
-									   limit * RW_CRITICAL_FACTOR);
-	/* What is behind the next moment has moved all the same. */
+									   finding->limits[RW_SEVERITY_CRITICAL]);
 	finding->judged.keep = finding->judged.raise;
 	if (lasts >= 0)
 		finding->progress = link->position;
 	finding->pending = lasts > 0;
 }
 
-static void
-judge_lags(RwSubject *subject, const RwFacts *facts, const RwLimits *limits,
-		   RwTime watching_since)
+/*
+ * Does the lag of this subject count?  If so, *known says whether it is known;
+ * if not, there is no lag to judge.
+ */
+static bool
+has_lag(const RwJudgeInput *input, const RwSubject *subject, bool *known)
 {
 	const RwLink *link = subject->link;
-	int64		warning = limits->of[RW_LIMIT_LAG_WARNING];
-	int64		lag = link ? link->lag : -1;
-	int64		bytes = link ? link->lag_bytes : -1;
-	int64		absence = away(subject, facts, watching_since);
-	RwFinding  *finding;
+	int64		away = time_away(input, subject);
 
-	/* An expected one may be catching up for the first time. */
-	if (link && !rw_is_judged(link, facts))
-		lag = bytes = -1;
-	/* Of one that was never here, or is forgotten, there is nothing to say. */
+	/* A replica that was never here, or was forgotten, has none. */
 	if (link == NULL)
-		lag = bytes = 0;
-	/* One that is soon back has not fallen behind for that. */
-	else if (absence >= 0 && absence < limits->of[RW_LIMIT_MISSING_TIMEOUT])
-		lag = bytes = -1;
-	if (lag >= 0)
-		lag = Max(lag - subject->delay, 0);
+		return false;
 
-	finding = rw_start_finding(subject, RW_ALERT_REPLICA_LAG, RW_UNIT_TIME,
-							   lag, warning,
-							   limits->of[RW_LIMIT_LAG_CRITICAL]);
-	finding->judged = rw_judge_value(lag, warning,
-									 limits->of[RW_LIMIT_LAG_CRITICAL]);
-
-	finding = rw_start_finding(subject, RW_ALERT_REPLICA_LAG_BYTES,
-							   RW_UNIT_SIZE, bytes,
-							   limits->of[RW_LIMIT_LAG_BYTES_WARNING],
-							   limits->of[RW_LIMIT_LAG_BYTES_CRITICAL]);
-	finding->judged = rw_judge_value(bytes,
-									 limits->of[RW_LIMIT_LAG_BYTES_WARNING],
-									 limits->of[RW_LIMIT_LAG_BYTES_CRITICAL]);
-
-	/* Much at once is bad only if it stays. */
-	if (finding->judged.raise == RW_SEVERITY_CRITICAL && lag <= warning)
-		finding->judged.raise = finding->judged.no_warning ?
-			RW_SEVERITY_NONE : RW_SEVERITY_WARNING;
+	/*
+	 * An expected replica that is not known yet may be catching up for the
+	 * first time, and one that is soon back has not fallen behind for that.
+	 */
+	*known = rw_is_judged(link, input) &&
+		(away < 0 || away >= subject->limits.of[RW_LIMIT_MISSING_TIMEOUT]);
+	return true;
 }
 
-void
-rw_judge_replica(RwSubject *subject, const RwFacts *facts,
-				 const RwNodeFacts *node, RwTime watching_since)
+/* The time lag that counts, less the delay; 0 for none, -1 if not known. */
+static int64
+time_lag(const RwJudgeInput *input, const RwSubject *subject)
 {
-	RwLimits	limits;
+	bool		known;
 
-	rw_limits_for(subject->name, &limits);
-	subject->delay = limits.of[RW_LIMIT_DELAY];
-	judge_missing(subject, facts, node, &limits, watching_since);
-	judge_silent(subject, facts, &limits);
-	judge_stalled(subject, facts, &limits);
-	judge_lags(subject, facts, &limits, watching_since);
+	if (!has_lag(input, subject, &known))
+		return 0;
+	if (!known || subject->link->lag < 0)
+		return -1;
+	return Max(subject->link->lag - subject->delay, 0);
+}
+
+/* replica_lag: its time lag, less the delay, is above the limits. */
+void
+rw_judge_replica_lag(const RwJudgeInput *input, const RwSubject *subject,
+					 RwFinding *finding)
+{
+	finding->value = time_lag(input, subject);
+	finding->judged = rw_judge_value(finding->value,
+									 finding->limits[RW_SEVERITY_WARNING],
+									 finding->limits[RW_SEVERITY_CRITICAL]);
+}
+
+/*
+ * replica_lag_bytes: its byte lag is above the limits.  It becomes critical
+ * only with a time lag above lag_warning: a burst of WAL is bad only if the
+ * replica stays behind.
+ */
+void
+rw_judge_replica_lag_bytes(const RwJudgeInput *input,
+						   const RwSubject *subject, RwFinding *finding)
+{
+	bool		known;
+
+	if (!has_lag(input, subject, &known))
+		finding->value = 0;
+	else if (known)
+		finding->value = subject->link->lag_bytes;
+	finding->judged = rw_judge_value(finding->value,
+									 finding->limits[RW_SEVERITY_WARNING],
+									 finding->limits[RW_SEVERITY_CRITICAL]);
+
+	if (finding->judged.raise == RW_SEVERITY_CRITICAL &&
+		time_lag(input, subject) <= subject->limits.of[RW_LIMIT_LAG_WARNING])
+		finding->judged.raise = finding->judged.no_warning ?
+			RW_SEVERITY_NONE : RW_SEVERITY_WARNING;
 }

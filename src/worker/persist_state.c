@@ -222,7 +222,7 @@ restore_alerts(const char *p, const StateHeader *header, int64 delta,
 		RwAlert		alert;
 
 		memcpy(&alert, p, sizeof(RwAlert));
-		if (alert.alert < 0 || alert.alert >= RW_NUM_ALERTS ||
+		if (!rw_alert_exists(alert.alert) ||
 			alert.severity <= RW_SEVERITY_NONE ||
 			alert.severity >= RW_NUM_SEVERITIES ||
 			memchr(alert.subject, '\0', sizeof(alert.subject)) == NULL ||

@@ -316,7 +316,7 @@ sub differences
 	{
 		my $key = "$row->{alert} on $row->{subject}";
 		my $muted = $row->{state} eq 'silenced'
-		  || $row->{detail} =~ /It is not told of( while \w+ (fires|may be about to fire|has just been cleared)|, being about to be cleared)\.$/;
+		  || $row->{detail} =~ /Not reported (while \w+ is firing|because \w+ (may be about to fire|has just cleared)|because it is about to clear)\.$/;
 
 		if ($row->{state} ne 'cleared')
 		{

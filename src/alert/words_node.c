@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * words_node.c
+ *	  The words of the alerts about this server itself, the node.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "src/base/pure.h"
+
+#include "src/alert/intern.h"
+
+void
+rw_words_sync_short(const RwJudgeInput *input, const RwSubject *subject,
+					const RwFinding *finding, RwSeverity severity,
+					RwAlertText *text)
+{
+	const RwNodeFacts *node = input->node;
+	char		wanted[RW_NUMBER_LEN];
+	char		connected[RW_NUMBER_LEN];
+	char		waiting[RW_NUMBER_LEN];
+
+	if (node->sync.connected < node->sync.wanted)
+	{
+		rw_add_detail(text, "Synchronous standbys: ",
+					  rw_number_text(wanted, node->sync.wanted), " needed, ",
+					  rw_number_text(connected, node->sync.connected),
+					  " connected.", NULL);
+		rw_add_detail(text, "Commits waiting: ",
+					  rw_number_text(waiting, node->sync.waiting), ".", NULL);
+		rw_add_hint(text,
+					"Bring back a standby that is listed in \"synchronous_standby_names\", or shorten that list.",
+					NULL);
+	}
+	if (node->absent_slot[0] != '\0')
+	{
+		rw_add_detail(text, "Slot \"", node->absent_slot,
+					  "\" of \"synchronized_standby_slots\" is not used, and logical replication waits for it.",
+					  NULL);
+		rw_add_hint(text,
+					"Bring its standby back, or remove it from \"synchronized_standby_slots\".",
+					NULL);
+	}
+}
+
+void
+rw_words_archiver_failing(const RwJudgeInput *input,
+						  const RwSubject *subject, const RwFinding *finding,
+						  RwSeverity severity, RwAlertText *text)
+{
+	rw_add_detail(text, "Archiving WAL file \"", input->node->failed_wal,
+				  "\" failed, and nothing has been archived for ",
+				  text->value, ".", NULL);
+	rw_add_hint(text,
+				"Check the server log for messages of \"archive_command\" or \"archive_library\".",
+				NULL);
+}
+
+void
+rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
+					   const RwFinding *finding, RwSeverity severity,
+					   RwAlertText *text)
+{
+	const RwLink *link = subject->link;
+	char		lag[RW_CLOCK_LEN];
+
+	if (link->state == RW_STATE_STREAMING)
+		rw_add_detail(text,
+					  "The connection is open, but nothing has come from the upstream server for ",
+					  text->value, ".", NULL);
+	else
+		rw_add_detail(text, "This standby has not streamed for ",
+					  text->value, ".", NULL);
+	if (link->lag >= 0)
+		rw_add_detail(text, "Data read here is stale by ",
+					  rw_bound_text(link), rw_clock_text(lag, link->lag),
+					  ".", NULL);
+	rw_add_hint(text,
+				"Check that the upstream server is running and reachable, and \"primary_conninfo\"; the server log has the errors.",
+				NULL);
+}
+
+/* What resuming does depends on why replay was paused. */
+static void
+add_resume_hint(RwAlertText *text)
+{
+	rw_add_hint(text, "Run pg_wal_replay_resume().", NULL);
+	rw_add_hint(text,
+				"If the server log says that a recovery target was reached or that a setting is too low, that promotes or stops this server.",
+				NULL);
+}
+
+void
+rw_words_replay_paused(const RwJudgeInput *input, const RwSubject *subject,
+					   const RwFinding *finding, RwSeverity severity,
+					   RwAlertText *text)
+{
+	char		size[RW_SIZE_LEN];
+
+	rw_add_detail(text, "Replay is paused, with ",
+				  rw_size_text(size, subject->link->lag_bytes),
+				  " to replay.", NULL);
+	add_resume_hint(text);
+}
+
+/* What to do about a standby's own lag depends on its reason. */
+void
+rw_words_self_lag(const RwJudgeInput *input, const RwSubject *subject,
+				  const RwFinding *finding, RwSeverity severity,
+				  RwAlertText *text)
+{
+	const RwRecoveryFacts *recovery = &input->facts->recovery;
+	char		pid[RW_NUMBER_LEN];
+
+	rw_add_time_lag(text, subject, finding, severity);
+	switch (subject->link->reason)
+	{
+		case RW_REASON_PAUSED:
+			add_resume_hint(text);
+			break;
+		case RW_REASON_CONFLICT:
+			if (recovery->nblockers > 0)
+				rw_add_hint(text,
+							"End the session with pg_terminate_backend(",
+							rw_number_text(pid, recovery->blockers[0]),
+							"), or decrease \"max_standby_streaming_delay\".",
+							NULL);
+			else
+				rw_add_hint(text,
+							"Look for long queries in pg_stat_activity, or decrease \"max_standby_streaming_delay\".",
+							NULL);
+			break;
+		case RW_REASON_RECEIVER_DOWN:
+		case RW_REASON_UPSTREAM_SILENT:
+			rw_add_hint(text,
+						"Check that the upstream server is running and reachable.",
+						NULL);
+			break;
+		case RW_REASON_FROM_ARCHIVE:
+			rw_add_hint(text,
+						"Check that new WAL reaches the archive, and \"restore_command\".",
+						NULL);
+			break;
+		default:
+			rw_add_hint(text,
+						"Look at replwatch_status() on this server and its upstream.",
+						NULL);
+			break;
+	}
+}

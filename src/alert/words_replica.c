@@ -1,0 +1,100 @@
+/*-------------------------------------------------------------------------
+ *
+ * words_replica.c
+ *	  The words of the alerts about replicas.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "src/base/pure.h"
+
+#include "src/alert/intern.h"
+
+void
+rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
+						 const RwFinding *finding, RwSeverity severity,
+						 RwAlertText *text)
+{
+	const RwLink *link = subject->link;
+	char		name[RW_QUOTED_NAME_LEN];
+
+	if (link && link->sender)
+		rw_add_detail(text, "It is connected but does not stream yet.", NULL);
+	else if (link && link->last_seen != RW_NEVER)
+		rw_add_detail(text, "It has not been connected for ", text->value,
+					  ".", NULL);
+	else
+		rw_add_detail(text, "It has not connected to this server.", NULL);
+	if (subject->expected)
+		rw_add_detail(text,
+					  "It is listed in \"replwatch.expected_replicas\".",
+					  NULL);
+	if (!rw_any_replica_streams(input->links))
+		rw_add_detail(text, "No replica is streaming.", NULL);
+
+	if (subject->expected)
+		rw_add_hint(text,
+					"Bring it back, or remove it from \"replwatch.expected_replicas\".",
+					NULL);
+	else
+		rw_add_hint(text,
+					"Bring it back or, if it was removed on purpose, run replwatch_forget(",
+					rw_quoted_name(name, subject->name), ").", NULL);
+}
+
+void
+rw_words_replica_silent(const RwJudgeInput *input, const RwSubject *subject,
+						const RwFinding *finding, RwSeverity severity,
+						RwAlertText *text)
+{
+	rw_add_detail(text, "It is connected but has not replied for ",
+				  text->value, ".", NULL);
+	rw_add_hint(text,
+				"Check the network, and the walreceiver process on that server.",
+				NULL);
+}
+
+void
+rw_words_replica_stalled(const RwJudgeInput *input, const RwSubject *subject,
+						 const RwFinding *finding, RwSeverity severity,
+						 RwAlertText *text)
+{
+	char		size[RW_SIZE_LEN];
+
+	rw_add_detail(text, "Replay has not advanced for ", text->value,
+				  ", with ", rw_size_text(size, subject->link->lag_bytes),
+				  " to replay.", NULL);
+	rw_add_hint(text,
+				"Look at replwatch_status() on that server: replay may be paused, or in conflict with a query.",
+				NULL);
+}
+
+void
+rw_words_replica_lag(const RwJudgeInput *input, const RwSubject *subject,
+					 const RwFinding *finding, RwSeverity severity,
+					 RwAlertText *text)
+{
+	rw_add_time_lag(text, subject, finding, severity);
+	rw_add_hint(text, "Look at replwatch_status() on that server.", NULL);
+}
+
+void
+rw_words_replica_lag_bytes(const RwJudgeInput *input,
+						   const RwSubject *subject,
+						   const RwFinding *finding, RwSeverity severity,
+						   RwAlertText *text)
+{
+	const RwLink *link = subject->link;
+	char		lag[RW_CLOCK_LEN];
+	char		size[RW_SIZE_LEN];
+
+	rw_add_detail(text, "Byte lag is ", rw_size_text(size, link->lag_bytes),
+				  ", ", rw_above_text(finding, severity), text->threshold,
+				  ".", NULL);
+	if (link->lag >= 0)
+		rw_add_detail(text, "Time lag is ", rw_bound_text(link),
+					  rw_clock_text(lag, link->lag), ".", NULL);
+	rw_add_reason(text, link);
+	rw_add_hint(text, "Look at replwatch_status() on that server.", NULL);
+}

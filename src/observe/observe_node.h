@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * observe_node.h
+ *	  One look at what a primary depends on: synchronous standbys, archiver.
+ *
+ * Apart from observe.h because only the alerts need it.  The header needs no
+ * server, so that files which work on these facts can be pure.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_OBSERVE_NODE_H
+#define RW_OBSERVE_NODE_H
+
+#include "src/observe/observe.h"
+
+typedef struct RwNodeFacts
+{
+	RwSyncFacts sync;
+	char		absent_slot[RW_NAME_LEN];	/* listed in
+											 * synchronized_standby_slots,
+											 * and not in use or not there;
+											 * empty: none */
+	bool		archiver_failing;	/* the last attempt to archive failed */
+	char		failed_wal[RW_NAME_LEN];	/* the file of the last failure */
+} RwNodeFacts;
+
+/*
+ * Fill *node.  On a standby all of it stays zero.  May allocate a little in the
+ * current memory context.
+ */
+extern void rw_observe_node(const RwFacts *facts, RwNodeFacts *node);
+
+#endif							/* RW_OBSERVE_NODE_H */
