@@ -1,0 +1,522 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_alert_words.c
+ *	  Tests of src/alert/alert_words.c and of the words in words_*.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "unit/alert/world.h"
+
+#define S	RW_SECOND
+#define MB	(INT64CONST(1024) * 1024)
+
+static RwAlertText words;
+
+/* Put the first subject's alert into words. */
+static void
+describe(RwAlertKind alert, RwSeverity severity)
+{
+	judge_world();
+	rw_describe_alert(&world.input, subject_of(alert), alert, severity,
+					  &words);
+}
+
+static void
+detail_is(RwAlertKind alert, const char *expected, const char *what)
+{
+	describe(alert, RW_SEVERITY_WARNING);
+	is_text(words.detail, expected, what);
+}
+
+/* The hint, without its last sentence, which is the same for all. */
+static void
+hint_is(RwAlertKind alert, const char *expected, const char *what)
+{
+	char		hint[RW_ALERT_HINT_LEN];
+
+	describe(alert, RW_SEVERITY_WARNING);
+	snprintf(hint, sizeof(hint), "%s See \"%s\" in doc/runbook.md.",
+			 expected, rw_alert_name(alert));
+	is_text(words.hint, hint, what);
+}
+
+static void
+test_common(void)
+{
+	char		name[RW_QUOTED_NAME_LEN];
+	char		longest[RW_NAME_LEN];
+	char		number[RW_NUMBER_LEN];
+	RwCause		cause = {RW_CAUSE_NONE, RW_ALERT_REPLICA_MISSING};
+
+	section("sentences");
+
+	memset(&words, 0, sizeof(words));
+	rw_add_detail(&words, "One", " sentence.", NULL);
+	is_text(words.detail, "One sentence.", "made of strings");
+	rw_add_detail(&words, "Another.", NULL);
+	is_text(words.detail, "One sentence. Another.", "after a blank");
+	rw_add_hint(&words, "Do.", NULL);
+	is_text(words.hint, "Do.", "a hint is apart");
+	for (int i = 0; i < 200; i++)
+		rw_add_detail(&words, "12345", NULL);
+	is_int(strlen(words.detail), RW_ALERT_DETAIL_LEN - 1,
+		   "what does not fit is cut off");
+	is_text(words.hint, "Do.", "and goes nowhere else");
+
+	section("names and numbers");
+
+	is_text(rw_quoted_name(name, "a-b"), "'a-b'", "a name");
+	is_text(rw_quoted_name(name, "a'b"), "'a''b'", "with a quote");
+	is_text(rw_quoted_name(name, "a\\'b"), "E'a\\\\''b'", "a backslash");
+	memset(longest, '\\', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	is_int(strlen(rw_quoted_name(name, longest)), RW_QUOTED_NAME_LEN - 3,
+		   "the longest name");
+	is_text(rw_number_text(number, PG_INT64_MIN), "-9223372036854775808",
+			"the longest number");
+
+	section("why an alert is quiet");
+
+	memset(&words, 0, sizeof(words));
+	rw_add_why_quiet(&words, cause);
+	is_text(words.detail, "", "it is not");
+	cause.state = RW_CAUSE_FIRING;
+	rw_add_why_quiet(&words, cause);
+	is_text(words.detail, "Not reported while replica_missing is firing.",
+			"a cause fires");
+	cause.state = RW_CAUSE_PENDING;
+	words.detail[0] = '\0';
+	rw_add_why_quiet(&words, cause);
+	is_text(words.detail,
+			"Not reported because replica_missing may be about to fire.",
+			"a cause is pending");
+	cause.state = RW_CAUSE_CLEARED;
+	words.detail[0] = '\0';
+	rw_add_why_quiet(&words, cause);
+	is_text(words.detail,
+			"Not reported because replica_missing has just cleared.",
+			"a cause has cleared");
+}
+
+static void
+test_values(void)
+{
+	section("value and limit");
+
+	reset_primary();
+	add_replica("a");
+	world.link[0].lag = 312 * S;
+	describe(RW_ALERT_REPLICA_LAG, RW_SEVERITY_WARNING);
+	is_text(words.value, "00:05:12", "a time");
+	is_text(words.threshold, "00:00:30", "the limit of a warning");
+	describe(RW_ALERT_REPLICA_LAG, RW_SEVERITY_CRITICAL);
+	is_text(words.threshold, "00:05:00", "the critical one");
+	world.link[0].lag = -1;
+	describe(RW_ALERT_REPLICA_LAG, RW_SEVERITY_CRITICAL);
+	is_text(words.value, "", "not known");
+
+	goes_away(0, START - 125 * S);
+	describe(RW_ALERT_REPLICA_MISSING, RW_SEVERITY_CRITICAL);
+	is_text(words.threshold, "00:02:00", "one limit serves both");
+
+	world.link[0].lag_bytes = 20 * MB;
+	describe(RW_ALERT_REPLICA_LAG_BYTES, RW_SEVERITY_WARNING);
+	is_text(words.value, "20 MB", "a size");
+	is_text(words.threshold, "1000 bytes", "and its limit");
+
+	world.node.sync.wanted = 12;
+	describe(RW_ALERT_SYNC_SHORT, RW_SEVERITY_WARNING);
+	is_text(words.value, "0", "a count");
+	is_text(words.threshold, "12", "and how many are needed");
+
+	add_slot("s");
+	describe(RW_ALERT_SLOT_LOST, RW_SEVERITY_CRITICAL);
+	is_text(words.threshold, "", "no limit");
+}
+
+static void
+test_replicas(void)
+{
+	RwLink	   *link = &world.link[0];
+
+	section("replica_missing");
+
+	reset_primary();
+	add_replica("it's");
+	add_replica("z");
+	goes_away(0, START - 125 * S);
+	detail_is(RW_ALERT_REPLICA_MISSING,
+			  "It has not been connected for 00:02:05.", "gone");
+	hint_is(RW_ALERT_REPLICA_MISSING,
+			"Bring it back or, if it was removed on purpose, run replwatch_forget('it''s').",
+			"what to do");
+	goes_away(1, START);
+	detail_is(RW_ALERT_REPLICA_MISSING,
+			  "It has not been connected for 00:02:05. No replica is streaming.",
+			  "the last one");
+	link->sender = &world.senders[0];
+	detail_is(RW_ALERT_REPLICA_MISSING,
+			  "It is connected but does not stream yet. No replica is streaming.",
+			  "connected");
+	reset_primary();
+	add_replica("z");
+	goes_away(0, START - S);
+	expect("z");
+	detail_is(RW_ALERT_REPLICA_MISSING,
+			  "It has not been connected for 00:00:01. It is listed in \"replwatch.expected_replicas\". No replica is streaming.",
+			  "expected");
+	hint_is(RW_ALERT_REPLICA_MISSING,
+			"Bring it back, or remove it from \"replwatch.expected_replicas\".",
+			"what to do");
+	reset_primary();
+	expect("z");
+	detail_is(RW_ALERT_REPLICA_MISSING,
+			  "It has not connected to this server. It is listed in \"replwatch.expected_replicas\". No replica is streaming.",
+			  "never here");
+
+	section("replica_silent");
+
+	reset_primary();
+	add_replica("a");
+	link->last_seen = START - 40 * S;
+	detail_is(RW_ALERT_REPLICA_SILENT,
+			  "It is connected but has not replied for 00:00:40.", "silent");
+	hint_is(RW_ALERT_REPLICA_SILENT,
+			"Check the network, and the walreceiver process on that server.",
+			"what to do");
+
+	section("replica_stalled");
+
+	reset_primary();
+	add_replica("a")->replay_moved_at = START - 90 * S;
+	link->lag = RW_HOUR;
+	link->lag_bytes = 50 * MB;
+	detail_is(RW_ALERT_REPLICA_STALLED,
+			  "Replay has not advanced for 00:01:30, with 50 MB to replay.",
+			  "stalled");
+	hint_is(RW_ALERT_REPLICA_STALLED,
+			"Look at replwatch_status() on that server: replay may be paused, or in conflict with a query.",
+			"what to do");
+
+	section("replica_lag");
+
+	reset_primary();
+	add_replica("a");
+	link->lag = 312 * S;
+	link->lag_bytes = 1342 * MB;
+	detail_is(RW_ALERT_REPLICA_LAG,
+			  "Time lag is 00:05:12 (1342 MB), above 00:00:30.", "the lag");
+	hint_is(RW_ALERT_REPLICA_LAG,
+			"Look at replwatch_status() on that server.", "what to do");
+	link->reason = RW_REASON_REPLAY_STUCK;
+	strcpy(link->reason_text,
+		   "it has flushed all WAL and replay is not advancing");
+	describe(RW_ALERT_REPLICA_LAG, RW_SEVERITY_CRITICAL);
+	is_text(words.detail,
+			"Time lag is 00:05:12 (1342 MB), above 00:05:00. It has flushed all WAL and replay is not advancing.",
+			"with its reason, and the critical limit");
+	link->reason = RW_REASON_NONE;
+	link->bound = RW_BOUND_AT_LEAST;
+	link->lag = 20 * S;
+	detail_is(RW_ALERT_REPLICA_LAG,
+			  "Time lag is at least 00:00:20 (1342 MB), no longer above 00:00:30.",
+			  "a bound, and on its way down");
+	link->bound = RW_BOUND_AT_MOST;
+	link->lag = 40 * S;
+	world.limits.of[RW_LIMIT_DELAY] = 5 * S;
+	detail_is(RW_ALERT_REPLICA_LAG,
+			  "Time lag is at most 00:00:40 (1342 MB), above 00:00:30. Of that, 00:00:05 is intentional.",
+			  "the other bound, and a delay");
+	link->lag = 0;
+	detail_is(RW_ALERT_REPLICA_LAG,
+			  "Time lag is at most 00:00:00 (1342 MB), no longer above 00:00:30. Of that, 00:00:05 is intentional.",
+			  "none");
+	link->lag = -1;
+	detail_is(RW_ALERT_REPLICA_LAG, "", "not known");
+
+	section("replica_lag_bytes");
+
+	reset_primary();
+	add_replica("a");
+	link->lag = 3 * S;
+	link->lag_bytes = 2000;
+	detail_is(RW_ALERT_REPLICA_LAG_BYTES,
+			  "Byte lag is 2000 bytes, above 1000 bytes. Time lag is 00:00:03.",
+			  "the lag");
+	hint_is(RW_ALERT_REPLICA_LAG_BYTES,
+			"Look at replwatch_status() on that server.", "what to do");
+	link->lag = 0;
+	link->lag_bytes = 1000;
+	detail_is(RW_ALERT_REPLICA_LAG_BYTES,
+			  "Byte lag is 1000 bytes, no longer above 1000 bytes. Time lag is 00:00:00.",
+			  "down to the limit");
+	link->lag = -1;
+	link->lag_bytes = 2000;
+	detail_is(RW_ALERT_REPLICA_LAG_BYTES,
+			  "Byte lag is 2000 bytes, above 1000 bytes.", "bytes only");
+}
+
+static void
+test_slots(void)
+{
+	static const struct
+	{
+		const char *invalidation;
+		const char *hint;
+	}			causes[] = {
+		{"wal_removed", "Increase \"max_slot_wal_keep_size\""},
+		{"idle_timeout", "Increase \"idle_replication_slot_timeout\""},
+		{"rows_removed", "Turn on \"hot_standby_feedback\""},
+		{"wal_level_insufficient",
+		"Set \"wal_level\" to \"logical\" on the primary"},
+		{"anything", "See the server log for the cause"},
+	};
+	RwLink	   *link = &world.link[0];
+	RwSlotFacts *slot = &world.slots[0];
+	RwSlotNote *note;
+	char		hint[RW_ALERT_HINT_LEN];
+
+	section("slot_lost");
+
+	reset_primary();
+	note = add_slot("s");
+	slot->wal_status = RW_WAL_LOST;
+	link->retained_bytes = 64 * MB;
+	note->lost_at = START - 61 * S;
+	detail_is(RW_ALERT_SLOT_LOST,
+			  "The slot was invalidated (wal_removed) 00:01:01 ago. It retained 64 MB of WAL.",
+			  "when and why, and what it retained");
+	note->lost_at = RW_NEVER;
+	link->retained_bytes = -1;
+	detail_is(RW_ALERT_SLOT_LOST, "The slot was invalidated (wal_removed).",
+			  "as far as is known");
+	hint_is(RW_ALERT_SLOT_LOST,
+			"Increase \"max_slot_wal_keep_size\", run pg_drop_replication_slot('s'), and rebuild its replica.",
+			"what to do");
+	for (int i = 0; i < lengthof(causes); i++)
+	{
+		slot->invalidation = causes[i].invalidation;
+		snprintf(hint, sizeof(hint),
+				 "%s, run pg_drop_replication_slot('s'), and rebuild its replica.",
+				 causes[i].hint);
+		hint_is(RW_ALERT_SLOT_LOST, hint, causes[i].invalidation);
+	}
+	note->name[0] = '\0';
+	detail_is(RW_ALERT_SLOT_LOST, "The slot was invalidated (anything).",
+			  "without a note");
+
+	section("slot_at_risk");
+
+	reset_primary();
+	add_slot("s");
+	link->retained_bytes = 64 * MB;
+	slot->limited = true;
+	link->slot_time_left = 600 * S;
+	detail_is(RW_ALERT_SLOT_AT_RISK,
+			  "The slot retains 64 MB of WAL and, at the rate of the last minute, will be lost in 00:10:00.",
+			  "for time");
+	hint_is(RW_ALERT_SLOT_AT_RISK,
+			"Look at replwatch_status() for why its replica is behind, or increase \"max_slot_wal_keep_size\".",
+			"what to do while it is used");
+	slot->active_pid = 0;
+	hint_is(RW_ALERT_SLOT_AT_RISK,
+			"Bring its replica back, increase \"max_slot_wal_keep_size\", or run pg_drop_replication_slot('s').",
+			"and while it is not");
+	link->slot_time_left = -1;
+	detail_is(RW_ALERT_SLOT_AT_RISK, "The slot retains 64 MB of WAL.",
+			  "nobody knows for how long");
+	world.limits.of[RW_LIMIT_SLOT_RETAINED] = 32 * MB;
+	detail_is(RW_ALERT_SLOT_AT_RISK,
+			  "The slot retains 64 MB of WAL, above 32 MB.", "for size");
+	slot->wal_status = RW_WAL_UNRESERVED;
+	detail_is(RW_ALERT_SLOT_AT_RISK,
+			  "The slot retains 64 MB of WAL, more than is allowed, and will be lost at the next checkpoint unless it advances.",
+			  "unreserved");
+
+	section("slot_inactive");
+
+	reset_primary();
+	note = add_slot("s");
+	note->inactive_since = note->moved_at = START - 1000 * S;
+	link->retained_bytes = 64 * MB;
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not been used for 00:16:40 and retains 64 MB of WAL.",
+			  "unused");
+	hint_is(RW_ALERT_SLOT_INACTIVE,
+			"Bring its replica back or, if the slot is no longer needed, run pg_drop_replication_slot('s').",
+			"what to do");
+}
+
+static void
+test_node(void)
+{
+	RwLink	   *link = &world.link[0];
+
+	section("sync_short");
+
+	reset_primary();
+	world.node.sync.wanted = 2;
+	world.node.sync.connected = 1;
+	world.node.sync.waiting = 3;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Synchronous standbys: 2 needed, 1 connected. Commits waiting: 3.",
+			  "too few");
+	hint_is(RW_ALERT_SYNC_SHORT,
+			"Bring back a standby that is listed in \"synchronous_standby_names\", or shorten that list.",
+			"what to do");
+	world.node.sync.wanted = 0;
+	rw_name_copy(world.node.absent_slot, "s");
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Slot \"s\" of \"synchronized_standby_slots\" is not used, and logical replication waits for it.",
+			  "a slot that is not used");
+	hint_is(RW_ALERT_SYNC_SHORT,
+			"Bring its standby back, or remove it from \"synchronized_standby_slots\".",
+			"what to do");
+
+	section("archiver_failing");
+
+	strcpy(world.node.failed_wal, "000000010000000000000001");
+	world.memory.archiver_failing_since = START - 400 * S;
+	detail_is(RW_ALERT_ARCHIVER_FAILING,
+			  "Archiving WAL file \"000000010000000000000001\" failed, and nothing has been archived for 00:06:40.",
+			  "which file, and since when");
+	hint_is(RW_ALERT_ARCHIVER_FAILING,
+			"Check the server log for messages of \"archive_command\" or \"archive_library\".",
+			"what to do");
+
+	section("upstream_down");
+
+	reset_standby();
+	world.published.upstream.down_since = START - 70 * S;
+	link->lag = -1;
+	detail_is(RW_ALERT_UPSTREAM_DOWN,
+			  "The connection is open, but nothing has come from the upstream server for 00:01:10.",
+			  "silence");
+	link->state = RW_STATE_DISCONNECTED;
+	link->lag = 75 * S;
+	link->bound = RW_BOUND_AT_MOST;
+	detail_is(RW_ALERT_UPSTREAM_DOWN,
+			  "This standby has not streamed for 00:01:10. Data read here is stale by at most 00:01:15.",
+			  "no connection, and what that means");
+	hint_is(RW_ALERT_UPSTREAM_DOWN,
+			"Check that the upstream server is running and reachable, and \"primary_conninfo\"; the server log has the errors.",
+			"what to do");
+
+	section("replay_paused");
+
+	reset_standby();
+	world.published.upstream.paused_since = START - 70 * S;
+	link->lag = 80 * S;
+	link->lag_bytes = 20 * MB;
+	detail_is(RW_ALERT_REPLAY_PAUSED,
+			  "Replay is paused, with 20 MB to replay.", "what there is");
+	hint_is(RW_ALERT_REPLAY_PAUSED,
+			"Run pg_wal_replay_resume(). If the server log says that a recovery target was reached or that a setting is too low, that promotes or stops this server.",
+			"what to do");
+
+	section("self_lag");
+
+	link->reason = RW_REASON_PAUSED;
+	strcpy(link->reason_text, "replay is paused");
+	detail_is(RW_ALERT_SELF_LAG,
+			  "Time lag is 00:01:20 (20 MB), above 00:00:30. Replay is paused.",
+			  "the lag, and why");
+	hint_is(RW_ALERT_SELF_LAG,
+			"Run pg_wal_replay_resume(). If the server log says that a recovery target was reached or that a setting is too low, that promotes or stops this server.",
+			"what to do while it is paused");
+	link->reason = RW_REASON_CONFLICT;
+	hint_is(RW_ALERT_SELF_LAG,
+			"Look for long queries in pg_stat_activity, or decrease \"max_standby_streaming_delay\".",
+			"a conflict with somebody");
+	world.facts.recovery.nblockers = 2;
+	world.facts.recovery.blockers[0] = 4711;
+	hint_is(RW_ALERT_SELF_LAG,
+			"End the session with pg_terminate_backend(4711), or decrease \"max_standby_streaming_delay\".",
+			"a conflict with a session that is known");
+	link->reason = RW_REASON_RECEIVER_DOWN;
+	hint_is(RW_ALERT_SELF_LAG,
+			"Check that the upstream server is running and reachable.",
+			"no receiver");
+	link->reason = RW_REASON_UPSTREAM_SILENT;
+	hint_is(RW_ALERT_SELF_LAG,
+			"Check that the upstream server is running and reachable.",
+			"silence");
+	link->reason = RW_REASON_FROM_ARCHIVE;
+	hint_is(RW_ALERT_SELF_LAG,
+			"Check that new WAL reaches the archive, and \"restore_command\".",
+			"the archive");
+	link->reason = RW_REASON_REPLAY_BEHIND;
+	hint_is(RW_ALERT_SELF_LAG,
+			"Look at replwatch_status() on this server and its upstream.",
+			"anything else");
+	world.facts.recovery.apply_delay_ms = 7000;
+	link->reason = RW_REASON_NONE;
+	detail_is(RW_ALERT_SELF_LAG,
+			  "Time lag is 00:01:20 (20 MB), above 00:00:30. Of that, 00:00:07 is intentional.",
+			  "with recovery_min_apply_delay");
+}
+
+/* The longest names and greatest figures leave no hint without its end. */
+static void
+test_length(void)
+{
+	char		longest[RW_NAME_LEN];
+	int			cut = 0;
+
+	section("the longest texts");
+
+	memset(longest, '\'', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	for (int standby = 0; standby <= 1; standby++)
+	{
+		if (standby)
+			reset_standby();
+		else
+			reset_primary();
+		add_replica(longest);
+		add_slot(longest);
+		expect(longest);
+		rw_name_copy(world.node.absent_slot, longest);
+		world.node.sync.wanted = world.node.sync.waiting = PG_INT32_MAX;
+		rw_name_copy(world.node.failed_wal, longest);
+		for (int i = 0; i < world.links.nlinks; i++)
+		{
+			world.link[i].lag = world.link[i].lag_bytes = PG_INT64_MAX;
+			world.link[i].retained_bytes = PG_INT64_MAX;
+			world.link[i].reason = RW_REASON_PAUSED;
+			memset(world.link[i].reason_text, 'x', RW_REASON_LEN - 1);
+		}
+		for (int i = 0; i < RW_NUM_ALERTS; i++)
+		{
+			judge_world();
+
+			/* A primary does not follow an upstream server. */
+			if (rw_alert_class(i) == RW_SUBJECT_NODE &&
+				(subject_of(i)->link != NULL) !=
+				(i != RW_ALERT_SYNC_SHORT && i != RW_ALERT_ARCHIVER_FAILING))
+				continue;
+			rw_describe_alert(&world.input, subject_of(i), i,
+							  RW_SEVERITY_CRITICAL, &words);
+			cut += strstr(words.hint, " in doc/runbook.md.") == NULL;
+			cut += words.detail[0] != '\0' &&
+				words.detail[strlen(words.detail) - 1] != '.';
+		}
+	}
+	is_int(cut, 0, "no sentence is cut off");
+}
+
+int
+main(void)
+{
+	test_common();
+	test_values();
+	test_replicas();
+	test_slots();
+	test_node();
+	test_length();
+	return tap_end();
+}

@@ -1,0 +1,966 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_judge.c
+ *	  Tests of src/alert/judge.c and of the rules in judge_*.c.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "unit/alert/world.h"
+
+#define S	RW_SECOND
+
+/*
+ * What is judged of the first subject that has this alert: what raises it and
+ * what keeps it, and whether it is pending or kept for want of progress.
+ */
+static const char *
+judge(RwAlertKind alert)
+{
+	static char text[4][80];
+	static int	next = 0;
+	static const char *const levels[] = {"none", "warning", "critical"};
+	char	   *buffer = text[next++ % lengthof(text)];
+	const RwSubject *subject;
+	const RwFinding *finding;
+
+	judge_world();
+	subject = subject_of(alert);
+	if (subject == NULL)
+		return "no subject";
+	finding = &subject->findings[alert];
+	snprintf(buffer, sizeof(text[0]), "%s%s%s%s%s%s%s",
+			 finding->judged.known ? levels[finding->judged.raise] : "unknown",
+			 finding->judged.known ? " " : "",
+			 finding->judged.known ? levels[finding->judged.keep] : "",
+			 finding->judged.no_warning ? ", no warnings" : "",
+			 finding->pending ? ", pending" : "",
+			 finding->progress ? ", progress" : "",
+			 finding->unit == RW_UNIT_SIZE ? ", size" : "");
+	return buffer;
+}
+
+/* The value that goes with it. */
+static int64
+value(RwAlertKind alert)
+{
+	judge_world();
+	return subject_of(alert)->findings[alert].value;
+}
+
+/* A replica's alert is judged with this limit switched off. */
+static const char *
+judge_without(RwAlertKind alert, RwLimit limit)
+{
+	int64		saved = world.limits.of[limit];
+	const char *judged;
+
+	world.limits.of[limit] = 0;
+	judged = judge(alert);
+	world.limits.of[limit] = saved;
+	return judged;
+}
+
+/* The names of the subjects, each with a letter for its class. */
+static const char *
+subjects(void)
+{
+	static char text[512];
+
+	judge_world();
+	text[0] = '\0';
+	for (int i = 0; i < world.nsubjects; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+				 "%s%c:%s%s", i > 0 ? " " : "",
+				 "rsn"[world.subjects[i].class], world.subjects[i].name,
+				 world.subjects[i].expected ? "!" : "");
+	return text;
+}
+
+static void
+test_subjects(void)
+{
+	RwReplica  *replica;
+	RwLink	   *link;
+
+	section("subjects of a primary");
+
+	reset_primary();
+	is_text(subjects(), "n:main", "alone, only itself");
+	is_int(rw_max_subjects(&world.input), 1, "which needs room for one");
+	add_replica("a");
+	add_slot("a");
+	expect("a");
+	expect("b");
+	is_text(subjects(), "r:a! r:b! s:a n:main",
+			"a replica, one that is expected, a slot");
+	ok(world.nsubjects <= rw_max_subjects(&world.input), "they have room");
+	ok(world.subjects[1].link == NULL, "one that was never here has no link");
+
+	reset_primary();
+	add_replica("a");
+	add_replica("c");
+	add_replica("e");
+	expect("b");
+	expect("c");
+	expect("d");
+	is_text(subjects(), "r:a r:c! r:e r:b! r:d! n:main",
+			"those expected are found, or added");
+	reset_primary();
+	add_replica("b")->known = false;
+	expect("b");
+	is_text(subjects(), "r:b! n:main", "one that is not known yet");
+	ok(world.subjects[0].link == &world.link[0], "has its link");
+	world.input.own_name = "b";
+	is_text(subjects(), "n:main", "a server does not expect itself");
+	world.input.own_name = "x";
+	world.input.cluster_name = "b";
+	is_text(subjects(), "n:main", "by either of its names");
+
+	reset_primary();
+	replica = add_replica("a");
+	replica->known = false;
+	is_text(subjects(), "n:main", "what is not known is not judged");
+	replica->shared = true;
+	replica->streaming_since = START - RW_MINUTE;
+	is_text(subjects(), "r:a n:main",
+			"but for a shared name that has streamed for known_after");
+	replica->streaming_since = START - RW_MINUTE + 1;
+	is_text(subjects(), "n:main", "and not for less");
+	replica->streaming_since = RW_NEVER;
+	is_text(subjects(), "n:main", "nor if it does not stream");
+
+	section("names that are connected twice");
+
+	reset_primary();
+	add_replica("a")->shared = true;
+	add_replica("a")->shared = true;
+	world.link[1].lag = 7;
+	is_text(subjects(), "r:a n:main", "a shared name is one subject");
+	ok(world.subjects[0].link == &world.link[1],
+	   "and the worst of its connections counts");
+	world.link[0].lag = 8;
+	subjects();
+	ok(world.subjects[0].link == &world.link[0], "whichever that is");
+
+	reset_primary();
+	replica = add_replica("a");
+	replica->alone_since = RW_NEVER;
+	world.link[0].last_seen = START - 9 * S;
+	add_replica("a")->known = false;
+	is_text(subjects(), "r:a n:main", "a replica that has come back");
+	ok(world.subjects[0].link == &world.link[1], "is on its new connection");
+	world.link[1].replica = NULL;
+	subjects();
+	ok(world.subjects[0].link == &world.link[0],
+	   "but not on one that is not followed");
+	world.link[1].replica = &world.replicas[1];
+	replica->alone_since = START;
+	subjects();
+	ok(world.subjects[0].link == &world.link[0],
+	   "unless its name is connected only once");
+
+	section("slots");
+
+	reset_primary();
+	add_slot("s");
+	world.slots[0].temporary = true;
+	is_text(subjects(), "n:main", "no temporary ones");
+	world.slots[0].temporary = false;
+	subjects();
+	ok(world.subjects[0].note == &world.notes[0], "a slot has its note");
+	rw_name_copy(world.notes[0].name, "other");
+	subjects();
+	ok(world.subjects[0].note == NULL, "but not that of another");
+
+	section("subjects of a standby");
+
+	reset_standby();
+	expect("x");
+	is_text(subjects(), "n:upstream", "it expects nobody");
+	add_slot("s");
+	is_text(subjects(), "s:s n:upstream", "a slot that was used here");
+	world.notes[1].used_here = false;
+	is_text(subjects(), "n:upstream", "is judged, a copy is not");
+	reset_primary();
+	world.facts.in_recovery = true;
+	is_text(subjects(), "", "without a link upstream nothing is there");
+	link = add_link("a", RW_STATE_BACKUP);
+	link->sender = &world.senders[0];
+	is_text(subjects(), "", "and a base backup is no subject");
+}
+
+static void
+test_memory(void)
+{
+	RwJudgeMemory memory;
+
+	section("what is remembered");
+
+	reset_primary();
+	memset(&memory, 0, sizeof(memory));
+	ok(!rw_judge_remember(&memory, &world.facts, &world.node),
+	   "the first round finds no other role");
+	is_int(memory.watching_since, START, "it is watched since then");
+	world.facts.now += 10 * S;
+	ok(!rw_judge_remember(&memory, &world.facts, &world.node), "nor the next");
+	is_int(memory.watching_since, START, "which changes nothing");
+	world.facts.in_recovery = true;
+	ok(rw_judge_remember(&memory, &world.facts, &world.node), "another role");
+	is_int(memory.watching_since, START + 10 * S, "begins anew");
+	ok(!rw_judge_remember(&memory, &world.facts, &world.node), "once");
+
+	world.node.archiver_failing = true;
+	rw_judge_remember(&memory, &world.facts, &world.node);
+	is_int(memory.archiver_failing_since, START + 10 * S,
+		   "since when archiving fails");
+	world.facts.now += S;
+	rw_judge_remember(&memory, &world.facts, &world.node);
+	is_int(memory.archiver_failing_since, START + 10 * S, "and goes on to");
+	world.node.archiver_failing = false;
+	rw_judge_remember(&memory, &world.facts, &world.node);
+	is_int(memory.archiver_failing_since, RW_NEVER, "until it does not");
+}
+
+static void
+test_missing(void)
+{
+	const RwAlertKind alert = RW_ALERT_REPLICA_MISSING;
+
+	section("replica_missing");
+
+	reset_primary();
+	add_replica("a");
+	add_replica("b");
+	is_text(judge(alert), "none none", "it streams");
+	is_int(value(alert), -1, "so it is not away");
+	world.link[0].state = RW_STATE_STOPPING;
+	is_text(judge(alert), "none none", "also while the server stops");
+	world.link[0].state = RW_STATE_CATCHUP;
+	world.replicas[0].streamed_at = START - RW_HOUR;
+	is_text(judge(alert), "none warning",
+			"a connection that catches up keeps it");
+	world.link[0].state = RW_STATE_STREAMING;
+	is_text(judge(alert), "none none", "and one that streams clears it");
+
+	goes_away(0, START - 120 * S + 1);
+	is_text(judge(alert), "none warning", "away for less than the limit");
+	goes_away(0, START - 120 * S);
+	is_text(judge(alert), "warning warning", "for as long");
+	is_int(value(alert), 120 * S, "which is its value");
+	is_text(judge_without(alert, RW_LIMIT_MISSING_TIMEOUT), "none none",
+			"switched off");
+	world.memory.watching_since = START - 119 * S;
+	is_text(judge(alert), "none warning", "watched for less than the limit");
+	is_int(value(alert), 120 * S, "the value is how long it really was");
+	world.memory.watching_since = START - WATCHED;
+
+	goes_away(1, START);
+	is_text(judge(alert), "critical critical", "no replica streams");
+	goes_away(1, START - RW_HOUR);
+	world.link[0].sender = &world.senders[0];
+	world.link[0].state = RW_STATE_STARTUP;
+	is_text(judge(alert), "none critical", "one that has just connected");
+
+	reset_primary();
+	add_replica("b");
+	expect("a");
+	world.link[0].state = RW_STATE_STREAMING;
+	judge_world();
+	is_text(world.subjects[1].name, "a", "an expected replica");
+	ok(world.subjects[1].findings[alert].judged.raise ==
+	   RW_SEVERITY_CRITICAL, "that was never here is critical");
+	is_int(world.subjects[1].findings[alert].value, WATCHED,
+		   "since it is watched");
+	world.memory.watching_since = START - 120 * S + 1;
+	judge_world();
+	ok(world.subjects[1].findings[alert].judged.raise == RW_SEVERITY_NONE,
+	   "after the limit, not before");
+}
+
+static void
+test_silent(void)
+{
+	const RwAlertKind alert = RW_ALERT_REPLICA_SILENT;
+	RwLink	   *link;
+
+	section("replica_silent");
+
+	reset_primary();
+	add_replica("a");
+	link = &world.link[0];
+	is_text(judge(alert), "none none", "it has just replied");
+	link->last_seen = START - S;
+	is_text(judge(alert), "none none", "a second ago");
+	link->last_seen--;
+	is_text(judge(alert), "none none, pending", "longer ago");
+	link->last_seen = START - 35 * S;
+	is_text(judge(alert), "none none, pending", "as long ago as is allowed");
+	link->last_seen--;
+	is_text(judge(alert), "warning warning, pending", "longer");
+	is_int(value(alert), 35 * S + 1, "which is its value");
+	is_text(judge_without(alert, RW_LIMIT_SILENT_TIMEOUT), "none none",
+			"switched off");
+
+	world.facts.sender_timeout_ms = 100000;
+	is_text(judge(alert), "none none, pending",
+			"never before half of wal_sender_timeout");
+	is_int(subject_of(alert)->findings[alert].limits[RW_SEVERITY_WARNING],
+		   55 * S, "and five seconds, which are the limit then");
+	link->last_seen = START - 55 * S - 1;
+	is_text(judge(alert), "warning warning, pending", "after these");
+
+	world.facts.sender_timeout_ms = 0;
+	link->lag = 0;
+	is_text(judge(alert), "none none",
+			"without wal_sender_timeout no reply is due without WAL");
+	link->lag = 36 * S;
+	is_text(judge(alert), "warning warning, pending", "but with WAL it is");
+	link->lag = -1;
+	is_text(judge(alert), "warning warning, pending",
+			"also where the lag is not known");
+
+	link->state = RW_STATE_CATCHUP;
+	is_text(judge(alert), "unknown", "it does not stream");
+	link->state = RW_STATE_STREAMING;
+	world.senders[0].reply_time = 0;
+	is_text(judge(alert), "unknown", "it has never replied");
+	goes_away(0, START);
+	is_text(judge(alert), "unknown", "it is gone");
+}
+
+static void
+test_stalled(void)
+{
+	const RwAlertKind alert = RW_ALERT_REPLICA_STALLED;
+	RwReplica  *replica;
+	RwLink	   *link;
+
+	section("replica_stalled");
+
+	reset_primary();
+	replica = add_replica("a");
+	link = &world.link[0];
+	link->position = 1000;
+	replica->replay_moved_at = START - RW_HOUR;
+	is_text(judge(alert), "none none", "nothing to replay");
+	link->lag_bytes = 1;
+	link->lag = RW_HOUR;
+	replica->replay_moved_at = START;
+	is_text(judge(alert), "none none, progress", "it has just moved");
+	replica->replay_moved_at = START - 60 * S + 1;
+	is_text(judge(alert), "none none, pending, progress",
+			"for less than the limit");
+	replica->replay_moved_at = START - 60 * S;
+	is_text(judge(alert), "warning warning, pending, progress", "as long");
+	is_int(value(alert), 60 * S, "which is its value");
+	replica->replay_moved_at = START - 300 * S;
+	is_text(judge(alert), "critical critical, pending, progress",
+			"five times as long");
+	is_text(judge_without(alert, RW_LIMIT_STALL_TIMEOUT), "none none",
+			"switched off");
+
+	link->lag = 59 * S;
+	is_text(judge(alert), "none none, pending, progress",
+			"not longer than there was something to replay");
+	link->lag = 60 * S;
+	is_text(judge(alert), "warning warning, pending, progress", "from then");
+	world.limits.of[RW_LIMIT_DELAY] = S;
+	is_text(judge(alert), "none none, pending, progress",
+			"what it lags on purpose does not count");
+	link->lag = -1;
+	is_text(judge(alert), "critical critical, pending, progress",
+			"without a known lag, since it last moved");
+	link->last_seen = START - 300 * S;
+	is_text(judge(alert), "none none, progress",
+			"up to its last reply: since then it may have moved");
+
+	link->last_seen = START - 10 * S;
+	link->lag = 69 * S;
+	is_text(judge(alert), "none none, pending, progress",
+			"its lag was less then");
+	link->lag = 71 * S;
+	is_int(value(alert), 60 * S, "by the age of the reply and the delay");
+	link->last_seen = START;
+	link->lag = 0;
+	is_int(value(alert), -S, "it has just got something to replay");
+
+	link->logical = true;
+	is_text(judge(alert), "none none", "a subscriber does not replay");
+	link->logical = false;
+	link->state = RW_STATE_CATCHUP;
+	is_text(judge(alert), "unknown", "it does not stream");
+	goes_away(0, START);
+	is_text(judge(alert), "unknown", "it is gone");
+}
+
+static void
+test_lag(void)
+{
+	const RwAlertKind alert = RW_ALERT_REPLICA_LAG;
+	RwLink	   *link;
+
+	section("replica_lag");
+
+	reset_primary();
+	add_replica("a");
+	link = &world.link[0];
+	is_text(judge(alert), "none none", "no lag");
+	link->lag = 15 * S;
+	is_text(judge(alert), "none warning", "half the limit keeps it");
+	link->lag = 30 * S;
+	is_text(judge(alert), "none warning", "the limit");
+	link->lag++;
+	is_text(judge(alert), "warning warning", "above it");
+	link->lag = 300 * S + 1;
+	is_text(judge(alert), "critical critical", "above the other");
+	is_int(value(alert), 300 * S + 1, "which is its value");
+	is_text(judge_without(alert, RW_LIMIT_LAG_WARNING),
+			"critical critical, no warnings", "no warnings");
+	is_text(judge_without(alert, RW_LIMIT_LAG_CRITICAL), "warning warning",
+			"nothing critical");
+	world.limits.of[RW_LIMIT_DELAY] = 300 * S;
+	is_text(judge(alert), "none none", "lag on purpose is none");
+	is_int(value(alert), 1, "but what is beyond that");
+	world.limits.of[RW_LIMIT_DELAY] = RW_HOUR;
+	is_int(value(alert), 0, "and never less than nothing");
+	world.limits.of[RW_LIMIT_DELAY] = 0;
+	link->lag = -1;
+	is_text(judge(alert), "unknown", "not known");
+
+	section("lag of a replica that is away");
+
+	link->lag = RW_HOUR;
+	goes_away(0, START - 119 * S);
+	is_text(judge(alert), "unknown", "soon back, it has not fallen behind");
+	goes_away(0, START - 120 * S);
+	is_text(judge(alert), "critical critical", "later it has");
+	is_text(judge_without(alert, RW_LIMIT_MISSING_TIMEOUT),
+			"critical critical", "at once, if it is not missed");
+
+	reset_primary();
+	add_replica("a")->known = false;
+	expect("a");
+	world.link[0].lag = RW_HOUR;
+	is_text(judge(alert), "unknown", "an expected one may be catching up");
+	reset_primary();
+	expect("a");
+	is_text(judge(alert), "none none", "one that was never here has no lag");
+
+	section("replica_lag_bytes");
+
+	reset_primary();
+	add_replica("a");
+	link = &world.link[0];
+	link->lag_bytes = 1000;
+	is_text(judge(RW_ALERT_REPLICA_LAG_BYTES), "none warning, size",
+			"the limit");
+	link->lag_bytes++;
+	is_text(judge(RW_ALERT_REPLICA_LAG_BYTES), "warning warning, size",
+			"above it");
+	is_text(judge_without(RW_ALERT_REPLICA_LAG_BYTES,
+						  RW_LIMIT_LAG_BYTES_WARNING),
+			"none none, no warnings, size", "no warnings");
+	link->lag_bytes = 10001;
+	link->lag = 30 * S;
+	is_text(judge(RW_ALERT_REPLICA_LAG_BYTES), "warning critical, size",
+			"much, for a short time");
+	is_text(judge_without(RW_ALERT_REPLICA_LAG_BYTES,
+						  RW_LIMIT_LAG_BYTES_WARNING),
+			"none critical, no warnings, size", "which is nothing then");
+	link->lag++;
+	is_text(judge(RW_ALERT_REPLICA_LAG_BYTES), "critical critical, size",
+			"for longer than lag_warning");
+	link->lag_bytes = -1;
+	is_text(judge(RW_ALERT_REPLICA_LAG_BYTES), "unknown, size", "not known");
+	link->lag_bytes = 10001;
+	goes_away(0, START);
+	is_text(judge(RW_ALERT_REPLICA_LAG_BYTES), "unknown, size",
+			"soon back, it has not fallen behind");
+}
+
+static void
+test_slots(void)
+{
+	RwSlotNote *note;
+	RwSlotFacts *slot = &world.slots[0];
+	RwLink	   *link = &world.link[0];
+
+	section("slot_lost");
+
+	reset_primary();
+	note = add_slot("s");
+	link->retained_bytes = 77;
+	is_text(judge(RW_ALERT_SLOT_LOST), "none none, size", "it is not lost");
+	slot->wal_status = RW_WAL_LOST;
+	is_text(judge(RW_ALERT_SLOT_LOST), "critical critical, size", "it is");
+	is_int(value(RW_ALERT_SLOT_LOST), 77, "what it retained is the value");
+
+	section("slot_at_risk, for time");
+
+	reset_primary();
+	note = add_slot("s");
+	slot->limited = true;
+	slot->safe_wal_size = 100;
+	link->retained_bytes = 101;
+	link->slot_time_left = 3600 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none warning", "the limit");
+	link->slot_time_left--;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning", "below it");
+	is_int(value(RW_ALERT_SLOT_AT_RISK), 3600 * S - 1, "which is its value");
+	is_text(judge_without(RW_ALERT_SLOT_AT_RISK, RW_LIMIT_SLOT_TIME_LEFT),
+			"none none", "switched off");
+	link->slot_time_left = 7200 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none warning", "twice the limit");
+	link->slot_time_left++;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "above that");
+	link->slot_time_left = -1;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "unknown",
+			"no WAL is written: that is no rescue");
+	link->slot_time_left = 0;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning", "no time left");
+	link->slot_time_left = S;
+	link->retained_bytes = 100;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none",
+			"less than half is used up");
+	note->inactive_since = START - 120 * S;
+	note->moved_at = START - RW_HOUR;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning",
+			"but nobody uses it");
+	note->inactive_since++;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "for long enough");
+	note->inactive_since = START - RW_HOUR;
+	world.memory.watching_since = START - 119 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "while watched");
+	link->retained_bytes = 101;
+	slot->limited = false;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "it is not limited");
+
+	section("slot_at_risk, unreserved");
+
+	slot->wal_status = RW_WAL_UNRESERVED;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "critical critical", "critical");
+	is_text(judge_without(RW_ALERT_SLOT_AT_RISK, RW_LIMIT_SLOT_TIME_LEFT),
+			"none none", "switched off");
+	slot->wal_status = RW_WAL_LOST;
+	slot->limited = true;
+	world.limits.of[RW_LIMIT_SLOT_RETAINED] = 10;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "lost is lost");
+
+	section("slot_at_risk, for size");
+
+	reset_primary();
+	add_slot("s");
+	world.limits.of[RW_LIMIT_SLOT_RETAINED] = 1000;
+	link->retained_bytes = 1000;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none warning", "the limit");
+	link->retained_bytes = 1001;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning, size", "above");
+	is_int(value(RW_ALERT_SLOT_AT_RISK), 1001, "which is its value then");
+	is_text(judge_without(RW_ALERT_SLOT_AT_RISK, RW_LIMIT_SLOT_RETAINED),
+			"none none", "switched off");
+	is_text(judge_without(RW_ALERT_SLOT_AT_RISK, RW_LIMIT_SLOT_TIME_LEFT),
+			"warning warning, size", "it needs no other limit");
+	slot->limited = true;
+	link->slot_time_left = 3600 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning, size",
+			"with time enough");
+	link->slot_time_left = 0;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning",
+			"little time is worse");
+	slot->wal_status = RW_WAL_UNRESERVED;
+	link->slot_time_left = -1;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "critical critical",
+			"and unreserved is");
+	link->retained_bytes = 499;
+	slot->wal_status = RW_WAL_RESERVED;
+	slot->limited = false;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "below half");
+
+	section("slot_inactive");
+
+	reset_primary();
+	note = add_slot("s");
+	slot->restart_lsn = 5;
+	link->retained_bytes = 1;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "it is used");
+	is_text(judge_without(RW_ALERT_SLOT_INACTIVE,
+						  RW_LIMIT_SLOT_INACTIVE_TIMEOUT),
+			"none none, no warnings", "or that is switched off");
+	note->inactive_since = START;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none, progress",
+			"no longer from now on");
+	note->inactive_since = START - 900 * S + 1;
+	note->moved_at = START - RW_DAY;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none, progress",
+			"unused for less than the limit");
+	note->inactive_since--;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "warning warning, progress",
+			"for as long");
+	is_int(value(RW_ALERT_SLOT_INACTIVE), 900 * S, "which is its value");
+	is_text(judge_without(RW_ALERT_SLOT_INACTIVE,
+						  RW_LIMIT_SLOT_INACTIVE_TIMEOUT),
+			"none none, no warnings", "switched off");
+	note->moved_at = START - S;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none, progress",
+			"somebody moves it");
+	note->moved_at = RW_NEVER;
+	note->inactive_since = START - RW_DAY;
+	world.memory.watching_since = START - 899 * S;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none, progress",
+			"what was before it was watched does not count");
+	is_int(value(RW_ALERT_SLOT_INACTIVE), RW_DAY, "but is its value");
+	world.memory.watching_since = START - WATCHED;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "warning warning, progress",
+			"a day");
+	link->retained_bytes = 0;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "it retains nothing");
+	link->retained_bytes = -1;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "or nobody knows");
+	link->retained_bytes = 1;
+	note->for_backup = true;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none",
+			"it waits for a standby to start");
+	note->for_backup = false;
+	slot->wal_status = RW_WAL_LOST;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "it is lost");
+	slot->wal_status = RW_WAL_RESERVED;
+	note->name[0] = '\0';
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "it has no note yet");
+}
+
+static void
+test_primary(void)
+{
+	section("sync_short");
+
+	reset_primary();
+	world.node.sync.wanted = world.node.sync.connected = 2;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "enough");
+	is_int(value(RW_ALERT_SYNC_SHORT), 2, "how many there are");
+	world.node.sync.waiting = 5;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "commits wait a little");
+	world.node.sync.connected = 1;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "critical critical",
+			"too few, and commits wait");
+	world.node.sync.waiting = 0;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "warning warning", "too few");
+	is_int(subject_of(RW_ALERT_SYNC_SHORT)->
+		   findings[RW_ALERT_SYNC_SHORT].limits[RW_SEVERITY_WARNING], 2,
+		   "how many are needed is the limit");
+	world.node.sync.wanted = 0;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "none is needed");
+	rw_name_copy(world.node.absent_slot, "s");
+	is_text(judge(RW_ALERT_SYNC_SHORT), "warning warning",
+			"a slot is waited for");
+	reset_standby();
+	world.node.sync.wanted = 1;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "a standby needs none");
+
+	section("archiver_failing");
+
+	reset_primary();
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "none none", "it does not");
+	world.memory.archiver_failing_since = START - 310 * S + 1;
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "none warning", "not for long");
+	world.memory.archiver_failing_since = START - 310 * S;
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "warning warning", "for long");
+	is_int(value(RW_ALERT_ARCHIVER_FAILING), 310 * S, "which is its value");
+	is_text(judge_without(RW_ALERT_ARCHIVER_FAILING,
+						  RW_LIMIT_ARCHIVER_FAILING_TIMEOUT),
+			"none none, no warnings", "switched off");
+	reset_standby();
+	world.memory.archiver_failing_since = START - RW_HOUR;
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "none none",
+			"not on a standby");
+}
+
+static void
+test_standby(void)
+{
+	RwUpstream *upstream = &world.published.upstream;
+	RwLink	   *link = &world.link[0];
+
+	section("upstream_down");
+
+	reset_standby();
+	is_text(judge(RW_ALERT_UPSTREAM_DOWN), "none none", "it streams");
+	upstream->down_since = START;
+	is_text(judge(RW_ALERT_UPSTREAM_DOWN), "none critical, pending",
+			"it has just ended");
+	upstream->down_since = START - 50 * S;
+	is_text(judge(RW_ALERT_UPSTREAM_DOWN), "warning critical, pending",
+			"down for the limit");
+	upstream->down_since = START - 250 * S;
+	is_text(judge(RW_ALERT_UPSTREAM_DOWN), "critical critical, pending",
+			"for five times as long");
+	is_int(value(RW_ALERT_UPSTREAM_DOWN), 250 * S, "which is its value");
+	is_text(judge_without(RW_ALERT_UPSTREAM_DOWN, RW_LIMIT_UPSTREAM_TIMEOUT),
+			"none none, no warnings", "switched off");
+	world.facts.receiver.has_conninfo = false;
+	is_text(judge(RW_ALERT_UPSTREAM_DOWN), "none none",
+			"it is not to stream");
+	reset_primary();
+	upstream->down_since = START - RW_HOUR;
+	world.facts.receiver.has_conninfo = true;
+	is_text(judge(RW_ALERT_UPSTREAM_DOWN), "none none", "a primary");
+
+	section("replay_paused");
+
+	reset_standby();
+	is_text(judge(RW_ALERT_REPLAY_PAUSED), "none none", "it is not");
+	upstream->paused_since = START - RW_HOUR;
+	is_text(judge(RW_ALERT_REPLAY_PAUSED), "none none",
+			"it has nothing to replay");
+	link->lag_bytes = 1;
+	is_int(value(RW_ALERT_REPLAY_PAUSED), 0, "it has just got something");
+	is_text(judge(RW_ALERT_REPLAY_PAUSED), "none warning, pending",
+			"which is a beginning");
+	link->lag = 59 * S;
+	is_text(judge(RW_ALERT_REPLAY_PAUSED), "none warning, pending",
+			"it has had nothing to replay for long");
+	link->lag = 60 * S;
+	is_text(judge(RW_ALERT_REPLAY_PAUSED), "warning warning, pending",
+			"it has");
+	is_int(value(RW_ALERT_REPLAY_PAUSED), 60 * S, "which is its value");
+	link->lag = -1;
+	is_int(value(RW_ALERT_REPLAY_PAUSED), RW_HOUR,
+		   "without a known lag, since it was paused");
+	is_text(judge_without(RW_ALERT_REPLAY_PAUSED, RW_LIMIT_STALL_TIMEOUT),
+			"none none, no warnings", "switched off");
+	reset_primary();
+	upstream->paused_since = START - RW_HOUR;
+	is_text(judge(RW_ALERT_REPLAY_PAUSED), "none none", "a primary");
+
+	section("self_lag");
+
+	reset_standby();
+	is_text(judge(RW_ALERT_SELF_LAG), "none none", "no lag");
+	link->lag = 30 * S + 1;
+	link->lag_bytes = 1;
+	is_text(judge(RW_ALERT_SELF_LAG), "warning warning", "above the limit");
+	link->lag = 300 * S + 1;
+	is_text(judge(RW_ALERT_SELF_LAG), "critical critical", "the other one");
+	is_int(value(RW_ALERT_SELF_LAG), 300 * S + 1, "which is its value");
+	is_text(judge_without(RW_ALERT_SELF_LAG, RW_LIMIT_LAG_CRITICAL),
+			"warning warning", "nothing critical");
+	is_text(judge_without(RW_ALERT_SELF_LAG, RW_LIMIT_LAG_WARNING),
+			"critical critical, no warnings", "no warnings");
+	world.facts.recovery.apply_delay_ms = 300 * 1000;
+	is_text(judge(RW_ALERT_SELF_LAG), "none none",
+			"less recovery_min_apply_delay");
+	world.facts.recovery.apply_delay_ms = 0;
+	upstream->settled = false;
+	is_text(judge(RW_ALERT_SELF_LAG), "unknown", "it has not settled yet");
+	upstream->settled = true;
+	link->lag_bytes = 0;
+	is_text(judge(RW_ALERT_SELF_LAG), "critical critical",
+			"it lacks nothing that it knows of");
+	upstream->down_since = START - 49 * S;
+	is_text(judge(RW_ALERT_SELF_LAG), "unknown",
+			"and the upstream server has been silent for a moment");
+	upstream->down_since = START - 50 * S;
+	is_text(judge(RW_ALERT_SELF_LAG), "critical critical", "for longer");
+	link->lag = -1;
+	is_text(judge(RW_ALERT_SELF_LAG), "unknown", "not known");
+	reset_primary();
+	add_link("upstream", RW_STATE_STREAMING)->lag = RW_HOUR;
+	is_text(judge(RW_ALERT_SELF_LAG), "none none", "a primary");
+}
+
+/* A moment, a duration or a size, also none, unknown and the limits. */
+static int64
+any(uint64 *random)
+{
+	switch (next_random(random) % 6)
+	{
+		case 0:
+			return 0;
+		case 1:
+			return next_random(random) % 5000;
+		case 2:
+			return (int64) (next_random(random) % 100) * S;
+		default:
+			return (int64) (next_random(random) % 8000) * S;
+	}
+}
+
+static int64
+any_or_unknown(uint64 *random)
+{
+	return next_random(random) % 5 == 0 ? -1 : any(random);
+}
+
+static RwTime
+any_moment(uint64 *random)
+{
+	return next_random(random) % 4 == 0 ? RW_NEVER : START - any(random);
+}
+
+static bool
+any_bool(uint64 *random)
+{
+	return next_random(random) % 2;
+}
+
+/* A server of any kind. */
+static void
+reset_at_random(uint64 *random)
+{
+	if (any_bool(random))
+		reset_standby();
+	else
+		reset_primary();
+	for (int i = 0; i < 2; i++)
+	{
+		int			n = world.links.nlinks;
+		RwReplica  *replica = add_replica(i == 0 ? "a" : "b");
+		RwLink	   *link = &world.link[n];
+
+		replica->known = any_bool(random);
+		replica->shared = any_bool(random);
+		replica->streamed_at = any_moment(random);
+		replica->streaming_since = any_moment(random);
+		replica->replay_moved_at = any_moment(random);
+		if (any_bool(random))
+			link->sender = NULL;
+		link->state = any_bool(random) ? RW_STATE_STREAMING :
+			RW_STATE_CATCHUP;
+		link->last_seen = START - any(random);
+		link->position = any(random);
+		world.senders[n].reply_time = any_bool(random);
+	}
+	for (int i = 0; i < 2; i++)
+	{
+		int			n = world.links.nlinks;
+		RwSlotNote *note = add_slot(i == 0 ? "s" : "t");
+
+		note->inactive_since = any_moment(random);
+		note->moved_at = any_moment(random);
+		note->for_backup = any_bool(random);
+		world.slots[n].wal_status = next_random(random) % (RW_WAL_LOST + 1);
+		world.slots[n].limited = any_bool(random);
+		world.slots[n].safe_wal_size = any(random);
+		world.link[n].retained_bytes = any_or_unknown(random);
+		world.link[n].slot_time_left = any_or_unknown(random);
+	}
+	for (int i = 0; i < world.links.nlinks; i++)
+	{
+		world.link[i].lag = any_or_unknown(random);
+		world.link[i].lag_bytes = any_or_unknown(random);
+	}
+	if (any_bool(random))
+		expect("b");
+	world.facts.sender_timeout_ms = any_bool(random) ? 0 : 60000;
+	world.facts.recovery.apply_delay_ms = any_bool(random) ? 0 : 5000;
+	world.facts.receiver.has_conninfo = any_bool(random);
+	world.memory.watching_since = START - any(random);
+	world.memory.archiver_failing_since = any_moment(random);
+	world.published.upstream.down_since = any_moment(random);
+	world.published.upstream.paused_since = any_moment(random);
+	world.published.upstream.settled = any_bool(random);
+	world.node.sync.wanted = next_random(random) % 3;
+	world.node.sync.connected = next_random(random) % 3;
+	world.node.sync.waiting = next_random(random) % 2;
+	for (int i = RW_LIMIT_NONE + 1; i < RW_NUM_LIMITS; i++)
+		world.limits.of[i] = any(random);
+}
+
+static bool
+uses_limit(RwAlertKind alert, RwLimit limit)
+{
+	const RwAlertInfo *info = &rw_alert_table[alert];
+
+	for (int i = 0; i < RW_MAX_OTHER_LIMITS; i++)
+	{
+		if (info->others[i] == limit)
+			return true;
+	}
+	return info->warning == limit || info->critical == limit;
+}
+
+/*
+ * Each alert is judged once more, first with other values of the limits that
+ * its row does not name, then with all limits switched off.
+ */
+static void
+test_at_random(void)
+{
+	uint64		random = 20261128;
+	static RwSubject before[lengthof(world.subjects)];
+	RwLimits	limits;
+	int			backwards = 0;
+	int			unlisted = 0;
+	int			not_off = 0;
+	int			no_room = 0;
+	int			raised[RW_NUM_ALERTS] = {0};
+	int			rare = PG_INT32_MAX;
+
+	section("at random");
+
+	for (int n = 0; n < 5000; n++)
+	{
+		reset_at_random(&random);
+		limits = world.limits;
+		judge_world();
+		memcpy(before, world.subjects, sizeof(before));
+		no_room += world.nsubjects > rw_max_subjects(&world.input);
+
+		for (int i = 0; i < RW_NUM_ALERTS; i++)
+		{
+			const RwSubject *subject = subject_of(i);
+			const RwAlertInfo *info = &rw_alert_table[i];
+			const RwFinding *finding;
+			int			at;
+
+			if (subject == NULL)
+				continue;
+			at = subject - world.subjects;
+			finding = &before[at].findings[i];
+			backwards += finding->judged.keep < finding->judged.raise &&
+				finding->judged.known;
+			raised[i] += finding->judged.raise > RW_SEVERITY_NONE;
+
+			for (int j = RW_LIMIT_NONE + 1; j < RW_NUM_LIMITS; j++)
+				world.limits.of[j] = uses_limit(i, j) ? limits.of[j] :
+					any(&random);
+			judge_world();
+			unlisted += memcmp(&world.subjects[at].findings[i], finding,
+							   sizeof(RwFinding)) != 0;
+
+			memset(&world.limits, 0, sizeof(world.limits));
+			judge_world();
+			not_off += info->warning != RW_LIMIT_NONE &&
+				(world.subjects[at].findings[i].judged.raise >
+				 RW_SEVERITY_NONE ||
+				 world.subjects[at].findings[i].pending);
+			world.limits = limits;
+		}
+	}
+	for (int i = 0; i < RW_NUM_ALERTS; i++)
+		rare = Min(rare, raised[i]);
+	ok(rare > 20, "each alert was raised often");
+	is_int(backwards, 0, "what raises an alert keeps it");
+	is_int(unlisted, 0, "only the limits in its row count");
+	is_int(not_off, 0, "without limits nothing is raised or pending");
+	is_int(no_room, 0, "there is room for all subjects");
+}
+
+int
+main(void)
+{
+	test_subjects();
+	test_memory();
+	test_missing();
+	test_silent();
+	test_stalled();
+	test_lag();
+	test_slots();
+	test_primary();
+	test_standby();
+	test_at_random();
+	return tap_end();
+}
