@@ -16,7 +16,7 @@
 #define HOLD	(5 * RW_SECOND)
 #define REPEAT	RW_HOUR
 
-/* The state's change and what is told of it, in one round. */
+/* The state's change and what is reported of it, in one round. */
 typedef struct Outcome
 {
 	RwChange	change;
@@ -232,7 +232,7 @@ test_hold(void)
 	is_int(state.severity, RW_SEVERITY_WARNING, "it fires");
 	is_int(state.raised_at, START + HOLD, "since then");
 	is_int(state.changed_at, START + HOLD, "changed then");
-	is_int(state.reported_at, START + HOLD, "told then");
+	is_int(state.reported_at, START + HOLD, "reported then");
 	is_int(play(&state, warning, START + 2 * HOLD).change, RW_CHANGE_NONE,
 		   "once");
 
@@ -308,10 +308,10 @@ test_hold(void)
 	play(&state, critical, START);
 	is_int(play(&state, critical, START + HOLD).change, RW_CHANGE_RAISED,
 		   "critical from the start");
-	is_int(state.severity, RW_SEVERITY_CRITICAL, "is told in one");
+	is_int(state.severity, RW_SEVERITY_CRITICAL, "is reported at once");
 	play(&state, none, START + 2 * HOLD);
 	is_int(play(&state, none, START + 3 * HOLD).change, RW_CHANGE_CLEARED,
-		   "and cleared in one");
+		   "and cleared at once");
 
 	state = firing(RW_SEVERITY_CRITICAL);
 	play(&state, none, START + HOLD);
@@ -335,13 +335,13 @@ test_hold(void)
 }
 
 static void
-test_telling(void)
+test_reports(void)
 {
 	RwAlertState state;
 	RwJudged	warning = rw_judge_level(RW_SEVERITY_WARNING);
 	RwJudged	critical = rw_judge_level(RW_SEVERITY_CRITICAL);
 	RwJudged	none = rw_judge_level(RW_SEVERITY_NONE);
-	int			told = 0;
+	int			reports = 0;
 	int			early = 0;
 	RwTime		last = START;
 
@@ -349,12 +349,12 @@ test_telling(void)
 
 	memset(&state, 0, sizeof(state));
 	is_int(rw_alert_report(&state, false, REPEAT, START), RW_CHANGE_NONE,
-		   "there is nothing to tell");
+		   "there is nothing to report");
 	rw_alert_step(&state, &warning, 0, START);
 	is_int(rw_alert_report(&state, false, REPEAT, START), RW_CHANGE_RAISED,
 		   "it is raised");
 	is_int(rw_alert_report(&state, false, REPEAT, START), RW_CHANGE_NONE,
-		   "which is told once");
+		   "which is reported once");
 	is_int(rw_alert_report(&state, false, REPEAT, START + REPEAT - 1),
 		   RW_CHANGE_NONE, "and not again too soon");
 	is_int(rw_alert_report(&state, false, REPEAT, START + REPEAT),
@@ -382,11 +382,11 @@ test_telling(void)
 
 		if (change == RW_CHANGE_NONE)
 			continue;
-		told++;
+		reports++;
 		early += change != RW_CHANGE_REPEATED || now - last < REPEAT;
 		last = now;
 	}
-	is_int(told, 3 * 24, "each hour it is told that it goes on");
+	is_int(reports, 3 * 24, "each hour it is reported to go on");
 	is_int(early, 0, "no sooner");
 
 	state = firing(RW_SEVERITY_WARNING);
@@ -399,21 +399,21 @@ test_telling(void)
 	memset(&state, 0, sizeof(state));
 	rw_alert_step(&state, &warning, 0, START);
 	is_int(rw_alert_report(&state, true, REPEAT, START), RW_CHANGE_NONE,
-		   "nothing is told");
+		   "nothing is reported");
 	is_int(state.severity, RW_SEVERITY_WARNING, "it fires all the same");
 	is_int(rw_alert_report(&state, true, REPEAT, START + 2 * REPEAT),
-		   RW_CHANGE_NONE, "nothing is told again");
+		   RW_CHANGE_NONE, "nothing is reported again");
 	rw_alert_step(&state, &critical, 0, START + 2 * REPEAT);
 	is_int(rw_alert_report(&state, false, REPEAT, START + 2 * REPEAT),
-		   RW_CHANGE_RAISED, "afterwards it is told as raised");
+		   RW_CHANGE_RAISED, "afterwards it is reported as raised");
 	is_int(state.reported, RW_SEVERITY_CRITICAL, "with the severity that it has");
 
 	rw_alert_step(&state, &none, 0, START + 3 * REPEAT);
 	is_int(rw_alert_report(&state, true, REPEAT, START + 3 * REPEAT),
-		   RW_CHANGE_NONE, "nor is the end told");
+		   RW_CHANGE_NONE, "nor is the end reported");
 	ok(!rw_alert_idle(&state), "it is remembered");
 	is_int(rw_alert_report(&state, false, REPEAT, START + 4 * REPEAT),
-		   RW_CHANGE_CLEARED, "and told afterwards");
+		   RW_CHANGE_CLEARED, "but afterwards");
 	ok(rw_alert_idle(&state), "then nothing is left");
 
 	memset(&state, 0, sizeof(state));
@@ -450,20 +450,20 @@ test_telling(void)
 	rw_alert_step(&state, &none, 0, START + 1);
 	ok(rw_alert_idle(&state), "what came and went muted is forgotten");
 	is_int(rw_alert_report(&state, false, REPEAT, START + 1), RW_CHANGE_NONE,
-		   "and never told");
+		   "and never reported");
 
 	state = firing(RW_SEVERITY_CRITICAL);
 	rw_alert_step(&state, &none, 0, START + 1);
 	rw_alert_report(&state, true, REPEAT, START + 1);
 	rw_alert_step(&state, &warning, 0, START + 2);
 	is_int(rw_alert_report(&state, false, REPEAT, START + 2), RW_CHANGE_EASED,
-		   "what is told fits to what was told");
+		   "reports fit each other");
 
 	state = firing(RW_SEVERITY_WARNING);
 	rw_alert_step(&state, &none, 0, START + 1);
 	rw_alert_step(&state, &warning, 0, START + 2);
 	is_int(rw_alert_report(&state, false, REPEAT, START + 2), RW_CHANGE_NONE,
-		   "who did not hear that it was over need not hear that it is back");
+		   "if its end was not reported, its return need not be");
 	is_int(rw_alert_report(&state, false, REPEAT, START + REPEAT),
 		   RW_CHANGE_REPEATED, "only, in time, that it still fires");
 }
@@ -483,7 +483,7 @@ test_end(void)
 		   "what fires is cleared at once");
 	is_int(state.changed_at, START + 1, "now");
 	is_int(rw_alert_report(&state, false, REPEAT, START + 1), RW_CHANGE_CLEARED,
-		   "and that is told");
+		   "and that is reported");
 	ok(rw_alert_idle(&state), "nothing is left");
 	is_int(rw_alert_end(&state, START + 2), RW_CHANGE_NONE,
 		   "what does not fire can't be cleared");
@@ -621,7 +621,7 @@ test_settings(void)
 	is_int(state.severity, RW_SEVERITY_CRITICAL, "as such");
 }
 
-/* How often something that goes up and down is told, for all sorts of waves. */
+/* How often an alert that goes up and down is reported, for all waves. */
 static void
 test_flapping(void)
 {
@@ -632,7 +632,7 @@ test_flapping(void)
 	int			turned = 0;
 	int			twice = 0;
 	int			left = 0;
-	int			told = 0;
+	int			reports = 0;
 	int			waves = 0;
 
 	section("fifty times up and down a minute, for an hour");
@@ -641,8 +641,8 @@ test_flapping(void)
 	{
 		RwAlertState state;
 		RwTime		last[RW_CHANGE_REPEATED + 1] = {0};
-		RwTime		last_told_at = START - hold;
-		RwChange	last_told = RW_CHANGE_CLEARED;
+		RwTime		last_report_at = START - hold;
+		RwChange	last_report = RW_CHANGE_CLEARED;
 		RwTime		turn = START;
 		bool		is_up = false;
 
@@ -664,19 +664,19 @@ test_flapping(void)
 			change = rw_alert_report(&state, false, 0, now);
 			if (change == RW_CHANGE_NONE)
 				continue;
-			told++;
+			reports++;
 			close += last[change] != 0 && now - last[change] < hold;
 			last[change] = now;
 			close += hold > 1150 * RW_MS;
-			turned += now - last_told_at < hold;
-			twice += change == last_told;
-			last_told = change;
-			last_told_at = now;
+			turned += now - last_report_at < hold;
+			twice += change == last_report;
+			last_report = change;
+			last_report_at = now;
 		}
-		left += last_told != RW_CHANGE_CLEARED || !rw_alert_idle(&state);
+		left += last_report != RW_CHANGE_CLEARED || !rw_alert_idle(&state);
 	}
 	ok(waves > 51 * 60 * 50, "it was up often enough");
-	ok(told > 0, "short hold times tell of it");
+	ok(reports > 0, "with short hold times it is reported");
 	is_int(close, 0,
 		   "at most once raised and once cleared a hold time, long ones never");
 	is_int(turned, 0, "each remains so for the hold time");
@@ -768,13 +768,13 @@ typedef struct Tally
 	int			times;
 	int			unknown;
 	int			turned;
-	int			told_muted;
-	int			told_wrong;
-	int			told_early;
+	int			reported_muted;
+	int			reported_wrong;
+	int			reported_early;
 	int			left_unreported;
 	int			idle;
 	int			seen[RW_CHANGE_REPEATED + 1];
-	int			seen_told[RW_CHANGE_REPEATED + 1];
+	int			seen_reported[RW_CHANGE_REPEATED + 1];
 } Tally;
 
 /* A day in the life of an alert. */
@@ -887,17 +887,17 @@ live(uint64 *random, Tally *tally)
 		}
 
 		change = rw_alert_report(&state, muted, repeat, now);
-		tally->seen_told[change]++;
-		tally->told_muted += muted && change != RW_CHANGE_NONE;
+		tally->seen_reported[change]++;
+		tally->reported_muted += muted && change != RW_CHANGE_NONE;
 		if (change == RW_CHANGE_REPEATED)
 		{
-			tally->told_early += repeat == 0 || now - reported_at < repeat ||
+			tally->reported_early += repeat == 0 || now - reported_at < repeat ||
 				reported == RW_SEVERITY_NONE || reported != state.severity;
 			reported_at = now;
 		}
 		else if (change != RW_CHANGE_NONE)
 		{
-			tally->told_wrong += change != change_of(reported, state.severity);
+			tally->reported_wrong += change != change_of(reported, state.severity);
 			reported = state.severity;
 			reported_at = now;
 		}
@@ -928,8 +928,8 @@ test_at_random(void)
 		live(&random, &tally);
 
 	for (int i = RW_CHANGE_RAISED; i <= RW_CHANGE_CLEARED; i++)
-		rare = Min(rare, Min(tally.seen[i], tally.seen_told[i]));
-	ok(rare > 100 && tally.seen_told[RW_CHANGE_REPEATED] > 100,
+		rare = Min(rare, Min(tally.seen[i], tally.seen_reported[i]));
+	ok(rare > 100 && tally.seen_reported[RW_CHANGE_REPEATED] > 100,
 	   "everything happened often");
 	is_int(tally.severity, 0,
 		   "it fires when its hold time has gone by, and not before");
@@ -937,9 +937,9 @@ test_at_random(void)
 	is_int(tally.times, 0, "and are dated");
 	is_int(tally.unknown, 0, "what is not known changes nothing");
 	is_int(tally.turned, 0, "there is a hold time between up and down");
-	is_int(tally.told_muted, 0, "nothing is told while muted");
-	is_int(tally.told_wrong, 0, "what is told alternates, too");
-	is_int(tally.told_early, 0, "nothing is told again too soon");
+	is_int(tally.reported_muted, 0, "nothing is reported while muted");
+	is_int(tally.reported_wrong, 0, "reports alternate, too");
+	is_int(tally.reported_early, 0, "nothing is reported again too soon");
 	is_int(tally.left_unreported, 0, "and nothing forgotten");
 	is_int(tally.idle, 0, "only what is over is idle");
 }
@@ -951,7 +951,7 @@ main(void)
 	test_values();
 	test_other_judgements();
 	test_hold();
-	test_telling();
+	test_reports();
 	test_end();
 	test_ramp();
 	test_settings();
