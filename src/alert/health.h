@@ -13,8 +13,8 @@
 #include "src/lag/lag.h"
 
 /*
- * Set the health of all links.  It stays unknown where the alerts have not been
- * judged lately, or the library is not preloaded.  Takes state_lock.
+ * Set the health of all links.  It stays unknown where the alerts have not
+ * been judged lately, or the library is not preloaded.  Takes state_lock.
  */
 extern void rw_give_health(const RwFacts *facts, RwLinks *links);
 

@@ -84,9 +84,9 @@ typedef struct RwLinks
 } RwLinks;
 
 /*
- * Make the rows of all links, with positions and lags; with `explain`, also what
- * rw_explain() adds.  Allocates in the current memory context.  Health stays
- * unknown (see src/alert/health.h), and the rows are not sorted.  Takes
+ * Make the rows of all links, with positions and lags; with `explain`, also
+ * what rw_explain() adds.  Allocates in the current memory context.  Health
+ * stays unknown (see src/alert/health.h), and the rows are not sorted.  Takes
  * state_lock and history_lock, one after the other.
  */
 extern void rw_links(RwFacts *facts, RwLinks *links, bool explain);
@@ -98,8 +98,8 @@ extern void rw_links(RwFacts *facts, RwLinks *links, bool explain);
 extern void rw_explain(RwFacts *facts, RwLinks *links);
 
 /*
- * Sort links into the order of replwatch_status(): the upstream row first, then
- * by health, the worst first, then by name.
+ * Sort links into the order of replwatch_status(): the upstream row first,
+ * then by health, the worst first, then by name.
  */
 extern void rw_sort_links(RwLinks *links);
 

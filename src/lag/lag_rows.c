@@ -4,8 +4,8 @@
  *	  The rows of replication links, each with its position.
  *
  * A connected replica's position comes from its walsender.  The position of a
- * replica that is gone, or has not replied yet, is what the worker remembers of
- * it, or what its slot shows.
+ * replica that is gone, or has not replied yet, is what the worker remembers
+ * of it, or what its slot shows.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -105,7 +105,7 @@ fill_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
 	if (slot->active_pid == 0)
 	{
 		link->inactive_since = slot->inactive_since;
-		/* A slot that the worker has not seen unused yet is unused as of now. */
+		/* If the worker has not noted it yet, it is unused as of now. */
 		if (link->inactive_since == 0 && published)
 			link->inactive_since = note && note->inactive_since != RW_NEVER ?
 				rw_wall_time(facts, note->inactive_since) : facts->wall;
@@ -237,7 +237,7 @@ add_unused_slot_row(RwLinks *links, const RwFacts *facts,
 		link->position = slot->confirmed_flush;
 	if (link->position == InvalidXLogRecPtr)
 	{
-		/* A standby's slot follows its flushed WAL; it may have replayed less. */
+		/* A standby's slot follows its flush; it may have replayed less. */
 		link->bound = RW_BOUND_AT_LEAST;
 		link->position = slot->restart_lsn;
 	}

@@ -3,8 +3,8 @@
  * lag_shared.h
  *	  What the sampling worker publishes of the links, in shared memory.
  *
- * Only the worker writes; everybody else copies under state_lock.  The state of
- * this standby is the exception: health checks read it without a lock.
+ * Only the worker writes; everybody else copies under state_lock.  The state
+ * of this standby is the exception: health checks read it without a lock.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -5,7 +5,8 @@
  *
  * If WAL is known to be missing, the history says since when, whatever holds
  * it back.  If none is known to be missing, there may be none, or nobody may
- * report it: the age of the last real message decides (see rw_message_is_real).
+ * report it: the age of the last real message decides (see
+ * rw_message_is_real).
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -55,7 +55,7 @@ rw_allowed_silence(const RwUpstream *upstream,
 {
 	if (upstream->tended)
 		return TENDED_SILENCE;
-	/* A receiver that hears nothing asks for a reply after half its timeout. */
+	/* After half its timeout a receiver asks for a message. */
 	if (receiver->timeout_ms > 0)
 		return receiver->timeout_ms * RW_MS / 2 + 5 * RW_SECOND;
 	/* Without a timeout it never asks. */
@@ -162,11 +162,11 @@ follow_connection(RwUpstream *upstream, const RwFacts *facts,
 }
 
 /*
- * Follow how complete the WAL of this standby is.  Each message reports the end
- * of the upstream server's WAL, so a standby that catches up knows of WAL that
- * it has not received.  One target at a time follows that: once the WAL up to
- * it is here, nothing was missing at the moment when it was set, and the next
- * target is set.
+ * Follow how complete the WAL of this standby is.  Each message reports the
+ * end of the upstream server's WAL, so a standby that catches up knows of WAL
+ * that it has not received.  One target at a time follows that: once the WAL
+ * up to it is here, nothing was missing at the moment when it was set, and
+ * the next target is set.
  */
 static void
 follow_reported_end(RwUpstream *upstream, const RwFacts *facts)

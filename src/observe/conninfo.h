@@ -4,8 +4,8 @@
  *	  Find one parameter in a connection string.
  *
  * A pure file.  The server parses connection strings with libpq, which is not
- * linked into it.  This finds the application_name in primary_conninfo, so that
- * a standby can show itself under the name that its upstream shows.
+ * linked into it.  This finds the application_name in primary_conninfo, so
+ * that a standby can show itself under the name that its upstream shows.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

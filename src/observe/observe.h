@@ -3,9 +3,10 @@
  * observe.h
  *	  One look at the server: walsenders, slots, receiver, recovery.
  *
- * Nothing else in replwatch reads the server's own structures.  What is found
- * becomes plain facts, with enums of our own and the timeouts that matter, so
- * that files which work on facts need no server and can be pure.
+ * Rows, alerts and pages are made from these facts, and never read the
+ * server's own structures.  The facts are plain data, with enums of our own
+ * and the timeouts that matter, so that files which work on them need no
+ * server and can be pure.
  *
  * rw_observe() needs neither a database connection nor a transaction: the
  * worker, a backend and the process that serves the port all use it.  Names

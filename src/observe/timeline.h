@@ -32,28 +32,28 @@ typedef struct RwTimeline
 
 /*
  * Read the history file of timeline `tli`: `len` bytes of text.  Timeline 1
- * has no file, so its len is 0.  Like the server's own reader, this skips empty
- * lines and lines that start with #.
+ * has no file, so its len is 0.  Like the server's own reader, this skips
+ * empty lines and lines that start with #.
  *
  * Returns false and leaves *timeline empty if the file is malformed: a line
- * without a number and an LSN, numbers that do not rise or that reach tli, LSNs
- * that fall, too many lines, or no ancestor of a timeline other than 1, which
- * means that the file was cut off.
+ * without a number and an LSN, numbers that do not rise or that reach tli,
+ * LSNs that fall, too many lines, or no ancestor of a timeline other than 1,
+ * which means that the file was cut off.
  */
 extern bool rw_timeline_parse(RwTimeline *timeline, uint32 tli,
 							  const char *contents, size_t len);
 
 /*
- * Is `tli` this timeline or an ancestor of it?  If so, *end is the LSN at which
- * it was left: PG_UINT64_MAX for the timeline itself.
+ * Is `tli` this timeline or an ancestor of it?  If so, *end is the LSN at
+ * which it was left: PG_UINT64_MAX for the timeline itself.
  */
 extern bool rw_timeline_find(const RwTimeline *timeline, uint32 tli,
 							 uint64 *end);
 
 /*
  * The LSN up to which two timelines have the same WAL: PG_UINT64_MAX if they
- * are the same timeline, 0 if they share nothing.  Timelines of one number that
- * were left at different LSNs, or have different ancestors, part there.
+ * are the same timeline, 0 if they share nothing.  Timelines of one number
+ * that were left at different LSNs, or have different ancestors, part there.
  */
 extern uint64 rw_timeline_fork(const RwTimeline *a, const RwTimeline *b);
 

@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #include "src/alert/alert.h"
 #include "src/base/arguments.h"

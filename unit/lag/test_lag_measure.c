@@ -258,7 +258,7 @@ test_random(void)
 				link->lag > facts.now - looked[there - 1];
 		}
 	}
-	is_int(wrong, 0, "each lag is within the two looks around its byte");
+	is_int(wrong, 0, "each lag is between the two looks around its byte");
 	ok(exact > 9000, "the test itself looks at something");
 }
 

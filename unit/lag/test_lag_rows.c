@@ -87,8 +87,8 @@ test_no_reply_yet(void)
 	sender->replica = false;
 	make_rows();
 	is_uint(row("s1")->position, HORIZON,
-			"what is no replica is where it has written to");
-	ok(row("s1")->replica == NULL, "and stands for none");
+			"a receiver that is no replica is where it has written to");
+	ok(row("s1")->replica == NULL, "and has no replica");
 
 	begin("A walsender that has not started to send");
 	sender = add_walsender("s1", 101);
@@ -100,17 +100,17 @@ test_no_reply_yet(void)
 	replica->last_seen = START - RW_HOUR;
 	make_rows();
 	is_uint(row("s1")->position, HORIZON - 500,
-			"what the last stream left behind does not count");
-	is_int(row("s1")->last_seen, START - RW_HOUR, "nor has it replied");
+			"is not where the last stream left its figures");
+	is_int(row("s1")->last_seen, START - RW_HOUR, "and has not replied since");
 	is_int(links.nlinks, 1, "the replica has no second row");
 	replica->connected = true;
 	replica->pid = 101;
 	make_rows();
 	is_uint(row("s1")->position, HORIZON - 500,
-			"so it is when the worker has seen it");
+			"nor is it once the worker has seen it");
 	replica->replay = 0;
 	make_rows();
-	is_uint(row("s1")->position, HORIZON + 77, "there is nothing better");
+	is_uint(row("s1")->position, HORIZON + 77, "but for want of anything better");
 
 	begin("A subscriber");
 	sender = add_walsender("sub", 101);
@@ -145,7 +145,7 @@ test_fork(void)
 	make_rows();
 	is_uint(row("s1")->position, HORIZON - 900,
 			"counts up to the fork while it stands still");
-	is_uint(row("s1")->replay, HORIZON - 100, "and shows what it says");
+	is_uint(row("s1")->replay, HORIZON - 100, "its replay_lsn is shown as reported");
 	sender->replay++;
 	make_rows();
 	is_uint(row("s1")->position, HORIZON - 99, "until it moves");
@@ -156,7 +156,7 @@ test_fork(void)
 			"a fork ahead of it does not take it further");
 	replica->fork_lsn = 0;
 	make_rows();
-	is_uint(row("s1")->position, HORIZON - 100, "nor does no fork");
+	is_uint(row("s1")->position, HORIZON - 100, "without a fork its replay position counts");
 }
 
 static void
@@ -172,12 +172,12 @@ test_slots(void)
 	make_rows();
 	is_int(row("slot")->state, RW_STATE_INACTIVE, "is inactive");
 	is_int(row("slot")->retained_bytes, 5000, "retains what it needs");
-	is_uint(row("slot")->position, HORIZON - 5000, "its replica is there");
+	is_uint(row("slot")->position, HORIZON - 5000, "its replica is at restart_lsn");
 	is_int(row("slot")->bound, RW_BOUND_AT_LEAST, "or further behind");
 	slot->confirmed_flush = HORIZON - 4000;
 	make_rows();
 	is_uint(row("slot")->position, HORIZON - 4000, "what was confirmed");
-	is_int(row("slot")->bound, RW_BOUND_EXACT, "is for sure");
+	is_int(row("slot")->bound, RW_BOUND_EXACT, "is exact");
 	replica = add_gone_replica("slot");
 	replica->replay = HORIZON - 3000;
 	replica->flush = HORIZON - 2000;
@@ -191,7 +191,7 @@ test_slots(void)
 	replica->replay = 0;
 	make_rows();
 	is_uint(row("slot")->position, HORIZON - 4000,
-			"a replica that never replied tells nothing");
+			"a replica that never replied has no position");
 
 	begin("A slot that is lost");
 	slot = add_slot("slot");
@@ -264,7 +264,7 @@ test_slots(void)
 	slot->inactive_since = 0;
 	links.published = NULL;
 	make_rows();
-	is_int(row("slot")->inactive_since, 0, "nobody knows without the worker");
+	is_int(row("slot")->inactive_since, 0, "not known without the worker");
 
 	begin("A slot in use");
 	slot = add_slot("slot");
@@ -308,7 +308,7 @@ test_gone(void)
 	ok(row("s1")->logical, "and is one");
 	replica->known = false;
 	make_rows();
-	is_int(links.nlinks, 0, "one that is not known leaves nothing behind");
+	is_int(links.nlinks, 0, "a replica that is not known has no row");
 
 	begin("A known replica that is back, unnoticed by the worker");
 	add_gone_replica("s1");
@@ -324,8 +324,8 @@ test_gone(void)
 	is_int(row("s1")->state, RW_STATE_MISSING, "its replica is missing");
 	is_int(replica->gone_at, START, "as of now");
 	is_int(replica->pid, 0, "without a walsender");
-	is_int(count_rows("s2"), 0, "what is not known leaves nothing behind");
-	ok(!replicas[1].used, "not even in the table");
+	is_int(count_rows("s2"), 0, "a replica that is not known has no row");
+	ok(!replicas[1].used, "and no place in the table");
 
 	begin("A walsender that goes on");
 	replica = add_replica("s1", 101);
@@ -350,7 +350,7 @@ test_upstream_row(void)
 	ok(links.links[0].upstream, "the first");
 	is_text(links.links[0].name, "this_standby", "with its own name");
 	is_uint(links.links[0].position, HORIZON, "where it has replayed to");
-	is_int(links.links[0].last_seen, START, "and when it was told something");
+	is_int(links.links[0].last_seen, START, "and the time of its last message");
 	facts.crash_recovery = true;
 	make_rows();
 	is_int(count_rows("this_standby"), 0, "in crash recovery there is none");
@@ -368,8 +368,8 @@ test_upstream_row(void)
 	add_gone_replica("s2");
 	links.published = NULL;
 	make_rows();
-	is_int(links.nlinks, 3, "what is seen has rows");
-	is_int(count_rows("s2"), 0, "what is remembered has none");
+	is_int(links.nlinks, 3, "walsenders, slots and the receiver have rows");
+	is_int(count_rows("s2"), 0, "a gone replica has none");
 	is_int(row("this_standby")->last_seen, RW_NEVER,
 		   "messages are not known");
 }
@@ -529,7 +529,7 @@ test_random(void)
 			}
 		}
 	}
-	is_int(wrong, 0, "each has the rows that it is to have, and no other");
+	is_int(wrong, 0, "each link has its row, and there are no others");
 	is_int(disorder, 0, "upstream first, then the worst, then by name");
 
 	begin("Two connections of one name");

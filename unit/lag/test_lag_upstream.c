@@ -259,7 +259,7 @@ test_replay_wait(void)
 	   "the longest text fits");
 	end_receiver();
 	is_text(rw_reason_name(own_row()->reason), "conflict",
-			"it comes before that the receiver is down");
+			"it goes before a receiver that is down");
 }
 
 static bool
@@ -298,7 +298,7 @@ test_cut_off(void)
 	receiver->has_restore_command = true;
 	ok(is_cut_off(), "with an archive beside it, too");
 	receiver->has_conninfo = false;
-	ok(!is_cut_off(), "with an archive alone it never had anybody to ask");
+	ok(!is_cut_off(), "with an archive alone it has no upstream to ask");
 	receiver->has_restore_command = false;
 	ok(is_cut_off(), "with neither it is");
 }
@@ -352,11 +352,11 @@ test_random(void)
 				facts.recovery.replay < facts.horizon;
 		}
 
-		/* Whoever lacks something, or can't know, has a reason. */
+		/* Where WAL is missing, or that is not known, there is a reason. */
 		wrong += (link->reason != RW_REASON_NONE) !=
 			(link->lag_bytes > 0 || link->lag != 0);
 
-		/* What is cut off is never in step. */
+		/* A standby that is cut off is never in step. */
 		wrong += rw_upstream_is_cut_off(link, &facts, &published) &&
 			link->lag_bytes == 0 && link->lag == 0 &&
 			link->bound == RW_BOUND_EXACT;

@@ -58,7 +58,7 @@ message(uint64 end)
 	look();
 }
 
-/* One that tells nothing new. */
+/* One with no news. */
 static void
 keepalive(void)
 {
@@ -254,7 +254,7 @@ test_tended(void)
 	}
 	ok(!upstream.tended, "shows nothing");
 
-	begin("The end of WAL told by a burst");
+	begin("A burst of WAL");
 	start_receiver(900);
 	keepalive();
 	for (i = 0; i < 10; i++)

@@ -205,7 +205,7 @@ test_fork(void)
 			"the nearest ancestor counts");
 	is_fork(2, "1\t0/60\n", 3, "1\t0/60\n", 0x60, "brothers");
 	is_fork(2, "1\t0/60\n", 3, "1\t0/50\n", 0x50,
-			"who left at different times");
+			"that left at different LSNs");
 	is_fork(4, "1\t0/60\n2\t0/70\n", 5, "1\t0/60\n3\t0/80\n", 0x60,
 			"cousins");
 	is_fork(2, "1\t0/60\n", 2, "1\t0/50\n", 0x50,
