@@ -63,7 +63,7 @@ sub look
 		$silence);
 }
 
-note '1. for some time nothing is written';
+note '1. nothing is written for some time';
 
 # Now and then a background writer writes a record.
 my @writers =
@@ -124,32 +124,32 @@ Process::until_true(
 
 foreach my $side (qw(tended near quiet far))
 {
-	ok(!$wrong{$side}, "$side: the lag is 0, exact, at each look")
+	ok(!$wrong{$side}, "$side: the lag is always 0 and exact")
 	  or diag(explain($wrong{$side}));
 }
 
-note '2. how long a standby heard nothing';
+note '2. the age of the last message';
 
 # Nothing but these messages was due in this time.
 my @heard = sort { $a <=> $b } keys %heard;
 cmp_ok(($heard[-1] - $heard[0]) / $#heard,
-	'<', 4, 'a tended standby hears from its primary again and again');
+	'<', 4, 'a standby of a primary that tends its walsenders gets messages all the time');
 
 # Nobody could say that there is nothing more, so nothing is known.
 my $row = Replwatch::row_when(
 	$deaf, 'deaf', 'upstream',
-	'deaf has heard nothing for a while',
+	'deaf has got no message for a while',
 	sub { ($_[0]->{reason_code} // '') eq 'upstream_silent' });
 is($row->{lag}, undef,
-	'a standby that never hears anything does not know its lag');
-is($row->{lag_bound}, undef, 'nor what the lag would be a bound of');
-is($row->{lag_bytes}, 0, 'but that nothing is known to be missing');
+	'a standby that gets no messages does not know its lag');
+is($row->{lag_bound}, undef, 'its lag has no bound');
+is($row->{lag_bytes}, 0, 'no WAL is known to be missing');
 like(
 	$row->{reason},
 	qr/wal_receiver_timeout is 0/,
-	'and the reason names the setting that makes it so');
+	'the reason names the setting');
 
-note '3. what that cost';
+note '3. the cost';
 
 is(Replwatch::flushed($client{tended}),
 	$before, 'tending walsenders writes no WAL');

@@ -65,7 +65,7 @@ foreach my $look ([ $primary, 'downstream' ], [ $standby, 'upstream' ])
 	my $row = Replwatch::row_when_current($node, 'replica', $link);
 
 	is($row->{lag_bytes}, 0, "$link: nothing is missing, and there is no lag");
-	is($row->{reason_code}, undef, "$link: and that needs no reason");
+	is($row->{reason_code}, undef, "$link: there is no reason");
 }
 
 note '2. one burst';
@@ -79,13 +79,13 @@ my ($down, $up) = both_say(
 	qr/pg_wal_replay_resume\(\)/);
 cmp_ok($down->{lag_bytes}, '>', 100 * 100,
 	'the primary knows how much is missing');
-is($up->{lag_bytes}, $down->{lag_bytes}, 'the standby knows it too');
+is($up->{lag_bytes}, $down->{lag_bytes}, 'the standby knows it as well');
 is($down->{reason_code}, 'replay_stuck',
-	'the primary sees that replay stands still, and says for how long');
+	'the primary reports that replay stands still, and for how long');
 is($up->{reason_code}, 'paused',
-	'the standby knows that replay is paused, and says what to do');
+	'the standby reports that replay is paused, and the remedy');
 is($up->{lag_bound}, 'exact', 'the standby knows its lag exactly');
-is($down->{catchup}, undef, 'a replay that stands still catches up never');
+is($down->{catchup}, undef, 'there is no forecast for replay that stands still');
 
 note '3. writes go on';
 
@@ -110,9 +110,9 @@ foreach my $row (
 	Replwatch::row_when_current($primary, 'replica'),
 	Replwatch::row_when_current($standby, 'replica', 'upstream'))
 {
-	is($row->{lag_bytes}, 0, "$row->{link}: nothing is missing any more");
+	is($row->{lag_bytes}, 0, "$row->{link}: nothing is missing");
 	is($row->{reason_code}, undef,
-		"$row->{link}: there is no reason any more");
+		"$row->{link}: there is no reason");
 }
 kill 'CONT', $writer;
 

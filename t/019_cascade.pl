@@ -165,7 +165,7 @@ $row = Replwatch::row_when(
 	sub { $_[0]->{state} eq 'missing' });
 is($row->{reason_code}, 'gone', 'the cascade knows that its replica has gone');
 is(node_says($middle, 'role'),
-	'standby', 'and is a standby like any other again');
+	'standby', 'it is an ordinary standby again');
 
 # That is all that is missing on the last; in the middle more is.
 my $later = Replwatch::burst($primary);

@@ -100,7 +100,7 @@ cmp_ok(
 	$written / ($end - $started),
 	'the rate is not less than what was written in the time');
 cmp_ok($rate_before, '<', $slack * $written / ($begin - $sampled),
-	'and not more');
+	'the forecast is not longer');
 
 cmp_ok($slot->{safe_wal_size}, '>', 0, 'the slot may retain some more WAL');
 cmp_ok(
@@ -112,7 +112,7 @@ cmp_ok(
 	$slot->{slot_time_left},
 	'<',
 	$slot->{safe_wal_size} / $rate_after * $slack,
-	'and not more');
+	'the forecast is not longer');
 
 note '3. a replica that catches up';
 
@@ -131,7 +131,7 @@ $standby->start;
 Replwatch::wait_until(
 	$primary,
 	"SELECT replay_lsn > '$from' FROM replwatch_status() WHERE name = 'replica'",
-	'it has begun');
+	'the catch-up has begun');
 Replwatch::wait_sampled($primary);
 $sampled = Replwatch::now($primary);
 my $seen = replayed();
@@ -157,9 +157,9 @@ my $connected = Replwatch::value($primary,
 like(
 	$row->{reason},
 	qr/^most of the missing WAL has not been sent yet/,
-	'it is on its way, and the reason says what keeps it');
+	'it catches up, and the reason has the cause');
 cmp_ok($row->{lag_bytes}, '>', 1_000_000, 'much is missing');
-unlike($row->{reason}, qr/falling/, 'it does not fall behind');
+unlike($row->{reason}, qr/falling/, 'it does not fall further behind');
 
 # No faster than the line, and no slower than it was.
 my $slowest = distance($seen, $row->{replay_lsn}) / ($end - $connected);
@@ -171,7 +171,7 @@ cmp_ok(
 	$row->{catchup},
 	'<',
 	$row->{lag_bytes} / ($slowest - $rate_before),
-	'nor too long');
+	'the forecast is not too long');
 
 # Without the line it need not take that long.
 Replwatch::connect_to($standby, $primary, 'replica');
@@ -180,7 +180,7 @@ Replwatch::wait_replayed($primary, $standby);
 
 $row = Replwatch::row_when_current($primary, 'replica');
 is($row->{catchup}, undef, 'when it has caught up there is no forecast');
-is($row->{state}, 'streaming', 'and it streams');
+is($row->{state}, 'streaming', 'it streams');
 
 note '4. no limit, no end';
 

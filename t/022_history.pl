@@ -115,7 +115,7 @@ foreach my $look (@looks)
 Replwatch::wait_until(
 	$_->{node},
 	"SELECT (array_agg(lag ORDER BY at DESC))[1] = '0' FROM replwatch_history('replica')",
-	'there is a point of a time without a lag') foreach @looks;
+	'a time without a lag has a point') foreach @looks;
 
 note '2. the points';
 
@@ -164,25 +164,25 @@ foreach my $look (@looks)
 
 note '3. what is asked for';
 
-is(scalar(history($primary, "'nobody'")), 0, 'of nobody there are no points');
+is(scalar(history($primary, "'nobody'")), 0, 'an unknown name has no points');
 is_deeply(
 	[ map { $_->{name} } history($primary, '') ],
 	[ map { $_->{name} } history($primary, "'replica'") ],
-	'without a name there are those of all replicas');
+	'without a name all replicas have points');
 
 # The step that goes on has a point once the worker has looked; then nothing is to
 # change while these are compared.
 Replwatch::wait_until(
 	$primary,
 	"SELECT count(*) = 1 FROM replwatch_history('replica', '0')",
-	'of no time there is the point of now');
+	'an empty interval has the present point');
 my $sampler = Replwatch::stop_sampler($primary);
 is( scalar(history($primary, "'replica', NULL")),
 	scalar(history($primary, "'replica', '1 hour'")),
 	'a time of NULL is an hour');
 is( scalar(history($primary, "'replica', '1000 years'")),
 	scalar(history($primary, "'replica', '1 day'")),
-	'there is nothing older than a day');
+	'no point is older than a day');
 kill('CONT', $sampler);
 
 foreach my $since ('-1 s', '-1 month', '1 day -25 hours')

@@ -151,19 +151,19 @@ $distant->stop;
 Replwatch::wait_until(
 	$primary,
 	"SELECT count(*) = 1 FROM replwatch_status() WHERE name = 'walreceiver'",
-	'one row is left');
+	'one row remains');
 Replwatch::wait_sampled($primary);
 @rows = walreceivers($primary);
 is(scalar @rows, 1, 'the one that has gone leaves no row behind');
 is($rows[0]->{state}, 'streaming', 'the other one streams on');
-is($rows[0]->{reason_code}, 'shared_name', 'its name is not its own at once');
+is($rows[0]->{reason_code}, 'shared_name', 'its name still counts as shared');
 
 known_after($primary, 0);
 Replwatch::wait_until(
 	$primary,
 	"SELECT reason_code IS NULL FROM replwatch_status() WHERE name = 'walreceiver'",
 	'the name is no longer shared');
-is(times_logged($primary, $told), 1, 'all that is one log entry');
+is(times_logged($primary, $told), 1, 'one log entry in all');
 
 
 note '4. alone it is known';
@@ -179,7 +179,7 @@ start_nameless($local);
 Replwatch::wait_until(
 	$primary,
 	"SELECT state = 'streaming' FROM replwatch_status() WHERE name = 'walreceiver'",
-	'it is back');
+	'the replica is back');
 is(scalar walreceivers($primary), 1, 'back, it has one row');
 
 

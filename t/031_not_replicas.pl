@@ -91,7 +91,7 @@ is( $primary->safe_psql(
 		"SELECT count(*) FROM replwatch_status() WHERE reason_code = 'sender_behind' AND sent_lsn = pg_current_wal_flush_lsn()"
 	),
 	0,
-	'what has been sent, though nobody has acknowledged it, is not unsent');
+	'WAL that was sent and not acknowledged does not count as unsent');
 
 Replwatch::wait_until(
 	$primary,
@@ -126,12 +126,12 @@ is_deeply([ rows_of('pg_basebackup') ],
 	[], 'an interrupted base backup leaves no row');
 is_deeply([ rows_of('pg_receivewal') ], [], 'pg_receivewal leaves no row');
 my $slot = Replwatch::status($primary, 'receivewal');
-is($slot->{state}, 'inactive', 'its slot is an unused one');
+is($slot->{state}, 'inactive', 'its slot is inactive');
 is($slot->{last_seen}, undef, 'no user of the slot is remembered');
 ok(defined $slot->{inactive_since}, 'inactive_since is set');
 is( $primary->safe_psql('postgres', "SELECT replwatch_forget('receivewal')"),
 	'f',
-	'there is nothing to forget behind the slot');
+	'no replica is behind the slot');
 $primary->safe_psql('postgres',
 	"SELECT pg_drop_replication_slot('receivewal')");
 is_deeply([ rows_of('receivewal') ], [], 'without the slot there is no row');
@@ -168,7 +168,7 @@ my $temporary = Replwatch::standby($primary, 'temporary1',
 	conf => ['wal_receiver_create_temp_slot = on']);
 my $row = Replwatch::status($primary, 'temporary1');
 like($row->{slot_name}, qr/^pg_walreceiver_\d+$/,
-	'it has a slot with a name of the moment');
+	'it has a temporary slot');
 my $pid = $row->{pid};
 ok( Replwatch::row_when(
 		$temporary, 'temporary1', 'upstream',
@@ -190,6 +190,6 @@ Replwatch::wait_until(
 	"SELECT state = 'streaming' FROM replwatch_status() WHERE name = 'temporary1'",
 	'the standby is back, with another slot and the same name');
 isnt(Replwatch::status($primary, 'temporary1')->{pid},
-	$pid, 'it is another connection');
+	$pid, 'it is a new connection');
 
 done_testing();

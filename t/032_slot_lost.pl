@@ -259,7 +259,7 @@ is(Replwatch::status($primary, 'unused'),
 	undef, 'a slot that was dropped leaves nothing behind');
 $row = Replwatch::status($primary, 'replica1');
 is($row->{state}, 'missing', 'the replica is still known');
-is($row->{retained_bytes}, undef, 'it retains nothing');
+is($row->{retained_bytes}, undef, 'a new slot retains nothing');
 
 
 note '6. a new slot of the same name';
@@ -268,11 +268,11 @@ $primary->safe_psql('postgres',
 	"SELECT pg_create_physical_replication_slot('unused', true)");
 Replwatch::wait_sampled($primary);
 $row = Replwatch::status($primary, 'unused');
-is($row->{state}, 'inactive', 'it is not lost');
+is($row->{state}, 'inactive', 'the new slot is not lost');
 cmp_ok(
 	$row->{retained_bytes},
 	'<',
 	1024 * 1024,
-	'what the old one retained does not count for it');
+	'figures of the old slot do not count');
 
 done_testing();

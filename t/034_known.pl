@@ -88,24 +88,24 @@ my $standby2 = Replwatch::standby($primary, 'standby2', start => 0);
 note '1. known_after';
 
 stop_and_notice($standby1);
-is(rows(), '', 'one that streamed for less than known_after is not missed');
+is(rows(), '', 'a replica that streamed for less than known_after is not missing');
 
 set('known_after = 1s');
 start_and_get_known($standby1);
 Alerts::wait_known($primary);
 stop_and_notice($standby1);
-is(rows(), 'standby1 missing', 'one that streamed for longer is missed');
+is(rows(), 'standby1 missing', 'a replica that streamed for longer is missing');
 my $row = Replwatch::status($primary, 'standby1');
-is($row->{reason_code}, 'gone', 'it is said to be gone');
-like($row->{reason}, qr/^not connected for \d+ s$/, 'and for how long');
+is($row->{reason_code}, 'gone', 'its reason is gone');
+like($row->{reason}, qr/^not connected for \d+ s$/, 'its reason has the time');
 ok(defined $row->{replay_lsn}, 'where it was is remembered');
-is($row->{pid}, undef, 'there is no process');
+is($row->{pid}, undef, 'it has no process');
 
 
 note '2. replwatch_forget()';
 
 is(forget('nobody'), 'f', 'nobody of an unknown name is forgotten');
-is(forget(''), 'f', 'nor of no name');
+is(forget(''), 'f', 'an empty name cannot be forgotten');
 is( $primary->safe_psql('postgres', 'SELECT replwatch_forget(NULL) IS NULL'),
 	't',
 	'NULL is nobody either');
@@ -121,7 +121,7 @@ like(
 	$err,
 	qr/permission denied for function replwatch_forget/,
 	'looking is no right to forget');
-is(rows(), 'standby1 missing', 'and nothing is forgotten');
+is(rows(), 'standby1 missing', 'nothing is forgotten');
 
 $primary->safe_psql('postgres',
 	'GRANT EXECUTE ON FUNCTION replwatch_forget(text) TO watcher');
@@ -139,9 +139,9 @@ set('known_after = 0');
 start_and_get_known($standby1);
 set('known_after = 1h');
 is(forget('standby1'), 't', 'a connected one is forgotten too');
-is(rows(), 'standby1 streaming', 'it is shown as long as it is there');
+is(rows(), 'standby1 streaming', 'it is shown while it is connected');
 stop_and_notice($standby1);
-is(rows(), '', 'but it is not missed');
+is(rows(), '', 'it is not missing afterwards');
 
 
 note '3. max_replicas';
@@ -152,21 +152,21 @@ stop_and_notice($standby1);
 
 my $offset = -s $primary->logfile;
 start_and_get_known($standby2);
-is(rows(), 'standby2 streaming', 'one that is gone makes room for another');
+is(rows(), 'standby2 streaming', 'a replica that is gone makes room for another');
 $primary->wait_for_log(
 	qr/LOG:  replica "standby1" was forgotten to make room for another.*HINT:  Consider increasing "replwatch.max_replicas"/s,
 	$offset);
-pass('which is logged, with what to do');
+pass('that is logged with a hint');
 
 start_and_get_known($standby1);
 is( rows(),
 	'standby1 streaming, standby2 streaming',
-	'what is connected is shown, whether or not there is room');
+	'connected replicas are shown even without room');
 ok(defined Replwatch::status($primary, 'standby1')->{lag},
 	'its lag is shown');
 stop_and_notice($standby1);
 is(rows(), 'standby2 streaming',
-	'one that no room was left for is not missed');
+	'a replica without room is not missing afterwards');
 unlike(
 	slurp_file($primary->logfile, $offset),
 	qr/replica "standby2" was forgotten/,
@@ -195,7 +195,7 @@ Replwatch::wait_until(
 	'forget_after has gone by');
 Replwatch::wait_sampled($primary);
 isnt(Replwatch::status($primary, 'standby2')->{last_seen},
-	undef, 'with a slot it is remembered for longer');
+	undef, 'with a slot it is kept for longer');
 
 Replwatch::value($primary, "SELECT pg_drop_replication_slot('standby2')");
 $primary->wait_for_log(
@@ -209,7 +209,7 @@ start_and_get_known($standby1);
 stop_and_notice($standby1);
 $primary->wait_for_log(qr/LOG:  replica "standby1" was forgotten after/,
 	$offset);
-is(rows(), '', 'so is one that never had one');
+is(rows(), '', 'so is a replica that never had a slot');
 my $log = slurp_file($primary->logfile);
 is(scalar(() = $log =~ m/was forgotten after/g),
 	2, 'each is told of once');

@@ -89,7 +89,7 @@ $gone->stop;
 Replwatch::wait_until(
 	$promoted,
 	"SELECT count(*) = 0 FROM pg_stat_replication WHERE application_name = 'gone'",
-	'one is gone');
+	'one replica is gone');
 Replwatch::wait_sampled($follower);
 my $shared_to = Replwatch::now($follower);
 Replwatch::set_upstream($follower, '');
@@ -107,7 +107,7 @@ my $lost = Replwatch::flushed($primary);
 Replwatch::wait_until(
 	$promoted,
 	"SELECT pg_last_wal_receive_lsn() >= '$lost'",
-	'what will be lost is received');
+	'WAL that will be lost is received');
 Replwatch::wait_sampled($promoted);
 my $lost_to = Replwatch::now($promoted);
 Replwatch::wait_until(
@@ -126,12 +126,12 @@ Replwatch::is_dated(
 	'what both timelines will have has a time on ' . $_->name)
   foreach $promoted, $follower;
 Replwatch::is_dated(Replwatch::lsn_time($promoted, $lost),
-	$lost_from, $lost_to, 'what will be lost has a time on the standby');
+	$lost_from, $lost_to, 'WAL that will be lost has a time on the standby');
 my $row = Replwatch::row_when(
 	$promoted, 'promoted', 'upstream',
-	'there is a reason for the lag',
+	'the lag has a reason',
 	sub { defined $_[0]->{reason_code} });
-is($row->{reason_code}, 'paused', 'it is paused at its target');
+is($row->{reason_code}, 'paused', 'replay is paused at the target');
 is(Replwatch::status($promoted, 'gone')->{state},
 	'missing', 'a replica of it is missed');
 
@@ -146,7 +146,7 @@ $promoted->promote;
 Replwatch::wait_until(
 	$promoted,
 	"SELECT timeline = 2 AND role = 'primary' FROM replwatch_node()",
-	'it is the primary of timeline 2');
+	'the standby is the primary of timeline 2');
 Replwatch::wait_sampled($promoted);
 $promoted_to = Replwatch::now($promoted);
 
@@ -159,7 +159,7 @@ my @upstream = Replwatch::statuses($promoted, 'upstream');
 is(scalar @upstream, 0, 'the upstream row is gone');
 Replwatch::is_dated(
 	Replwatch::lsn_time($promoted, $shared),
-	$shared_from, $shared_to, 'what both timelines have keeps its time');
+	$shared_from, $shared_to, 'WAL of both timelines keeps its time');
 is( $promoted->safe_psql(
 		'postgres',
 		"SELECT replwatch_time_lsn(to_timestamp($lost_to + 1)) = '$target'"),
@@ -174,7 +174,7 @@ is( $promoted->safe_psql(
 		"SELECT pg_current_wal_flush_lsn() < '$lost' AND replwatch_lsn_time('$lost') IS NULL"
 	),
 	't',
-	'what was lost has no time');
+	'lost WAL has no time');
 
 # The LSN of the replica that went past the fork is greater than any here, and
 # it has nothing of what was written here since.
@@ -210,9 +210,9 @@ Replwatch::wait_sampled($follower);
 Replwatch::is_dated(
 	Replwatch::lsn_time($follower, $shared),
 	$shared_from, $shared_to,
-	'what both timelines have keeps its time there');
+	'WAL of both timelines keeps its time there');
 cmp_ok(Replwatch::lsn_time($follower, $lost) // 0,
-	'>=', $promoted_from, 'what was lost is dated anew there');
+	'>=', $promoted_from, 'WAL in place of the lost one has a new time there');
 Replwatch::row_when_current($promoted, 'follower');
 Replwatch::row_when_current($follower, 'follower', 'upstream');
 is( scalar(grep { $_->{name} eq 'follower' } Replwatch::statuses($promoted)),
@@ -236,11 +236,11 @@ note '5. the replica that was gone before';
 
 my $gone_at = Replwatch::now($promoted);
 $row = Replwatch::status($promoted, 'gone');
-is($row->{state}, 'missing', 'it is still missed');
+is($row->{state}, 'missing', 'it is still missing');
 cmp_ok(
 	$row->{lag}, '>=',
 	$gone_at - $lost_to - 1,
-	'its lag goes back to before the fork');
+	'its lag begins before the fork');
 
 
 note '6. lags on the new timeline';
@@ -257,9 +257,9 @@ $promoted->restart;
 Replwatch::wait_sampled($promoted);    # the worker has its state again
 Replwatch::is_dated(
 	Replwatch::lsn_time($promoted, $shared),
-	$shared_from, $shared_to, 'what both timelines have keeps its time');
+	$shared_from, $shared_to, 'WAL of both timelines keeps its time');
 Replwatch::is_dated(Replwatch::lsn_time($promoted, $lost),
-	$renewed_from, $renewed_to, 'what the new one has, too');
+	$renewed_from, $renewed_to, 'so does WAL of the new timeline');
 is(Replwatch::status($promoted, 'gone')->{state},
 	'missing', 'a replica that was missing stays missing');
 Replwatch::wait_until(

@@ -66,7 +66,7 @@ $gone->stop;
 Replwatch::wait_until(
 	$primary,
 	'SELECT count(*) = 1 FROM pg_stat_replication',
-	'one is connected');
+	'one replica is connected');
 sleep(2);    # so that the times can be told apart
 Replwatch::burst($primary);
 my $second = Replwatch::flushed($primary);
@@ -77,7 +77,7 @@ my $names =
   "SELECT string_agg(name || ' ' || state, ', ' ORDER BY name) FROM replwatch_status()";
 is( $primary->safe_psql('postgres', $names),
 	'gone missing, known streaming',
-	'it knows two replicas, one of which is gone');
+	'the primary knows two replicas, one of which is gone');
 my $first_times = lsn_times($primary, $first);
 my $second_times = lsn_times($primary, $second);
 my $start = Replwatch::value($primary,
@@ -116,11 +116,11 @@ Replwatch::wait_sampled($copy);
 dates_alike(
 	$first_times,
 	lsn_times($copy, $first),
-	'it dates what was written first as the primary does');
+	'it dates the first write as the primary does');
 dates_alike(
 	$second_times,
 	lsn_times($copy, $second),
-	'and what was written later');
+	'so it does the later write');
 my $copy_start = Replwatch::value($copy,
 	'SELECT extract(epoch FROM history_start) FROM replwatch_node()');
 cmp_ok(abs($copy_start - $start),
@@ -133,7 +133,7 @@ is( $copy->safe_psql(
 		'SELECT count(*) FROM replwatch_history() WHERE name IN (\'known\', \'gone\')'
 	),
 	0,
-	'it has no course of any replica');
+	'it has no charts of replicas');
 
 
 note '4. a server of its own made of it';
@@ -155,7 +155,7 @@ is($own->safe_psql('postgres', 'SELECT timeline FROM replwatch_node()'),
 dates_alike(
 	$first_times,
 	lsn_times($own, $first),
-	'it dates what it has in common with the primary as the primary does');
+	'it dates WAL of both as the primary does');
 dates_alike($second_times, lsn_times($own, $second), 'up to the last write');
 is( $own->safe_psql(
 		'postgres',
@@ -165,6 +165,6 @@ is( $own->safe_psql(
 
 # pg_basebackup leaves slots out.
 is($own->safe_psql('postgres', 'SELECT count(*) FROM replwatch_status()'),
-	0, 'and has no slot');
+	0, 'it has no slot');
 
 done_testing();

@@ -83,7 +83,7 @@ command_ok(
 	'pg_rewind takes the new primary as its source');
 copy($kept, $conf) or die "could not copy $kept: $!";
 ok( !-e $old->data_dir . '/pg_stat_tmp/replwatch.state',
-	'it leaves nothing of the known replicas');
+	'the known replicas are not copied');
 
 $new->start;
 $old->set_standby_mode;
@@ -120,21 +120,21 @@ is( Replwatch::value(
 	'old upstream',
 	'it has its own link, and no replica');
 Replwatch::is_dated(Replwatch::lsn_time($old, $shared),
-	$shared_from, $shared_to, 'it dates what both had');
+	$shared_from, $shared_to, 'it dates WAL of both');
 Replwatch::is_dated(Replwatch::lsn_time($old, $won),
 	$won_from, $won_to,
-	'it dates what the new primary wrote as the new primary does');
+	'it dates WAL of the new primary as that does');
 is( $old->safe_psql(
 		'postgres',
 		"SELECT pg_last_wal_replay_lsn() < '$lost'::pg_lsn AND replwatch_lsn_time('$lost') IS NULL"
 	),
 	't',
-	'what it once wrote alone has no time');
+	'WAL that only it had has no time');
 is( $old->safe_psql(
 		'postgres',
 		"SELECT replwatch_time_lsn(to_timestamp($lost_to)) < '$won'"),
 	't',
-	'nor did the WAL go that far at that time');
+	'nor does the history reach that LSN at that time');
 
 # WAL takes the place of what was lost.
 my $again_from = Replwatch::now($new);
@@ -148,6 +148,6 @@ my $row = Replwatch::row_when_current($new, 'old');
 is($row->{name}, 'old', 'the new primary sees it as current');
 Replwatch::row_when_current($old, 'old', 'upstream');
 is(scalar(grep { $_->{name} eq 'old' } Replwatch::statuses($new)),
-	1, 'in one row');
+	1, 'the standby has one row');
 
 done_testing();

@@ -87,7 +87,7 @@ Replwatch::wait_sampled($first);
 is( rows($first),
 	'gone downstream missing, second downstream streaming',
 	'a primary that is restarted remembers its replicas');
-is(times_forgotten($first), 0, 'and forgets nobody');
+is(times_forgotten($first), 0, 'no replica is forgotten');
 
 
 note '2. a switchover: the primary becomes a standby';
@@ -112,7 +112,7 @@ Replwatch::wait_sampled($first);
 is( rows($first),
 	'first upstream streaming',
 	'a primary that has become a standby has no replica');
-is(times_forgotten($first), 1, 'it says so, once');
+is(times_forgotten($first), 1, 'that is logged once');
 is_still_dated($first, $lsn, $first_time,
 	'its LSN history is the same as before');
 
@@ -143,7 +143,7 @@ Replwatch::wait_until(
 	$third,
 	"SELECT state = 'missing' FROM replwatch_status() WHERE name = 'fourth'",
 	'a standby that is restarted remembers its replicas');
-is(times_forgotten($third), 0, 'and forgets nobody');
+is(times_forgotten($third), 0, 'no replica is forgotten');
 
 $third->stop;
 unlink $third->data_dir . '/standby.signal'
@@ -155,7 +155,7 @@ Replwatch::wait_until(
 	'third is a primary');
 Replwatch::wait_sampled($third);
 is(rows($third), '', 'a standby that is started as a primary has no replica');
-is(times_forgotten($third), 1, 'it says so, once');
+is(times_forgotten($third), 1, 'that is logged once');
 is_still_dated($third, $lsn, $third_time,
 	'its LSN history is the same as before');
 

@@ -70,7 +70,7 @@ my $row = Replwatch::row_when(
 	sub { ($_[0]->{lag} // 1) == 0 });
 is($row->{kind}, 'logical', 'its row is a logical one');
 is($row->{slot_name}, 'sub1', 'named by its slot');
-is($row->{database}, 'postgres', 'of this database');
+is($row->{database}, 'postgres', 'it has the database');
 is( $row->{slot_synced},
 	($major >= 17 ? 'f' : undef),
 	'and the slot is the standby\'s own');
@@ -90,18 +90,18 @@ $row = Replwatch::row_when(
 	$standby, 'sub1', undef,
 	'the subscriber has gone',
 	sub { $_[0]->{state} eq 'inactive' });
-is($row->{reason_code}, 'gone', 'it is gone');
-isnt($row->{last_seen}, undef, 'it is remembered');
-isnt($row->{inactive_since}, undef, 'its slot is unused since then');
-cmp_ok($row->{retained_bytes}, '>', 0, 'and retains WAL');
+is($row->{reason_code}, 'gone', 'the consumer is gone');
+isnt($row->{last_seen}, undef, 'when it was last seen is kept');
+isnt($row->{inactive_since}, undef, 'its slot has inactive_since');
+cmp_ok($row->{retained_bytes}, '>', 0, 'its slot retains WAL');
 $row = Replwatch::row_when(
 	$standby, 'sub1', undef,
 	'it has a lag',
 	sub { ($_[0]->{lag} // 0) > 0 });
-cmp_ok($row->{lag_bytes}, '>', 0, 'it lacks what was written since');
+cmp_ok($row->{lag_bytes}, '>', 0, 'it lacks the WAL written since');
 
 # "at most" is what a worker says that was held up.
-isnt($row->{lag_bound}, 'at least', 'and it is known since when');
+isnt($row->{lag_bound}, 'at least', 'the beginning of its lag is known');
 
 
 note '3. a slot that is synchronized';
@@ -143,9 +143,9 @@ sync_replication_slots = on
 		});
 
 	$row = Replwatch::status($standby, 'failover1');
-	is($row->{state}, 'inactive', 'it is there, and nobody uses it');
+	is($row->{state}, 'inactive', 'it exists and is not used');
 	is($row->{kind}, 'logical', 'it is a logical one');
-	is($row->{slot_synced}, 't', 'it says that it is synchronized');
+	is($row->{slot_synced}, 't', 'it is shown as synchronized');
 	is($row->{last_seen}, undef, 'it is nobody\'s whom somebody could miss');
 	is(Replwatch::status($primary, 'failover1')->{slot_synced},
 		'f', 'the original is not');

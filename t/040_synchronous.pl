@@ -115,8 +115,8 @@ $standby{$_}->stop foreach qw(alpha beta);
 Replwatch::wait_until(
 	$primary,
 	'SELECT sync_connected = 0 FROM replwatch_node()',
-	'no synchronous standby is there');
-is(counts($primary), '1|0|0', 'one is missing, and nobody waits for it yet');
+	'no synchronous standby is connected');
+is(counts($primary), '1|0|0', 'one is missing, and no commit waits yet');
 
 my @sessions;
 foreach my $number (1, 2)
@@ -136,9 +136,9 @@ foreach my $number (1, 2)
 $standby{beta}->start;
 $_->query_until(qr/committed/, '') foreach @sessions;
 is(counts($primary), '1|1|0',
-	'with the next one to come none waits any longer');
+	'when the next standby connects, no commit waits');
 is(Replwatch::status($primary, 'beta')->{sync_state},
-	'sync', 'which is synchronous now');
+	'sync', 'it is synchronous now');
 $_->quit foreach @sessions;
 $receiver->signal('INT');
 $receiver->finish;

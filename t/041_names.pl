@@ -144,7 +144,7 @@ foreach my $case (@cases, [ 'at last', 'other' ])
 			'SELECT state FROM replwatch_status() WHERE name = ' . text($last)
 		),
 		'missing',
-		"before $what: the last name is missed");
+		"before $what: the last name is missing");
 	is( Replwatch::value(
 			$primary, 'SELECT replwatch_forget(' . text($last) . ')'),
 		't',

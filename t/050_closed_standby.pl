@@ -20,19 +20,19 @@ my $standby =
 my $file = StateFile::history_path($standby);
 my ($row, $before, $lsn);
 
-note '1. What the primary makes of it';
+note "1. The primary's view";
 
 $row = Replwatch::status($primary, 'closed');
-is($row->{state}, 'streaming', 'it streams');
+is($row->{state}, 'streaming', 'the standby streams');
 $before = Replwatch::now($primary);
 Replwatch::burst($primary);
 $lsn = Replwatch::flushed($primary);
 Replwatch::wait_until(
 	$primary,
 	"SELECT lag = '0' AND lag_bound = 'exact' FROM replwatch_status() WHERE name = 'closed'",
-	'it has caught up');
+	'the standby has caught up');
 
-note '2. What it does itself';
+note '2. Its worker';
 
 $standby->wait_for_log(qr/replwatch sampler started/);
 pass('its worker runs');
@@ -40,22 +40,22 @@ pass('its worker runs');
 # It takes a sample at least each quarter of a second, and one at its end.
 unlink $file;
 $standby->stop;
-ok(-s $file, 'it writes its history down when it is stopped');
-ok(-s StateFile::path($standby), 'and what it knows of its links');
+ok(-s $file, 'its history is saved at shutdown');
+ok(-s StateFile::path($standby), 'so is its state');
 unlike(
 	slurp_file($standby->logfile),
 	qr/WARNING|could not .*replwatch/,
-	'it has nothing to complain about');
+	'it logs no complaint');
 
 note '3. The primary misses it';
 
 Replwatch::wait_until(
 	$primary,
 	"SELECT state = 'missing' FROM replwatch_status() WHERE name = 'closed'",
-	'the standby is missed');
+	'the standby is missing');
 Replwatch::burst($primary);
 $row = Replwatch::status($primary, 'closed');
-cmp_ok($row->{lag_bytes}, '>', 10000, 'and is known to lack something');
+cmp_ok($row->{lag_bytes}, '>', 10000, 'its lag in bytes is known');
 
 note '4. What it has seen while it was closed';
 
@@ -69,17 +69,17 @@ is( $standby->safe_psql(
 			replwatch_lsn_time('$lsn') > to_timestamp($before) - interval '30 s'
 		FROM replwatch_node()}),
 	't|t|t',
-	'the history knows when WAL came that was received then');
+	'the history has the times of WAL received meanwhile');
 Replwatch::wait_until(
 	$standby,
 	"SELECT state = 'streaming' AND lag = '0' FROM replwatch_status()",
-	'it has caught up');
+	'the standby has caught up');
 Replwatch::row_when($primary, 'closed', undef, 'the standby is back',
 	sub { $_[0]->{state} eq 'streaming' });
 pass('it is the same replica as before');
 is( $primary->safe_psql(
 		'postgres', 'SELECT count(*) FROM replwatch_status()'),
 	1,
-	'and the only one');
+	'it is the only replica');
 
 done_testing();

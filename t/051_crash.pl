@@ -43,7 +43,7 @@ sub is_as_before
 
 	cmp_ok($its_start, '<', $end, "$what: the history goes on");
 	Replwatch::is_between($its_start, $start, $start,
-		"$what: it begins where it did");
+		"$what: its beginning is the same");
 	is($after->{state}, 'missing', "$what: the replica is still missing");
 	is($after->{$_}, $before->{$_}, "$what: its $_ is kept")
 	  foreach qw(kind sent_lsn flush_lsn replay_lsn);
@@ -62,7 +62,7 @@ sub stop_and_miss
 	Replwatch::wait_until(
 		$upstream,
 		"SELECT state = 'missing' FROM replwatch_status() WHERE name = '$name'",
-		"$name is missed");
+		"$name is missing");
 	return;
 }
 
@@ -74,7 +74,7 @@ my $replica1 = Replwatch::standby($primary, 'replica1');
 my $cascade1 = Replwatch::standby($replica1, 'cascade1');
 my ($start, $end, $before, $burst, $offset, $pid, $log);
 
-note '1. A replica is gone, something is written, and all is saved';
+note '1. A replica is gone, WAL is written, and the files are saved';
 
 my $writer = Replwatch::stop_background_writer($primary);
 Replwatch::wait_replayed($primary, $replica1);
@@ -86,7 +86,7 @@ $start = Replwatch::history_start($primary);
 $before = Replwatch::status($primary, 'replica1');
 cmp_ok($before->{lag}, '>', 0, 'its lag grows');
 
-note '2. SIGTERM of the worker: another comes, and nothing else happens';
+note '2. SIGTERM to the worker: a new one starts, and nothing else happens';
 
 $offset = -s $primary->logfile;
 $pid = Replwatch::worker_pid($primary);
@@ -96,7 +96,7 @@ kill 'TERM', $pid;
 # Nobody is connected, so it is the postmaster that starts it, a second later,
 # and no session that misses one.
 Process::until_true(
-	'another worker comes',
+	'a new worker starts',
 	sub {
 		my $other = Process::child($primary, 'replwatch sampler');
 		return defined $other && $other != $pid;
@@ -107,9 +107,9 @@ $log = slurp_file($primary->logfile, $offset);
 unlike(
 	$log,
 	qr/WARNING|terminating any other active server processes/,
-	'SIGTERM: the server does not restart, and there is nothing to warn of');
+	'SIGTERM: the server does not restart, and logs no warning');
 
-note '3. SIGKILL of the worker: the server restarts';
+note '3. SIGKILL to the worker: the server restarts';
 
 $offset = -s $primary->logfile;
 $pid = Replwatch::worker_pid($primary);
@@ -137,7 +137,7 @@ is_as_before($primary, $start, $end, $before, 'crash');
 like(
 	slurp_file($primary->logfile, $offset),
 	qr/replwatch sampler started with an LSN history of [1-9]\d* s/,
-	'crash: the worker says how far back its history goes');
+	'crash: the worker logs how far back its history goes');
 Replwatch::lag_is_true($primary, 'replica1', $burst, 'after three restarts');
 
 note '5. Crash of a standby that has a replica of its own';
@@ -163,11 +163,11 @@ is_as_before($replica1, $start, $end, $before, 'crash of a standby');
 Replwatch::wait_until(
 	$primary,
 	"SELECT state = 'streaming' AND lag = '0' FROM replwatch_status() WHERE name = 'replica1'",
-	'the standby has caught up for its primary');
+	"the standby has caught up in its primary's view");
 Replwatch::wait_until(
 	$replica1,
 	"SELECT state = 'streaming' AND lag = '0' FROM replwatch_status() WHERE link = 'upstream'",
-	'the standby has caught up for itself');
+	'the standby has caught up in its own view');
 is( $primary->safe_psql(
 		'postgres',
 		"SELECT count(*) FROM replwatch_status() WHERE name = 'replica1'"),

@@ -70,7 +70,7 @@ my $node = Replwatch::primary('primary', 'log_min_messages = debug2',
 	"log_timezone = 'UTC'");
 my ($pid, $offset, $reload, @samples);
 
-note '1. How it shows itself';
+note '1. How the worker is shown';
 
 Replwatch::wait_until(
 	$node,
@@ -88,7 +88,7 @@ like(
 is( Replwatch::value(
 		$node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid"),
 	0,
-	'it is no session, so it can be in the way of none');
+	'it is not a session, so it blocks none');
 Replwatch::wait_sampled($node);
 is( Replwatch::value(
 		$node,
@@ -97,7 +97,7 @@ is( Replwatch::value(
 			version = (SELECT extversion FROM pg_extension WHERE extname = 'replwatch')
 		FROM replwatch_node()}),
 	't',
-	'its history has begun, and one sample follows the other');
+	'its history has begun, and samples are taken');
 
 SKIP:
 {
@@ -119,7 +119,7 @@ Replwatch::wait_until(
 	"SELECT last_sample < clock_timestamp() - interval '2 s' FROM replwatch_node()",
 	'samples are rare');
 is(Replwatch::value($node, 'SELECT worker_state FROM replwatch_node()'),
-	'running', 'a worker that samples each 10 s runs');
+	'running', 'a worker that samples every 10 s is running');
 
 # It has some eight seconds to go.
 $offset = -s $node->logfile;
@@ -128,17 +128,17 @@ Replwatch::wait_sampled($node);
 ($reload) = Replwatch::logged_at($node, qr/received SIGHUP/, $offset);
 @samples = grep { $_ >= $reload } samples($node, $offset);
 cmp_ok($samples[0] - $reload,
-	'<', 4, 'a shorter interval holds from the reload on');
+	'<', 4, 'a shorter interval takes effect at the reload');
 
 # However long it takes until there is a commit between each two of them.
 Process::until_true(
-	'a busy server is looked at often',
+	'a busy server is sampled often',
 	sub {
 		write_on($node);
 		my $span = shortest(10, samples($node, $offset));
 		return defined $span && $span < 1;
 	});
-pass('a busy server is looked at as often as the interval says');
+pass('a busy server is sampled as often as the interval says');
 
 # After a sample that comes late the next one is early, but not most of them.
 Replwatch::wait_sampled($node);
@@ -146,9 +146,9 @@ $offset = -s $node->logfile;
 Process::until_true('samples are taken',
 	sub { samples($node, $offset) > 8 });
 cmp_ok(usual_pause(samples($node, $offset)),
-	'>', 0.1, 'an idle one is looked at each 250 ms');
+	'>', 0.1, 'an idle server is sampled every 250 ms');
 
-note '3. While there is none';
+note '3. Without a worker';
 
 # A postmaster that stands still starts no other, so what is said then can be
 # watched by a session that is there already.
@@ -167,7 +167,7 @@ Process::until_true(
 		return $row->[0] ne 'running';
 	});
 is_deeply($row, [ 'starting', undef ],
-	'a worker that has just gone is about to come back');
+	'a worker that has just ended is shown as starting');
 
 # A session that finds none for five seconds has one started, too, but not at
 # each look.
@@ -180,7 +180,7 @@ is_deeply(
 		)
 	],
 	[ (['starting']) x 3 ],
-	'when it is missed, one is on its way');
+	'when none has run for some time, one is started');
 kill 'CONT', $postmaster;
 
 note '4. There is never more than one';
@@ -196,11 +196,11 @@ my @processes =
   $log =~ /starting background worker process "replwatch sampler"/g;
 my @workers = $log =~ /replwatch sampler started with/g;
 cmp_ok(scalar @processes, '>=', 2, 'at least two have been started');
-is(@workers, 1, 'one of them has begun to work');
+is(@workers, 1, 'one of them works');
 
 Replwatch::wait_sampled($node);
-isnt(Replwatch::worker_pid($node), $pid, 'it is a new one');
+isnt(Replwatch::worker_pid($node), $pid, 'it is a new worker');
 is(join(' ', Process::child($node, 'replwatch sampler')),
-	Replwatch::worker_pid($node), 'nobody else is there');
+	Replwatch::worker_pid($node), 'no other worker runs');
 
 done_testing();

@@ -51,7 +51,7 @@ $node->stop;
 my @good = map { StateFile::read_bytes($_) } @files;
 my $saved = StateFile::saved_at($files[0]);
 is_deeply([ map { StateFile::seal($_) } @good ],
-	\@good, 'this test knows how files are sealed');
+	\@good, 'this test computes the same checksum');
 cmp_ok(
 	length($good[0]), '>=',
 	StateFile::HEADER_SIZE + 2 * POINT_SIZE,
@@ -191,13 +191,13 @@ is($seen->{knows}, 't', 'good files: the replica is remembered');
 unlike(
 	$seen->{log},
 	qr/WARNING|could not .*replwatch/,
-	'good files: no word of them');
+	'good files: no message');
 
 foreach my $case (@cases)
 {
 	my $name = $case->{name};
 
-	note "Files that are not: $name";
+	note "Bad files: $name";
 	$seen = visit($case->{damage});
 
 	foreach my $file (@files)
@@ -207,21 +207,21 @@ foreach my $case (@cases)
 		like(
 			$seen->{log},
 			qr/WARNING:  could not (use|open) file "\Q$short\E": $case->{reason}/,
-			"$name: the log says what is wrong with $short");
+			"$name: the log has what is wrong with $short");
 		ok(-e "$file.bad", "$name: $short is set aside");
 		remove("$file.bad") if -e "$file.bad";
 		ok( -f $file
 			  && -r $file
 			  && StateFile::seal(StateFile::read_bytes($file)) eq
 			  StateFile::read_bytes($file),
-			"$name: a good one is in its place in the end");
+			"$name: a good file takes its place");
 	}
 	my @complaints = $seen->{log} =~ /could not .*replwatch/g;
-	is(@complaints, 2, "$name: and there is nothing else to complain about");
+	is(@complaints, 2, "$name: nothing else is logged");
 
 	is($seen->{works}, 't', "$name: the worker does its work");
-	is($seen->{old_history}, 'f', "$name: with a new history");
-	is($seen->{knows}, 'f', "$name: and a new table of replicas");
+	is($seen->{old_history}, 'f', "$name: the history is new");
+	is($seen->{knows}, 'f', "$name: the table of replicas is new");
 }
 
 done_testing();

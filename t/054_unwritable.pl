@@ -45,16 +45,16 @@ Process::until_true(
 		return @attempts >= 2;
 	});
 cmp_ok($attempts[1] - $attempts[0],
-	'>', 5, 'there is an attempt each ten seconds, not at each sample');
+	'>', 5, 'an attempt every ten seconds, not at each sample');
 cmp_ok($attempts[1] - $attempts[0],
-	'<', 40, 'there is an attempt each ten seconds, not each minute');
+	'<', 40, 'an attempt every ten seconds, not every minute');
 my @others = grep { /could not .*replwatch/ && !/$failure/ } split /\n/,
   slurp_file($node->logfile, $offset);
-is_deeply(\@others, [], 'one LOG entry each, and no other complaint');
+is_deeply(\@others, [], 'one LOG entry for each attempt, and nothing else');
 
-is(StateFile::saved_at($history), $saved, 'the old file stays');
+is(StateFile::saved_at($history), $saved, 'the old file is kept');
 cmp_ok(StateFile::saved_at($state),
-	'>', $begin, 'the other file is written as before');
+	'>', $begin, 'the other file is still written');
 Replwatch::wait_sampled($node);
 is( Replwatch::value(
 		$node,
@@ -64,7 +64,7 @@ is( Replwatch::value(
 	't',
 	'the worker samples');
 
-note '2. A restart in that state';
+note '2. A restart in this state';
 
 $start = Replwatch::value($node,
 	'SELECT extract(epoch FROM history_start) FROM replwatch_node()');
@@ -78,18 +78,18 @@ like(
 	'the last attempt is made at shutdown');
 $begin = Replwatch::value($node,
 	'SELECT extract(epoch FROM history_start) FROM replwatch_node()');
-cmp_ok($begin, '<', $saved, 'the server starts with the file of before');
-Replwatch::is_between($begin, $start, $start, 'and its history begins there');
+cmp_ok($begin, '<', $saved, 'the server starts with the old file');
+Replwatch::is_between($begin, $start, $start, 'its history begins in that file');
 
-note '3. When it can be saved again';
+note '3. When files can be saved again';
 
 chmod 0700, $dir or die "chmod: $!";
 $offset = -s $node->logfile;
 Replwatch::wait_saved($node);
-pass('it is, at the next attempt');
+pass('the file is saved at the next attempt');
 unlike(
 	slurp_file($node->logfile, $offset),
 	qr/could not .*replwatch/,
-	'and the log is silent');
+	'nothing more is logged');
 
 done_testing();

@@ -95,16 +95,16 @@ foreach my $mode (qw(smart fast immediate))
 		unlike(
 			$log,
 			qr/could not .*replwatch|PANIC/,
-			"$what: there is nothing to complain about");
+			"$what: no warning is logged");
 		unlike(
 			$log,
 			qr/to recalcitrant children/,
-			"$what: nobody has to be killed");
+			"$what: no process has to be killed");
 	}
 	$primary->start;
 }
 
-note '2. A postmaster that is killed takes its worker with it';
+note '2. The worker ends with a postmaster that is killed';
 
 foreach my $node ($standby, $primary)
 {
@@ -126,7 +126,7 @@ foreach my $node ($standby, $primary)
 
 	# Others may need a moment longer, and for the server one that has ended is
 	# still there until somebody has noticed.
-	Process::until_true('all have gone', sub { !kill(0, @all) });
+	Process::until_true('all processes have ended', sub { !kill(0, @all) });
 	$node->start;
 	cmp_ok(just_asleep($node), '>', 0,
 		$node->name . ' can be started again');

@@ -50,7 +50,7 @@ foreach my $what (sort keys %files)
 {
 	Replwatch::wait_file_saved($standby, $files{$what}, $asked);
 	cmp_ok(StateFile::saved_at($files{$what}) - $asked,
-		'<', 30, "$what is saved at once, though nothing has moved");
+		'<', 30, "$what is saved at once, although nothing has moved");
 }
 
 note '2. A replica becomes known';
@@ -66,15 +66,15 @@ $saved = StateFile::saved_at($state);
 $standby->wait_for_log(qr/replica "cascade" is now known/);
 Replwatch::wait_file_saved($standby, $state, $saved);
 cmp_ok(StateFile::saved_at($state) - $saved,
-	'>', 30, 'it is saved in its time, though nothing has moved');
+	'>', 30, 'the state is saved within a minute, although nothing has moved');
 
-note '3. Both crash, and one comes back';
+note '3. Both servers crash, and one is started again';
 
 $standby->stop('immediate');
 $cascade->stop('immediate');
 $standby->start;
 Replwatch::wait_sampled($standby);
 is(Replwatch::status($standby, 'cascade')->{state},
-	'missing', 'it misses the other');
+	'missing', 'the other one is missing');
 
 done_testing();

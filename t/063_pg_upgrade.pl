@@ -67,8 +67,8 @@ like(
 	server_logs(),
 	qr/database system is ready to accept connections/,
 	'it has started servers');
-unlike(server_logs(), qr/sampler/, 'and no worker was there');
-unlike(server_logs(), qr/WARNING/, 'nor anything to warn of');
+unlike(server_logs(), qr/sampler/, 'no worker ran');
+unlike(server_logs(), qr/WARNING/, 'no warning was logged');
 
 note '3. The extension in the new cluster';
 
@@ -92,11 +92,11 @@ cmp_ok(
 	Replwatch::value(
 		$new,
 		'SELECT extract(epoch FROM history_start) FROM replwatch_node()'),
-	'>', $end, 'and its history begins here');
+	'>', $end, 'its history begins there');
 $new->safe_psql('postgres',
 	'DROP VIEW mine.lags; DROP EXTENSION replwatch; CREATE EXTENSION replwatch'
 );
 is($new->safe_psql('postgres', 'SELECT role FROM replwatch_node()'),
-	'primary', 'it can be dropped and created there');
+	'primary', 'the extension can be dropped and created there');
 
 done_testing();

@@ -164,7 +164,7 @@ foreach my $bytes (1, 8, 20)
 	begin_wait($client, $standby, $within);
 	resume($standby);
 	is(verdict($client->answer), 't', "$bytes bytes before a commit record's end");
-	is(sees($client, $n), '1', 'and it is seen');
+	is(sees($client, $n), '1', 'the row is seen');
 }
 
 
@@ -192,7 +192,7 @@ is(sees($client, 40), '1', 'each row is seen after its wait');
 
 		$failed++ if wait_for($far, $lsn, '1 min') ne 't' || !sees($far, $n);
 	}
-	is($failed, 0, 'as it is on the standby of a standby');
+	is($failed, 0, 'no wait failed on the standby of a standby');
 }
 
 
@@ -243,15 +243,15 @@ $client->query('BEGIN');
 $client->query('SAVEPOINT s');
 begin_wait($client, $standby, $never);
 cancel($client, $standby);
-is(verdict($client->answer), '57014 canceling statement due to user request', 'it can be cancelled');
-is(waiters($standby), '0', 'and is no longer among the waiters');
+is(verdict($client->answer), '57014 canceling statement due to user request', 'a wait can be cancelled');
+is(waiters($standby), '0', 'the session is no longer a waiter');
 $client->query('ROLLBACK TO s');
 Replwatch::pause_replay($primary, $standby);
 begin_wait($client, $standby, write_row($primary, 200));
 resume($standby);
-is(verdict($client->answer), 't', 'it waits again in the same transaction');
-is(sees($client, 200), '1', 'and sees the row');
-is($client->query('COMMIT')->{message}, undef, 'which commits');
+is(verdict($client->answer), 't', 'the session waits again in the same transaction');
+is(sees($client, 200), '1', 'it sees the row');
+is($client->query('COMMIT')->{message}, undef, 'the transaction commits');
 
 
 note '6. recovery_min_apply_delay';
@@ -264,7 +264,7 @@ note '6. recovery_min_apply_delay';
 	begin_wait($late, $delayed, $lsn);
 	Replwatch::set($delayed, 'recovery_min_apply_delay = 2s');
 	is(verdict($late->answer), 't', 'enough time');
-	is(sees($late, 300), '1', 'and the row is seen');
+	is(sees($late, 300), '1', 'the row is seen');
 }
 $delayed->stop;
 
@@ -283,7 +283,7 @@ note '7. the walreceiver is stopped';
 	Replwatch::connect_to($standby, $primary, 'replica1');
 	$standby->reload;
 	is(verdict($client->answer), 't', 'a new one brings it');
-	is(sees($client, 400), '1', 'and the row is seen');
+	is(sees($client, 400), '1', 'the row is seen');
 }
 
 
@@ -295,8 +295,8 @@ note '8. a standby that is fed by the archive only';
 
 	begin_wait($slow, $archived, $lsn);
 	Replwatch::value($primary, 'SELECT pg_switch_wal()');
-	is(verdict($slow->answer), 't', 'it comes with its file');
-	is(sees($slow, 500), '1', 'and the row is seen');
+	is(verdict($slow->answer), 't', 'WAL from the archive ends the wait');
+	is(sees($slow, 500), '1', 'the row is seen');
 }
 $archived->stop;
 
@@ -318,16 +318,16 @@ note '9. recovery is paused at its target, and then is over';
 
 	my ($there, $beyond) = map { Session->new($target, %woken) } 1 .. 2;
 	is(wait_for($there, $point, '1 min'), 't', 'the target itself is there');
-	is(sees($there, 550), '1', 'and what was before it');
-	is(wait_for($beyond, $after, '100 ms'), 'f', 'what is beyond it is not');
+	is(sees($there, 550), '1', 'a row from before the target is seen');
+	is(wait_for($beyond, $after, '100 ms'), 'f', 'WAL beyond the target is not replayed');
 	begin_wait($beyond, $target, $after);
 	Replwatch::wait_until($target,
 		"SELECT bool_and(reason ~ 'paused') FROM replwatch_waiters()",
 		'the reason is known');
 	resume($target);
 	like(verdict($beyond->answer), qr/^55000 recovery ended before LSN \S+ was replayed$/,
-		'and will not be');
-	is(sees($beyond, 551), '0', 'nor is the row');
+		'the end of recovery ends the wait for it');
+	is(sees($beyond, 551), '0', 'a row beyond the target is not seen');
 	$target->stop;
 }
 
@@ -342,15 +342,15 @@ note '10. the standby is restarted while the primary is down';
 	$primary->stop;
 	$standby->restart;
 	$client = Session->new($standby, %woken);
-	is(wait_for($client, $lsn, '1 min'), 't', 'what it had replayed it has still');
-	is(sees($client, 600), '1', 'and it is seen');
+	is(wait_for($client, $lsn, '1 min'), 't', 'replayed WAL is still replayed after the restart');
+	is(sees($client, 600), '1', 'the row is seen');
 
 	$far = Replwatch::value($standby, 'SELECT pg_last_wal_replay_lsn() + 1');
-	is(wait_for($client, $far, '100 ms'), 'f', 'what was not written is not there');
+	is(wait_for($client, $far, '100 ms'), 'f', 'WAL that was not written is not replayed');
 	begin_wait($client, $standby, $far);
 	$primary->start;
 	write_row($primary, 601);
-	is(verdict($client->answer), 't', 'it comes when the primary is back');
+	is(verdict($client->answer), 't', 'the wait ends when the primary is back');
 }
 
 
@@ -381,15 +381,15 @@ note '11. promotion';
 
 	$primary->stop('immediate');
 	$standby->promote;
-	is(verdict($reached->answer), 't', 'what is replayed before the end of recovery is there');
-	is(sees($reached, 700), '1', 'and the row is seen');
+	is(verdict($reached->answer), 't', 'a wait for WAL replayed before the end of recovery succeeds');
+	is(sees($reached, 700), '1', 'the row is seen');
 	is(verdict($of_old->answer), 't', 'the same by token');
 
 	my $answer = $unreached->answer;
 	is($answer->{state}, '55000', 'the end of recovery ends the wait for more');
 	like($answer->{message},
 		qr/^recovery ended before LSN \S+ was replayed$/,
-		'and says so');
+		'with the message');
 
 	# The token's LSN is one that this server has, of a timeline that it now
 	# is on; whether that had begun when it looked is a matter of luck.
@@ -408,8 +408,8 @@ note '11. promotion';
 	my $written = write_row($standby, 701);
 	is(verdict($below->answer), 't', 'until the new timeline gets there');
 	is(verdict($below_token->answer), 't', 'by token as well');
-	is(wait_for($below, $written, '1 min'), 't', 'it goes on waiting for the new primary');
-	is(sees($below, 701), '1', 'and sees what that wrote');
+	is(wait_for($below, $written, '1 min'), 't', 'the session can wait for WAL of the new primary');
+	is(sees($below, 701), '1', 'it sees the row of the new primary');
 
 	foreach my $node ($standby, $cascade)
 	{

@@ -69,9 +69,9 @@ foreach my $try (1 .. 3)
 	note("$offset bytes into the segment");
 	is(wait_for($target), 't', 'after a switch of segments the end of the WAL is reached');
 	is( $reader->value("SELECT replwatch_wait_for_lsn('$target', '0')"),
-		't', 'and is seen to be there without waiting');
+		't', 'a check without waiting agrees');
 	is( $writer->value("SELECT replwatch_wait_for_lsn('$target', '0')"),
-		't', 'as it is on the primary');
+		't', 'the primary agrees');
 }
 
 

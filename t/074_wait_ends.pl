@@ -128,7 +128,7 @@ note '1. ends that a session lives through, or not';
 
 	cancel($cancelled);
 	is(verdict($cancelled->answer),
-		'57014 canceling statement due to user request', 'it can be cancelled');
+		'57014 canceling statement due to user request', 'a wait can be cancelled');
 
 	Replwatch::value($standby,
 		'SELECT pg_terminate_backend(' . $terminated->pid . ')');
@@ -197,7 +197,7 @@ note '2. what can be seen of those who wait';
 		"SELECT count(*) = 3 AND bool_and(reason IS NOT NULL) FROM replwatch_waiters()",
 		'three wait and the reason is known');
 
-	is(waiters("string_agg(kind, ' ' ORDER BY kind)"), 'lsn read_after token', 'what they wait with');
+	is(waiters("string_agg(kind, ' ' ORDER BY kind)"), 'lsn read_after token', 'the kinds of the three waits');
 	is( waiters("bool_and(target = '$target' AND stage = 'replay' AND count IS NULL)"),
 		't',
 		'and for what');
@@ -212,7 +212,7 @@ note '2. what can be seen of those who wait';
 		't',
 		'since when and until when');
 	is(waiters('bool_and(eta IS NULL)'), 't', 'paused replay will not get there at any time');
-	like(waiters('min(reason)'), qr/paus/i, 'and the reason is that it is paused');
+	like(waiters('min(reason)'), qr/paus/i, 'the reason is that replay is paused');
 	is(Replwatch::value($standby, 'SELECT waiters FROM replwatch_node()'),
 		'3', 'replwatch_node() counts them');
 	is( Replwatch::value(
@@ -232,7 +232,7 @@ note '2. what can be seen of those who wait';
 	Replwatch::value($standby, 'SELECT pg_wal_replay_resume()');
 	is(verdict($by_lsn->answer), 't', 'the first has waited');
 	is(verdict($by_token->answer), 't', 'the second');
-	is($by_set->answer->{message}, undef, 'and the third');
+	is($by_set->answer->{message}, undef, 'the third succeeds as well');
 
 	is(verdict($by_lsn->query("SELECT replwatch_wait_for_lsn('$never', '10 ms')")), 'f', 'one runs out of time');
 	is(verdict($by_lsn->query("SELECT replwatch_wait_for_lsn('$target', '1 s')")), 't', 'one finds it there');
@@ -368,9 +368,9 @@ note '5. replwatch.max_waiters';
 	is($third->query("SELECT replwatch_wait_for_lsn('$never', '1 day')")->{state},
 		'53000', 'a third is refused and does not wait');
 	is(verdict($third->query("SELECT replwatch_wait_for_lsn('0/1', '1 min')")),
-		't', 'what is there needs no waiting');
+		't', 'a replayed LSN needs no wait');
 	is(verdict($third->query("SELECT replwatch_wait_for_lsn('$never', '0')")),
-		'f', 'nor does a look');
+		'f', 'nor does a check without waiting');
 
 	cancel($first);
 	$first->answer;
@@ -459,7 +459,7 @@ note '7. the primary is killed';
 		Replwatch::burst($primary, 1000);
 	}
 	is(join(' ', map { verdict($_->answer) } @clients),
-		't t t t t', 'and succeed when it is back');
+		't t t t t', 'the waits succeed when the primary is back');
 }
 
 

@@ -69,7 +69,7 @@ note '1. wake_on_replay = off';
 	Replwatch::value($looking, 'SELECT pg_wal_replay_resume()');
 	is(verdict($reader->answer), 't', 'until it goes on');
 	is($reader->value("SELECT replwatch_wait_for_lsn('$never', '100 ms')"),
-		'f', 'what never comes is out of time');
+		'f', 'a wait for an LSN that never comes times out');
 	is($reader->value('SELECT count(*) FROM replwatch_waiters()'), '0', 'nobody is left');
 
 	# Neither does it report when it is asked to, nor does one without the library:
@@ -109,7 +109,7 @@ note '2. the library is not loaded on the replica';
 
 	is($reader->parameter('replwatch.version'), undef, 'no version is reported');
 	is($reader->query('SHOW "replwatch.version"')->{state},
-		'42704', 'and there is none to show');
+		'42704', 'SHOW has no version');
 	foreach my $name ('commit_token', 'read_after')
 	{
 		is($reader->query("SHOW \"replwatch.$name\"")->{state},

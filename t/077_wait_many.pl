@@ -106,7 +106,7 @@ note '1. all for one LSN';
 	my $waits = begin_waits("'$lsn'");
 
 	Replwatch::burst($primary, 100);
-	is(left(), "$many|0", 'none is woken before');
+	is(left(), "$many|0", 'no session is woken before');
 	Replwatch::write_beyond($primary, $lsn);
 	is(succeeded($waits), $many, 'each has waited, and none was forgotten');
 }
@@ -171,7 +171,7 @@ note '4. promotion';
 	my $waits = begin_waits("'FFFFFFFF/F0000000'::pg_lsn + :offset");
 
 	$standby->promote;
-	is(succeeded($waits), 0, 'it ends the waits');
+	is(succeeded($waits), 0, 'no wait succeeds');
 	is(scalar(() = $waits->{stderr} =~ /recovery ended before LSN/g),
 		$many, 'all sessions get the error');
 	is(left(), '0|0', 'nobody is left among the waiters');

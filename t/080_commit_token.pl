@@ -139,7 +139,7 @@ note '1. before the first commit';
 is($client->value('SELECT replwatch_commit_token()'), undef, 'no token yet');
 is($client->value('SELECT replwatch_commit_lsn()'), undef, 'no LSN yet');
 is($client->value('SHOW replwatch.commit_token'),
-	'', 'nor does the setting show one');
+	'', 'the setting shows no token either');
 $client->query('BEGIN; SELECT pg_current_xact_id(); ROLLBACK');
 is($client->value('SELECT replwatch_commit_token()'),
 	undef, 'a rollback is no commit');

@@ -171,7 +171,7 @@ foreach my $name ('promoted', 'follower')
 my $error = $on{promoted}->query(wait_for($lost));
 like($error->{message}, qr/^commit .* is not part of this server's history$/,
 	'the message says so');
-like($error->{message}, qr/\Q$lost\E/, 'and names the token');
+like($error->{message}, qr/\Q$lost\E/, 'the message names the token');
 
 # The end of the old timeline is the last that was kept of it.
 my ($end) = slurp_file($promoted->data_dir . '/pg_wal/00000002.history') =~
@@ -181,11 +181,11 @@ is( $on{promoted}->value("SELECT '$end'::pg_lsn = '$fork'"),
 my $beyond = $on{promoted}->value("SELECT '$end'::pg_lsn + 1");
 is(answer($on{promoted}, "1:$end"),
 	't', 'the fork itself is part of the history');
-is(answer($on{promoted}, "1:$beyond"), 'RW001', 'one byte more is not');
+is(answer($on{promoted}, "1:$beyond"), 'RW001', 'one byte more is not part of it');
 is(answer($on{promoted}, '3:0/1'),
 	'55000', 'on the new primary a newer timeline is not written');
 is(answer($on{follower}, '3:0/1', '100 ms'),
-	'f', 'on its standby it is not reached');
+	'f', 'on its standby a newer timeline is not reached');
 
 
 note '4. standbys that are still on the old timeline';
@@ -198,19 +198,19 @@ is( $on{diverged}->value(
 		"SELECT replwatch_wait_for_lsn('" . ($new =~ s/^2://r) . "')"),
 	't',
 	'an LSN, which has no timeline, is fooled by that');
-is(answer($on{diverged}, $new, '200 ms'), 'f', 'the token is not');
+is(answer($on{diverged}, $new, '200 ms'), 'f', 'a token is not fooled');
 is(answer($on{diverged}, $lost), 't',
 	'there the lost commit is still part of the history');
 is(answer($on{behind}, $new, '200 ms'),
 	'f', 'the new commit is not there before the server follows');
 is(answer($on{behind}, $lost, '200 ms'),
-	'f', 'nor can it say before that a commit is lost');
+	'f', 'nor is a commit known to be lost before');
 
 my $new_on_behind = waiter($behind, $new);
 Replwatch::set_upstream($behind, $promoted->connstr . ' application_name=behind');
 is(result($new_on_behind->answer),
 	't', 'once it follows, a wait for a new commit ends');
-is(Session->new($behind)->value('SELECT max(i) FROM t'), 4, 'and can read it');
+is(Session->new($behind)->value('SELECT max(i) FROM t'), 4, 'the new commit can be read');
 is(result($lost_on_behind->answer),
 	'RW001', 'a wait for a lost one fails');
 
@@ -230,7 +230,7 @@ is(answer($on{diverged}, $new), 'RW001',
 is(answer($on{diverged}, '2:0/1'),
 	'RW001', 'even where that one was still the same');
 is(answer($on{diverged}, $lost),
-	't', 'one of its own ancestor is there, lost as it may be elsewhere');
+	't', 'a commit of its own ancestor is there, even if lost elsewhere');
 
 
 note '6. history files that are missing or damaged';
@@ -297,13 +297,13 @@ foreach my $long (
 {
 	my $answer = $on{follower}->query(wait_for($long));
 
-	is(result($answer), '22P02', 'nor is anything of 10 MB');
+	is(result($answer), '22P02', 'a text of 10 MB is no token');
 	cmp_ok(length $answer->{message},
-		'<', 200, 'which is not shown in full');
+		'<', 200, 'it is not shown in full');
 
 	# As a parameter, which is not a constant of the plan.
 	$on{follower}->bound('SELECT replwatch_wait_for_token($1)', $long)->sync;
-	is(result($on{follower}->answer), '22P02', 'nor as a parameter');
+	is(result($on{follower}->answer), '22P02', 'nor is it as a parameter');
 }
 foreach my $good (lc $kept, uc $kept, '1:00000000/00000001', '1:0/0')
 {
@@ -320,9 +320,9 @@ like($error->{message}, qr/^timeout must not be negative/, 'the message says so'
 is(answer($on{follower}, '2:FFFFFFFF/FFFFFFFF', '100 ms'),
 	'f', 'the largest LSN is never reached on a standby');
 is(answer($on{promoted}, '2:FFFFFFFF/FFFFFFFF'),
-	'55000', 'nor written on a primary');
+	'55000', 'the largest LSN is not written on a primary');
 is(answer($on{follower}, '4294967295:0/1', '100 ms'),
-	'f', 'nor is the largest timeline');
+	'f', 'the largest timeline is never reached on a standby');
 is( $on{follower}->value('SELECT count(*) FROM replwatch_waiters()'),
 	0, 'nobody is left waiting');
 

@@ -129,7 +129,7 @@ is($reader->answer->{rows}[0][0],
 $token = write_row();
 is(state_of($reader, "SET SESSION \"Replwatch.Read_After\" = '$token'"),
 	'', 'the name in other letters is the same setting');
-is($reader->value('SHOW replwatch.read_after'), $token, 'and remembered');
+is($reader->value('SHOW replwatch.read_after'), $token, 'the value is kept');
 
 
 note '2. it waits, and holds nothing while it does';
@@ -145,7 +145,7 @@ is( $standby->safe_psql(
 	't',
 	'no snapshot is held');
 resume();
-is($reader->answer->{state}, undef, 'it comes to an end');
+is($reader->answer->{state}, undef, 'the wait ends');
 is($reader->value('SELECT max(i) FROM t'), $row, 'with the row there');
 
 pause();
@@ -154,7 +154,7 @@ $reader->ask("SET replwatch.read_after = '$token'");
 is_waiting($reader);
 $standby->safe_psql('postgres',
 	'SELECT pg_cancel_backend(' . $reader->pid . ')');
-is($reader->answer->{state}, '57014', 'it can be cancelled');
+is($reader->answer->{state}, '57014', 'the wait can be cancelled');
 $reader->query("SET statement_timeout = '200 ms'");
 is(state_of($reader, "SET replwatch.read_after = '$token'"),
 	'57014', 'statement_timeout ends it');
@@ -173,7 +173,7 @@ my ($timeouts, $seconds) = Replwatch::waited($standby);
 $error = $reader->query("SET replwatch.read_after = '$token'");
 is($error->{state}, 'RW002', 'a wait that takes too long is an error');
 my ($timeouts_then, $seconds_then) = Replwatch::waited($standby);
-is($timeouts_then - $timeouts, 1, 'it is counted as one that timed out');
+is($timeouts_then - $timeouts, 1, 'it is counted as a time-out');
 my $took = $seconds_then - $seconds;
 ok($took >= 0.3 && $took < 60, 'after wait_timeout')
   or diag("took $took");
@@ -187,19 +187,19 @@ is($reader->value('SHOW replwatch.read_after'),
 
 $reader->query('SET replwatch.wait_timeout = 0');
 is(state_of($reader, "SET replwatch.read_after = '$token'"),
-	'RW002', 'with wait_timeout 0 it only looks');
+	'RW002', 'wait_timeout 0 checks once');
 is(state_of($reader, "SET replwatch.read_after = '$kept'"),
-	'', 'and is content with what is there');
+	'', 'a replayed LSN passes the check');
 $reader->query("BEGIN; SET LOCAL replwatch.wait_timeout = '100 ms'");
 is(state_of($reader, "SET LOCAL replwatch.read_after = '$token'"),
-	'RW002', 'in a block it is an error, too');
-is(state_of($reader, 'SELECT 1'), '25P02', 'which aborts the block');
+	'RW002', 'in a block it is an error as well');
+is(state_of($reader, 'SELECT 1'), '25P02', 'the error aborts the block');
 $reader->query('ROLLBACK');
 
 $reader->query('BEGIN; SAVEPOINT a');
 is(state_of($reader, "SET LOCAL replwatch.read_after = '$token'"),
 	'RW002', 'it fails within a savepoint');
-is(state_of($reader, 'ROLLBACK TO a'), '', 'one can go back');
+is(state_of($reader, 'ROLLBACK TO a'), '', 'the savepoint can be rolled back to');
 is($reader->value('SHOW replwatch.read_after'),
 	$kept, 'the old value is kept');
 $reader->query('SET LOCAL replwatch.wait_timeout = -1');
@@ -210,7 +210,7 @@ is( $standby->safe_psql(
 	't',
 	'with wait_timeout -1 there is no deadline');
 resume();
-is($reader->answer->{state}, undef, 'and it waits');
+is($reader->answer->{state}, undef, 'the wait succeeds');
 is($reader->value('SELECT max(i) FROM t'), $row, 'until the row is there');
 $reader->query('COMMIT; RESET replwatch.wait_timeout');
 
@@ -403,7 +403,7 @@ foreach my $bad (
 {
 	$error = $reader->query("SET replwatch.read_after = '$bad'");
 	is($error->{state}, '22P02', 'refused: ' . substr($bad, 0, 20));
-	cmp_ok(length $error->{message}, '<', 200, 'which is not shown in full');
+	cmp_ok(length $error->{message}, '<', 200, 'the value is not shown in full');
 }
 
 # Nor is it cut in the middle of a character, which can't be told to a client.
@@ -412,7 +412,7 @@ foreach my $bad ("\xe4" x 100, 'x' . "\xe4" x 100)
 {
 	$error = $reader->query("SET replwatch.read_after = '$bad'");
 	is($error->{state}, '22P02', 'refused: letters of two bytes');
-	like($error->{message}, qr/\xe4"$/, 'of which none is torn');
+	like($error->{message}, qr/\xe4"$/, 'no letter is cut in two');
 }
 $reader->query('RESET client_encoding');
 is($reader->value('SHOW replwatch.read_after'),
@@ -422,13 +422,13 @@ is(state_of($reader, 'SET replwatch.read_after = a, b'),
 
 my $past_end = 'FFFFFFFF/FFFFFFFF';
 is(state_of($writer, "SET replwatch.read_after = '$token'"),
-	'', 'on a primary what is written is there');
+	'', 'on a primary a written LSN is there');
 foreach my $value ($past_end, "1:$past_end", '2:0/1')
 {
 	$error = $writer->query("SET replwatch.read_after = '$value'");
 	is($error->{state}, '55000', "on a primary $value is not");
 	like($error->{message}, qr/^LSN .* has not been written on this server/,
-		'and the message says so');
+		'with the message');
 }
 
 # Promoted, while one waits for what never comes.
@@ -444,11 +444,11 @@ is( Replwatch::value(
 	't',
 	'no wait lasted until the session looked for itself: each was woken');
 is($waiter->value('SHOW replwatch.read_after'),
-	'', 'and the value is not set');
+	'', 'the value is not set');
 is(state_of($reader, "SET replwatch.read_after = '1:$past_end'"),
-	'RW001', 'afterwards, too');
+	'RW001', 'a later attempt fails as well');
 is(state_of($reader, "SET replwatch.read_after = '$token'"),
-	'', 'one that was kept is there');
+	'', 'a commit that was kept is there');
 
 # Nor does a file keep it from starting.
 $standby->append_conf('postgresql.conf',

@@ -171,7 +171,7 @@ sub in_the_middle
 				$primary,
 				"SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = "
 				  . $client->pid,
-				'it waits');
+				'the session waits');
 		}
 		my @holders = map { Session->new($_) } @standbys;
 
@@ -207,13 +207,13 @@ fails($client, '(SELECT NULL::pg_lsn)', '55000', qr/cannot wait/,
 $client->query('CREATE TABLE t (i int)');
 is(have("NULL, 0, 'replay', '1 h'"), 0, 'count 0 answers at once');
 my ($timeouts, $seconds) = Replwatch::waited($primary);
-is(have("NULL, 1, 'replay', '300 ms'"), 0, 'nobody has it');
+is(have("NULL, 1, 'replay', '300 ms'"), 0, 'no replica has it');
 my ($timeouts_then, $seconds_then) = Replwatch::waited($primary);
-is($timeouts_then - $timeouts, 1, 'which is counted as a wait in vain');
+is($timeouts_then - $timeouts, 1, 'that is counted as a time-out');
 my $took = $seconds_then - $seconds;
-ok($took >= 0.3 && $took < 60, 'and said when the time is up')
+ok($took >= 0.3 && $took < 60, 'the wait took as long as the timeout')
   or diag($took);
-is(have("NULL, 1, 'replay', '0'"), 0, 'timeout 0 only looks');
+is(have("NULL, 1, 'replay', '0'"), 0, 'timeout 0 checks once');
 
 
 note '2. standbys, by stage';
@@ -230,21 +230,21 @@ foreach my $stage ('write', 'flush', 'replay')
 	write_row();
 	is(have("NULL, 2, '$stage'"), 2, "both standbys have it at $stage");
 }
-is(have(''), 2, 'it says how many have it, also if that is more than asked');
+is(have(''), 2, 'all replicas that have it are counted, even beyond the count');
 is($standby1->safe_psql('postgres', 'SELECT count(*) FROM t'),
 	3, 'the rows can be read there');
 
 Replwatch::pause_replay($primary, $standby2);
 write_row();
 is(have("NULL, 2, 'flush'"), 2, 'a paused standby has it at flush');
-is(have("NULL, 1, 'replay'"), 1, 'one is enough where one is asked for');
+is(have("NULL, 1, 'replay'"), 1, 'count 1 needs one replica');
 is(have("NULL, 2, 'replay', '300 ms'"), 1, 'the paused one is not at replay');
 my $lsn = $client->value('SELECT replwatch_commit_lsn()');
 $client->ask("SELECT replwatch_wait_for_replicas('$lsn', 2, 'replay')");
 Replwatch::wait_until(
 	$primary,
 	"SELECT target = '$lsn' AND count = 2 AND stage = 'replay' AND kind = 'replicas' AND missing_bytes > 0 FROM replwatch_waiters()",
-	'it waits, and that can be seen');
+	'the wait is shown');
 Replwatch::wait_until(
 	$primary,
 	"SELECT w.eta IS NULL AND w.reason = s.reason FROM replwatch_waiters() w, replwatch_status() s WHERE s.name = 'replica2'",
@@ -270,9 +270,9 @@ my $receivewal = receiver('receivewal', 'pg_receivewal', '-D', $wal,
 	'--synchronous', '-s', '1');
 write_row();
 is(have("NULL, 3, 'write'"), 3, 'pg_receivewal counts for write');
-is(have("NULL, 3, 'flush'"), 3, 'and for flush');
+is(have("NULL, 3, 'flush'"), 3, 'pg_receivewal counts for flush');
 is(have("NULL, 2, 'replay'"), 2, 'the standbys count for replay');
-is(have("NULL, 3, 'replay', '300 ms'"), 2, 'and it does not');
+is(have("NULL, 3, 'replay', '300 ms'"), 2, 'pg_receivewal does not count for replay');
 
 $primary->safe_psql('postgres',
 	"SELECT pg_create_logical_replication_slot('decoded', 'test_decoding')");
@@ -293,16 +293,16 @@ foreach my $dir (map { $primary->basedir . "/twin$_" } 1, 2)
 }
 wait_streaming('twin', 2);
 write_row();
-is(have("NULL, 5, 'flush'"), 5, 'a name counts');
+is(have("NULL, 5, 'flush'"), 5, 'a shared name counts');
 $lsn = $client->value('SELECT replwatch_commit_lsn()');
 Replwatch::wait_until(
 	$primary,
 	"SELECT bool_and(flush_lsn >= '$lsn') FROM pg_stat_replication WHERE application_name = 'twin'",
 	'both have it');
-is(have("NULL, 6, 'flush', '0'"), 5, 'but only once');
+is(have("NULL, 6, 'flush', '0'"), 5, 'a shared name counts once');
 $client->ask("SELECT replwatch_wait_for_replicas(NULL, 6, 'flush')");
 Replwatch::wait_until($primary, 'SELECT count(*) = 1 FROM replwatch_waiters()',
-	'it waits');
+	'the session waits');
 is( $primary->safe_psql(
 		'postgres',
 		'SELECT missing_bytes IS NULL, reason FROM replwatch_waiters()'),
@@ -310,7 +310,7 @@ is( $primary->safe_psql(
 	'the reason says so');
 $primary->safe_psql('postgres',
 	'SELECT pg_cancel_backend(pid) FROM replwatch_waiters()');
-is($client->answer->{state}, '57014', 'it is cancelled');
+is($client->answer->{state}, '57014', 'the wait can be cancelled');
 foreach my $running (@twins, $recvlogical)
 {
 	$running->signal('TERM');
@@ -351,7 +351,7 @@ Replwatch::wait_until(
 	'the copy of a table reports');
 is(have("'0/1', 12, 'write', '0'"),
 	3, 'neither the first copy of a table counts nor a base backup');
-is(have("'0/1', 12, 'flush', '0'"), 3, 'nor for flush');
+is(have("'0/1', 12, 'flush', '0'"), 3, 'neither counts for flush');
 
 # Cut off by the server: killed, backups would leave a process behind.
 $primary->safe_psql('postgres',
@@ -417,7 +417,7 @@ fails($client, "NULL, 1, 'replay', '0'", '55000', qr/has not committed/,
 	'the same at a look');
 $client->query('ROLLBACK');
 is($client->query('BEGIN')->{state}, undef, 'BEGIN');
-is(have(''), 2, 'in a block that has not written it is allowed');
+is(have(''), 2, 'it is allowed in a block that has not written');
 $client->query('COMMIT');
 fails(
 	$client,
@@ -444,12 +444,12 @@ fails($on_standby, "'FFFFFFFF/FFFFFFFF'", '55000',
 write_row();
 $client->bound('SELECT replwatch_wait_for_replicas(NULL, $1::int, $2::text)',
 	2, 'replay')->sync;
-is($client->answer->{rows}[0][0], 2, 'with parameters');
+is($client->answer->{rows}[0][0], 2, 'a statement with parameters');
 $lsn = $client->value('SELECT replwatch_commit_lsn()');
 $client->bound(
 	'SELECT * FROM replwatch_wait_for_replicas($1::text::pg_lsn, count => 2)',
 	$lsn)->sync;
-is($client->answer->{rows}[0][0], 2, 'and in FROM');
+is($client->answer->{rows}[0][0], 2, 'a call in FROM');
 
 
 note '5. while connections come and go';
@@ -464,7 +464,7 @@ Replwatch::wait_until($primary,
 	"SELECT count(*) = 1 FROM replwatch_waiters() WHERE missing_bytes IS NULL",
 	'one is missing');
 $standby2->start;
-is($client->answer->{rows}[0][0], 2, 'it is back, and has caught up');
+is($client->answer->{rows}[0][0], 2, 'the wait ends when the replica has caught up');
 
 # So many may wait, of whatever kind.
 {
@@ -473,10 +473,10 @@ is($client->answer->{rows}[0][0], 2, 'it is back, and has caught up');
 	Replwatch::set($primary, 'replwatch.max_waiters = 1');
 	$other->ask("SELECT replwatch_wait_for_replicas('0/1', 8, 'flush')");
 	Replwatch::wait_until($primary,
-		'SELECT count(*) = 1 FROM replwatch_waiters()', 'it waits');
+		'SELECT count(*) = 1 FROM replwatch_waiters()', 'the session waits');
 	fails($client, "'0/1', 8, 'flush'",
 		'53000', qr/^too many sessions are waiting/, 'one too many');
-	is(have("'0/1', 2, 'flush'"), 2, 'what is there needs no waiting');
+	is(have("'0/1', 2, 'flush'"), 2, 'an LSN that is there needs no wait');
 	$client->query('SELECT pg_cancel_backend(' . $other->pid . ')');
 	is($other->answer->{state}, '57014', 'the other is cancelled');
 	Replwatch::set($primary, 'replwatch.max_waiters = 0');
@@ -501,7 +501,7 @@ note '6. on a standby that sends on';
 		my $written = $client->value('SELECT replwatch_commit_lsn()');
 
 		is($upstream->value("SELECT replwatch_wait_for_lsn('$written')"),
-			't', 'it has come to the standby');
+			't', 'the standby has replayed it');
 		return $written;
 	};
 
@@ -514,14 +514,14 @@ note '6. on a standby that sends on';
 	}
 	is( $cascade->safe_psql('postgres', 'SELECT count(*) FROM t'),
 		$client->value('SELECT count(*) FROM t'),
-		'and shows it');
+		'the rows can be read there');
 
 	Replwatch::pause_replay($primary, $cascade);
 	my $written = $written_here->();
 	is($on_standby->("'$written', 1, 'flush'"),
 		1, 'a paused one has it at flush');
 	is($on_standby->("'$written', 1, 'replay', '300 ms'"),
-		0, 'but not at replay');
+		0, 'the paused standby does not have it at replay');
 	$upstream->ask(
 		"SELECT replwatch_wait_for_replicas('$written', 1, 'replay')");
 	Replwatch::wait_until(
@@ -573,7 +573,7 @@ my ($records, $stderr) = run_command(
 	]);
 my $nudges = () = $records =~ /desc: NOOP/g;
 cmp_ok($nudges, '>', 0, 'the replicas were asked');
-cmp_ok($nudges, '<', 10, 'and not for each of them') or diag($records);
+cmp_ok($nudges, '<', 10, 'they were not asked for each wait') or diag($records);
 
 is( $primary->safe_psql(
 		'postgres',

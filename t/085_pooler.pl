@@ -209,7 +209,7 @@ SKIP:
 	cmp_ok($servers{$_} // 0,
 		'>', 0, "$_ answered some of them") foreach 'replica1', 'replica2';
 	is(join(' ', sort keys %servers),
-		'replica1 replica2', 'and nobody else');
+		'replica1 replica2', 'no other replica is used');
 
 	# One block, command by command.
 	$row++;
@@ -223,7 +223,7 @@ SKIP:
 			$row, 'a block of several commands reads the row');
 		$reader->query('COMMIT');
 		is($reader->value('SHOW replwatch.read_after'),
-			'', 'and leaves nothing behind in the server connection');
+			'', 'the server connection keeps no setting');
 	}
 }
 

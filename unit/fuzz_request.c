@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_request.c
- *	  Throws bytes at the parser of the port, and answers what it makes of them.
+ *	  Feeds bytes to the parser of the port, and answers its requests.
  *
- * Built with clang's libFuzzer and sanitizers; "make fuzz" runs it, on what is
- * in unit/corpus/request and on what it finds from there.  An input is what
- * one client sends; it comes in pieces, as sizes that its last byte chooses.
+ * Built with clang's libFuzzer and sanitizers; "make fuzz" runs it, on the
+ * inputs in unit/corpus/request and on those that it derives from them.  An
+ * input is the bytes of one client, which come in pieces of sizes that its
+ * last byte chooses.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -31,7 +32,7 @@
 
 extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
 
-/* Who answers knows something, which the limits are judged by. */
+/* Answer a request, with facts to which its limits apply. */
 static void
 answer(const RwRequest *request)
 {

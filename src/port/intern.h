@@ -405,8 +405,8 @@ extern bool rw_clients_have_room(const RwClients *clients, RwTime now,
 								 RwTime *when);
 
 /*
- * Go on with a client whose socket is ready.  Since the loop was told of it,
- * another may have taken its place, which is harmless.
+ * Go on with a client whose socket is ready.  While the loop waited, another
+ * client may have taken its place, which is harmless.
  */
 extern void rw_client_serve(RwClients *clients, RwClient *client, RwTime now);
 

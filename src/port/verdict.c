@@ -90,7 +90,7 @@ check_accepting(const RwCheckFacts *facts, RwVerdict *verdict)
 
 static bool
 check_time(const RwAskLimits *limits, const RwCheckFacts *facts,
-			RwVerdict *verdict)
+		   RwVerdict *verdict)
 {
 	const RwStandbyState *standby = &facts->standby;
 	RwText		out;
@@ -117,7 +117,7 @@ check_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 
 static bool
 check_bytes(const RwAskLimits *limits, const RwCheckFacts *facts,
-			 RwVerdict *verdict)
+			RwVerdict *verdict)
 {
 	int64		missing = facts->standby.missing_bytes;
 	RwText		out;
@@ -152,7 +152,7 @@ check_position(uint64 lsn, const RwCheckFacts *facts, RwVerdict *verdict)
 /* A token's LSN only counts if its timeline is part of our history. */
 static bool
 check_token(const RwAskLimits *limits, const RwCheckFacts *facts,
-		   RwVerdict *verdict)
+			RwVerdict *verdict)
 {
 	uint64		end;
 
@@ -172,7 +172,7 @@ check_token(const RwAskLimits *limits, const RwCheckFacts *facts,
 /* The limits of the request; a primary has no lag. */
 static bool
 check_limits(const RwAskLimits *limits, const RwCheckFacts *facts,
-		  RwVerdict *verdict)
+			 RwVerdict *verdict)
 {
 	if (facts->in_recovery && (limits->has_time || limits->has_bytes))
 	{

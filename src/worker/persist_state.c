@@ -28,7 +28,8 @@
 /* The payload of the state file: this, then the arrays that it counts. */
 typedef struct StateHeader
 {
-	uint32		header_size;	/* the sizes tell another build's file */
+	uint32		header_size;	/* sizes, which may differ in another
+								 * build's file */
 	uint32		replica_size;
 	uint32		note_size;
 	uint32		nreplicas;

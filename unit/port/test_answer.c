@@ -26,16 +26,16 @@ fresh(void)
 	rw_text_begin(&out, buffer, sizeof(buffer));
 }
 
-/* The body, once the length that was told is found to be its. */
+/* The body, after checking that Content-Length is its length. */
 static const char *
 body(void)
 {
-	const char *told = strstr(buffer, "Content-Length: ");
+	const char *header = strstr(buffer, "Content-Length: ");
 	const char *end = strstr(buffer, "\r\n\r\n");
 
-	if (told == NULL || end == NULL || out.full)
+	if (header == NULL || end == NULL || out.full)
 		return "(no answer)";
-	is_int(atoi(told + 16), strlen(end + 4), "its length is told");
+	is_int(atoi(header + 16), strlen(end + 4), "Content-Length is right");
 	return end + 4;
 }
 
@@ -45,7 +45,7 @@ check_is(const char *first_line, const char *expected)
 	fresh();
 	rw_answer_check(&out, &request, &verdict);
 	ok(strncmp(buffer, first_line, strlen(first_line)) == 0, first_line);
-	is_text(body(), expected, "and why");
+	is_text(body(), expected, "and the body");
 }
 
 static void
@@ -131,12 +131,12 @@ test_refusals(void)
 	fresh();
 	rw_answer_refusal(&out, 400, RW_METHOD_GET, "it is");
 	is_text(body(), "{\"ok\":false,\"reason\":\"it is\"}\n", "with a reason");
-	ok(strstr(buffer, "Allow:") == NULL, "nothing is said of methods");
+	ok(strstr(buffer, "Allow:") == NULL, "no methods are listed");
 	fresh();
 	rw_answer_refusal(&out, 405, RW_METHOD_GET, "it is");
 	ok(strstr(buffer, "405 Method Not Allowed\r\n") != NULL &&
 	   strstr(buffer, "\r\nAllow: GET, HEAD, OPTIONS\r\n") != NULL,
-	   "405 says which there are");
+	   "405 lists the methods");
 	fresh();
 	rw_answer_refusal(&out, 431, RW_METHOD_GET, "");
 	ok(strstr(buffer, "431 Request Header Fields Too Large\r\n") != NULL, "431");
@@ -148,7 +148,7 @@ test_refusals(void)
 	is_text(strstr(buffer, "\r\n\r\n"), "\r\n\r\n", "HEAD has no body");
 }
 
-/* The longest that there can be. */
+/* The longest answer. */
 static void
 test_room(void)
 {
@@ -165,7 +165,7 @@ test_room(void)
 	verdict.missing_bytes = PG_INT64_MAX;
 	fresh();
 	rw_answer_check(&out, &request, &verdict);
-	ok(!out.full && buffer[out.len - 2] == '}', "there is room for all");
+	ok(!out.full && buffer[out.len - 2] == '}', "there is room for the longest answer");
 	(void) body();
 }
 

@@ -69,7 +69,7 @@ refused(const char *data, int status, const char *what)
 {
 	parse(data);
 	is_int(request.refusal, status, what);
-	ok(status == 0 || request.problem != NULL, "and why");
+	ok(status == 0 || request.problem != NULL, "with a reason");
 }
 
 static void
@@ -264,11 +264,11 @@ test_lag(void)
 	get("/replica?lag=1d");
 	is_int(limits->time, 86400 * SECOND, "d");
 	get("/replica?lag=8388606TB");
-	is_int(limits->bytes, 8388606 * MB * MB, "as much as there can be");
+	is_int(limits->bytes, 8388606 * MB * MB, "the largest amount");
 	get("/replica?l%61g=1");
 	is_int(request.refusal, 400, "names are not encoded");
 	get("/replica?lag=%31%30MB");
-	is_int(limits->bytes, 10 * MB, "values may be");
+	is_int(limits->bytes, 10 * MB, "values may be encoded");
 
 	refused_target("/replica?lag=8388608TB", 400);
 	refused_target("/replica?lag=999999999999999999d", 400);
@@ -375,7 +375,7 @@ test_agent(void)
 	refused("replicas\n", 400, "a longer word");
 	refused("primary lag=5s\n", 400, "primary with a limit");
 	refused("replica lag=\n", 400, "no amount");
-	refused("replica lag=%31\n", 400, "nothing is encoded here");
+	refused("replica lag=%31\n", 400, "the agent's line is not encoded");
 	refused("replica lsn=0/0\n", 400, "lsn");
 	refused("replica cut_off=serve\n", 400, "cut_off");
 	refused("replica floor=0\n", 400, "floor 0");

@@ -21,7 +21,7 @@ static RwVerdict verdict;
 static RwAgentMemory memory;
 static char line[RW_AGENT_LINE_LEN];
 
-/* A standby that lacks nothing. */
+/* A standby that has replayed everything. */
 static void
 be_standby(void)
 {
@@ -36,7 +36,7 @@ be_standby(void)
 	facts.standby.lag_known = true;
 }
 
-/* One that lacks so many bytes, the first of them for so long. */
+/* A standby that lacks so many bytes, and has lacked the first for so long. */
 static void
 be_behind(int64 lag, int64 bytes)
 {
@@ -45,7 +45,7 @@ be_behind(int64 lag, int64 bytes)
 	facts.standby.missing_bytes = bytes;
 }
 
-/* One that lacks nothing that it knows of, and knows of nothing for so long. */
+/* A standby that has been cut off for so long, and knows of no missing WAL. */
 static void
 be_cut_off(int64 silence)
 {
@@ -88,13 +88,13 @@ limit_bytes(int64 bytes)
 	request.limits.bytes = bytes;
 }
 
-/* "" is yes. */
+/* The verdict has this reason; "" is yes. */
 static void
 says(const char *why, const char *what)
 {
 	rw_verdict(&request, &facts, &verdict);
 	is_text(verdict.why, why, what);
-	ok(verdict.yes == (why[0] == '\0'), "and accordingly");
+	ok(verdict.yes == (why[0] == '\0'), "and the verdict agrees");
 }
 
 static void
@@ -181,7 +181,7 @@ test_samples(void)
 	facts.sample_age_max = RW_HOUR;
 	topic_says(RW_ASK_REPLICA, "", "fresh is what the interval allows");
 
-	section("none");
+	section("no sample");
 	be_standby();
 	facts.standby.sampled_at = RW_NEVER;
 	topic_says(RW_ASK_REPLICA, "no sample yet", "replica");
@@ -189,8 +189,8 @@ test_samples(void)
 	be_primary();
 	facts.standby.sampled_at = RW_NEVER;
 	topic_says(RW_ASK_PRIMARY, "", "a primary's role needs none");
-	topic_says(RW_ASK_READ_ONLY, "", "nor does its read-only");
-	topic_says(RW_ASK_HEALTH, "no sample yet", "its health does");
+	topic_says(RW_ASK_READ_ONLY, "", "nor does read-only");
+	topic_says(RW_ASK_HEALTH, "no sample yet", "its health needs one");
 }
 
 static void
@@ -220,7 +220,7 @@ test_limits(void)
 	says("lag is at least 6.0 s, perhaps more than 60 s",
 		 "a lower bound never proves that a limit is kept");
 	facts.standby.lag_known = false;
-	says("lag is unknown", "not known is no");
+	says("lag is unknown", "an unknown lag is no");
 
 	section("a limit in bytes");
 	be_behind(5 * RW_SECOND, 10 * MB);
@@ -233,7 +233,7 @@ test_limits(void)
 	limit_bytes(10 * MB);
 	says("", "time need not be known");
 	facts.standby.missing_bytes = -1;
-	says("lag in bytes is unknown", "not known is no");
+	says("lag in bytes is unknown", "an unknown lag is no");
 
 	section("both");
 	be_behind(5 * RW_SECOND, 10 * MB);
@@ -252,7 +252,7 @@ test_limits(void)
 	ask(RW_ASK_READ_ONLY);
 	limit_bytes(0);
 	limit_time(0);
-	says("", "nothing is late");
+	says("", "limits of lag do not apply");
 }
 
 static void
@@ -261,37 +261,37 @@ test_cut_off(void)
 	section("cut off");
 	be_cut_off(42 * RW_SECOND);
 	ask(RW_ASK_REPLICA);
-	says("", "is no reason by itself");
-	ok(verdict.cut_off, "it is told");
-	is_int(verdict.lag, 42 * RW_SECOND, "with the bound");
-	is_text(verdict.lag_bound, "at most", "as a bound");
+	says("", "being cut off is no reason by itself");
+	ok(verdict.cut_off, "it is shown");
+	is_int(verdict.lag, 42 * RW_SECOND, "the lag is shown");
+	is_text(verdict.lag_bound, "at most", "as an upper bound");
 	limit_time(5 * RW_SECOND);
 	says("lag may be up to 42 s, more than 5.0 s", "a limit in time is strict");
 	limit_time(RW_MINUTE);
-	says("", "and counts the bound");
+	says("", "a limit above the bound is met");
 	limit_time(5 * RW_SECOND);
 	request.limits.serve_cut_off = true;
 	says("", "cut_off=serve lifts it");
 	facts.standby.lag_known = false;
-	says("", "where nothing is known, too");
+	says("", "even with an unknown lag");
 	request.limits.serve_cut_off = false;
-	says("lag is unknown", "but else that is no");
+	says("lag is unknown", "without it an unknown lag is no");
 	ask(RW_ASK_REPLICA);
 	limit_bytes(0);
-	says("", "a limit in bytes counts what is known to be missing");
+	says("", "a limit in bytes counts WAL known to be missing");
 
 	section("cut off, and behind");
 	be_cut_off(42 * RW_SECOND);
 	facts.standby.at_most = false;
 	facts.standby.missing_bytes = MB;
 	ask(RW_ASK_REPLICA);
-	says("", "is no reason by itself");
+	says("", "being cut off is no reason by itself");
 	limit_time(5 * RW_SECOND);
 	request.limits.serve_cut_off = true;
 	says("lag is 42 s, more than 5.0 s", "cut_off=serve does not excuse it");
 	ask(RW_ASK_REPLICA);
 	limit_bytes(MB - 1);
-	says("1048576 bytes are missing, more than 1048575", "nor in bytes");
+	says("1048576 bytes are missing, more than 1048575", "nor a limit in bytes");
 }
 
 static void
@@ -333,7 +333,7 @@ test_positions(void)
 	request.limits.token_lsn = 0x300;
 	says("", "an older one's last commit");
 	request.limits.token_lsn = 0x301;
-	says("the commit is not part of this server's history", "beyond it");
+	says("the commit is not part of this server's history", "beyond the fork");
 	facts.position = 0x100;
 	request.limits.token_tli = 1;
 	request.limits.token_lsn = 0x200;
@@ -343,7 +343,7 @@ test_positions(void)
 		 "a history that can't be read");
 }
 
-/* What the agent says, now and so much later. */
+/* The agent's answer, so much later. */
 static void
 agent_says(int64 later, const char *answer, const char *what)
 {
@@ -388,10 +388,10 @@ test_agent(void)
 	ask_agent(RW_ASK_REPLICA);
 	agent_says(0, "up ready 100%\n", "replica of a standby");
 	facts.accepting = false;
-	agent_says(0, "down #not accepting connections\n", "that takes no connections");
+	agent_says(0, "down #not accepting connections\n", "a standby that takes no connections");
 	be_standby();
 	facts.standby.sampled_at = NOW - 10 * RW_SECOND;
-	agent_says(0, "down #no sample for 10 s\n", "that has no fresh sample");
+	agent_says(0, "down #no sample for 10 s\n", "a standby without a fresh sample");
 
 	section("agent: weights");
 	be_standby();
@@ -411,12 +411,12 @@ test_agent(void)
 	agent_says(0, "up ready 60%\n", "in bytes: half of it");
 	limit_bytes(10 * MB);
 	limit_time(20 * RW_SECOND);
-	agent_says(0, "up ready 60%\n", "of two the one that is used up most");
+	agent_says(0, "up ready 60%\n", "of two limits the one that is used up most");
 	facts.standby.at_least = true;
-	agent_says(0, "up ready 10%\n", "a lower bound may be any more");
+	agent_says(0, "up ready 10%\n", "a lower bound may be exceeded");
 	ask_agent(RW_ASK_REPLICA);
 	limit_bytes(2 * MB);
-	agent_says(0, "up ready 60%\n", "which bytes have nothing to do with");
+	agent_says(0, "up ready 60%\n", "which does not affect a limit in bytes");
 
 	section("agent: drained and back");
 	be_standby();
@@ -424,20 +424,20 @@ test_agent(void)
 	set_lag(101);
 	agent_says(0, "drain\n", "beyond the limit");
 	set_lag(80);
-	agent_says(0, "drain\n", "within it is not enough");
+	agent_says(0, "drain\n", "being within it is not enough");
 	set_lag(50);
-	agent_says(0, "drain\n", "half of it neither");
+	agent_says(0, "drain\n", "nor is half of it");
 	set_lag(49);
 	agent_says(RW_SECOND, "drain\n", "below half it is held");
 	agent_says(4 * RW_SECOND, "drain\n", "for 4 s");
 	set_lag(60);
-	agent_says(0, "drain\n", "above it again");
+	agent_says(0, "drain\n", "above half again");
 	set_lag(20);
-	agent_says(0, "drain\n", "the time begins anew");
-	agent_says(5 * RW_SECOND - 1, "drain\n", "it is not over");
+	agent_says(0, "drain\n", "the hold begins anew");
+	agent_says(5 * RW_SECOND - 1, "drain\n", "the hold is not over");
 	agent_says(1, "up ready 90%\n", "it is back");
 	set_lag(90);
-	agent_says(0, "up ready 20%\n", "and may go up to the limit again");
+	agent_says(0, "up ready 20%\n", "it may use up the limit again");
 
 	section("agent: each limit has a memory of its own");
 	set_lag(110);
@@ -445,9 +445,9 @@ test_agent(void)
 	limit_time(20 * RW_SECOND);
 	agent_says(0, "up ready 55%\n", "within that");
 	set_lag(0);
-	agent_says(0, "up ready 100%\n", "all is here");
+	agent_says(0, "up ready 100%\n", "nothing is missing");
 	request.limits.has_time = false;
-	agent_says(0, "drain\n", "the first is held");
+	agent_says(0, "drain\n", "the first limit is still held");
 
 	section("agent: floor");
 	be_standby();
@@ -465,15 +465,15 @@ test_agent(void)
 	section("agent: cut off");
 	be_cut_off(RW_HOUR);
 	ask_agent(RW_ASK_REPLICA);
-	agent_says(0, "up ready 10%\n", "is served, least");
+	agent_says(0, "up ready 10%\n", "served with the least weight");
 	limit_bytes(MB);
 	agent_says(0, "up ready 10%\n", "with a limit in bytes");
 	facts.standby.missing_bytes = 2 * MB;
-	agent_says(0, "drain\n", "but for what is known to be missing");
+	agent_says(0, "drain\n", "drained for WAL known to be missing");
 	be_cut_off(RW_HOUR);
 	ask_agent(RW_ASK_REPLICA);
 	facts.standby.missing_bytes = 1;
-	agent_says(0, "drain\n", "in time, too");
+	agent_says(0, "drain\n", "also by a limit in time");
 
 	section("cut off in the middle of a record");
 	be_cut_off(RW_HOUR);
@@ -481,38 +481,38 @@ test_agent(void)
 	facts.standby.missing_bytes = 4096;
 	facts.standby.run_dry = true;
 	ask_agent(RW_ASK_REPLICA);
-	agent_says(0, "up ready 10%\n", "it is served, least");
+	agent_says(0, "up ready 10%\n", "served with the least weight");
 	limit_bytes(MB);
 	agent_says(0, "up ready 10%\n", "with a limit in bytes");
 	limit_bytes(4095);
-	agent_says(0, "drain\n", "which is to be kept");
+	agent_says(0, "drain\n", "beyond a limit in bytes");
 	ask(RW_ASK_REPLICA);
 	limit_time(5 * RW_SECOND);
 	says("lag is 3600 s, more than 5.0 s", "a limit in time is strict");
 	request.limits.serve_cut_off = true;
-	says("", "unless it is lifted");
+	says("", "cut_off=serve lifts it");
 
-	section("agent: not known");
+	section("agent: unknown lag");
 	be_standby();
 	ask_agent(RW_ASK_REPLICA);
 	facts.standby.lag_known = false;
-	agent_says(0, "up ready 10%\n", "whether anything is missing");
+	agent_says(0, "up ready 10%\n", "unknown whether WAL is missing");
 	facts.standby.missing_bytes = 1;
-	agent_says(0, "drain\n", "since when something is");
+	agent_says(0, "drain\n", "WAL is missing for an unknown time");
 
-	section("agent: a limit of nothing");
+	section("agent: a limit of 0");
 	be_standby();
 	ask_agent(RW_ASK_REPLICA);
 	limit_bytes(0);
 	agent_says(0, "up ready 100%\n", "nothing is missing");
 	facts.standby.missing_bytes = 1;
-	agent_says(0, "drain\n", "something is");
+	agent_says(0, "drain\n", "WAL is missing");
 	facts.standby.missing_bytes = 0;
 	agent_says(0, "drain\n", "held");
 	agent_says(5 * RW_SECOND, "up ready 100%\n", "back");
 }
 
-/* More sets of limits than there is memory for. */
+/* More sets of limits than the memory has places. */
 static void
 test_memory(void)
 {
@@ -533,7 +533,7 @@ test_memory(void)
 	limit_time(99 * RW_SECOND);
 	agent_says(1, "up ready 100%\n", "one too many");
 	limit_time(2 * RW_SECOND);
-	agent_says(1, "up ready 100%\n", "took the place of the oldest");
+	agent_says(1, "up ready 100%\n", "it took the place of the oldest");
 	limit_time(1 * RW_SECOND);
 	agent_says(1, "drain\n", "the first is still remembered");
 }
