@@ -12,9 +12,6 @@
  */
 #include "postgres.h"
 
-#include "replication/slot.h"
-#include "replication/walreceiver.h"
-
 #include "src/alert/alert.h"
 #include "src/base/compat.h"
 #include "src/history/history.h"
@@ -24,7 +21,6 @@
 #include "src/lag/standby_state_shared.h"
 #include "src/lag/upstream.h"
 #include "src/replica/replica_round.h"
-#include "src/replica/replica_shared.h"
 #include "src/settings.h"
 #include "src/wait/wait.h"
 #include "src/worker/intern.h"
@@ -46,9 +42,9 @@ record_horizon(RwSampler *sampler)
 	LWLockRelease(rw_history_lock);
 }
 
-/* Bring the published state up to date. */
+/* Bring the published links and replicas up to date. */
 static void
-publish(const RwFacts *facts, bool role_or_timeline_changed)
+publish_round(const RwFacts *facts, bool role_or_timeline_changed)
 {
 	RwReplicaRound *round = rw_replica_round_prepare(facts);
 
@@ -160,7 +156,7 @@ rw_sample(RwSampler *sampler)
 		rw_lag_shared->state_loaded = true;
 	}
 	record_horizon(sampler);
-	publish(facts, role_or_timeline_changed);
+	publish_round(facts, role_or_timeline_changed);
 	/* After a promotion or timeline switch, awaited WAL may never come. */
 	if (role_or_timeline_changed)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);
