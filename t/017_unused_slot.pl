@@ -128,6 +128,8 @@ $row = Replwatch::row_when(
 	$primary, 'physical', 'downstream',
 	'the slot is used',
 	sub { $_[0]->{state} eq 'streaming' && $_[0]->{restart_lsn} });
+# The worker has to see it, too: before 17 only it knows.
+Replwatch::wait_sampled($primary);
 is($row->{inactive_since}, undef, 'a slot in use is not unused');
 
 my $left_begin = Replwatch::now($primary);
