@@ -50,10 +50,7 @@ hook_client_authentication(Port *port, int status)
 
 	rw_token_connection();
 	rw_keepalive_connection();
-
-	/* pg_upgrade wants the server to itself. */
-	if (!IsBinaryUpgrade)
-		rw_process_ensure(RW_PROCESS_SAMPLER, true);
+	rw_process_ensure(RW_PROCESS_SAMPLER, true);
 }
 
 static void

@@ -103,7 +103,8 @@ typedef struct RwAlertInfo
 	RwLimit		critical;
 	int			critical_factor;	/* unless 0, the critical limit is so many
 									 * times the warning limit */
-	RwLimit		others[RW_MAX_OTHER_LIMITS];	/* what else its judge uses */
+	RwLimit		others[RW_MAX_OTHER_LIMITS];	/* what else its judge uses; its
+										 * unit test allows no others */
 
 	RwJudgeFunction *judge;
 	RwWordsFunction *words;

@@ -452,10 +452,14 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	input.facts = facts;
 	input.node = &node;
 	input.links = links;
+	input.replica_streams = rw_any_replica_streams(links);
 	input.memory = &worker.memory;
 	input.known_after = rw_known_after_s * RW_SECOND;
 	input.expected = rw_expected(&input.nexpected);
-	rw_own_name(own_name);
+	/* A standby expects no replicas, and so does not need its name. */
+	own_name[0] = '\0';
+	if (!facts->in_recovery)
+		rw_own_name(own_name);
 	input.own_name = own_name;
 	input.cluster_name = cluster_name ? cluster_name : "";
 	input.primary_name = rw_primary_name();

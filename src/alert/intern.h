@@ -56,9 +56,6 @@ extern RwWordsFunction rw_words_upstream_down;
 extern RwWordsFunction rw_words_replay_paused;
 extern RwWordsFunction rw_words_self_lag;
 
-/* judge_replica.c: does any replica stream from this server? */
-extern bool rw_any_replica_streams(const RwLinks *links);
-
 /* ----------------------------------------------------------------
  *		Words (alert_words.c)
  * ----------------------------------------------------------------

@@ -164,15 +164,6 @@ add_expected(const RwJudgeInput *input, RwSubject *subjects, int njudged)
 	return n;
 }
 
-/* The note of this slot, and not of one that had its place before; or NULL. */
-static const RwSlotNote *
-find_note(const RwLinks *links, const RwSlotFacts *slot)
-{
-	const RwSlotNote *note = &links->published->slot_notes[slot->number];
-
-	return rw_name_equal(note->name, slot->name) ? note : NULL;
-}
-
 /* The slots; returns how many. */
 static int
 find_slots(const RwJudgeInput *input, RwSubject *subjects)
@@ -188,7 +179,7 @@ find_slots(const RwJudgeInput *input, RwSubject *subjects)
 
 		if (link->slot == NULL || link->slot->temporary)
 			continue;
-		note = find_note(links, link->slot);
+		note = rw_find_slot_note(links->published, link->slot);
 		if (input->facts->in_recovery && !(note && note->used_here))
 			continue;
 		start_subject(&subjects[n], RW_SUBJECT_SLOT, link->slot->name, link);

@@ -72,6 +72,7 @@ typedef struct RwJudgeInput
 	const RwNodeFacts *node;
 	const RwLinks *links;		/* with links->published; in the order of
 								 * rw_sort_links() */
+	bool		replica_streams;	/* rw_any_replica_streams(links) */
 	const RwJudgeMemory *memory;
 	int64		known_after;	/* replwatch.known_after, in microseconds */
 
@@ -106,6 +107,9 @@ extern void rw_judge_subject(const RwJudgeInput *input, RwSubject *subject);
 
 /* Does a replica that is followed stream on this link?  NULL is no link. */
 extern bool rw_link_streams(const RwLink *link);
+
+/* Does any stream from this server? */
+extern bool rw_any_replica_streams(const RwLinks *links);
 
 /* Is this the link of a replica that is judged? */
 extern bool rw_is_judged(const RwLink *link, const RwJudgeInput *input);

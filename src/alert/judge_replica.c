@@ -65,7 +65,7 @@ rw_judge_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 	if (limit == 0 || away < 0)
 		return;
 	finding->judged = rw_judge_level(subject->expected ||
-									 !rw_any_replica_streams(input->links) ?
+									 !input->replica_streams ?
 									 RW_SEVERITY_CRITICAL :
 									 RW_SEVERITY_WARNING);
 	if (away < limit || (link && link->sender))

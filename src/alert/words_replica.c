@@ -30,7 +30,7 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_detail(text,
 					  "It is listed in \"replwatch.expected_replicas\".",
 					  NULL);
-	if (!rw_any_replica_streams(input->links))
+	if (!input->replica_streams)
 		rw_add_detail(text, "No replica is streaming.", NULL);
 
 	if (subject->expected)

@@ -6,8 +6,8 @@
  * There are three: the sampler, the runner of alert_command and the port.
  * At most one of each is at work: it claims its place in shared memory, and a
  * second one exits.  A process that is wanted and does not run is started by
- * the next caller of rw_process_ensure(): any new connection for the sampler,
- * the sampler for the others.  If there is no free background worker slot,
+ * the next caller of rw_process_ensure(): any new connection and
+ * replwatch_node() for the sampler, the sampler for the others.  If there is no free background worker slot,
  * that is logged once, and starting is retried every few seconds.
  *
  * In single-user mode and under pg_upgrade no process is started.  After a

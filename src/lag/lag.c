@@ -3,12 +3,11 @@
  * lag.c
  *	  From facts and history to one row for each replication link.
  *
- * This is the only file of the folder, beside lag_shared.c, that needs the
- * server: it copies what is published, allocates, takes the locks, and calls
- * the pure files one after the other.  Those make the rows with their
- * positions (lag_rows.c), turn positions into lags (lag_measure.c), and find
- * the reasons, which depend on the lags (lag_reason.c).  The rules for a
- * standby's own link are in lag_upstream.c.
+ * Copies what is published, allocates, takes the locks, and calls the pure
+ * files one after the other.  Those make the rows with their positions
+ * (lag_rows.c), turn positions into lags (lag_measure.c), and find the reasons,
+ * which depend on the lags (lag_reason.c).  The rules for a standby's own link
+ * are in lag_upstream.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

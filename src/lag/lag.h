@@ -104,6 +104,13 @@ extern void rw_explain(RwFacts *facts, RwLinks *links);
 extern void rw_sort_links(RwLinks *links);
 
 /*
+ * The note on a slot, or NULL if there is none, or its place in the server's
+ * array had another slot when the worker last looked.
+ */
+extern const RwSlotNote *rw_find_slot_note(const RwPublished *published,
+										   const RwSlotFacts *slot);
+
+/*
  * Copy what is published, allocated in the current memory context.  NULL where
  * the library is not preloaded.  The two tables are valid until this process
  * calls it again.

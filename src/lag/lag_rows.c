@@ -68,8 +68,8 @@ state_of_sender(const RwSenderFacts *sender)
 	return RW_STATE_STARTUP;
 }
 
-static const RwSlotNote *
-find_slot_note(const RwPublished *published, const RwSlotFacts *slot)
+const RwSlotNote *
+rw_find_slot_note(const RwPublished *published, const RwSlotFacts *slot)
 {
 	const RwSlotNote *note;
 
@@ -84,7 +84,7 @@ static void
 fill_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
 		  const RwPublished *published)
 {
-	const RwSlotNote *note = find_slot_note(published, slot);
+	const RwSlotNote *note = rw_find_slot_note(published, slot);
 
 	link->slot = slot;
 	link->logical = slot->logical;
@@ -243,7 +243,7 @@ add_unused_slot_row(RwLinks *links, const RwFacts *facts,
 	}
 	if (link->position == InvalidXLogRecPtr)
 	{
-		const RwSlotNote *note = find_slot_note(published, slot);
+		const RwSlotNote *note = rw_find_slot_note(published, slot);
 
 		if (note)
 			link->position = note->restart_lsn;

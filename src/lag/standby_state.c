@@ -33,7 +33,7 @@ bool
 rw_standby_may_have_run_dry(const RwStandbyFacts *facts)
 {
 	return facts->has_upstream && facts->cut_off && facts->lag_bytes > 0 &&
-		!facts->replay_moving && replay_stands_still(facts);
+		replay_stands_still(facts);
 }
 
 /*

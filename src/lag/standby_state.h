@@ -47,8 +47,7 @@ typedef struct RwStandbyFacts
 	int64		lag_bytes;		/* -1 if unknown */
 	bool		at_least;		/* the lag is a lower bound */
 	bool		at_most;		/* the lag is an upper bound */
-	RwTime		last_seen;		/* last connected; RW_NEVER if unknown */
-	bool		replay_moving;	/* replay has advanced since the last round */
+	RwTime		last_seen;		/* last real message; RW_NEVER if unknown */
 	RwTime		replay_moved_at;
 	bool		replay_held;	/* something holds replay back; only used if
 								 * rw_standby_may_have_run_dry() */

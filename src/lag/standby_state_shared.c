@@ -42,7 +42,6 @@ collect_standby_facts(RwStandbyFacts *standby, RwFacts *facts,
 		standby->at_least = link->bound == RW_BOUND_AT_LEAST;
 		standby->at_most = link->bound == RW_BOUND_AT_MOST;
 		standby->last_seen = link->last_seen;
-		standby->replay_moving = facts->recovery.replay != upstream->replay;
 		standby->replay_moved_at = upstream->replay_moved_at;
 		if (rw_standby_may_have_run_dry(standby))
 		{

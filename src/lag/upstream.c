@@ -122,7 +122,7 @@ follow_messages(RwUpstream *upstream, const RwFacts *facts)
 
 /* Follow since when the link streams or is down, and replay is paused. */
 static void
-follow_connection(RwUpstream *upstream, const RwFacts *facts,
+follow_link_state(RwUpstream *upstream, const RwFacts *facts,
 				  int64 known_after)
 {
 	const RwReceiverFacts *receiver = &facts->receiver;
@@ -209,6 +209,6 @@ rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 	rw_rate_add(&upstream->replay_rate, upstream->replay, facts->now);
 
 	follow_messages(upstream, facts);
-	follow_connection(upstream, facts, known_after);
+	follow_link_state(upstream, facts, known_after);
 	follow_reported_end(upstream, facts);
 }

@@ -52,7 +52,7 @@ typedef struct RwUpstream
 
 	RwTime		down_since;		/* nothing comes; RW_NEVER while it does */
 	RwTime		streaming_since;	/* RW_NEVER while not connected */
-	bool		streamed;		/* since the worker started */
+	bool		streamed;		/* since the server started */
 	bool		settled;		/* has streamed for known_after, once */
 	RwTime		paused_since;	/* RW_NEVER while replay is not paused */
 } RwUpstream;

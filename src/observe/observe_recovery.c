@@ -18,7 +18,6 @@
 #include "replication/walreceiver.h"
 #include "storage/spin.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
 
 #include "src/base/compat.h"
 #include "src/observe/conninfo.h"

@@ -43,7 +43,7 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 	int			i;
 
 	rw_require_preload();
-	rw_rows_begin(&rows, fcinfo, &rw_alert_columns);
+	rw_rows_begin(&rows, fcinfo, &rw_alert_columns, NULL);
 
 	views = rw_alert_list(GetCurrentTimestamp(), &n);
 	for (i = 0; i < n; i++)

@@ -214,7 +214,7 @@ replwatch_history(PG_FUNCTION_ARGS)
 	int			place;
 
 	rw_require_preload();
-	rw_rows_begin(&rows, fcinfo, &history_table);
+	rw_rows_begin(&rows, fcinfo, &history_table, NULL);
 	if (!may_see_replicas())
 		return (Datum) 0;
 	copy = palloc(sizeof(NamedChart));

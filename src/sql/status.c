@@ -19,7 +19,6 @@
 #include "src/alert/health.h"
 #include "src/show/show.h"
 #include "src/sql/write_row.h"
-#include "src/wait/wait.h"
 
 PG_FUNCTION_INFO_V1(replwatch_status);
 PG_FUNCTION_INFO_V1(replwatch_node);
@@ -41,8 +40,7 @@ replwatch_status(PG_FUNCTION_ARGS)
 	RwRows		rows;
 	int			i;
 
-	rw_rows_begin(&rows, fcinfo, &rw_link_columns);
-	rw_rows_add_columns(&rows, &rw_slot_columns);
+	rw_rows_begin(&rows, fcinfo, &rw_link_columns, &rw_slot_columns);
 
 	rw_observe(&facts, false);
 	rw_links(&facts, &links, true);

@@ -188,7 +188,7 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 	int			i;
 
 	rw_require_preload();
-	rw_rows_begin(&rows, fcinfo, &waiter_table);
+	rw_rows_begin(&rows, fcinfo, &waiter_table, NULL);
 
 	waiters = palloc(MaxBackends * sizeof(RwWaiter));
 	n = rw_waiters_copy(waiters);

@@ -157,54 +157,86 @@ fill_row(RwRows *rows, const void *row, bool hide)
 	}
 }
 
-static void
-prepare_columns(RwRows *rows, TupleDesc tupdesc, const RwColumns *columns)
+/*
+ * Is this the column that a function declares?  An error if it is declared
+ * with another type.
+ */
+static bool
+is_declared(const RwColumn *column, Form_pg_attribute attribute)
 {
-	int			n = tupdesc->natts;
-
-	rows->tupdesc = tupdesc;
-	rows->columns = palloc0(n * sizeof(RwColumn *));
-	rows->values = palloc(n * sizeof(Datum));
-	rows->nulls = palloc(n * sizeof(bool));
-	rw_rows_add_columns(rows, columns);
+	if (column->name == NULL ||
+		strcmp(column->name, NameStr(attribute->attname)) != 0)
+		return false;
+	if (attribute->atttypid != sql_types[column->type])
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("output column \"%s\" is declared with another type than this version of replwatch returns",
+						column->name)));
+	return true;
 }
 
-void
-rw_rows_add_columns(RwRows *rows, const RwColumns *columns)
+/*
+ * Find a declared column in a table; NULL if it is not there.  Declarations
+ * mostly have the order of the table, so *next remembers where to begin.
+ */
+static const RwColumn *
+find_column(const RwColumns *table, Form_pg_attribute attribute, int *next)
 {
 	int			i;
-	int			j;
 
-	for (i = 0; i < rows->tupdesc->natts; i++)
+	for (i = 0; i < table->ncolumns; i++)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(rows->tupdesc, i);
+		int			place = (*next + i) % table->ncolumns;
 
-		for (j = 0; j < columns->ncolumns; j++)
+		if (is_declared(&table->columns[place], attribute))
 		{
-			const RwColumn *column = &columns->columns[j];
-
-			if (column->name == NULL ||
-				strcmp(column->name, NameStr(attribute->attname)) != 0)
-				continue;
-			if (attribute->atttypid != sql_types[column->type])
-				ereport(ERROR,
-						(errcode(ERRCODE_DATATYPE_MISMATCH),
-						 errmsg("output column \"%s\" is declared with another type than this version of replwatch returns",
-								column->name)));
-			rows->columns[i] = column;
+			*next = (place + 1) % table->ncolumns;
+			return &table->columns[place];
 		}
+	}
+	return NULL;
+}
+
+static void
+prepare_columns(RwRows *rows, TupleDesc tupdesc, const RwColumns *columns,
+				const RwColumns *more)
+{
+	int			n = tupdesc->natts;
+	int			next = 0;
+	int			next_more = 0;
+	int			i;
+
+	rows->tupdesc = tupdesc;
+	rows->columns = palloc(n * sizeof(RwColumn *));
+	rows->values = palloc(n * sizeof(Datum));
+	rows->nulls = palloc(n * sizeof(bool));
+
+	for (i = 0; i < n; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		/* The column after the last one found is likely, in either table. */
+		if (more && is_declared(&more->columns[next_more], attribute))
+		{
+			rows->columns[i] = &more->columns[next_more];
+			next_more = (next_more + 1) % more->ncolumns;
+			continue;
+		}
+		rows->columns[i] = find_column(columns, attribute, &next);
+		if (rows->columns[i] == NULL && more)
+			rows->columns[i] = find_column(more, attribute, &next_more);
 	}
 }
 
 void
 rw_rows_begin(RwRows *rows, FunctionCallInfo fcinfo,
-			  const RwColumns *columns)
+			  const RwColumns *columns, const RwColumns *more)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);
 	rows->store = rsinfo->setResult;
-	prepare_columns(rows, rsinfo->setDesc, columns);
+	prepare_columns(rows, rsinfo->setDesc, columns, more);
 }
 
 void
@@ -224,7 +256,7 @@ rw_row_result(FunctionCallInfo fcinfo, const RwColumns *columns,
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	prepare_columns(&rows, tupdesc, columns);
+	prepare_columns(&rows, tupdesc, columns, NULL);
 	fill_row(&rows, row, hide);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 											 rows.values, rows.nulls));

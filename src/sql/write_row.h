@@ -33,14 +33,12 @@ typedef struct RwRows
 
 /*
  * Begin the result of a function that returns rows with the columns of a
- * table.  Allocates in the current memory context.  An error (42804) if a
- * column is declared with another type than the table's.
+ * table and, unless `more` is NULL, those of another one, whose getters take
+ * the same row.  Allocates in the current memory context.  An error (42804) if
+ * a column is declared with another type than the table's.
  */
 extern void rw_rows_begin(RwRows *rows, FunctionCallInfo fcinfo,
-						  const RwColumns *columns);
-
-/* Add the columns of another table, whose getters take the same row. */
-extern void rw_rows_add_columns(RwRows *rows, const RwColumns *columns);
+						  const RwColumns *columns, const RwColumns *more);
 
 /*
  * Add a row.  With `hide`, columns that are flagged as hidden are NULL.  Names

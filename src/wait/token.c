@@ -60,8 +60,9 @@ rw_last_commit(void)
 	return last_commit;
 }
 
-const char *
-rw_token_out(RwToken token, char *buffer)
+/* Format a token; returns buffer, of RW_TOKEN_LEN bytes. */
+static const char *
+format_token(RwToken token, char *buffer)
 {
 	RwText		out;
 
@@ -154,7 +155,7 @@ report_token(void)
 	char		message[sizeof(TOKEN_SETTING) + RW_TOKEN_LEN] = TOKEN_SETTING;
 	char	   *value = message + sizeof(TOKEN_SETTING);
 
-	rw_token_out(last_commit, value);
+	format_token(last_commit, value);
 	return core_methods->putmessage('S', message,
 									sizeof(TOKEN_SETTING) + strlen(value) + 1);
 }
@@ -187,7 +188,7 @@ show_token(void)
 {
 	static char buffer[RW_TOKEN_LEN];
 
-	return last_commit.tli == 0 ? "" : rw_token_out(last_commit, buffer);
+	return last_commit.tli == 0 ? "" : format_token(last_commit, buffer);
 }
 
 void
@@ -220,7 +221,7 @@ raise_lost(RwToken token, TimeLineID tli)
 	ereport(ERROR,
 			(errcode(RW_ERRCODE_COMMIT_LOST),
 			 errmsg("commit %s is not part of this server's history",
-					rw_token_out(token, buffer)),
+					format_token(token, buffer)),
 			 errdetail("This server is on timeline %u, which does not contain the commit.",
 					   tli),
 			 errhint("The commit was lost in a failover. Read the current data and write again.")));
@@ -252,7 +253,7 @@ rw_token_check(RwToken token, bool *reachable)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("could not verify that commit %s is part of this server's history",
-						rw_token_out(token, buffer)),
+						format_token(token, buffer)),
 				 errdetail("The history file of timeline %u is missing or cannot be read.",
 						   tli)));
 	if (!rw_timeline_find(timeline, token.tli, &end) || token.lsn > end)
@@ -271,7 +272,7 @@ replwatch_commit_token(PG_FUNCTION_ARGS)
 	rw_require_preload();
 	if (last_commit.tli == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(rw_token_out(last_commit, buffer)));
+	PG_RETURN_TEXT_P(cstring_to_text(format_token(last_commit, buffer)));
 }
 
 /* The LSN at the end of that commit; NULL before the first. */

@@ -40,9 +40,6 @@ typedef struct RwToken
 /* This session's last commit that wrote; tli is 0 in parallel workers. */
 extern RwToken rw_last_commit(void);
 
-/* Format a token; returns buffer, of RW_TOKEN_LEN bytes. */
-extern const char *rw_token_out(RwToken token, char *buffer);
-
 /* Read a token; false if the string is anything but a token. */
 extern bool rw_token_in(const char *string, RwToken *token);
 

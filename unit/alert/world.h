@@ -71,6 +71,7 @@ reset_primary(void)
 	world.links.published = &world.published;
 	world.published.replicas = world.replicas;
 	world.published.slot_notes = world.notes;
+	world.published.max_slots = lengthof(world.notes);
 	world.memory.watching_since = START - WATCHED;
 	world.input.facts = &world.facts;
 	world.input.node = &world.node;
@@ -168,6 +169,7 @@ expect(const char *name)
 static inline void
 judge_world(void)
 {
+	world.input.replica_streams = rw_any_replica_streams(&world.links);
 	world.nsubjects = rw_find_subjects(&world.input, world.subjects);
 	for (int i = 0; i < world.nsubjects; i++)
 	{
