@@ -123,8 +123,27 @@ rw_explain(RwFacts *facts, RwLinks *links)
 	rw_explain_links(facts, links);
 }
 
+static int
+compare_link_pointers(const void *a, const void *b)
+{
+	return rw_compare_links(*(RwLink *const *) a, *(RwLink *const *) b);
+}
+
+/* Rows are large, so pointers to them are sorted, and each is copied once. */
 void
 rw_sort_links(RwLinks *links)
 {
-	qsort(links->links, links->nlinks, sizeof(RwLink), rw_compare_links);
+	RwLink	  **order = palloc(links->nlinks * sizeof(RwLink *));
+	RwLink	   *sorted = palloc(links->nlinks * sizeof(RwLink));
+	int			i;
+
+	for (i = 0; i < links->nlinks; i++)
+		order[i] = &links->links[i];
+	qsort(order, links->nlinks, sizeof(RwLink *), compare_link_pointers);
+	for (i = 0; i < links->nlinks; i++)
+		sorted[i] = *order[i];
+
+	pfree(order);
+	pfree(links->links);
+	links->links = sorted;
 }
