@@ -36,10 +36,24 @@ extern bool rw_alerts_round(RwFacts *facts, RwLinks *links);
 extern bool rw_alerts_forget(const char *name);
 
 /*
- * Are the alerts of this subject kept from log and command?  The caller holds
- * state_lock.
+ * Do these silences keep the alerts of this subject from log and command?
  */
-extern bool rw_is_silenced(const char *name, TimestampTz wall);
+extern bool rw_is_silenced(const RwSilence *silences, int nsilences,
+						   const char *name, TimestampTz wall);
+
+/*
+ * Is this the name of something that can have alerts, or is it silenced
+ * already?  The caller holds state_lock.
+ */
+extern bool rw_is_subject(const char *name);
+
+/*
+ * Silence a subject until a time, or no longer if that has passed.  False if
+ * there are too many silences.  The worker saves it in its next round.  The
+ * caller holds state_lock exclusively.
+ */
+extern bool rw_set_silence(const char *name, TimestampTz until,
+						   TimestampTz wall);
 
 /*
  * A copy of the published alerts: those that fire, then the cleared ones, the

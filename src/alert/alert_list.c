@@ -53,7 +53,9 @@ rw_alert_list(TimestampTz wall, int *n)
 		if (view->cleared_at != 0)
 			view->state = "cleared";
 		else
-			view->state = rw_is_silenced(view->alert.subject, wall) ?
+			view->state = rw_is_silenced(rw_alerts->silences,
+										 rw_alerts->nsilences,
+										 view->alert.subject, wall) ?
 				"silenced" : "firing";
 	}
 	LWLockRelease(rw_state_lock);

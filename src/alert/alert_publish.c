@@ -82,20 +82,6 @@ rw_publish_alert(const RwAlertItem *item, RwTime now, TimestampTz wall)
 }
 
 bool
-rw_is_silenced(const char *name, TimestampTz wall)
-{
-	int			i;
-
-	for (i = 0; i < rw_alerts->nsilences; i++)
-	{
-		if (rw_alerts->silences[i].until > wall &&
-			rw_name_equal(rw_alerts->silences[i].name, name))
-			return true;
-	}
-	return false;
-}
-
-bool
 rw_alerts_forget(const char *name)
 {
 	bool		found = false;

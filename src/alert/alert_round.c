@@ -114,21 +114,6 @@ adopt_published_alerts(void)
 	}
 }
 
-/* As rw_is_silenced(), with the round's own copy. */
-static bool
-is_silenced_in_round(const Round *round, const char *name)
-{
-	int			i;
-
-	for (i = 0; i < round->nsilences; i++)
-	{
-		if (round->silences[i].until > round->facts->wall &&
-			rw_name_equal(round->silences[i].name, name))
-			return true;
-	}
-	return false;
-}
-
 static RwAlertItem *
 add_item(Round *round)
 {
@@ -166,7 +151,8 @@ settle_alert(Round *round, RwAlertEntry *entry, RwAlertKind alert,
 
 	cause = rw_find_cause(alert, entry->states, subject, round->facts->now);
 	muted = cause.state != RW_CAUSE_NONE ||
-		is_silenced_in_round(round, entry->key.name);
+		rw_is_silenced(round->silences, round->nsilences, entry->key.name,
+					   round->facts->wall);
 	reported = rw_alert_report(state, muted, round->repeat,
 							   round->facts->now);
 

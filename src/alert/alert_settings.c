@@ -265,7 +265,7 @@ check_overrides(char **newval, void **extra, GucSource source)
 			;					/* empty: after the last semicolon, say */
 		else if (parsed->n == MAX_OVERRIDES)
 		{
-			GUC_check_errdetail("There can be %d patterns at most.",
+			GUC_check_errdetail("The list can have at most %d patterns.",
 								MAX_OVERRIDES);
 			ok = false;
 		}

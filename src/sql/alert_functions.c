@@ -20,10 +20,6 @@
 #include "src/alert/alert_list.h"
 #include "src/base/compat.h"
 #include "src/base/locks.h"
-#include "src/lag/lag_shared.h"
-#include "src/replica/expected.h"
-#include "src/replica/replica_shared.h"
-#include "src/settings.h"
 #include "src/show/show.h"
 #include "src/sql/write_row.h"
 
@@ -52,74 +48,6 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 }
 
 /*
- * Is this the name of something that can have alerts, or is it silenced
- * already?  The caller holds state_lock.
- */
-static bool
-is_subject(const char *name)
-{
-	int			i;
-
-	/* Unused entries of the tables have an empty name. */
-	if (name[0] == '\0')
-		return false;
-	for (i = 0; i < rw_alerts->nsilences; i++)
-	{
-		if (rw_name_equal(rw_alerts->silences[i].name, name))
-			return true;
-	}
-	for (i = 0; i < rw_max_replicas; i++)
-	{
-		if (rw_replicas[i].used && rw_name_equal(rw_replicas[i].name, name))
-			return true;
-	}
-	for (i = 0; i < RW_MAX_SLOTS; i++)
-	{
-		if (rw_name_equal(rw_slot_notes[i].name, name))
-			return true;
-	}
-	for (i = 0; i < rw_alerts->nfiring; i++)
-	{
-		if (rw_alerts->firing[i].used &&
-			rw_name_equal(rw_alerts->firing[i].subject, name))
-			return true;
-	}
-	return rw_name_equal(rw_lag_shared->upstream_name, name) ||
-		rw_name_equal(rw_primary_name(), name) || rw_is_expected(name);
-}
-
-/*
- * Silence a subject until a time, or no longer if that has passed.  False if
- * there are too many silences.  The caller holds state_lock exclusively.
- */
-static bool
-set_silence(const char *name, TimestampTz until, TimestampTz wall)
-{
-	RwSilence  *silences = rw_alerts->silences;
-	int			n = 0;
-	int			i;
-
-	/* Drop those that have ended, and an earlier one of this name. */
-	for (i = 0; i < rw_alerts->nsilences; i++)
-	{
-		if (silences[i].until > wall && !rw_name_equal(silences[i].name, name))
-			silences[n++] = silences[i];
-	}
-	if (until > wall)
-	{
-		if (n == RW_MAX_SILENCES)
-			return false;
-		memset(&silences[n], 0, sizeof(RwSilence));
-		rw_name_copy(silences[n].name, name);
-		silences[n++].until = until;
-	}
-	rw_alerts->nsilences = n;
-	/* Ask the worker to save it. */
-	rw_alerts->requests++;
-	return true;
-}
-
-/*
  * Keep the alerts of a subject (text) from log and command for a duration
  * (interval) from now on.  A duration that is not positive ends a silence.
  * Returns false if there is no such subject.  An error (53400) if too many
@@ -145,9 +73,9 @@ replwatch_silence(PG_FUNCTION_ARGS)
 														IntervalPGetDatum(duration)));
 
 	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
-	found = is_subject(name);
+	found = rw_is_subject(name);
 	if (found)
-		room = set_silence(name, until, wall);
+		room = rw_set_silence(name, until, wall);
 	LWLockRelease(rw_state_lock);
 
 	if (!room)

@@ -38,9 +38,6 @@
 
 #define READ_AFTER	"replwatch.read_after"
 
-/* The number of bytes of an invalid value that a message shows. */
-#define SHOWN_MAX	64
-
 static char *read_after = NULL;
 
 /* A SET command that has waited is being executed. */
@@ -77,7 +74,7 @@ parse_read_after(const char *value)
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid value for parameter \"%s\": \"%.*s\"",
 						READ_AFTER,
-						pg_mbcliplen(value, strlen(value), SHOWN_MAX), value),
+						pg_mbcliplen(value, strlen(value), RW_SHOWN_LEN), value),
 				 errdetail("The value must be a commit token, such as 1:0/59F2870, or an LSN.")));
 	return token;
 }

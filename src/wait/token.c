@@ -80,14 +80,11 @@ rw_token_in(const char *string, RwToken *token)
 	return rw_take_token(&at, end, &token->tli, &token->lsn) && at == end;
 }
 
-/* The number of bytes of an invalid token that a message shows. */
-#define SHOWN_MAX		64
-
 static char *
 text_to_cstring_limited(text *argument)
 {
 	text	   *slice = DatumGetTextPSlice(PointerGetDatum(argument), 0,
-										   SHOWN_MAX);
+										   RW_SHOWN_LEN);
 	int			len = VARSIZE_ANY_EXHDR(slice);
 
 	/* Do not end within a character. */

@@ -31,6 +31,9 @@
 /* "4294967295:FFFFFFFF/FFFFFFFF" and the final 0 */
 #define RW_TOKEN_LEN	30
 
+/* The number of bytes of an invalid token that a message shows. */
+#define RW_SHOWN_LEN	64
+
 typedef struct RwToken
 {
 	TimeLineID	tli;			/* 0: no commit yet */
