@@ -129,21 +129,39 @@ compare_link_pointers(const void *a, const void *b)
 	return rw_compare_links(*(RwLink *const *) a, *(RwLink *const *) b);
 }
 
-/* Rows are large, so pointers to them are sorted, and each is copied once. */
+/*
+ * Rows are large, so pointers to them are sorted.  Then each row is moved once,
+ * along the cycles of the permutation.
+ */
 void
 rw_sort_links(RwLinks *links)
 {
 	RwLink	  **order = palloc(links->nlinks * sizeof(RwLink *));
-	RwLink	   *sorted = palloc(links->nlinks * sizeof(RwLink));
 	int			i;
 
 	for (i = 0; i < links->nlinks; i++)
 		order[i] = &links->links[i];
 	qsort(order, links->nlinks, sizeof(RwLink *), compare_link_pointers);
-	for (i = 0; i < links->nlinks; i++)
-		sorted[i] = *order[i];
 
+	for (i = 0; i < links->nlinks; i++)
+	{
+		RwLink	   *start = &links->links[i];
+		RwLink	   *to = start;
+		RwLink		moved;
+
+		if (order[i] == start)
+			continue;
+		moved = *start;
+		while (order[to - links->links] != start)
+		{
+			RwLink	   *from = order[to - links->links];
+
+			*to = *from;
+			order[to - links->links] = to;
+			to = from;
+		}
+		*to = moved;
+		order[to - links->links] = to;
+	}
 	pfree(order);
-	pfree(links->links);
-	links->links = sorted;
 }

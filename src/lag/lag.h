@@ -99,8 +99,8 @@ extern void rw_explain(RwFacts *facts, RwLinks *links);
 
 /*
  * Sort links into the order of replwatch_status(): the upstream row first,
- * then by health, the worst first, then by name.  Allocates the rows anew, in
- * the current memory context.
+ * then by health, the worst first, then by name.  Allocates in the current
+ * memory context.
  */
 extern void rw_sort_links(RwLinks *links);
 
