@@ -11,18 +11,6 @@
 
 #include "src/base/name.h"
 
-bool
-rw_name_equal(const char *a, const char *b)
-{
-	return rw_name_compare(a, b) == 0;
-}
-
-int
-rw_name_compare(const char *a, const char *b)
-{
-	return strncmp(a, b, RW_NAME_LEN - 1);
-}
-
 static void
 copy_padded(char *to, const char *from, size_t size)
 {

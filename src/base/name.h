@@ -23,13 +23,21 @@
  * byte by byte.  What is longer than a name can be counts as cut off, as the
  * server cuts it off, so arguments and settings can be compared directly.
  */
-extern bool rw_name_equal(const char *a, const char *b);
+static inline bool
+rw_name_equal(const char *a, const char *b)
+{
+	return strncmp(a, b, RW_NAME_LEN - 1) == 0;
+}
 
 /*
  * The order in which names are sorted: negative, 0 or positive, and 0 exactly
  * where rw_name_equal() is true.
  */
-extern int	rw_name_compare(const char *a, const char *b);
+static inline int
+rw_name_compare(const char *a, const char *b)
+{
+	return strncmp(a, b, RW_NAME_LEN - 1);
+}
 
 /*
  * Copy a name into RW_NAME_LEN bytes, or an address into RW_ADDRESS_LEN.
