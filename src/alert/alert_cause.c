@@ -28,20 +28,25 @@ RwCause
 rw_find_cause(RwAlertKind alert, const RwAlertState *states,
 			  const RwSubject *subject, RwTime now)
 {
-	const RwAlertState *state = &states[alert];
+	const RwAlertState *state = &states[rw_alert_place(alert)];
 	bool		unreported = state->severity > state->reported;
+	uint32		causes = rw_alert_table[alert].causes;
 	RwCause		found = {RW_CAUSE_NONE, alert};
 	int			i;
 
-	for (i = 0; i < RW_NUM_ALERTS; i++)
+	/* Until no cause is left; most alerts have none. */
+	for (i = 0; i < RW_NUM_ALERTS && causes >= RW_ALERT_BIT(i); i++)
 	{
-		const RwAlertState *cause = &states[i];
+		const RwAlertState *cause;
+		int			place;
 
-		if ((rw_alert_table[alert].causes & RW_ALERT_BIT(i)) == 0)
+		if ((causes & RW_ALERT_BIT(i)) == 0)
 			continue;
+		place = rw_alert_place(i);
+		cause = &states[place];
 		if (cause->severity != RW_SEVERITY_NONE)
 			found.state = RW_CAUSE_FIRING;
-		else if (unreported && subject && subject->findings[i].pending &&
+		else if (unreported && subject && subject->findings[place].pending &&
 				 state->severity == RW_SEVERITY_WARNING)
 			found.state = RW_CAUSE_PENDING;
 		else if (unreported && has_aftermath(cause, now))

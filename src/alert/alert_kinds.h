@@ -47,6 +47,9 @@ typedef enum RwAlertKind
 
 #define RW_NUM_ALERTS	(RW_ALERT_SELF_LAG + 1)
 
+/* The most alerts that a class of subjects has. */
+#define RW_CLASS_MAX_ALERTS		5
+
 typedef enum RwSubjectClass
 {
 	RW_SUBJECT_REPLICA,
@@ -91,6 +94,7 @@ typedef struct RwAlertInfo
 {
 	const char *name;
 	RwSubjectClass class;
+	int			place;			/* among the alerts of its class, from 0 */
 
 	/*
 	 * RW_ALERT_BIT() of the alerts of the same subject that cause this one;
@@ -118,7 +122,21 @@ extern const RwAlertInfo rw_alert_table[RW_NUM_ALERTS];
 extern const char *rw_alert_name(RwAlertKind alert);
 
 /* The class of the subjects that it is about. */
-extern RwSubjectClass rw_alert_class(RwAlertKind alert);
+static inline RwSubjectClass
+rw_alert_class(RwAlertKind alert)
+{
+	return rw_alert_table[alert].class;
+}
+
+/*
+ * Its place in what is kept for each subject: only the alerts of its class
+ * have one there.  A round goes through all subjects, so this memory counts.
+ */
+static inline int
+rw_alert_place(RwAlertKind alert)
+{
+	return rw_alert_table[alert].place;
+}
 
 /* How many alerts a subject of this class has. */
 extern int	rw_class_alerts(RwSubjectClass class);

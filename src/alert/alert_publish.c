@@ -33,7 +33,8 @@ void
 rw_publish_alert(const RwAlertItem *item, RwTime now, TimestampTz wall)
 {
 	RwAlertEntry *entry = item->entry;
-	int			place = entry->places[item->alert];
+	int			i = rw_alert_place(item->alert);
+	int			place = entry->places[i];
 	RwAlert    *alert;
 
 	if (place < 0)
@@ -41,7 +42,7 @@ rw_publish_alert(const RwAlertItem *item, RwTime now, TimestampTz wall)
 		if (item->state.severity == RW_SEVERITY_NONE ||
 			(place = find_free_place()) < 0)
 			return;
-		entry->places[item->alert] = place;
+		entry->places[i] = place;
 		alert = &rw_alerts->firing[place];
 		memset(alert, 0, sizeof(RwAlert));
 		alert->used = true;
@@ -54,7 +55,7 @@ rw_publish_alert(const RwAlertItem *item, RwTime now, TimestampTz wall)
 	if (item->change != RW_CHANGE_NONE)
 		alert->changed_at = wall;
 	alert->rule = item->state;
-	alert->progress = entry->progress[item->alert];
+	alert->progress = entry->progress[i];
 	if (item->text.detail[0] != '\0')
 	{
 		memcpy(alert->value, item->text.value, RW_ALERT_VALUE_LEN);
@@ -75,7 +76,7 @@ rw_publish_alert(const RwAlertItem *item, RwTime now, TimestampTz wall)
 		(rw_alerts->newest_cleared + 1) % RW_CLEARED_ALERTS;
 	rw_alerts->cleared[rw_alerts->newest_cleared] = *alert;
 	memset(alert, 0, sizeof(RwAlert));
-	entry->places[item->alert] = -1;
+	entry->places[i] = -1;
 	while (rw_alerts->nfiring > 0 &&
 		   !rw_alerts->firing[rw_alerts->nfiring - 1].used)
 		rw_alerts->nfiring--;

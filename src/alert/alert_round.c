@@ -65,7 +65,6 @@ find_entry(RwSubjectClass class, const char *name)
 	bool		found;
 	int			i;
 
-	memset(&key, 0, sizeof(key));
 	key.class = class;
 	rw_name_copy(key.name, name);
 	entry = hash_search(worker.entries, &key, HASH_ENTER, &found);
@@ -74,7 +73,7 @@ find_entry(RwSubjectClass class, const char *name)
 		entry->round = 0;
 		memset(entry->states, 0, sizeof(entry->states));
 		memset(entry->progress, 0, sizeof(entry->progress));
-		for (i = 0; i < RW_NUM_ALERTS; i++)
+		for (i = 0; i < RW_CLASS_MAX_ALERTS; i++)
 			entry->places[i] = -1;
 	}
 	return entry;
@@ -103,14 +102,16 @@ adopt_published_alerts(void)
 		/* Other processes change only its `forgotten`. */
 		const RwAlert *alert = &rw_alerts->firing[i];
 		RwAlertEntry *entry;
+		int			place;
 
 		if (!alert->used)
 			continue;
+		place = rw_alert_place(alert->alert);
 		entry = find_entry(rw_alert_class(alert->alert), alert->subject);
-		entry->states[alert->alert] = alert->rule;
-		rw_alert_restart(&entry->states[alert->alert]);
-		entry->progress[alert->alert] = alert->progress;
-		entry->places[alert->alert] = i;
+		entry->states[place] = alert->rule;
+		rw_alert_restart(&entry->states[place]);
+		entry->progress[place] = alert->progress;
+		entry->places[place] = i;
 	}
 }
 
@@ -137,7 +138,7 @@ static void
 settle_alert(Round *round, RwAlertEntry *entry, RwAlertKind alert,
 			 RwChange change, const RwSubject *subject)
 {
-	RwAlertState *state = &entry->states[alert];
+	RwAlertState *state = &entry->states[rw_alert_place(alert)];
 	RwSeverity	reported_before = state->reported;
 	RwChange	reported;
 	RwCause		cause;
@@ -179,17 +180,18 @@ static RwChange
 step_alert(const Round *round, RwAlertEntry *entry, RwAlertKind alert,
 		   const RwFinding *finding)
 {
-	RwAlertState *state = &entry->states[alert];
+	int			place = rw_alert_place(alert);
+	RwAlertState *state = &entry->states[place];
 	RwJudged	judged = finding->judged;
 	RwChange	change;
 
 	/* Without progress, an alert that fires does not get better. */
 	if (finding->progress != 0 &&
-		finding->progress == entry->progress[alert])
+		finding->progress == entry->progress[place])
 		judged.keep = Max(judged.keep, state->severity);
 	change = rw_alert_step(state, &judged, round->hold, round->facts->now);
 	if (change == RW_CHANGE_RAISED)
-		entry->progress[alert] = finding->progress;
+		entry->progress[place] = finding->progress;
 	return change;
 }
 
@@ -205,7 +207,8 @@ step_subject(Round *round, const RwSubject *subject)
 	for (i = 0; i < RW_NUM_ALERTS; i++)
 	{
 		if (rw_alert_class(i) == subject->class)
-			changes[i] = step_alert(round, entry, i, &subject->findings[i]);
+			changes[i] = step_alert(round, entry, i,
+									&subject->findings[rw_alert_place(i)]);
 	}
 	for (i = 0; i < RW_NUM_ALERTS; i++)
 	{
@@ -228,7 +231,7 @@ step_absent(Round *round, RwAlertEntry *entry, bool at_once)
 
 	for (i = 0; i < RW_NUM_ALERTS; i++)
 	{
-		RwAlertState *state = &entry->states[i];
+		RwAlertState *state = &entry->states[rw_alert_place(i)];
 
 		if (rw_alert_class(i) != entry->key.class)
 			continue;
@@ -240,7 +243,7 @@ step_absent(Round *round, RwAlertEntry *entry, bool at_once)
 		if (rw_alert_class(i) != entry->key.class)
 			continue;
 		settle_alert(round, entry, i, changes[i], NULL);
-		idle &= rw_alert_idle(&entry->states[i]);
+		idle &= rw_alert_idle(&entry->states[rw_alert_place(i)]);
 	}
 	return idle;
 }
@@ -251,7 +254,7 @@ is_forgotten(const RwAlertEntry *entry)
 {
 	int			i;
 
-	for (i = 0; i < RW_NUM_ALERTS; i++)
+	for (i = 0; i < RW_CLASS_MAX_ALERTS; i++)
 	{
 		if (entry->places[i] >= 0 &&
 			rw_alerts->firing[entry->places[i]].forgotten)
@@ -313,12 +316,13 @@ end_outdated_alerts(Round *round, bool role_changed)
 static bool
 goes_on(const RwAlertItem *item)
 {
-	const RwFinding *finding = &item->subject->findings[item->alert];
+	int			place = rw_alert_place(item->alert);
+	const RwFinding *finding = &item->subject->findings[place];
 
 	return finding->judged.known &&
 		(finding->judged.keep > RW_SEVERITY_NONE ||
 		 (finding->progress != 0 &&
-		  finding->progress == item->entry->progress[item->alert]));
+		  finding->progress == item->entry->progress[place]));
 }
 
 /*
@@ -328,7 +332,7 @@ goes_on(const RwAlertItem *item)
 static void
 describe_item(RwAlertItem *item, const RwJudgeInput *input)
 {
-	int			place = item->entry->places[item->alert];
+	int			place = item->entry->places[rw_alert_place(item->alert)];
 
 	if (item->state.severity != RW_SEVERITY_NONE && item->subject != NULL &&
 		goes_on(item))

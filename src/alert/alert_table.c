@@ -19,6 +19,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_REPLICA_MISSING] = {
 		.name = "replica_missing",
 		.class = RW_SUBJECT_REPLICA,
+		.place = 0,
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_MISSING_TIMEOUT,
 		.judge = rw_judge_replica_missing,
@@ -27,6 +28,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_REPLICA_SILENT] = {
 		.name = "replica_silent",
 		.class = RW_SUBJECT_REPLICA,
+		.place = 1,
 		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING),
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_SILENT_TIMEOUT,
@@ -36,6 +38,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_REPLICA_STALLED] = {
 		.name = "replica_stalled",
 		.class = RW_SUBJECT_REPLICA,
+		.place = 2,
 		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING),
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_STALL_TIMEOUT,
@@ -47,6 +50,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_REPLICA_LAG] = {
 		.name = "replica_lag",
 		.class = RW_SUBJECT_REPLICA,
+		.place = 3,
 		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING) |
 			RW_ALERT_BIT(RW_ALERT_REPLICA_SILENT) |
 			RW_ALERT_BIT(RW_ALERT_REPLICA_STALLED),
@@ -60,6 +64,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_REPLICA_LAG_BYTES] = {
 		.name = "replica_lag_bytes",
 		.class = RW_SUBJECT_REPLICA,
+		.place = 4,
 		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING) |
 			RW_ALERT_BIT(RW_ALERT_REPLICA_SILENT) |
 			RW_ALERT_BIT(RW_ALERT_REPLICA_STALLED),
@@ -74,6 +79,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_SLOT_LOST] = {
 		.name = "slot_lost",
 		.class = RW_SUBJECT_SLOT,
+		.place = 0,
 		.unit = RW_UNIT_SIZE,
 		.judge = rw_judge_slot_lost,
 		.words = rw_words_slot_lost,
@@ -81,6 +87,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_SLOT_AT_RISK] = {
 		.name = "slot_at_risk",
 		.class = RW_SUBJECT_SLOT,
+		.place = 1,
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_SLOT_TIME_LEFT,
 		.others = {RW_LIMIT_SLOT_RETAINED, RW_LIMIT_MISSING_TIMEOUT},
@@ -90,6 +97,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_SLOT_INACTIVE] = {
 		.name = "slot_inactive",
 		.class = RW_SUBJECT_SLOT,
+		.place = 2,
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_SLOT_INACTIVE_TIMEOUT,
 		.judge = rw_judge_slot_inactive,
@@ -98,6 +106,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_SYNC_SHORT] = {
 		.name = "sync_short",
 		.class = RW_SUBJECT_NODE,
+		.place = 0,
 		.unit = RW_UNIT_NONE,
 		.judge = rw_judge_sync_short,
 		.words = rw_words_sync_short,
@@ -105,6 +114,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_ARCHIVER_FAILING] = {
 		.name = "archiver_failing",
 		.class = RW_SUBJECT_NODE,
+		.place = 1,
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_ARCHIVER_FAILING_TIMEOUT,
 		.judge = rw_judge_archiver_failing,
@@ -113,6 +123,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_UPSTREAM_DOWN] = {
 		.name = "upstream_down",
 		.class = RW_SUBJECT_NODE,
+		.place = 2,
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_UPSTREAM_TIMEOUT,
 		.critical_factor = CRITICAL_FACTOR,
@@ -122,6 +133,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_REPLAY_PAUSED] = {
 		.name = "replay_paused",
 		.class = RW_SUBJECT_NODE,
+		.place = 3,
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_STALL_TIMEOUT,
 		.judge = rw_judge_replay_paused,
@@ -130,6 +142,7 @@ const RwAlertInfo rw_alert_table[] = {
 	[RW_ALERT_SELF_LAG] = {
 		.name = "self_lag",
 		.class = RW_SUBJECT_NODE,
+		.place = 4,
 		.causes = RW_ALERT_BIT(RW_ALERT_UPSTREAM_DOWN) |
 			RW_ALERT_BIT(RW_ALERT_REPLAY_PAUSED),
 		.unit = RW_UNIT_TIME,
@@ -149,12 +162,6 @@ const char *
 rw_alert_name(RwAlertKind alert)
 {
 	return rw_alert_table[alert].name;
-}
-
-RwSubjectClass
-rw_alert_class(RwAlertKind alert)
-{
-	return rw_alert_table[alert].class;
 }
 
 int

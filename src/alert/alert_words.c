@@ -165,7 +165,7 @@ rw_describe_alert(const RwJudgeInput *input, const RwSubject *subject,
 				  RwAlertKind alert, RwSeverity severity, RwAlertText *text)
 {
 	const RwAlertInfo *info = &rw_alert_table[alert];
-	const RwFinding *finding = &subject->findings[alert];
+	const RwFinding *finding = &subject->findings[rw_alert_place(alert)];
 	int64		limit = finding->limits[severity];
 
 	memset(text, 0, sizeof(RwAlertText));

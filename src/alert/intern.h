@@ -123,9 +123,9 @@ typedef struct RwAlertEntry
 {
 	RwAlertEntryKey key;
 	uint64		round;			/* in which its subject was last there */
-	RwAlertState states[RW_NUM_ALERTS]; /* only those of its class */
-	uint64		progress[RW_NUM_ALERTS];	/* RwFinding's, when raised */
-	int			places[RW_NUM_ALERTS];	/* where it is published, or -1 */
+	RwAlertState states[RW_CLASS_MAX_ALERTS]; /* by rw_alert_place() */
+	uint64		progress[RW_CLASS_MAX_ALERTS];	/* RwFinding's, when raised */
+	int			places[RW_CLASS_MAX_ALERTS];	/* where it is published, or -1 */
 } RwAlertEntry;
 
 /* One alert that has changed, fires or is to be reported in this round. */

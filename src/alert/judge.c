@@ -61,7 +61,8 @@ static RwSubject *
 start_subject(RwSubject *subject, RwSubjectClass class, const char *name,
 			  const RwLink *link)
 {
-	memset(subject, 0, sizeof(RwSubject));
+	/* A finding is filled in when its alert is judged. */
+	memset(subject, 0, offsetof(RwSubject, findings));
 	subject->class = class;
 	rw_name_copy(subject->name, name);
 	subject->link = link;
@@ -237,10 +238,12 @@ rw_judge_subject(const RwJudgeInput *input, RwSubject *subject)
 	for (i = 0; i < RW_NUM_ALERTS; i++)
 	{
 		const RwAlertInfo *info = &rw_alert_table[i];
+		RwFinding  *finding;
 
 		if (info->class != subject->class)
 			continue;
-		start_finding(&subject->findings[i], info, &subject->limits);
-		info->judge(input, subject, &subject->findings[i]);
+		finding = &subject->findings[info->place];
+		start_finding(finding, info, &subject->limits);
+		info->judge(input, subject, finding);
 	}
 }

@@ -51,7 +51,7 @@ typedef struct RwSubject
 	bool		expected;		/* a replica listed in expected_replicas */
 	RwLimits	limits;			/* in force for it; the caller fills them in */
 	int64		delay;			/* lag on purpose, in microseconds */
-	RwFinding	findings[RW_NUM_ALERTS];	/* only those of its class */
+	RwFinding	findings[RW_CLASS_MAX_ALERTS];	/* by rw_alert_place() */
 } RwSubject;
 
 /*

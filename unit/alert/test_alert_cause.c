@@ -14,7 +14,7 @@
 
 #define START	(100 * RW_DAY)
 
-static RwAlertState states[RW_NUM_ALERTS];
+static RwAlertState states[RW_CLASS_MAX_ALERTS];
 static RwSubject subject;
 
 static void
@@ -29,18 +29,18 @@ reset(void)
 static void
 fires(RwAlertKind alert, RwSeverity severity, RwSeverity reported)
 {
-	states[alert].severity = severity;
-	states[alert].reported = reported;
-	states[alert].raised_at = states[alert].changed_at = START;
+	states[rw_alert_place(alert)].severity = severity;
+	states[rw_alert_place(alert)].reported = reported;
+	states[rw_alert_place(alert)].raised_at = states[rw_alert_place(alert)].changed_at = START;
 }
 
 /* This alert fired from START for some time. */
 static void
 fired(RwAlertKind alert, RwTime lasted)
 {
-	states[alert].severity = RW_SEVERITY_NONE;
-	states[alert].raised_at = START;
-	states[alert].changed_at = START + lasted;
+	states[rw_alert_place(alert)].severity = RW_SEVERITY_NONE;
+	states[rw_alert_place(alert)].raised_at = START;
+	states[rw_alert_place(alert)].changed_at = START + lasted;
 }
 
 /* "fires replica_missing" and so on, or "nothing". */
@@ -73,8 +73,8 @@ test_firing(void)
 			"it keeps the alert quiet");
 	is_text(cause_of(RW_ALERT_REPLICA_STALLED, START), "nothing",
 			"and itself not");
-	states[RW_ALERT_REPLICA_LAG].severity = RW_SEVERITY_CRITICAL;
-	states[RW_ALERT_REPLICA_LAG].reported = RW_SEVERITY_CRITICAL;
+	states[rw_alert_place(RW_ALERT_REPLICA_LAG)].severity = RW_SEVERITY_CRITICAL;
+	states[rw_alert_place(RW_ALERT_REPLICA_LAG)].reported = RW_SEVERITY_CRITICAL;
 	is_text(cause_of(RW_ALERT_REPLICA_LAG, START), "firing replica_stalled",
 			"also one that has been reported before");
 	fires(RW_ALERT_REPLICA_MISSING, RW_SEVERITY_CRITICAL, RW_SEVERITY_NONE);
@@ -90,7 +90,7 @@ test_firing(void)
 static void
 test_pending(void)
 {
-	RwFinding  *stalled = &subject.findings[RW_ALERT_REPLICA_STALLED];
+	RwFinding  *stalled = &subject.findings[rw_alert_place(RW_ALERT_REPLICA_STALLED)];
 
 	section("a pending cause");
 
@@ -99,7 +99,7 @@ test_pending(void)
 	fires(RW_ALERT_REPLICA_LAG, RW_SEVERITY_WARNING, RW_SEVERITY_NONE);
 	is_text(cause_of(RW_ALERT_REPLICA_LAG, START), "pending replica_stalled",
 			"it keeps a new warning quiet");
-	states[RW_ALERT_REPLICA_LAG].reported = RW_SEVERITY_WARNING;
+	states[rw_alert_place(RW_ALERT_REPLICA_LAG)].reported = RW_SEVERITY_WARNING;
 	is_text(cause_of(RW_ALERT_REPLICA_LAG, START), "nothing",
 			"but none that has been reported");
 	fires(RW_ALERT_REPLICA_LAG, RW_SEVERITY_CRITICAL, RW_SEVERITY_NONE);
@@ -138,10 +138,10 @@ test_cleared(void)
 	is_text(cause_of(RW_ALERT_REPLICA_LAG, START + lasted + 10 * RW_MINUTE),
 			"nothing", "and no longer");
 
-	states[RW_ALERT_REPLICA_LAG].reported = RW_SEVERITY_CRITICAL;
+	states[rw_alert_place(RW_ALERT_REPLICA_LAG)].reported = RW_SEVERITY_CRITICAL;
 	is_text(cause_of(RW_ALERT_REPLICA_LAG, START + lasted), "nothing",
 			"what has been reported goes on being reported");
-	states[RW_ALERT_REPLICA_LAG].reported = RW_SEVERITY_WARNING;
+	states[rw_alert_place(RW_ALERT_REPLICA_LAG)].reported = RW_SEVERITY_WARNING;
 	is_text(cause_of(RW_ALERT_REPLICA_LAG, START + lasted),
 			"cleared replica_missing", "but is not escalated");
 }

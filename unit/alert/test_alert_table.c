@@ -80,6 +80,7 @@ static void
 test_classes(void)
 {
 	int			wrong = 0;
+	int			misplaced = 0;
 
 	section("classes");
 
@@ -100,6 +101,21 @@ test_classes(void)
 		wrong += rw_alert_class(i) != class;
 	}
 	is_int(wrong, 0, "names tell the class");
+
+	for (int class = 0; class <= RW_SUBJECT_NODE; class++)
+	{
+		int			n = 0;
+
+		for (int i = 0; i < RW_NUM_ALERTS; i++)
+		{
+			if ((int) rw_alert_class(i) != class)
+				continue;
+			misplaced += rw_alert_place(i) != n;
+			n++;
+		}
+		misplaced += n > RW_CLASS_MAX_ALERTS;
+	}
+	is_int(misplaced, 0, "each class numbers the places of its alerts");
 }
 
 static void

@@ -31,7 +31,7 @@ judge(RwAlertKind alert)
 	subject = subject_of(alert);
 	if (subject == NULL)
 		return "no subject";
-	finding = &subject->findings[alert];
+	finding = &subject->findings[rw_alert_place(alert)];
 	snprintf(buffer, sizeof(text[0]), "%s%s%s%s%s%s%s",
 			 finding->judged.known ? levels[finding->judged.raise] : "unknown",
 			 finding->judged.known ? " " : "",
@@ -48,7 +48,7 @@ static int64
 value(RwAlertKind alert)
 {
 	judge_world();
-	return subject_of(alert)->findings[alert].value;
+	return subject_of(alert)->findings[rw_alert_place(alert)].value;
 }
 
 /* A replica's alert is judged with this limit switched off. */
@@ -271,13 +271,13 @@ test_missing(void)
 	world.link[0].state = RW_STATE_STREAMING;
 	judge_world();
 	is_text(world.subjects[1].name, "a", "an expected replica");
-	ok(world.subjects[1].findings[alert].judged.raise ==
+	ok(world.subjects[1].findings[rw_alert_place(alert)].judged.raise ==
 	   RW_SEVERITY_CRITICAL, "that was never here is critical");
-	is_int(world.subjects[1].findings[alert].value, WATCHED,
+	is_int(world.subjects[1].findings[rw_alert_place(alert)].value, WATCHED,
 		   "since it is watched");
 	world.memory.watching_since = START - 120 * S + 1;
 	judge_world();
-	ok(world.subjects[1].findings[alert].judged.raise == RW_SEVERITY_NONE,
+	ok(world.subjects[1].findings[rw_alert_place(alert)].judged.raise == RW_SEVERITY_NONE,
 	   "after the limit, not before");
 }
 
@@ -308,7 +308,7 @@ test_silent(void)
 	world.facts.sender_timeout_ms = 100000;
 	is_text(judge(alert), "none none, pending",
 			"never before half of wal_sender_timeout");
-	is_int(subject_of(alert)->findings[alert].limits[RW_SEVERITY_WARNING],
+	is_int(subject_of(alert)->findings[rw_alert_place(alert)].limits[RW_SEVERITY_WARNING],
 		   55 * S, "and five seconds, which are the limit then");
 	link->last_seen = START - 55 * S - 1;
 	is_text(judge(alert), "warning warning, pending", "after these");
@@ -649,7 +649,7 @@ test_primary(void)
 	world.node.sync.waiting = 0;
 	is_text(judge(RW_ALERT_SYNC_SHORT), "warning warning", "too few");
 	is_int(subject_of(RW_ALERT_SYNC_SHORT)->
-		   findings[RW_ALERT_SYNC_SHORT].limits[RW_SEVERITY_WARNING], 2,
+		   findings[rw_alert_place(RW_ALERT_SYNC_SHORT)].limits[RW_SEVERITY_WARNING], 2,
 		   "how many are needed is the limit");
 	world.node.sync.wanted = 0;
 	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "none is needed");
@@ -919,7 +919,7 @@ test_at_random(void)
 			if (subject == NULL)
 				continue;
 			at = subject - world.subjects;
-			finding = &before[at].findings[i];
+			finding = &before[at].findings[rw_alert_place(i)];
 			backwards += finding->judged.keep < finding->judged.raise &&
 				finding->judged.known;
 			raised[i] += finding->judged.raise > RW_SEVERITY_NONE;
@@ -928,15 +928,15 @@ test_at_random(void)
 				world.limits.of[j] = uses_limit(i, j) ? limits.of[j] :
 					any(&random);
 			judge_world();
-			unlisted += memcmp(&world.subjects[at].findings[i], finding,
+			unlisted += memcmp(&world.subjects[at].findings[rw_alert_place(i)], finding,
 							   sizeof(RwFinding)) != 0;
 
 			memset(&world.limits, 0, sizeof(world.limits));
 			judge_world();
 			not_off += info->warning != RW_LIMIT_NONE &&
-				(world.subjects[at].findings[i].judged.raise >
+				(world.subjects[at].findings[rw_alert_place(i)].judged.raise >
 				 RW_SEVERITY_NONE ||
-				 world.subjects[at].findings[i].pending);
+				 world.subjects[at].findings[rw_alert_place(i)].pending);
 			world.limits = limits;
 		}
 	}
