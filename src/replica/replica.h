@@ -47,7 +47,10 @@
 /* A connected receiver that is to be followed, as the worker saw it. */
 typedef struct RwSeen
 {
-	char		name[RW_NAME_LEN];
+	char		name[RW_NAME_LEN];	/* by which it is shown: slot_name, else
+								 * application_name */
+	char		application_name[RW_NAME_LEN];	/* empty if it has none */
+	char		slot_name[RW_NAME_LEN]; /* its permanent slot; empty without */
 	char		address[RW_ADDRESS_LEN];
 	int			pid;			/* of its walsender */
 	bool		logical;
@@ -72,6 +75,8 @@ typedef struct RwReplica
 	bool		has_slot;		/* used a permanent slot when last seen */
 	bool		expected;		/* never forgotten; the owner sets it */
 	char		name[RW_NAME_LEN];
+	char		application_name[RW_NAME_LEN];	/* of its last connection */
+	char		slot_name[RW_NAME_LEN]; /* likewise */
 	char		address[RW_ADDRESS_LEN];
 	int			pid;			/* of the walsender; 0 when gone */
 	uint64		sent;			/* as last seen; a new connection that has */

@@ -37,6 +37,7 @@ prepare_replicas(RwReplicaRound *round, const RwFacts *facts)
 			continue;
 		seen = &round->seen[round->nseen++];
 		rw_name_copy(seen->name, sender->name);
+		rw_name_copy(seen->application_name, sender->peer.application_name);
 		rw_address_copy(seen->address, sender->peer.address);
 		seen->pid = sender->pid;
 		seen->logical = sender->slot >= 0 &&
@@ -44,6 +45,8 @@ prepare_replicas(RwReplicaRound *round, const RwFacts *facts)
 		seen->streaming = sender->state == RW_SENDER_STREAMING;
 		seen->has_slot = sender->slot >= 0 &&
 			!facts->slots[sender->slot].temporary;
+		if (seen->has_slot)
+			rw_name_copy(seen->slot_name, facts->slots[sender->slot].name);
 		seen->sent = sender->sent;
 		seen->write = sender->write;
 		seen->flush = sender->flush;

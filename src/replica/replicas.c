@@ -240,6 +240,8 @@ connect_place(Round *round, int place, RwSeen *seen)
 	replica->used = true;
 	replica->connected = true;
 	replica->pid = seen->pid;
+	rw_name_copy(replica->application_name, seen->application_name);
+	rw_name_copy(replica->slot_name, seen->slot_name);
 	replica->reply_time = seen->reply_time;
 	replica->connected_at = round->now;
 	replica->alone_since = RW_NEVER;

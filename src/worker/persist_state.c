@@ -189,6 +189,8 @@ restore_replica(RwReplica *replica, const RwReplica *saved, int64 delta,
 	replica->logical = saved->logical;
 	replica->has_slot = saved->has_slot;
 	rw_name_copy(replica->name, saved->name);
+	rw_name_copy(replica->application_name, saved->application_name);
+	rw_name_copy(replica->slot_name, saved->slot_name);
 	rw_address_copy(replica->address, saved->address);
 	replica->sent = saved->sent;
 	replica->write = saved->write;
@@ -272,6 +274,8 @@ restore_replicas(const char *p, const StateHeader *header,
 
 		if (place >= rw_max_replicas ||
 			memchr(saved->name, '\0', RW_NAME_LEN) == NULL ||
+			memchr(saved->application_name, '\0', RW_NAME_LEN) == NULL ||
+			memchr(saved->slot_name, '\0', RW_NAME_LEN) == NULL ||
 			memchr(saved->address, '\0', RW_ADDRESS_LEN) == NULL)
 			continue;
 		restore_replica(&rw_replicas[place], saved, delta, label->clock,

@@ -54,6 +54,8 @@ come(const char *name, int pid)
 
 	memset(new, 0x7f, sizeof(RwSeen));
 	strncpy(new->name, name, RW_NAME_LEN);
+	strncpy(new->application_name, name, RW_NAME_LEN);
+	strncpy(new->slot_name, "", RW_NAME_LEN);
 	strcpy(new->address, "192.0.2.1");
 	new->pid = pid;
 	new->logical = false;
@@ -311,6 +313,23 @@ test_life(void)
 	of(101)->streaming = true;
 	after(KNOWN_AFTER);
 	is_text(places("a"), "0 connected", "nor is time before a pause");
+
+	begin("both of its names", SIZE);
+	settle("a", 100);
+	is_text(table[0].application_name, "a", "its application_name");
+	is_text(table[0].slot_name, "", "no slot");
+	leave(100);
+	after(RW_SECOND);
+	strcpy(come("a", 101)->application_name, "standby1");
+	strcpy(of(101)->slot_name, "a");
+	after(RW_SECOND);
+	is_text(table[0].application_name, "standby1", "another, with a slot");
+	is_text(table[0].slot_name, "a", "the slot");
+	leave(101);
+	after(RW_SECOND);
+	is_text(places("a"), "0 gone known", "gone");
+	is_text(table[0].application_name, "standby1", "application_name is kept");
+	is_text(table[0].slot_name, "a", "so is the slot's name");
 
 	begin("known at once", SIZE);
 	come("a", 100);
