@@ -42,13 +42,15 @@ typedef enum RwAlertKind
 	RW_ALERT_ARCHIVER_FAILING,
 	RW_ALERT_UPSTREAM_DOWN,
 	RW_ALERT_REPLAY_PAUSED,
-	RW_ALERT_SELF_LAG
+	RW_ALERT_SELF_LAG,
+	RW_ALERT_REPLICA_DIVERGED,
+	RW_ALERT_SELF_DIVERGED
 } RwAlertKind;
 
-#define RW_NUM_ALERTS	(RW_ALERT_SELF_LAG + 1)
+#define RW_NUM_ALERTS	(RW_ALERT_SELF_DIVERGED + 1)
 
 /* The most alerts that a class of subjects has. */
-#define RW_CLASS_MAX_ALERTS		5
+#define RW_CLASS_MAX_ALERTS		6
 
 typedef enum RwSubjectClass
 {
@@ -118,7 +120,11 @@ typedef struct RwAlertInfo
 
 extern const RwAlertInfo rw_alert_table[RW_NUM_ALERTS];
 
-/* "replica_lag" and so on. */
+/*
+ * "replica_lag" and so on.  Two alerts share a name: replica_diverged is about
+ * a replica where it is seen by its upstream server, and about the node where
+ * it is seen by the standby itself.
+ */
 extern const char *rw_alert_name(RwAlertKind alert);
 
 /* The class of the subjects that it is about. */

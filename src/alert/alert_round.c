@@ -442,7 +442,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	input.facts = facts;
 	input.node = &node;
 	input.links = links;
-	input.replica_streams = rw_any_replica_streams(links);
+	input.standby_streams = rw_any_standby_streams(links, facts->now);
 	input.memory = &worker.memory;
 	input.known_after = rw_known_after_s * RW_SECOND;
 	input.expected = rw_expected(&input.nexpected);

@@ -20,6 +20,7 @@ const RwAlertInfo rw_alert_table[] = {
 		.name = "replica_missing",
 		.class = RW_SUBJECT_REPLICA,
 		.place = 0,
+		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_DIVERGED),
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_MISSING_TIMEOUT,
 		.judge = rw_judge_replica_missing,
@@ -29,7 +30,8 @@ const RwAlertInfo rw_alert_table[] = {
 		.name = "replica_silent",
 		.class = RW_SUBJECT_REPLICA,
 		.place = 1,
-		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING),
+		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING) |
+			RW_ALERT_BIT(RW_ALERT_REPLICA_DIVERGED),
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_SILENT_TIMEOUT,
 		.judge = rw_judge_replica_silent,
@@ -39,7 +41,8 @@ const RwAlertInfo rw_alert_table[] = {
 		.name = "replica_stalled",
 		.class = RW_SUBJECT_REPLICA,
 		.place = 2,
-		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING),
+		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING) |
+			RW_ALERT_BIT(RW_ALERT_REPLICA_DIVERGED),
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_STALL_TIMEOUT,
 		.critical_factor = CRITICAL_FACTOR,
@@ -53,7 +56,8 @@ const RwAlertInfo rw_alert_table[] = {
 		.place = 3,
 		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING) |
 			RW_ALERT_BIT(RW_ALERT_REPLICA_SILENT) |
-			RW_ALERT_BIT(RW_ALERT_REPLICA_STALLED),
+			RW_ALERT_BIT(RW_ALERT_REPLICA_STALLED) |
+			RW_ALERT_BIT(RW_ALERT_REPLICA_DIVERGED),
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_LAG_WARNING,
 		.critical = RW_LIMIT_LAG_CRITICAL,
@@ -67,7 +71,8 @@ const RwAlertInfo rw_alert_table[] = {
 		.place = 4,
 		.causes = RW_ALERT_BIT(RW_ALERT_REPLICA_MISSING) |
 			RW_ALERT_BIT(RW_ALERT_REPLICA_SILENT) |
-			RW_ALERT_BIT(RW_ALERT_REPLICA_STALLED),
+			RW_ALERT_BIT(RW_ALERT_REPLICA_STALLED) |
+			RW_ALERT_BIT(RW_ALERT_REPLICA_DIVERGED),
 		.unit = RW_UNIT_SIZE,
 		.warning = RW_LIMIT_LAG_BYTES_WARNING,
 		.critical = RW_LIMIT_LAG_BYTES_CRITICAL,
@@ -124,6 +129,7 @@ const RwAlertInfo rw_alert_table[] = {
 		.name = "upstream_down",
 		.class = RW_SUBJECT_NODE,
 		.place = 2,
+		.causes = RW_ALERT_BIT(RW_ALERT_SELF_DIVERGED),
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_UPSTREAM_TIMEOUT,
 		.critical_factor = CRITICAL_FACTOR,
@@ -144,13 +150,30 @@ const RwAlertInfo rw_alert_table[] = {
 		.class = RW_SUBJECT_NODE,
 		.place = 4,
 		.causes = RW_ALERT_BIT(RW_ALERT_UPSTREAM_DOWN) |
-			RW_ALERT_BIT(RW_ALERT_REPLAY_PAUSED),
+			RW_ALERT_BIT(RW_ALERT_REPLAY_PAUSED) |
+			RW_ALERT_BIT(RW_ALERT_SELF_DIVERGED),
 		.unit = RW_UNIT_TIME,
 		.warning = RW_LIMIT_LAG_WARNING,
 		.critical = RW_LIMIT_LAG_CRITICAL,
 		.others = {RW_LIMIT_UPSTREAM_TIMEOUT},
 		.judge = rw_judge_self_lag,
 		.words = rw_words_self_lag,
+	},
+	[RW_ALERT_REPLICA_DIVERGED] = {
+		.name = "replica_diverged",
+		.class = RW_SUBJECT_REPLICA,
+		.place = 5,
+		.unit = RW_UNIT_NONE,
+		.judge = rw_judge_replica_diverged,
+		.words = rw_words_replica_diverged,
+	},
+	[RW_ALERT_SELF_DIVERGED] = {
+		.name = "replica_diverged",
+		.class = RW_SUBJECT_NODE,
+		.place = 5,
+		.unit = RW_UNIT_NONE,
+		.judge = rw_judge_self_diverged,
+		.words = rw_words_self_diverged,
 	},
 };
 

@@ -147,11 +147,13 @@ rw_add_time_lag(RwAlertText *text, const RwSubject *subject,
 
 	if (link->lag >= 0)
 	{
+		bool		sized = link->lag_bytes >= 0;
+
 		rw_add_detail(text, "Time lag is ", rw_bound_text(link),
-					  rw_clock_text(lag, link->lag),
-					  " (", rw_size_text(size, link->lag_bytes), "), ",
-					  rw_above_text(finding, severity), text->threshold, ".",
-					  NULL);
+					  rw_clock_text(lag, link->lag), sized ? " (" : "",
+					  sized ? rw_size_text(size, link->lag_bytes) : "",
+					  sized ? "), " : ", ", rw_above_text(finding, severity),
+					  text->threshold, ".", NULL);
 		if (subject->delay > 0)
 			rw_add_detail(text, "Of that, ",
 						  rw_clock_text(lag, subject->delay),

@@ -30,11 +30,13 @@ extern RwJudgeFunction rw_judge_replica_silent;
 extern RwJudgeFunction rw_judge_replica_stalled;
 extern RwJudgeFunction rw_judge_replica_lag;
 extern RwJudgeFunction rw_judge_replica_lag_bytes;
+extern RwJudgeFunction rw_judge_replica_diverged;
 extern RwWordsFunction rw_words_replica_missing;
 extern RwWordsFunction rw_words_replica_silent;
 extern RwWordsFunction rw_words_replica_stalled;
 extern RwWordsFunction rw_words_replica_lag;
 extern RwWordsFunction rw_words_replica_lag_bytes;
+extern RwWordsFunction rw_words_replica_diverged;
 
 /* judge_slot.c, words_slot.c */
 extern RwJudgeFunction rw_judge_slot_lost;
@@ -50,11 +52,13 @@ extern RwJudgeFunction rw_judge_archiver_failing;
 extern RwJudgeFunction rw_judge_upstream_down;
 extern RwJudgeFunction rw_judge_replay_paused;
 extern RwJudgeFunction rw_judge_self_lag;
+extern RwJudgeFunction rw_judge_self_diverged;
 extern RwWordsFunction rw_words_sync_short;
 extern RwWordsFunction rw_words_archiver_failing;
 extern RwWordsFunction rw_words_upstream_down;
 extern RwWordsFunction rw_words_replay_paused;
 extern RwWordsFunction rw_words_self_lag;
+extern RwWordsFunction rw_words_self_diverged;
 
 /* ----------------------------------------------------------------
  *		Words (alert_words.c)

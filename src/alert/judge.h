@@ -72,7 +72,7 @@ typedef struct RwJudgeInput
 	const RwNodeFacts *node;
 	const RwLinks *links;		/* with links->published; in the order of
 								 * rw_sort_links() */
-	bool		replica_streams;	/* rw_any_replica_streams(links) */
+	bool		standby_streams;	/* rw_any_standby_streams() */
 	const RwJudgeMemory *memory;
 	int64		known_after;	/* replwatch.known_after, in microseconds */
 
@@ -105,11 +105,11 @@ extern int	rw_find_subjects(const RwJudgeInput *input, RwSubject *subjects);
 /* Judge all alerts of a subject, whose limits have been filled in. */
 extern void rw_judge_subject(const RwJudgeInput *input, RwSubject *subject);
 
-/* Does a replica that is followed stream on this link?  NULL is no link. */
+/* Is a replica that is followed connected by this link?  NULL is no link. */
 extern bool rw_link_streams(const RwLink *link);
 
-/* Does any stream from this server? */
-extern bool rw_any_replica_streams(const RwLinks *links);
+/* Does any standby stream from this server?  A subscriber is none. */
+extern bool rw_any_standby_streams(const RwLinks *links, RwTime now);
 
 /* Is this the link of a replica that is judged? */
 extern bool rw_is_judged(const RwLink *link, const RwJudgeInput *input);

@@ -122,3 +122,20 @@ rw_judge_self_lag(const RwJudgeInput *input, const RwSubject *subject,
 									 finding->limits[RW_SEVERITY_WARNING],
 									 finding->limits[RW_SEVERITY_CRITICAL]);
 }
+
+/*
+ * replica_diverged, on the standby itself: its WAL is not its upstream
+ * server's.  A server that it was pointed to may only be behind.
+ */
+void
+rw_judge_self_diverged(const RwJudgeInput *input, const RwSubject *subject,
+					   RwFinding *finding)
+{
+	const RwUpstream *upstream = &input->links->published->upstream;
+
+	if (!input->facts->in_recovery || upstream->parted == RW_NOT_PARTED ||
+		(upstream->parted == RW_AHEAD && !upstream->lost_wal))
+		return;
+	finding->judged = rw_judge_level(RW_SEVERITY_CRITICAL);
+	finding->pending = true;
+}

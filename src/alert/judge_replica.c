@@ -14,39 +14,49 @@
 /* A reply older than this may be the beginning of a silence. */
 #define REPLY_AGE_PENDING	(1 * RW_SECOND)
 
+/* Does the replica of this link stream now, as far as that counts? */
+static bool
+streams(const RwLink *link, RwTime now)
+{
+	return rw_link_streams(link) && rw_replica_streams(link->replica, now);
+}
+
 /*
  * How long a replica has not streamed; -1 if it streams.  What was before this
- * server had its role, or before its worker started, does not count.
+ * server had its role, or before its worker started, does not count, and
+ * neither does the time in which it gets further without streaming yet.
  */
 static int64
 time_away(const RwJudgeInput *input, const RwSubject *subject)
 {
 	RwTime		since = input->memory->watching_since;
 
-	if (rw_link_streams(subject->link))
+	if (streams(subject->link, input->facts->now))
 		return -1;
 	if (subject->link && subject->link->replica)
+	{
 		since = Max(since, subject->link->replica->streamed_at);
+		since = Max(since, subject->link->replica->progressed_at);
+	}
 	return input->facts->now - since;
 }
 
 bool
-rw_any_replica_streams(const RwLinks *links)
+rw_any_standby_streams(const RwLinks *links, RwTime now)
 {
 	int			i;
 
 	for (i = 0; i < links->nlinks; i++)
 	{
-		if (rw_link_streams(&links->links[i]))
+		if (!links->links[i].logical && streams(&links->links[i], now))
 			return true;
 	}
 	return false;
 }
 
 /*
- * replica_missing: it has not streamed for missing_timeout.  A connection is
- * enough not to raise it, but it is cleared by streaming only: a replica may
- * connect again and again without ever getting there.
+ * replica_missing: it has not streamed for missing_timeout, however often it
+ * may have connected meanwhile.  It is cleared by streaming only.
  */
 void
 rw_judge_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
@@ -65,10 +75,10 @@ rw_judge_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 	if (limit == 0 || away < 0)
 		return;
 	finding->judged = rw_judge_level(subject->expected ||
-									 !input->replica_streams ?
+									 !input->standby_streams ?
 									 RW_SEVERITY_CRITICAL :
 									 RW_SEVERITY_WARNING);
-	if (away < limit || (link && link->sender))
+	if (away < limit)
 		finding->judged.raise = RW_SEVERITY_NONE;
 }
 
@@ -107,6 +117,19 @@ rw_judge_replica_silent(const RwJudgeInput *input, const RwSubject *subject,
 }
 
 /*
+ * Is it gone, after it has connected again and again, got WAL, and not
+ * replayed it?  The WAL may be broken.
+ */
+static bool
+gets_stuck(const RwLink *link, RwTime now)
+{
+	return link && link->replica &&
+		rw_replica_is_refused(link->replica, now) &&
+		link->replica->parted == RW_NOT_PARTED &&
+		link->replica->sent > link->replica->position;
+}
+
+/*
  * replica_stalled: it has WAL to replay, and its replay has not moved for
  * stall_timeout.  Any progress clears it, so it is kept only while the position
  * stays what it was.
@@ -123,6 +146,8 @@ rw_judge_replica_stalled(const RwJudgeInput *input, const RwSubject *subject,
 	if (limit == 0 || (link && link->logical))
 		return;
 	age = rw_link_streams(link) ? rw_reply_age(link, input->facts) : -1;
+	if (age < 0 && gets_stuck(link, input->facts->now))
+		age = input->facts->now - link->last_seen;
 	if (age < 0)
 	{
 		finding->judged = rw_judge_nothing();
@@ -214,4 +239,20 @@ rw_judge_replica_lag_bytes(const RwJudgeInput *input,
 		time_lag(input, subject) <= subject->limits.of[RW_LIMIT_LAG_WARNING])
 		finding->judged.raise = finding->judged.no_warning ?
 			RW_SEVERITY_NONE : RW_SEVERITY_WARNING;
+}
+
+/*
+ * replica_diverged: its WAL is not this server's.  What a cascade has not
+ * received yet its replicas may well have.
+ */
+void
+rw_judge_replica_diverged(const RwJudgeInput *input, const RwSubject *subject,
+						  RwFinding *finding)
+{
+	if (subject->link == NULL || !rw_has_parted(subject->link) ||
+		(subject->link->replica->parted == RW_AHEAD &&
+		 input->facts->in_recovery))
+		return;
+	finding->judged = rw_judge_level(RW_SEVERITY_CRITICAL);
+	finding->pending = true;
 }

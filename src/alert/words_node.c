@@ -72,6 +72,8 @@ rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 	else
 		rw_add_detail(text, "This standby has not streamed for ",
 					  text->value, ".", NULL);
+	if (link->reason == RW_REASON_REFUSED)
+		rw_add_reason(text, link);
 	if (link->lag >= 0)
 		rw_add_detail(text, "Data read here is stale by ",
 					  rw_bound_text(link), rw_clock_text(lag, link->lag),
@@ -148,4 +150,13 @@ rw_words_self_lag(const RwJudgeInput *input, const RwSubject *subject,
 						NULL);
 			break;
 	}
+}
+
+void
+rw_words_self_diverged(const RwJudgeInput *input, const RwSubject *subject,
+					   const RwFinding *finding, RwSeverity severity,
+					   RwAlertText *text)
+{
+	rw_add_reason(text, subject->link);
+	rw_add_detail(text, "Data read here may never have existed there.", NULL);
 }

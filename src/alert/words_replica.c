@@ -26,12 +26,16 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 					  ".", NULL);
 	else
 		rw_add_detail(text, "It has not connected to this server.", NULL);
+	if (link && link->reason == RW_REASON_REFUSED)
+		rw_add_reason(text, link);
+	else if (link && link->sender == NULL && !link->logical)
+		rw_add_detail(text, "It may stream from another server.", NULL);
 	if (subject->expected)
 		rw_add_detail(text,
 					  "It is listed in \"replwatch.expected_replicas\".",
 					  NULL);
-	if (!input->replica_streams)
-		rw_add_detail(text, "No replica is streaming.", NULL);
+	if (!input->standby_streams)
+		rw_add_detail(text, "No standby is streaming.", NULL);
 
 	if (subject->expected)
 		rw_add_hint(text,
@@ -39,7 +43,7 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 					NULL);
 	else
 		rw_add_hint(text,
-					"Bring it back or, if it was removed on purpose, run replwatch_forget(",
+					"Bring it back or, if it was removed or moved on purpose, run replwatch_forget(",
 					rw_quoted_name(name, subject->name), ").", NULL);
 }
 
@@ -97,4 +101,26 @@ rw_words_replica_lag_bytes(const RwJudgeInput *input,
 					  rw_clock_text(lag, link->lag), ".", NULL);
 	rw_add_reason(text, link);
 	rw_add_hint(text, "Look at replwatch_status() on that server.", NULL);
+}
+
+void
+rw_words_replica_diverged(const RwJudgeInput *input, const RwSubject *subject,
+						  const RwFinding *finding, RwSeverity severity,
+						  RwAlertText *text)
+{
+	const RwReplica *replica = subject->link->replica;
+	char		name[RW_QUOTED_NAME_LEN];
+
+	rw_add_reason(text, subject->link);
+	if (replica->parted == RW_AHEAD)
+		rw_add_hint(text,
+					"Rebuild it; if this server has gone on by then, run replwatch_forget(",
+					rw_quoted_name(name, subject->name),
+					") before it connects again.", NULL);
+	else if (replica->parted == RW_DIVERGED)
+		rw_add_hint(text, "Run pg_rewind on it, or rebuild it.", NULL);
+	else
+		rw_add_hint(text,
+					"Set \"recovery_target_timeline\" to \"latest\" on it, and check that it can read the timeline history files.",
+					NULL);
 }

@@ -135,6 +135,13 @@ extern RwTime rw_last_message(const RwFacts *facts,
 extern bool rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
 								   const RwPublished *published);
 
+/* Does the replica of a downstream link have WAL that is not this server's? */
+static inline bool
+rw_has_parted(const RwLink *link)
+{
+	return link->replica && link->replica->parted != RW_NOT_PARTED;
+}
+
 /* The age of the last reply of a connected replica; -1 if not known. */
 extern int64 rw_reply_age(const RwLink *link, const RwFacts *facts);
 

@@ -77,6 +77,10 @@ rw_measure_links(const RwFacts *facts, RwLinks *links,
 		if (link->position != InvalidXLogRecPtr)
 			link->lag_bytes = facts->horizon > link->position ?
 				facts->horizon - link->position : 0;
+
+		/* It does not have the WAL that it seems to have. */
+		if (link->lag_bytes == 0 && rw_has_parted(link))
+			link->lag_bytes = -1;
 		if (view == NULL)
 			continue;
 

@@ -88,6 +88,60 @@ is_reply_overdue(const RwLink *link, int64 age, const RwFacts *facts,
 		  sender->replay < sender->sent));
 }
 
+/* Give the reason of a replica whose WAL is not this server's. */
+static void
+explain_parted(RwLink *link, const RwFacts *facts)
+{
+	char		lsn[RW_DURATION_LEN];
+	RwText		text;
+
+	rw_text_begin(&text, lsn, sizeof(lsn));
+	rw_text_lsn(&text, link->replica->mark);
+	switch (link->replica->parted)
+	{
+		case RW_NOT_PARTED:
+			break;
+		case RW_DIVERGED:
+			rw_give_reason(link, RW_REASON_DIVERGED,
+						   "its WAL beyond LSN ", lsn,
+						   " is not in this server's history; run pg_rewind on it, or rebuild it",
+						   NULL);
+			break;
+		case RW_AHEAD:
+			if (facts->in_recovery)
+				rw_give_reason(link, RW_REASON_AHEAD,
+							   "it has WAL beyond LSN ", lsn,
+							   " that this server has not received", NULL);
+			else
+				rw_give_reason(link, RW_REASON_AHEAD,
+							   "it has WAL beyond LSN ", lsn,
+							   " that this server did not write; rebuild it",
+							   NULL);
+			break;
+		case RW_LEFT_BEHIND:
+			rw_give_reason(link, RW_REASON_TIMELINE_LEFT,
+						   "it stays on a timeline that this server left at LSN ",
+						   lsn, "; check its recovery_target_timeline", NULL);
+			break;
+	}
+}
+
+/* Give the reason of a replica that tries to connect and fails. */
+static void
+explain_refused(RwLink *link, const RwFacts *facts)
+{
+	const RwReplica *replica = link->replica;
+	char		number[RW_DURATION_LEN];
+	RwText		text;
+
+	rw_text_begin(&text, number, sizeof(number));
+	rw_text_int(&text, rw_attempts_count(&replica->attempts, facts->now));
+	rw_give_reason(link, RW_REASON_REFUSED, "connected ", number,
+				   " times in the last minute and could not stream",
+				   replica->refusal[0] != '\0' ? ": " : "",
+				   replica->refusal, NULL);
+}
+
 static void
 explain_connected(RwLink *link, const RwFacts *facts,
 				  const RwPublished *published)
@@ -150,6 +204,9 @@ explain_gone(RwLink *link, const RwFacts *facts)
 					   link->slot->invalidation ? link->slot->invalidation :
 					   "wal_removed",
 					   ") and cannot be used again", NULL);
+	else if (link->replica &&
+			 rw_replica_is_refused(link->replica, facts->now))
+		explain_refused(link, facts);
 	else if (link->replica)
 		rw_give_reason(link, RW_REASON_GONE, "not connected for ",
 					   rw_duration(duration,
@@ -185,7 +242,7 @@ forecast_catchup(RwLink *link, const RwFacts *facts,
 	double		speed;
 	double		growth = published->wal_rate;
 
-	if (link->lag_bytes <= 0)
+	if (link->lag_bytes <= 0 || rw_has_parted(link))
 		return;
 
 	/*
@@ -227,6 +284,8 @@ rw_explain_links(const RwFacts *facts, RwLinks *links)
 		}
 		if (link->upstream)
 			rw_explain_upstream(link, facts, published);
+		else if (rw_has_parted(link))
+			explain_parted(link, facts);
 		else if (link->sender)
 			explain_connected(link, facts, published);
 		else

@@ -3,9 +3,14 @@
  * lag_rows.c
  *	  The rows of replication links, each with its position.
  *
- * A connected replica's position comes from its walsender.  The position of a
- * replica that is gone, or has not replied yet, is what the worker remembers
- * of it, or what its slot shows.
+ * A connected replica's position comes from its walsender, as far as it is
+ * this server's WAL (replica/position.h).  The position of a replica that is
+ * gone, or has not replied yet, is what the worker remembers of it, or what
+ * its slot shows.
+ *
+ * A connection that belongs to no replica (replica/replica.h) has a row of its
+ * own and takes nothing from the row of a replica that is gone, not even the
+ * slot that it has asked for.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -130,56 +135,79 @@ add_row(RwLinks *links, const char *name, RwLinkState state)
 	return link;
 }
 
+/* The gone replica that this connection would belong to, or NULL. */
+static const RwReplica *
+find_returning(const RwSenderFacts *sender, const RwFacts *facts,
+			   const RwPublished *published)
+{
+	const RwSlotFacts *slot = sender->slot >= 0 ?
+		&facts->slots[sender->slot] : NULL;
+
+	if (published == NULL)
+		return NULL;
+	return rw_replicas_find_returning(published->replicas,
+									  published->max_replicas,
+									  sender->peer.application_name,
+									  slot && !slot->temporary ?
+									  slot->name : "");
+}
+
+/*
+ * Does this connection take the place of the gone replica of its names?  The
+ * worker may not have noticed yet that it streams.
+ */
+static bool
+is_replicas_own(const RwLink *link)
+{
+	return link->replica ? link->replica->belongs :
+		link->sender->replica &&
+		link->sender->state == RW_SENDER_STREAMING;
+}
+
 /* Set the position of the receiver at the other end, and its last_seen. */
 static void
 locate_sender(RwLink *link, const RwSenderFacts *sender,
-			  const RwPublished *published)
+			  const RwReplica *returning)
 {
-	const RwReplica *replica;
+	const RwReplica *replica = link->replica;
+	RwReported	reported = {
+		.streaming = sender->state == RW_SENDER_STREAMING ||
+			sender->state == RW_SENDER_STOPPING,
+		.sent = sender->sent,
+		.position = sender->replay
+	};
+	uint64		known = 0;
 
-	/*
-	 * The position of a receiver that never replays, such as pg_receivewal,
-	 * is how far it has written the WAL.  A replica that has come back and
-	 * not replied yet is where it was when it went.
-	 */
-	if (sender->replay != InvalidXLogRecPtr)
-		link->position = sender->replay;
-	else if (link->replica && link->replica->replay != InvalidXLogRecPtr)
-		link->position = link->replica->replay;
-	else if (link->logical && sender->flush != InvalidXLogRecPtr)
-		link->position = sender->flush;
-	else if (link->logical)
-		link->position = link->slot->confirmed_flush;
-	else
-		link->position = sender->write;
-
-	if (published == NULL)
-		return;
-
-	/* The worker may not have noticed yet that it is connected again. */
-	replica = rw_replicas_find_pid(published->replicas,
-								   published->max_replicas, sender->pid);
-	if (replica == NULL)
-		replica = rw_replicas_find_gone(published->replicas,
-										published->max_replicas, link->name);
+	if (replica && replica->position != 0)
+		known = replica->position;
+	else if (returning)
+		known = returning->position;
+	if (link->logical && reported.position == 0)
+		reported.position = sender->flush;
 
 	/*
 	 * Before it streams, a walsender shows what the last one in its place has
-	 * left behind, maybe on a timeline that is no more.
+	 * left behind.  A base backup has no position.  That of a receiver which
+	 * never replays, such as pg_receivewal, is how far it has written.
 	 */
-	if (replica && sender->state == RW_SENDER_STARTUP &&
-		replica->replay != InvalidXLogRecPtr)
-	{
-		link->position = replica->replay;
-		link->last_seen = replica->last_seen;
-	}
-	else if (replica && sender->replica && replica->fork_lsn != 0 &&
-			 replica->fork_replay == sender->replay)
-		link->position = Min(link->position, replica->fork_lsn);
+	if (sender->state == RW_SENDER_STARTUP ||
+		sender->state == RW_SENDER_BACKUP)
+		link->position = InvalidXLogRecPtr;
+	else if (reported.position != 0)
+		link->position = rw_position_here(&reported, known);
+	else if (known != 0)
+		link->position = known;
+	else if (link->logical)
+		link->position = link->slot->confirmed_flush;
+	else
+		link->position = Min(sender->write, sender->sent);
+
+	if (replica && replica->parted != RW_NOT_PARTED)
+		link->position = Min(link->position, replica->mark);
 
 	/* A reply that the worker has not seen yet came just now. */
-	if (link->replica && link->replica->reply_time == sender->reply_time)
-		link->last_seen = link->replica->last_seen;
+	if (replica && replica->reply_time == sender->reply_time)
+		link->last_seen = replica->last_seen;
 }
 
 static void
@@ -188,6 +216,7 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 {
 	RwPublished *published = links->published;
 	RwLink	   *link = add_row(links, sender->name, state_of_sender(sender));
+	const RwReplica *returning = NULL;
 
 	link->sender = sender;
 	link->sent = sender->sent;
@@ -195,13 +224,21 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 	link->flush = sender->flush;
 	link->replay = sender->replay;
 	link->last_seen = facts->now;
-	if (sender->slot >= 0)
-		fill_slot(link, &facts->slots[sender->slot], facts, published);
 	if (published && sender->replica)
 		link->replica = rw_replicas_find_pid(published->replicas,
 											 published->max_replicas,
 											 sender->pid);
-	locate_sender(link, sender, published);
+	if (link->replica == NULL || !link->replica->belongs)
+		returning = find_returning(sender, facts, published);
+	if (sender->slot >= 0)
+	{
+		const RwSlotFacts *slot = &facts->slots[sender->slot];
+
+		link->logical = slot->logical;
+		if (returning == NULL || slot->temporary || is_replicas_own(link))
+			fill_slot(link, slot, facts, published);
+	}
+	locate_sender(link, sender, returning);
 }
 
 /* The last known figures of a replica that is gone. */
@@ -209,7 +246,7 @@ static void
 fill_gone(RwLink *link, const RwReplica *replica)
 {
 	link->replica = replica;
-	link->position = replica->replay;
+	link->position = replica->position;
 	link->sent = replica->sent;
 	link->write = replica->write;
 	link->flush = replica->flush;
@@ -229,8 +266,9 @@ add_unused_slot_row(RwLinks *links, const RwFacts *facts,
 
 	fill_slot(link, slot, facts, published);
 	if (published)
-		replica = rw_replicas_find_gone(published->replicas,
-										published->max_replicas, slot->name);
+		replica = rw_replicas_find_gone_slot(published->replicas,
+											 published->max_replicas,
+											 slot->name);
 	if (replica)
 		fill_gone(link, replica);
 	if (link->position == InvalidXLogRecPtr)
@@ -261,15 +299,36 @@ add_gone_row(RwLinks *links, const RwReplica *replica)
 		link->position = replica->flush;
 }
 
+/*
+ * Does a gone replica have a row already: that of its slot, or that of a
+ * connection which the worker has not noticed yet?
+ */
 static bool
-has_downstream_row(const RwLinks *links, const char *name)
+has_row(const RwLinks *links, const RwFacts *facts, const RwReplica *replica)
 {
 	int			i;
 
 	for (i = 0; i < links->nlinks; i++)
 	{
-		if (!links->links[i].upstream &&
-			rw_name_equal(links->links[i].name, name))
+		const RwLink *link = &links->links[i];
+
+		if (link->replica == replica ||
+			(link->sender && link->replica == NULL && is_replicas_own(link) &&
+			 find_returning(link->sender, facts, links->published) == replica))
+			return true;
+	}
+	return false;
+}
+
+/* Does a row have this slot? */
+static bool
+has_slot_row(const RwLinks *links, const RwSlotFacts *slot)
+{
+	int			i;
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		if (links->links[i].slot == slot)
 			return true;
 	}
 	return false;
@@ -308,17 +367,17 @@ rw_add_rows(const RwFacts *facts, RwLinks *links)
 
 	for (i = 0; i < facts->nslots; i++)
 	{
-		if (facts->slots[i].sender < 0)
+		if (facts->slots[i].sender < 0 ||
+			!has_slot_row(links, &facts->slots[i]))
 			add_unused_slot_row(links, facts, &facts->slots[i]);
 	}
 
-	/* A replica that has come back since the last sample has a row already. */
 	for (i = 0; published && i < published->max_replicas; i++)
 	{
 		const RwReplica *replica = &published->replicas[i];
 
 		if (replica->used && !replica->connected && replica->known &&
-			!has_downstream_row(links, replica->name))
+			!has_row(links, facts, replica))
 			add_gone_row(links, replica);
 	}
 }

@@ -25,7 +25,8 @@ rw_last_message(const RwFacts *facts, const RwPublished *published)
 
 	/* The worker saw the last message, unless one has come since. */
 	if (rw_message_is_real(receiver, upstream) &&
-		receiver->receipt_time != upstream->receipt_time)
+		receiver->receipt_time != upstream->receipt_time &&
+		rw_message_counts(receiver, upstream, facts->now))
 	{
 		RwTime		at = facts->now -
 			Max(facts->wall - receiver->receipt_time, 0);
@@ -41,6 +42,8 @@ rw_fill_upstream(RwLink *link, const RwFacts *facts,
 {
 	link->upstream = true;
 	link->position = facts->recovery.replay;
+	if (published && published->upstream.parted != RW_NOT_PARTED)
+		link->position = Min(link->position, published->upstream.mark);
 	link->replay = facts->recovery.replay;
 	if (facts->receiver.pid != 0)
 	{
@@ -93,11 +96,37 @@ commit_age(const RwFacts *facts)
 	return Max(facts->wall - facts->recovery.latest_commit_time, 0);
 }
 
+/*
+ * What is read here may have been stale since this standby went on beyond the
+ * mark or, if it has nothing beyond it, since the upstream server was last
+ * heard of.  How much WAL there is on the upstream server's history is known
+ * only on our own timeline.
+ */
+static void
+measure_parted(RwLink *link, const RwFacts *facts,
+			   const RwUpstream *upstream)
+{
+	if (link->lag_bytes <= 0)
+		link->lag = link->last_seen != RW_NEVER ?
+			facts->now - link->last_seen : -1;
+	link->lag_bytes = -1;
+	if (upstream->parted == RW_AHEAD && upstream->latest_end > upstream->mark)
+		link->lag_bytes = upstream->latest_end - upstream->mark;
+	if (link->bound == RW_BOUND_EXACT)
+		link->bound = RW_BOUND_AT_MOST;
+}
+
 void
 rw_measure_upstream(RwLink *link, const RwFacts *facts,
 					const RwPublished *published)
 {
 	const RwUpstream *upstream = &published->upstream;
+
+	if (upstream->parted != RW_NOT_PARTED)
+	{
+		measure_parted(link, facts, upstream);
+		return;
+	}
 
 	/*
 	 * WAL that has not been received may be much older than what has been
@@ -188,13 +217,86 @@ explain_replay_wait(RwLink *link, const RwRecoveryFacts *recovery)
 				   details, NULL);
 }
 
+/* Give the reason of a standby whose WAL is not its upstream server's. */
+static void
+explain_parted(RwLink *link, const RwUpstream *upstream)
+{
+	char		lsn[RW_DURATION_LEN];
+	RwText		text;
+
+	rw_text_begin(&text, lsn, sizeof(lsn));
+	rw_text_lsn(&text, upstream->mark);
+	switch (upstream->parted)
+	{
+		case RW_NOT_PARTED:
+			break;
+		case RW_DIVERGED:
+			rw_give_reason(link, RW_REASON_DIVERGED,
+						   "the upstream server left this timeline at LSN ",
+						   lsn,
+						   ", and this standby has replayed beyond that; run pg_rewind on it, or rebuild it",
+						   NULL);
+			break;
+		case RW_AHEAD:
+			rw_give_reason(link, RW_REASON_AHEAD,
+						   "this standby has replayed WAL beyond LSN ", lsn,
+						   upstream->lost_wal ?
+						   " that the upstream server no longer has; rebuild this standby" :
+						   ", where the WAL of the upstream server ended",
+						   NULL);
+			break;
+		case RW_LEFT_BEHIND:
+			rw_give_reason(link, RW_REASON_TIMELINE_LEFT,
+						   "the upstream server left this timeline at LSN ",
+						   lsn,
+						   ", and this standby does not follow; check recovery_target_timeline",
+						   NULL);
+			break;
+	}
+}
+
+/* Give the reason of a standby to which its upstream server sends no WAL. */
+static void
+explain_refused(RwLink *link, const RwFacts *facts,
+				const RwUpstream *upstream)
+{
+	char		number[RW_DURATION_LEN];
+	RwText		text;
+
+	rw_text_begin(&text, number, sizeof(number));
+	rw_text_int(&text, rw_attempts_count(&upstream->attempts, facts->now));
+	rw_give_reason(link, RW_REASON_REFUSED, "the upstream server refused ",
+				   number, " connections in the last minute",
+				   upstream->refusal[0] != '\0' ? ": " : "",
+				   upstream->refusal, NULL);
+}
+
+static void
+explain_broken_wal(RwLink *link, const RwFacts *facts)
+{
+	char		lsn[RW_DURATION_LEN];
+	RwText		text;
+
+	rw_text_begin(&text, lsn, sizeof(lsn));
+	rw_text_lsn(&text, facts->recovery.replay);
+	rw_give_reason(link, RW_REASON_BROKEN_WAL,
+				   "replay does not get past LSN ", lsn,
+				   ", where the WAL cannot be read; see the server log", NULL);
+}
+
 void
 rw_explain_upstream(RwLink *link, const RwFacts *facts,
 					const RwPublished *published)
 {
 	char		duration[RW_DURATION_LEN];
 	bool		receiver_down = link->state != RW_STATE_STREAMING;
+	const RwUpstream *upstream = &published->upstream;
 
+	if (upstream->parted != RW_NOT_PARTED)
+	{
+		explain_parted(link, upstream);
+		return;
+	}
 	if (link->lag_bytes > 0)
 	{
 		explain_replay_wait(link, &facts->recovery);
@@ -204,7 +306,12 @@ rw_explain_upstream(RwLink *link, const RwFacts *facts,
 	else if (link->lag == 0)
 		return;
 
-	if (link->state == RW_STATE_ARCHIVE && !facts->receiver.has_conninfo)
+	if (rw_wal_is_broken(upstream, facts->now))
+		explain_broken_wal(link, facts);
+	else if (upstream->down_since != RW_NEVER &&
+			 rw_upstream_refuses(upstream, facts->now))
+		explain_refused(link, facts, upstream);
+	else if (link->state == RW_STATE_ARCHIVE && !facts->receiver.has_conninfo)
 		rw_give_reason(link, RW_REASON_FROM_ARCHIVE,
 					   "WAL comes from the archive; how much there is beyond the last replayed commit is not known",
 					   NULL);

@@ -64,6 +64,8 @@ rw_standby_state(RwStandbyState *state, const RwStandbyFacts *facts)
 	state->lag_known = facts->lag >= 0;
 	state->at_least = facts->at_least;
 	state->at_most = facts->at_most;
+	state->parted = facts->parted;
+	state->mark = facts->mark;
 	if (facts->lag > 0)
 		state->stale_since = facts->now - facts->lag;
 	state->missing_bytes = facts->lag_bytes;

@@ -17,6 +17,7 @@
 #define RW_STANDBY_STATE_H
 
 #include "src/base/clock.h"
+#include "src/replica/position.h"
 
 /* A standby's link to its upstream server, as of the last sample. */
 typedef struct RwStandbyState
@@ -30,6 +31,8 @@ typedef struct RwStandbyState
 	RwTime		stale_since;	/* the lag counts from here; RW_NEVER: nothing
 								 * is missing */
 	int64		missing_bytes;	/* known to be missing; -1 if unknown */
+	RwParted	parted;			/* its WAL is not its upstream server's, */
+	uint64		mark;			/* beyond this LSN */
 	bool		run_dry;		/* cut off, and all complete records have been
 								 * replayed: only the rest of a record that
 								 * was received in part is missing */
@@ -47,6 +50,8 @@ typedef struct RwStandbyFacts
 	int64		lag_bytes;		/* -1 if unknown */
 	bool		at_least;		/* the lag is a lower bound */
 	bool		at_most;		/* the lag is an upper bound */
+	RwParted	parted;
+	uint64		mark;
 	RwTime		last_seen;		/* last real message; RW_NEVER if unknown */
 	RwTime		replay_moved_at;
 	bool		replay_held;	/* something holds replay back; only used if

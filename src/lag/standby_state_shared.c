@@ -41,6 +41,8 @@ collect_standby_facts(RwStandbyFacts *standby, RwFacts *facts,
 		standby->lag_bytes = link->lag_bytes;
 		standby->at_least = link->bound == RW_BOUND_AT_LEAST;
 		standby->at_most = link->bound == RW_BOUND_AT_MOST;
+		standby->parted = upstream->parted;
+		standby->mark = upstream->mark;
 		standby->last_seen = link->last_seen;
 		standby->replay_moved_at = upstream->replay_moved_at;
 		if (rw_standby_may_have_run_dry(standby))

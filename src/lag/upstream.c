@@ -20,6 +20,27 @@
 /* So many in a row show that the upstream server tends its walsenders. */
 #define QUICK_MESSAGES		3
 
+/*
+ * A stream of a timeline that was left ends as soon as all of it was sent.
+ * One that goes on for so long after that is not one.
+ */
+#define PAST_TIMELINE_END	(3 * RW_SECOND)
+
+/*
+ * A standby that has replayed its timeline up to where it was left looks for
+ * the next one at each retry.  One that follows none, or has not found it for
+ * so long, stays.
+ */
+#define STAYS_AFTER			(1 * RW_SECOND)
+#define STAYS_AFTER_SEARCH	(30 * RW_SECOND)
+
+/*
+ * The startup process ends a receiver whose WAL it can't read.  After so many
+ * at one LSN, and this time, the WAL there is broken.
+ */
+#define BROKEN_ENDS			2
+#define BROKEN_AFTER		(3 * RW_SECOND)
+
 RwLinkState
 rw_upstream_state(const RwReceiverFacts *receiver)
 {
@@ -47,6 +68,33 @@ rw_message_is_real(const RwReceiverFacts *receiver,
 		return true;
 	return receiver->pid != 0 && receiver->state == RW_RECEIVER_STREAMING &&
 		receiver->latest_end > upstream->latest_end;
+}
+
+bool
+rw_message_counts(const RwReceiverFacts *receiver,
+				  const RwUpstream *upstream, RwTime now)
+{
+	if (upstream->parted == RW_DIVERGED || upstream->parted == RW_LEFT_BEHIND)
+		return false;
+	return upstream->left_at == 0 ||
+		receiver->latest_end > upstream->left_at ||
+		(upstream->caught_up_since != RW_NEVER &&
+		 now - upstream->caught_up_since >= PAST_TIMELINE_END);
+}
+
+bool
+rw_upstream_refuses(const RwUpstream *upstream, RwTime now)
+{
+	return rw_attempts_count(&upstream->attempts, now) >= RW_ATTEMPTS_REFUSED;
+}
+
+bool
+rw_wal_is_broken(const RwUpstream *upstream, RwTime now)
+{
+	return upstream->ends_here >= BROKEN_ENDS &&
+		upstream->message_at > upstream->replay_moved_at &&
+		upstream->reported > upstream->replay &&
+		now - upstream->replay_moved_at >= BROKEN_AFTER;
 }
 
 int64
@@ -84,8 +132,11 @@ follow_messages(RwUpstream *upstream, const RwFacts *facts)
 	}
 	if (!rw_message_is_real(receiver, upstream) ||
 		(receiver->receipt_time == upstream->receipt_time &&
-		 receiver->send_time == upstream->send_time))
+		 receiver->send_time == upstream->send_time) ||
+		!rw_message_counts(receiver, upstream, facts->now))
 		return;
+	upstream->message_came = true;
+	upstream->refused = false;
 
 	at = facts->now - Max(facts->wall - receiver->receipt_time, 0);
 	at = Max(at, upstream->message_at);
@@ -135,25 +186,26 @@ follow_link_state(RwUpstream *upstream, const RwFacts *facts,
 		upstream->streaming_since = facts->now;
 
 	/*
-	 * A connection on which messages are overdue is down, too.  A standby
-	 * that has not streamed since it started is not, as long as it replays
-	 * its way through the archive.
+	 * A connection on which messages are overdue is down, too, and so is one
+	 * on which none has come yet: it may be refused.  Down it is since the
+	 * last message.  A standby that has not streamed since it started is not
+	 * down as long as it replays its way through the archive.
 	 */
-	heard_at = Max(upstream->message_at, upstream->streaming_since);
-	if (connected &&
+	heard_at = upstream->message_at;
+	if (connected && heard_at >= upstream->streaming_since &&
 		(facts->now - heard_at < rw_allowed_silence(upstream, receiver) ||
 		 rw_silence_is_normal(upstream, receiver)))
 	{
 		upstream->down_since = RW_NEVER;
+		upstream->streamed = true;
 		if (facts->now - upstream->streaming_since >= known_after)
 			upstream->settled = true;
 	}
 	else if (upstream->down_since == RW_NEVER)
-		upstream->down_since = connected ? heard_at : facts->now;
+		upstream->down_since = heard_at != RW_NEVER ? heard_at : facts->now;
 	else if (!upstream->streamed)
 		upstream->down_since = Max(upstream->down_since,
 								   upstream->replay_moved_at);
-	upstream->streamed |= upstream->streaming_since != RW_NEVER;
 
 	if (facts->recovery.pause_state != RW_PAUSE_PAUSED)
 		upstream->paused_since = RW_NEVER;
@@ -181,16 +233,153 @@ follow_reported_end(RwUpstream *upstream, const RwFacts *facts)
 		upstream->reported = upstream->catchup_target = 0;
 		upstream->catchup_target_at = RW_NEVER;
 	}
-	if (facts->receiver.tli == tli &&
+	if (facts->receiver.tli == tli && upstream->message_at != RW_NEVER &&
 		upstream->receipt_time > upstream->reported_since)
 		upstream->reported = Max(upstream->reported, upstream->latest_end);
 
-	if (upstream->catchup_target > facts->horizon)
+	if (upstream->catchup_target > facts->horizon ||
+		upstream->parted != RW_NOT_PARTED)
 		return;
 	if (upstream->catchup_target_at != RW_NEVER)
 		upstream->complete_at = upstream->catchup_target_at;
 	upstream->catchup_target = upstream->reported;
 	upstream->catchup_target_at = upstream->message_at;
+}
+
+/* A hash of where the receiver is connected to; never 0. */
+static uint32
+address_of(const RwReceiverFacts *receiver)
+{
+	uint32		hash = 2166136261u;
+
+	for (const char *c = receiver->host; *c != '\0'; c++)
+		hash = (hash ^ (unsigned char) *c) * 16777619u;
+	hash = (hash ^ (uint32) receiver->port) * 16777619u;
+	return hash | 1;
+}
+
+static void
+part(RwUpstream *upstream, RwParted parted, uint64 mark)
+{
+	upstream->parted = parted;
+	upstream->mark = mark;
+}
+
+/*
+ * Does a message of this connection say where the upstream server's WAL on our
+ * timeline ends?
+ */
+static bool
+end_is_known(const RwFacts *facts)
+{
+	const RwReceiverFacts *receiver = &facts->receiver;
+
+	return receiver->pid != 0 && receiver->state == RW_RECEIVER_STREAMING &&
+		receiver->tli == facts->recovery.replay_tli &&
+		receiver->send_time != receiver->receipt_time &&
+		receiver->latest_end != InvalidXLogRecPtr;
+}
+
+/*
+ * The upstream server has all our WAL, and sends what comes after it.  If it
+ * once did not have WAL that it had sent us, other WAL is there now under the
+ * same LSNs, and we have what it lost: that remains until this standby is
+ * rebuilt, or follows another server.
+ */
+static void
+note_in_step(RwUpstream *upstream, const RwReceiverFacts *receiver)
+{
+	uint32		address = address_of(receiver);
+
+	if (upstream->parted == RW_AHEAD && upstream->lost_wal &&
+		address == upstream->address)
+		return;
+	part(upstream, RW_NOT_PARTED, 0);
+	upstream->lost_wal = false;
+	upstream->address = address;
+}
+
+/*
+ * Follow whether this standby has WAL that its upstream server does not have.
+ */
+static void
+follow_parting(RwUpstream *upstream, const RwFacts *facts)
+{
+	const RwReceiverFacts *receiver = &facts->receiver;
+	uint64		replay = facts->recovery.replay;
+	uint64		left_at = facts->left_at;
+	bool		known = end_is_known(facts);
+	uint64		end = receiver->latest_end;
+	bool		past_end;
+
+	if (!known || facts->horizon < end)
+		upstream->caught_up_since = RW_NEVER;
+	else if (upstream->caught_up_since == RW_NEVER)
+		upstream->caught_up_since = facts->now;
+
+	upstream->left_at = left_at;
+	if (left_at == 0 || replay < left_at)
+		upstream->left_since = RW_NEVER;
+	else if (upstream->left_since == RW_NEVER)
+		upstream->left_since = facts->now;
+
+	/* That it has left our timeline is not true of one that goes on with it. */
+	past_end = known && left_at != 0 && end <= left_at &&
+		(upstream->caught_up_since == RW_NEVER ||
+		 facts->now - upstream->caught_up_since < PAST_TIMELINE_END);
+	if (known && !past_end && end >= replay)
+	{
+		note_in_step(upstream, receiver);
+		upstream->left_since = RW_NEVER;
+		return;
+	}
+
+	if (known && !past_end)
+	{
+		if (upstream->parted != RW_AHEAD)
+		{
+			part(upstream, RW_AHEAD, end);
+			upstream->lost_wal = upstream->address == address_of(receiver);
+		}
+	}
+	else if (left_at != 0 && replay > left_at)
+	{
+		if (past_end || upstream->refused)
+			part(upstream, RW_DIVERGED, left_at);
+	}
+	else if (upstream->left_since != RW_NEVER &&
+			 !(upstream->refused && upstream->refusal[0] != '\0'))
+	{
+		RwTime		stays_after = receiver->follows_latest ?
+			STAYS_AFTER_SEARCH : STAYS_AFTER;
+
+		if (facts->now - upstream->left_since >= stays_after)
+			part(upstream, RW_LEFT_BEHIND, left_at);
+	}
+	else if (upstream->parted == RW_DIVERGED ||
+			 upstream->parted == RW_LEFT_BEHIND)
+		part(upstream, RW_NOT_PARTED, 0);
+}
+
+/* Follow the receivers that have ended since the last round. */
+static void
+follow_ends(RwUpstream *upstream, const RwFacts *facts)
+{
+	for (int i = 0; i < facts->nended; i++)
+	{
+		const RwEndedFacts *ended = &facts->ended[i];
+
+		if (!ended->receiver)
+			continue;
+		upstream->ends_here++;
+		if (!upstream->message_came && ended->connected)
+		{
+			rw_attempts_add(&upstream->attempts, facts->now);
+			memcpy(upstream->refusal, ended->message, RW_REFUSAL_LEN);
+			upstream->refused = true;
+		}
+		upstream->message_came = false;
+	}
 }
 
 void
@@ -204,11 +393,16 @@ rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 	}
 
 	if (facts->recovery.replay > upstream->replay)
+	{
 		upstream->replay_moved_at = facts->now;
+		upstream->ends_here = 0;
+	}
 	upstream->replay = facts->recovery.replay;
 	rw_rate_add(&upstream->replay_rate, upstream->replay, facts->now);
 
+	follow_parting(upstream, facts);
 	follow_messages(upstream, facts);
+	follow_ends(upstream, facts);
 	follow_link_state(upstream, facts, known_after);
 	follow_reported_end(upstream, facts);
 }

@@ -16,10 +16,15 @@
 #include "src/base/rates.h"
 #include "src/lag/link.h"
 #include "src/observe/observe.h"
+#include "src/replica/attempts.h"
+#include "src/replica/position.h"
 
 typedef struct RwUpstream
 {
-	/* The last real message: one that the upstream server has sent. */
+	/*
+	 * The last real message: one that the upstream server has sent, of the
+	 * timeline that it is on now.
+	 */
 	int			receiver_pid;	/* the receiver it came to; 0 without one */
 	TimestampTz send_time;		/* on the upstream server's clock */
 	TimestampTz receipt_time;	/* on this server's wall clock */
@@ -50,6 +55,31 @@ typedef struct RwUpstream
 	uint64		replay;			/* as of the last sample */
 	RwRate		replay_rate;
 
+	/*
+	 * The upstream server has left our timeline: a history file that is here
+	 * says at which LSN; 0 if none does.  The file may also be of a server
+	 * that was promoted and given up, so what the upstream sends decides.
+	 */
+	uint64		left_at;
+	RwTime		left_since;		/* we have replayed to there; RW_NEVER: not */
+	RwTime		caught_up_since;	/* this receiver has all that the upstream
+									 * reports; RW_NEVER: not */
+
+	/* Have we got WAL that the upstream does not have?  See position.h. */
+	RwParted	parted;
+	uint64		mark;
+	bool		lost_wal;		/* ahead of the server that it came from */
+	uint32		address;		/* hash of the upstream's address when it last
+								 * had all our WAL; 0: never */
+
+	/* Receivers that have ended. */
+	RwAttempts	attempts;		/* which got no real message */
+	char		refusal[RW_REFUSAL_LEN];	/* what the upstream server said to
+											 * the last of them */
+	bool		refused;		/* it did, since the last real message */
+	bool		message_came;	/* since the last receiver ended */
+	int32		ends_here;		/* of any kind, since replay last moved */
+
 	RwTime		down_since;		/* nothing comes; RW_NEVER while it does */
 	RwTime		streaming_since;	/* RW_NEVER while not connected */
 	bool		streamed;		/* since the server started */
@@ -74,6 +104,22 @@ extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);
  */
 extern bool rw_message_is_real(const RwReceiverFacts *receiver,
 							   const RwUpstream *upstream);
+
+/*
+ * Does such a message show that this standby is up to date?  A stream of a
+ * timeline that the upstream server has left does not, and neither does its
+ * end.
+ */
+extern bool rw_message_counts(const RwReceiverFacts *receiver,
+							  const RwUpstream *upstream, RwTime now);
+
+/*
+ * Does the upstream server refuse to send WAL, again and again?
+ */
+extern bool rw_upstream_refuses(const RwUpstream *upstream, RwTime now);
+
+/* Does replay not get past an LSN, because the WAL there is broken? */
+extern bool rw_wal_is_broken(const RwUpstream *upstream, RwTime now);
 
 /*
  * How old the last message can be, in microseconds, while all is well.

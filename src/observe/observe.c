@@ -356,8 +356,9 @@ rw_observe(RwFacts *facts, bool remember)
 	if (facts->in_recovery)
 	{
 		facts->crash_recovery = GetRecoveryState() == RECOVERY_STATE_CRASH;
-		rw_observe_receiver(&facts->receiver);
+		/* In this order no healthy upstream seems to be behind replay. */
 		rw_observe_recovery(&facts->recovery);
+		rw_observe_receiver(&facts->receiver);
 	}
 	facts->horizon = rw_horizon(&facts->tli);
 	facts->now = rw_clock_now();

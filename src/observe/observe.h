@@ -129,6 +129,7 @@ typedef struct RwReceiverFacts
 	char		name[RW_NAME_LEN];	/* by which the upstream server knows us */
 	bool		has_conninfo;	/* primary_conninfo is set */
 	bool		has_restore_command;
+	bool		follows_latest; /* recovery_target_timeline is 'latest' */
 } RwReceiverFacts;
 
 #define RW_MAX_BLOCKERS		8
@@ -187,6 +188,10 @@ typedef struct RwFacts
 	RwSenderFacts *senders;
 	int			nslots;
 	RwSlotFacts *slots;
+	XLogRecPtr	left_at;		/* a standby: where a newer timeline, whose
+								 * history file is here, parts from the one
+								 * that is replayed; 0: none does.  Only the
+								 * worker fills it in */
 	RwReceiverFacts receiver;	/* only in recovery */
 	RwRecoveryFacts recovery;	/* only in recovery */
 } RwFacts;

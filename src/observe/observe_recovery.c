@@ -125,6 +125,8 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 	receiver->has_conninfo = PrimaryConnInfo && PrimaryConnInfo[0] != '\0';
 	receiver->has_restore_command =
 		recoveryRestoreCommand && recoveryRestoreCommand[0] != '\0';
+	receiver->follows_latest =
+		recoveryTargetTimeLineGoal == RECOVERY_TARGET_TIMELINE_LATEST;
 }
 
 static RwPauseState

@@ -50,3 +50,46 @@ rw_timeline_load(RwTimeline *timeline, TimeLineID tli)
 	pfree(contents);
 	return ok;
 }
+
+/* Is the history file of this timeline in pg_wal? */
+static bool
+has_history_file(TimeLineID tli)
+{
+	char		path[MAXPGPATH];
+
+	TLHistoryFilePath(path, tli);
+	return access(path, F_OK) == 0;
+}
+
+void
+rw_newer_timelines(RwNewerTimelines *newer, TimeLineID tli)
+{
+	TimeLineID	newest;
+	TimeLineID	candidate;
+	RwTimeline *timeline;
+	uint64		end;
+
+	if (newer->tli != tli)
+	{
+		newer->tli = newer->newest = tli;
+		newer->left_at = InvalidXLogRecPtr;
+	}
+	for (newest = newer->newest; has_history_file(newest + 1); newest++)
+		;
+	if (newest == newer->newest)
+		return;
+
+	/* The newest may be that of a server which was given up. */
+	timeline = palloc(sizeof(RwTimeline));
+	for (candidate = newest; candidate > newer->newest; candidate--)
+	{
+		if (rw_timeline_load(timeline, candidate) &&
+			rw_timeline_find(timeline, tli, &end))
+		{
+			newer->left_at = end;
+			break;
+		}
+	}
+	newer->newest = newest;
+	pfree(timeline);
+}

@@ -149,6 +149,34 @@ check_position(uint64 lsn, const RwCheckFacts *facts, RwVerdict *verdict)
 	return false;
 }
 
+/* What is read on a standby that has parted is of another history. */
+static bool
+check_not_parted(const RwCheckFacts *facts, RwVerdict *verdict)
+{
+	const RwStandbyState *standby = &facts->standby;
+	RwText		out;
+
+	if (standby->parted == RW_NOT_PARTED)
+		return true;
+	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
+	switch (standby->parted)
+	{
+		case RW_NOT_PARTED:
+			break;
+		case RW_AHEAD:
+			rw_text_add(&out, "this server is ahead of its upstream server from LSN ");
+			break;
+		case RW_DIVERGED:
+			rw_text_add(&out, "this server has diverged from its upstream server at LSN ");
+			break;
+		case RW_LEFT_BEHIND:
+			rw_text_add(&out, "the upstream server left this server's timeline at LSN ");
+			break;
+	}
+	rw_text_lsn(&out, standby->mark);
+	return false;
+}
+
 /* A token's LSN only counts if its timeline is part of our history. */
 static bool
 check_token(const RwAskLimits *limits, const RwCheckFacts *facts,
@@ -166,6 +194,10 @@ check_token(const RwAskLimits *limits, const RwCheckFacts *facts,
 			limits->token_lsn > end)
 			return say_no(verdict, "the commit is not part of this server's history");
 	}
+	/* Nothing beyond the mark is known to be the same WAL. */
+	if (facts->in_recovery && facts->standby.parted != RW_NOT_PARTED &&
+		limits->token_lsn > facts->standby.mark)
+		return check_not_parted(facts, verdict);
 	return check_position(limits->token_lsn, facts, verdict);
 }
 
@@ -194,7 +226,8 @@ check_standby(const RwCheckFacts *facts, RwVerdict *verdict)
 {
 	if (!facts->in_recovery)
 		return say_no(verdict, "this server is a primary");
-	return check_accepting(facts, verdict) && check_fresh(facts, verdict);
+	return check_accepting(facts, verdict) && check_fresh(facts, verdict) &&
+		check_not_parted(facts, verdict);
 }
 
 static bool

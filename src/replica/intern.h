@@ -30,9 +30,36 @@ extern bool rw_replica_is_connected(const RwReplica *replica,
  */
 extern void rw_replica_clear(RwReplica *replica);
 
+/*
+ * A place for a newcomer, with a generation of its own and else cleared, or -1.
+ * If there is none, the replica that has been gone longest makes room.
+ */
+extern int	rw_replicas_find_room(RwReplica *table, int size,
+								  RwReplicaEvents *events);
+
+/* The replica has parted from this server at `mark`. */
+extern void rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark,
+							const RwOwnWal *own);
+
+/* The replica is known to have this server's WAL again. */
+extern void rw_replica_reunite(RwReplica *replica);
+
 /* Add an event; one beyond RW_REPLICA_MAX_EVENTS is dropped. */
 extern void rw_replica_add_event(RwReplicaEvents *events,
 								 RwReplicaEventType type, const char *name);
+
+/* ----------------------------------------------------------------
+ *		replicas_ended.c: connections that have ended
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * Note what follows from the connections that have ended since the last round:
+ * which were attempts that failed, and which show that a replica has parted.
+ */
+extern void rw_replicas_note_ends(RwReplica *table, int size,
+								  const RwRound *round,
+								  RwReplicaEvents *events);
 
 /* ----------------------------------------------------------------
  *		replicas_names.c: names connected once or more than once

@@ -4,17 +4,30 @@
  *	  The table of replicas: which are connected, known, gone.
  *
  * A pure file.  In each round the worker passes what it saw of the connected
- * receivers to rw_replicas_update().  The table follows each of them under
- * its name, remembers those that have streamed long enough to be *known* when
- * they disconnect, and returns what has happened, to be logged.  It is plain
- * data of a fixed size: it lives in shared memory (replica_shared.h), and its
- * owner guards it.  Memory filled with zeros is an empty table.
+ * receivers, and which have ended since, to rw_replicas_update().  The table
+ * follows each replica under its names, remembers those that have streamed
+ * long enough to be *known* when they disconnect, and returns what has
+ * happened, to be logged.  It is plain data of a fixed size: it lives in
+ * shared memory (replica_shared.h), and its owner guards it.  Memory filled
+ * with zeros is an empty table.
  *
- * Each connection has a place of its own.  While a name is connected once,
- * its place is that of the replica, which keeps it when it disconnects:
+ * A replica is an identity, and a connection is not a replica.  A connection
+ * gets a place of its own when it comes.  It *belongs* to a replica once it
+ * streams, or has been sent WAL, and has reported a position.  If a replica of
+ * its names is gone, the connection then moves to that replica's place; until
+ * then, and if it ends before, the replica is gone as it was.
  *
  *		unused -> connected -> known, connected <-> known, gone -> unused
  *			          \-> unused                                (forgotten)
+ *
+ * A replica is found by its shown name, which is its slot's, else its
+ * application_name.  One that has come without its slot, or has been given
+ * one, is found by its application_name, unless others use that, too.
+ *
+ * A replica that connects again and again and gets nowhere would, at each
+ * attempt, stream for some milliseconds or not, and be seen doing so or not.
+ * Therefore after an attempt that failed, streaming counts only once it is
+ * *steady*: it has gone on for three seconds, or the replica has got further.
  *
  * A name that is connected twice is either one replica that came back before
  * its old, dead connection was noticed, or two replicas that were given the
@@ -27,11 +40,16 @@
  * replica ends, the new one moves to its place and is known from then on.
  * That is no event: the replica was connected all the time.
  *
+ * A replica that has parted from this server (position.h) is known at once,
+ * and stays parted, connected or gone, until it is seen to have this server's
+ * WAL again, or is forgotten.
+ *
  * When the table is full, the replica that has been gone longest makes room,
  * unless it is expected; if there is none, a newcomer is not followed.
  *
- * replicas.c has the steps of a round, replicas_names.c what names mean in
- * it, and replicas_table.c what is asked and forgotten between rounds.
+ * replicas.c has the steps of a round, replicas_ended.c what follows from
+ * connections that have ended, replicas_names.c what names mean, and
+ * replicas_table.c what is asked and forgotten between rounds.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -43,6 +61,8 @@
 #include "src/base/clock.h"
 #include "src/base/name.h"
 #include "src/base/rates.h"
+#include "src/replica/attempts.h"
+#include "src/replica/position.h"
 
 /* A connected receiver that is to be followed, as the worker saw it. */
 typedef struct RwSeen
@@ -65,10 +85,27 @@ typedef struct RwSeen
 	int			place;			/* out: its place in the table, or -1 */
 } RwSeen;
 
+/* A connection that has ended since the last round. */
+typedef struct RwSeenEnd
+{
+	char		application_name[RW_NAME_LEN];
+	char		slot_name[RW_NAME_LEN]; /* used or asked for; empty: none */
+	int			pid;
+	bool		backup;			/* it was for a base backup */
+	uint64		start;			/* asked for in vain; 0 if nothing was */
+	uint32		start_tli;
+	uint64		sent;			/* positions at its end */
+	uint64		flush;
+	uint64		replay;
+	char		message[RW_REFUSAL_LEN];	/* its last error; may be empty */
+} RwSeenEnd;
+
 typedef struct RwReplica
 {
 	bool		used;
 	bool		connected;
+	bool		belongs;		/* its connection is the replica's */
+	bool		steady;			/* its connection gets somewhere */
 	bool		known;
 	bool		shared;			/* another connection has the same name */
 	bool		logical;
@@ -83,23 +120,32 @@ typedef struct RwReplica
 	uint64		write;			/* not replied yet does not reset them */
 	uint64		flush;
 	uint64		replay;
+	uint64		first_sent;		/* when this connection was first seen */
+	uint64		position;		/* how far it has replayed this server's WAL;
+								 * 0 if not known */
 	int64		reply_time;
 	RwTime		connected_at;	/* when this connection was first seen */
 	RwTime		streaming_since;	/* RW_NEVER while it does not stream */
-	RwTime		streamed_at;	/* when it was last seen streaming, on any
-								 * connection; RW_NEVER if never */
+	RwTime		streamed_at;	/* when it last streamed, as far as that
+								 * counts, on any connection; RW_NEVER if
+								 * never */
 	RwTime		replied_at;		/* when reply_time last changed on this
 								 * connection; RW_NEVER before */
-	RwTime		replay_moved_at;	/* when replay last rose, or
-									 * connected_at */
+	RwTime		replay_moved_at;	/* when its position last rose, or it
+									 * first connected */
+	RwTime		progressed_at;	/* when that, or what it has flushed, rose */
 	RwTime		last_seen;		/* when it last replied, else connected */
 	RwTime		gone_at;		/* RW_NEVER while connected */
 	RwTime		alone_since;	/* name connected only once since; RW_NEVER
 								 * while it is connected more than once */
 	RwRate		replay_rate;	/* of this connection */
-	uint64		fork_lsn;		/* where it left our WAL, if it is on a
-								 * timeline that was left; else 0 */
-	uint64		fork_replay;	/* the replay position that it reports then */
+	RwParted	parted;
+	uint64		mark;			/* where it has parted */
+	int			ended_at_mark;	/* connections that ended there, before it
+								 * counts as left behind */
+	RwAttempts	attempts;		/* connections that got nowhere */
+	char		refusal[RW_REFUSAL_LEN];	/* why the last one did not, as
+											 * far as is known */
 	uint32		generation;		/* differs for each replica that is given this
 								 * place, so that data kept beside the table
 								 * can be matched; never 0 while used */
@@ -130,22 +176,52 @@ typedef struct RwReplicaEvents
 	RwReplicaEvent events[RW_REPLICA_MAX_EVENTS];
 } RwReplicaEvents;
 
+/* What the worker saw in a round, and what it is judged by. */
+typedef struct RwRound
+{
+	RwTime		now;
+	RwOwnWal	own;			/* this server's WAL */
+	RwTime		known_after;	/* microseconds */
+	RwTime		forget_after;	/* microseconds; 0: never */
+	int			nseen;
+	RwSeen	   *seen;			/* the receivers that are connected now */
+	int			nended;
+	const RwSeenEnd *ended;		/* in the order in which they have ended */
+} RwRound;
+
 /*
- * Bring the table of `size` places up to date with the `nseen` receivers
- * connected now; sets each one's place.  known_after and forget_after are in
- * microseconds; forget_after 0: never.  A gone replica that had a slot is not
- * forgotten by age (see rw_replicas_slot_dropped).  Clears *events first.  A
- * replica that has reconnected since the last round is reported as gone and
- * as back.
+ * Bring the table of `size` places up to date; sets the place of each receiver
+ * in round->seen.  A gone replica that had a slot is not forgotten by age (see
+ * rw_replicas_slot_dropped).  Clears *events first.  A replica that has
+ * reconnected since the last round is reported as gone and as back.
  */
-extern void rw_replicas_update(RwReplica *table, int size,
-							   RwSeen *seen, int nseen, RwTime now,
-							   RwTime known_after, RwTime forget_after,
+extern void rw_replicas_update(RwReplica *table, int size, RwRound *round,
 							   RwReplicaEvents *events);
+
+/*
+ * The replica that a connection with these names would belong to, if it is
+ * gone; else NULL.  slot_name may be empty.
+ */
+extern RwReplica *rw_replicas_find_returning(RwReplica *table, int size,
+											 const char *application_name,
+											 const char *slot_name);
+
+/*
+ * Does this replica stream now?  After an attempt that failed only a steady
+ * connection counts, and one that has parted from this server never does.
+ */
+extern bool rw_replica_streams(const RwReplica *replica, RwTime now);
+
+/* Is this replica gone, and has it tried to connect and failed? */
+extern bool rw_replica_is_refused(const RwReplica *replica, RwTime now);
 
 /* The known replica of this name that is gone, or NULL. */
 extern RwReplica *rw_replicas_find_gone(RwReplica *table, int size,
 										const char *name);
+
+/* The known replica that is gone and whose slot is this one, or NULL. */
+extern RwReplica *rw_replicas_find_gone_slot(RwReplica *table, int size,
+											 const char *slot_name);
 
 /* The connection that this walsender serves, or NULL. */
 extern RwReplica *rw_replicas_find_pid(RwReplica *table, int size, int pid);
@@ -166,8 +242,7 @@ extern bool rw_replicas_forget(RwReplica *table, int size, const char *name);
 
 /*
  * Timelines parted at `lsn`: what a replica has beyond that is not WAL of
- * this server.  A replica that goes on reporting the same replay position, on
- * whatever connection, has not moved and counts as being at `lsn`.
+ * this server.
  */
 extern void rw_replicas_cut(RwReplica *table, int size, uint64 lsn);
 

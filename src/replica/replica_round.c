@@ -24,9 +24,10 @@
 static void
 prepare_replicas(RwReplicaRound *round, const RwFacts *facts)
 {
+	RwRound    *replicas = &round->replicas;
 	int			i;
 
-	round->seen = palloc0(Max(facts->nsenders, 1) * sizeof(RwSeen));
+	replicas->seen = palloc0(Max(facts->nsenders, 1) * sizeof(RwSeen));
 	for (i = 0; i < facts->nsenders; i++)
 	{
 		const RwSenderFacts *sender = &facts->senders[i];
@@ -35,7 +36,7 @@ prepare_replicas(RwReplicaRound *round, const RwFacts *facts)
 		/* A sender whose name is not known yet is followed once it is. */
 		if (!sender->replica || sender->peer.backend_start == 0)
 			continue;
-		seen = &round->seen[round->nseen++];
+		seen = &replicas->seen[replicas->nseen++];
 		rw_name_copy(seen->name, sender->name);
 		rw_name_copy(seen->application_name, sender->peer.application_name);
 		rw_address_copy(seen->address, sender->peer.address);
@@ -53,6 +54,35 @@ prepare_replicas(RwReplicaRound *round, const RwFacts *facts)
 		seen->replay = sender->replay;
 		seen->reply_time = sender->reply_time;
 	}
+}
+
+/* The walsenders that have ended since the last round. */
+static void
+prepare_ended(RwReplicaRound *round, const RwFacts *facts)
+{
+	RwSeenEnd  *ended = palloc0(Max(facts->nended, 1) * sizeof(RwSeenEnd));
+	int			i;
+
+	for (i = 0; i < facts->nended; i++)
+	{
+		const RwEndedFacts *from = &facts->ended[i];
+		RwSeenEnd  *end = &ended[round->replicas.nended];
+
+		if (from->receiver)
+			continue;
+		rw_name_copy(end->application_name, from->application_name);
+		rw_name_copy(end->slot_name, from->slot);
+		end->pid = from->pid;
+		end->backup = from->backup;
+		end->start = from->start_lsn;
+		end->start_tli = from->start_tli;
+		end->sent = from->sent;
+		end->flush = from->flush;
+		end->replay = from->replay;
+		strlcpy(end->message, from->message, sizeof(end->message));
+		round->replicas.nended++;
+	}
+	round->replicas.ended = ended;
 }
 
 static void
@@ -88,11 +118,19 @@ prepare_slots(RwReplicaRound *round, const RwFacts *facts)
 }
 
 RwReplicaRound *
-rw_replica_round_prepare(const RwFacts *facts)
+rw_replica_round_prepare(const RwFacts *facts, const RwTimeline *timeline)
 {
 	RwReplicaRound *round = palloc0(sizeof(RwReplicaRound));
 
+	round->replicas.now = facts->now;
+	round->replicas.own.horizon = facts->horizon;
+	round->replicas.own.in_recovery = facts->in_recovery;
+	round->replicas.own.tli = facts->tli;
+	round->replicas.own.timeline = timeline;
+	round->replicas.known_after = rw_known_after_s * RW_SECOND;
+	round->replicas.forget_after = rw_forget_after_s * RW_SECOND;
 	prepare_replicas(round, facts);
+	prepare_ended(round, facts);
 	prepare_slots(round, facts);
 	return round;
 }
@@ -142,7 +180,7 @@ notice_dropped_slots(const RwReplicaRound *round)
 }
 
 void
-rw_replica_round_apply(RwReplicaRound *round, RwTime now)
+rw_replica_round_apply(RwReplicaRound *round)
 {
 	int			i;
 
@@ -151,12 +189,11 @@ rw_replica_round_apply(RwReplicaRound *round, RwTime now)
 		rw_replicas[i].expected = rw_replicas[i].used &&
 			rw_is_expected(rw_replicas[i].name);
 
-	rw_replicas_update(rw_replicas, rw_max_replicas, round->seen,
-					   round->nseen, now, rw_known_after_s * RW_SECOND,
-					   rw_forget_after_s * RW_SECOND, &round->events);
+	rw_replicas_update(rw_replicas, rw_max_replicas, &round->replicas,
+					   &round->events);
 	notice_dropped_slots(round);
 	rw_slot_notes_update(rw_slot_notes, RW_MAX_SLOTS, round->slots,
-						 round->nslots, now);
+						 round->nslots, round->replicas.now);
 }
 
 /* ----------------------------------------------------------------

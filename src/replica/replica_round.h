@@ -19,8 +19,7 @@
 
 typedef struct RwReplicaRound
 {
-	RwSeen	   *seen;			/* receivers that replay or apply */
-	int			nseen;
+	RwRound		replicas;		/* its receivers: those that replay or apply */
 	RwSlotSeen *slots;
 	int			nslots;
 	RwReplicaEvents events;
@@ -28,15 +27,17 @@ typedef struct RwReplicaRound
 
 /*
  * Extract from the facts what the table of replicas and the slot notes are to
- * know.  Allocates in the current memory context.
+ * know.  `timeline` is the history of this server's timeline; it is empty if
+ * it can't be read.  Allocates in the current memory context.
  */
-extern RwReplicaRound *rw_replica_round_prepare(const RwFacts *facts);
+extern RwReplicaRound *rw_replica_round_prepare(const RwFacts *facts,
+												const RwTimeline *timeline);
 
 /*
  * Bring rw_replicas and rw_slot_notes up to date.  The caller holds
  * rw_state_lock exclusively.
  */
-extern void rw_replica_round_apply(RwReplicaRound *round, RwTime now);
+extern void rw_replica_round_apply(RwReplicaRound *round);
 
 /* Log what has happened; call without the lock. */
 extern void rw_replica_round_log(const RwReplicaRound *round);

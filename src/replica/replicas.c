@@ -4,20 +4,21 @@
  *	  A round of the table of replicas.
  *
  * The order of the steps follows from what may have happened since the last
- * round.  Connections that went on are recognized first, by process and name.
- * Those that have ended are taken out next, so that a replica that has
- * reconnected in the meantime is found gone when its new connection is taken
- * in.  Known names go before new ones, or a newcomer could evict a replica
- * that is just coming back.
+ * round.  Connections that have ended are noted first, while the places of
+ * those that were seen are still theirs.  Connections that went on are
+ * recognized next, by process and name.  Those that are no longer there are
+ * taken out then, so that a replica that has reconnected in the meantime is
+ * found gone when its new connection is taken in.  Known names go before new
+ * ones, or a newcomer could evict a replica that is just coming back.
  *
- * Two invariants hold at the end of each round, and the code relies on them:
- * a name is known in at most one place, and the place of a gone replica is
- * the only one with its name.
+ * At the end of each round a name is known in at most one place, and no
+ * connection that belongs to a replica is beside the place of that replica
+ * while it is gone.
  *
- * Names are compared only when connections come and go, and while a name is
- * connected more than once.  In other rounds every connection finds its place
- * at the first try, because the server always lists its walsenders in the
- * same order.
+ * Names are compared only when connections come and go, while a name is
+ * connected more than once, and while a connection belongs to nobody.  In
+ * other rounds every connection finds its place at the first try, because the
+ * server always lists its walsenders in the same order.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -27,6 +28,9 @@
 
 #include "src/replica/intern.h"
 
+/* A connection that has streamed for so long gets somewhere. */
+#define STEADY_AFTER		(3 * RW_SECOND)
+
 /* The arguments of a round, for its steps. */
 typedef struct Round
 {
@@ -35,6 +39,7 @@ typedef struct Round
 	RwSeen	   *seen;
 	int			nseen;
 	RwTime		now;
+	const RwOwnWal *own;
 	RwReplicaEvents *events;
 } Round;
 
@@ -43,24 +48,35 @@ static void end_connections(Round *round);
 static void take_in_gone(Round *round);
 static void forget_expired(Round *round, RwTime forget_after);
 static void take_in_new(Round *round);
+static void claim_places(Round *round);
 
 static void connect_place(Round *round, int place, RwSeen *seen);
-static void follow_connection(RwReplica *replica, const RwSeen *seen,
-							  RwTime now);
+static bool is_replicas_own(const RwSeen *seen, uint64 first_sent);
+static void follow_connection(const Round *round, RwReplica *replica,
+							  const RwSeen *seen);
+static void follow_position(const Round *round, RwReplica *replica,
+							const RwSeen *seen);
 static void move_connection(Round *round, int from, int to);
-static int	find_room(Round *round);
 static int	find_heir(Round *round, int place);
-static bool is_seen(Round *round, int place);
+static RwSeen *find_seen(Round *round, int place);
 
 void
-rw_replicas_update(RwReplica *table, int size, RwSeen *seen, int nseen,
-				   RwTime now, RwTime known_after, RwTime forget_after,
+rw_replicas_update(RwReplica *table, int size, RwRound *input,
 				   RwReplicaEvents *events)
 {
-	Round		round = {table, size, seen, nseen, now, events};
+	Round		round = {
+		.table = table,
+		.size = size,
+		.seen = input->seen,
+		.nseen = input->nseen,
+		.now = input->now,
+		.own = &input->own,
+		.events = events
+	};
 	int			nconnected = 0;
 
 	events->nevents = 0;
+	rw_replicas_note_ends(table, size, input, events);
 
 	for (int i = 0; i < size; i++)
 		nconnected += table[i].used && table[i].connected;
@@ -68,9 +84,11 @@ rw_replicas_update(RwReplica *table, int size, RwSeen *seen, int nseen,
 	if (find_continued(&round) < nconnected)
 		end_connections(&round);
 	take_in_gone(&round);
-	forget_expired(&round, forget_after);
+	forget_expired(&round, input->forget_after);
 	take_in_new(&round);
-	rw_replicas_judge_names(table, size, now, known_after, events);
+	claim_places(&round);
+	rw_replicas_judge_names(table, size, input->now, input->known_after,
+							events);
 }
 
 /* ----------------------------------------------------------------
@@ -103,7 +121,7 @@ find_continued(Round *round)
 				rw_replica_is_connected(replica, seen->name))
 			{
 				seen->place = place;
-				follow_connection(replica, seen, round->now);
+				follow_connection(round, replica, seen);
 				found++;
 				break;
 			}
@@ -127,7 +145,7 @@ end_connections(Round *round)
 		char		name[RW_NAME_LEN];
 		int			heir;
 
-		if (!replica->used || !replica->connected || is_seen(round, i))
+		if (!replica->used || !replica->connected || find_seen(round, i))
 			continue;
 
 		rw_name_copy(name, replica->name);
@@ -140,6 +158,8 @@ end_connections(Round *round)
 		else
 		{
 			replica->connected = false;
+			replica->belongs = false;
+			replica->steady = false;
 			replica->pid = 0;
 			replica->streaming_since = RW_NEVER;
 			replica->gone_at = round->now;
@@ -150,7 +170,10 @@ end_connections(Round *round)
 	}
 }
 
-/* Give replicas that were gone and are back their places. */
+/*
+ * Give replicas that were gone and are back their places, if their connections
+ * belong to them from the start.
+ */
 static void
 take_in_gone(Round *round)
 {
@@ -159,11 +182,12 @@ take_in_gone(Round *round)
 		RwSeen	   *seen = &round->seen[i];
 		RwReplica  *replica;
 
-		if (seen->place >= 0)
+		if (seen->place >= 0 || !is_replicas_own(seen, seen->sent))
 			continue;
 
-		replica = rw_replicas_find_gone(round->table, round->size,
-										seen->name);
+		replica = rw_replicas_find_returning(round->table, round->size,
+											 seen->application_name,
+											 seen->slot_name);
 		if (replica == NULL)
 			continue;
 
@@ -207,15 +231,41 @@ take_in_new(Round *round)
 		if (seen->place >= 0)
 			continue;
 
-		place = find_room(round);
+		place = rw_replicas_find_room(round->table, round->size,
+									  round->events);
 		if (place < 0)
 			return;
 
 		replica = &round->table[place];
-		rw_name_copy(replica->name, seen->name);
-		if (++replica->generation == 0)
-			replica->generation = 1;
+		replica->replay_moved_at = replica->progressed_at = round->now;
 		connect_place(round, place, seen);
+	}
+}
+
+/*
+ * Move connections that have come to belong to a replica to the place in which
+ * it is gone.
+ */
+static void
+claim_places(Round *round)
+{
+	for (int i = 0; i < round->nseen; i++)
+	{
+		RwSeen	   *seen = &round->seen[i];
+		RwReplica  *replica;
+
+		if (seen->place < 0 || !round->table[seen->place].belongs ||
+			round->table[seen->place].known)
+			continue;
+
+		replica = rw_replicas_find_returning(round->table, round->size,
+											 seen->application_name,
+											 seen->slot_name);
+		if (replica == NULL)
+			continue;
+
+		move_connection(round, seen->place, replica - round->table);
+		rw_replica_add_event(round->events, RW_REPLICA_BACK, replica->name);
 	}
 }
 
@@ -225,8 +275,8 @@ take_in_new(Round *round)
  */
 
 /*
- * Put a new connection into a place that has its name already: an empty one
- * or that of the same replica while it was gone.
+ * Put a new connection into a place: an empty one, or that of its replica
+ * while that was gone.
  *
  * A reply time that the connection already has does not count as a reply: a
  * worker that has just started also finds dead connections, whose last reply
@@ -239,10 +289,12 @@ connect_place(Round *round, int place, RwSeen *seen)
 
 	replica->used = true;
 	replica->connected = true;
+	replica->belongs = false;
+	replica->steady = false;
+	rw_name_copy(replica->name, seen->name);
 	replica->pid = seen->pid;
-	rw_name_copy(replica->application_name, seen->application_name);
-	rw_name_copy(replica->slot_name, seen->slot_name);
 	replica->reply_time = seen->reply_time;
+	replica->first_sent = seen->sent;
 	replica->connected_at = round->now;
 	replica->alone_since = RW_NEVER;
 	replica->replied_at = RW_NEVER;
@@ -251,11 +303,10 @@ connect_place(Round *round, int place, RwSeen *seen)
 	rw_rate_init(&replica->replay_rate);
 
 	seen->place = place;
-	follow_connection(replica, seen, round->now);
-	replica->replay_moved_at = round->now;
+	follow_connection(round, replica, seen);
 
 	rw_replicas_count_connections(round->table, round->size, replica->name,
-							  round->now);
+								  round->now);
 	for (int i = 0; i < round->size; i++)
 	{
 		if (i != place && round->table[i].shared &&
@@ -264,26 +315,40 @@ connect_place(Round *round, int place, RwSeen *seen)
 	}
 }
 
-/*
- * Update a place with what was seen of its connection.  A walsender starts
- * with its LSNs at 0 and knows where the replica is only after the first
- * reply.  Until then the place keeps where the replica was; afterwards it has
- * where the replica is, even if that is less, as it is after a rebuild from a
- * backup.
- */
-static void
-follow_connection(RwReplica *replica, const RwSeen *seen, RwTime now)
+/* The position that a receiver has reported: what it has replayed or applied. */
+static uint64
+reported_position(const RwSeen *seen)
 {
+	return seen->replay == 0 && seen->logical ? seen->flush : seen->replay;
+}
+
+/*
+ * Does a connection belong to a replica, and is not only an attempt of one?
+ * `first_sent` is what had been sent when it was first seen.
+ */
+static bool
+is_replicas_own(const RwSeen *seen, uint64 first_sent)
+{
+	return reported_position(seen) != 0 &&
+		(seen->streaming || seen->sent > first_sent);
+}
+
+/* Update a place with what was seen of its connection. */
+static void
+follow_connection(const Round *round, RwReplica *replica, const RwSeen *seen)
+{
+	RwTime		now = round->now;
+
 	replica->logical = seen->logical;
 	replica->has_slot = seen->has_slot;
+	rw_name_copy(replica->application_name, seen->application_name);
+	rw_name_copy(replica->slot_name, seen->slot_name);
 	rw_address_copy(replica->address, seen->address);
 
 	if (!seen->streaming)
 		replica->streaming_since = RW_NEVER;
 	else if (replica->streaming_since == RW_NEVER)
 		replica->streaming_since = now;
-	if (seen->streaming)
-		replica->streamed_at = now;
 
 	if (seen->reply_time != replica->reply_time)
 	{
@@ -291,77 +356,98 @@ follow_connection(RwReplica *replica, const RwSeen *seen, RwTime now)
 		replica->replied_at = now;
 		replica->last_seen = now;
 	}
+	replica->belongs |= is_replicas_own(seen, replica->first_sent);
+	follow_position(round, replica, seen);
 
-	/*
-	 * A replica that cannot follow us to a new timeline asks for the old one
-	 * again and again, on this connection or another, and goes on reporting
-	 * its position there.
-	 */
-	if (seen->replay != 0 && seen->replay != replica->fork_replay)
-		replica->fork_lsn = 0;
-	if (replica->fork_lsn != 0)
-		return;
+	if (replica->belongs && seen->streaming &&
+		replica->parted == RW_NOT_PARTED &&
+		now - replica->streaming_since >= STEADY_AFTER)
+		replica->steady = true;
+	if (rw_replica_streams(replica, now))
+		replica->streamed_at = now;
+}
 
-	if (seen->replay > replica->replay)
-		replica->replay_moved_at = now;
+/*
+ * Follow how far the replica has got.  A walsender starts with its LSNs at 0
+ * and knows where the replica is only after the first reply.  Until then the
+ * place keeps where the replica was; afterwards it has where the replica is,
+ * even if that is less, as it is after a rebuild from a backup.
+ */
+static void
+follow_position(const Round *round, RwReplica *replica, const RwSeen *seen)
+{
+	RwReported	reported = {seen->streaming, seen->sent,
+	reported_position(seen)};
+	uint64		flushed = Min(seen->flush, seen->sent);
+	uint64		position;
 
 	if (seen->sent != 0)
 		replica->sent = seen->sent;
 	if (seen->write != 0)
 		replica->write = seen->write;
+	if (flushed > replica->flush)
+		replica->progressed_at = round->now;
 	if (seen->flush != 0)
 		replica->flush = seen->flush;
 	if (seen->replay != 0)
 		replica->replay = seen->replay;
-	rw_rate_add(&replica->replay_rate, seen->replay, now);
+	rw_rate_add(&replica->replay_rate, seen->replay, round->now);
+	if (reported.position == 0)
+		return;
+
+	if (rw_is_reunited(replica->parted, replica->mark, &reported, round->own))
+		rw_replica_reunite(replica);
+	if (!seen->logical)
+	{
+		uint64		mark = 0;
+		RwParted	parted = rw_parted_live(&reported, round->own, &mark);
+
+		if (parted != RW_NOT_PARTED)
+			rw_replica_part(replica, parted, mark, round->own);
+	}
+
+	position = rw_position_here(&reported, replica->position);
+	if (replica->parted != RW_NOT_PARTED)
+		position = Min(position, replica->mark);
+	if (position > replica->position)
+	{
+		/* Where it is first seen to be it need not have got by itself. */
+		if (replica->position != 0)
+			replica->steady |= seen->streaming;
+		replica->replay_moved_at = round->now;
+		replica->progressed_at = round->now;
+	}
+	replica->position = position;
 }
 
 /*
- * Move a connection to the place of the known replica whose dead connection
- * has ended, and so make it known.  The generation stays, and with it the
- * data kept beside the table, because it is the same replica's.
+ * Move a connection to the place of the known replica that it belongs to,
+ * which is gone, or whose dead connection has ended.  What is known of the
+ * replica stays, and so does the generation, and with it the data kept beside
+ * the table.
  */
 static void
 move_connection(Round *round, int from, int to)
 {
 	RwReplica  *replica = &round->table[to];
-	uint32		generation = replica->generation;
+	RwSeen	   *seen = find_seen(round, from);
+	RwReplica	moved = round->table[from];
 
-	*replica = round->table[from];
-	replica->generation = generation;
-	replica->known = true;
 	rw_replica_clear(&round->table[from]);
+	connect_place(round, to, seen);
 
-	for (int i = 0; i < round->nseen; i++)
-	{
-		if (round->seen[i].place == from)
-			round->seen[i].place = to;
-	}
-}
-
-/* Find a place for a newcomer, evicting a gone replica if need be, or -1. */
-static int
-find_room(Round *round)
-{
-	int			longest_gone = -1;
-
-	for (int i = 0; i < round->size; i++)
-	{
-		if (!round->table[i].used)
-			return i;
-		if (!round->table[i].connected && !round->table[i].expected &&
-			(longest_gone < 0 ||
-			 round->table[i].gone_at < round->table[longest_gone].gone_at))
-			longest_gone = i;
-	}
-
-	if (longest_gone >= 0)
-	{
-		rw_replica_add_event(round->events, RW_REPLICA_EVICTED,
-							 round->table[longest_gone].name);
-		rw_replica_clear(&round->table[longest_gone]);
-	}
-	return longest_gone;
+	replica->known = true;
+	replica->belongs = moved.belongs;
+	replica->steady |= moved.steady;
+	replica->shared = moved.shared;
+	replica->first_sent = moved.first_sent;
+	replica->connected_at = moved.connected_at;
+	replica->streaming_since = moved.streaming_since;
+	replica->replied_at = moved.replied_at;
+	replica->last_seen = moved.last_seen;
+	replica->replay_rate = moved.replay_rate;
+	if (moved.parted != RW_NOT_PARTED && replica->parted == RW_NOT_PARTED)
+		rw_replica_part(replica, moved.parted, moved.mark, round->own);
 }
 
 /*
@@ -377,9 +463,9 @@ find_heir(Round *round, int place)
 
 	for (int i = 0; i < round->size; i++)
 	{
-		if (i == place ||
+		if (i == place || !table[i].belongs ||
 			!rw_replica_is_connected(&table[i], table[place].name) ||
-			!is_seen(round, i))
+			find_seen(round, i) == NULL)
 			continue;
 
 		if (heir < 0 || table[i].replied_at > table[heir].replied_at ||
@@ -390,14 +476,14 @@ find_heir(Round *round, int place)
 	return heir;
 }
 
-/* Is the connection in this place one that was seen in this round? */
-static bool
-is_seen(Round *round, int place)
+/* The connection in this place, if it was seen in this round, or NULL. */
+static RwSeen *
+find_seen(Round *round, int place)
 {
 	for (int i = 0; i < round->nseen; i++)
 	{
 		if (round->seen[i].place == place)
-			return true;
+			return &round->seen[i];
 	}
-	return false;
+	return NULL;
 }

@@ -45,7 +45,8 @@ are_two(const RwReplica *a, const RwReplica *b)
 {
 	RwTime		later = Max(a->connected_at, b->connected_at);
 
-	return a->streaming_since != RW_NEVER && b->streaming_since != RW_NEVER &&
+	return a->belongs && b->belongs &&
+		a->streaming_since != RW_NEVER && b->streaming_since != RW_NEVER &&
 		a->replied_at > later && b->replied_at > later;
 }
 
@@ -113,7 +114,8 @@ rw_replicas_judge_names(RwReplica *table, int size, RwTime now,
 		RwReplica  *replica = &table[i];
 
 		if (!replica->used || !replica->connected || replica->known ||
-			replica->shared || replica->streaming_since == RW_NEVER ||
+			replica->shared || !replica->belongs ||
+			replica->streaming_since == RW_NEVER ||
 			now - replica->streaming_since < known_after ||
 			known_elsewhere(table, size, i))
 			continue;

@@ -48,6 +48,61 @@ rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
 	events->nevents++;
 }
 
+int
+rw_replicas_find_room(RwReplica *table, int size, RwReplicaEvents *events)
+{
+	int			room = -1;
+
+	for (int i = 0; i < size && (room < 0 || table[room].used); i++)
+	{
+		if (!table[i].used)
+			room = i;
+		else if (!table[i].connected && !table[i].expected &&
+				 (room < 0 || table[i].gone_at < table[room].gone_at))
+			room = i;
+	}
+	if (room < 0)
+		return -1;
+
+	if (table[room].used)
+	{
+		rw_replica_add_event(events, RW_REPLICA_EVICTED, table[room].name);
+		rw_replica_clear(&table[room]);
+	}
+	if (++table[room].generation == 0)
+		table[room].generation = 1;
+	return room;
+}
+
+/* ----------------------------------------------------------------
+ *		Parting
+ * ----------------------------------------------------------------
+ */
+
+void
+rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark,
+				const RwOwnWal *own)
+{
+	/* It parted where it was first seen to; later marks are further on. */
+	if (replica->parted == parted)
+		mark = Min(mark, replica->mark);
+	replica->parted = parted;
+	replica->mark = mark;
+	replica->position = Min(replica->position, mark);
+
+	/* A server in recovery may only be behind, as a cascade can be. */
+	if (parted != RW_AHEAD || !own->in_recovery)
+		replica->known = true;
+}
+
+void
+rw_replica_reunite(RwReplica *replica)
+{
+	replica->parted = RW_NOT_PARTED;
+	replica->mark = 0;
+	replica->ended_at_mark = 0;
+}
+
 /* ----------------------------------------------------------------
  *		Looking up and forgetting
  * ----------------------------------------------------------------
@@ -63,6 +118,75 @@ rw_replicas_find_gone(RwReplica *table, int size, const char *name)
 			return &table[i];
 	}
 	return NULL;
+}
+
+RwReplica *
+rw_replicas_find_gone_slot(RwReplica *table, int size, const char *slot_name)
+{
+	for (int i = 0; i < size; i++)
+	{
+		if (table[i].used && !table[i].connected &&
+			rw_name_equal(table[i].slot_name, slot_name))
+			return &table[i];
+	}
+	return NULL;
+}
+
+/*
+ * Can this application_name identify a replica?  It can't if it is the one
+ * that every receiver uses which was given none.
+ */
+static bool
+identifies(const char *application_name)
+{
+	return application_name[0] != '\0' &&
+		!rw_name_equal(application_name, "walreceiver");
+}
+
+RwReplica *
+rw_replicas_find_returning(RwReplica *table, int size,
+						   const char *application_name,
+						   const char *slot_name)
+{
+	bool		has_slot = slot_name[0] != '\0';
+	RwReplica  *found = rw_replicas_find_gone(table, size, has_slot ?
+											  slot_name : application_name);
+	int			nusers = 0;
+
+	if (found != NULL || !identifies(application_name))
+		return found;
+
+	/* One that has come without its slot, or has been given one. */
+	for (int i = 0; i < size; i++)
+	{
+		if (!table[i].used ||
+			!rw_name_equal(table[i].application_name, application_name))
+			continue;
+
+		/* A connection that belongs to nobody may be the one in question. */
+		if (table[i].known || table[i].expected)
+			nusers++;
+		if (table[i].known && !table[i].connected &&
+			has_slot != (table[i].slot_name[0] != '\0'))
+			found = &table[i];
+	}
+	return nusers == 1 ? found : NULL;
+}
+
+bool
+rw_replica_streams(const RwReplica *replica, RwTime now)
+{
+	return replica->connected && replica->belongs &&
+		replica->streaming_since != RW_NEVER &&
+		replica->parted == RW_NOT_PARTED &&
+		(replica->steady || rw_attempts_count(&replica->attempts, now) == 0);
+}
+
+bool
+rw_replica_is_refused(const RwReplica *replica, RwTime now)
+{
+	return !replica->connected &&
+		rw_attempts_count(&replica->attempts, now) >= RW_ATTEMPTS_REFUSED;
 }
 
 RwReplica *
@@ -85,17 +209,6 @@ rw_replicas_slot_dropped(RwReplica *table, int size, const char *name)
 		replica->has_slot = false;
 }
 
-/* Take a replica's positions back to `lsn`. */
-static void
-cut_positions(RwReplica *replica, uint64 lsn)
-{
-	replica->sent = Min(replica->sent, lsn);
-	replica->write = Min(replica->write, lsn);
-	replica->flush = Min(replica->flush, lsn);
-	replica->replay = Min(replica->replay, lsn);
-	rw_rate_init(&replica->replay_rate);
-}
-
 void
 rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
 {
@@ -103,12 +216,10 @@ rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
 	{
 		RwReplica  *replica = &table[i];
 
-		if (!replica->used || Max(replica->replay, replica->flush) <= lsn)
+		if (!replica->used || replica->position <= lsn)
 			continue;
-		if (replica->fork_lsn == 0)
-			replica->fork_replay = replica->replay;
-		replica->fork_lsn = lsn;
-		cut_positions(replica, lsn);
+		replica->position = lsn;
+		rw_rate_init(&replica->replay_rate);
 	}
 }
 
@@ -138,6 +249,7 @@ rw_replicas_forget(RwReplica *table, int size, const char *name)
 		{
 			table[i].known = false;
 			table[i].streaming_since = RW_NEVER;
+			rw_replica_reunite(&table[i]);
 		}
 	}
 	return known;

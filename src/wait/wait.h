@@ -141,8 +141,8 @@ extern XLogRecPtr rw_before_page_header(XLogRecPtr lsn);
  */
 
 /*
- * The position of one connection at a stage; InvalidXLogRecPtr if it does not
- * count.
+ * The position of one connection at a stage, as far as it is this server's WAL;
+ * InvalidXLogRecPtr if it does not count.
  */
 extern XLogRecPtr rw_replica_position(const RwSenderFacts *sender,
 									  RwQueue stage);

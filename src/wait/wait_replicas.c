@@ -25,6 +25,7 @@
 
 #include "src/base/compat.h"
 #include "src/base/locks.h"
+#include "src/replica/position.h"
 #include "src/settings.h"
 #include "src/wait/intern.h"
 #include "src/wait/statement.h"
@@ -40,6 +41,8 @@ PG_FUNCTION_INFO_V1(replwatch_wait_for_replicas);
 XLogRecPtr
 rw_replica_position(const RwSenderFacts *sender, RwQueue stage)
 {
+	RwReported	reported = {true, sender->sent, InvalidXLogRecPtr};
+
 	if (sender->state != RW_SENDER_STREAMING ||
 		(!sender->replica && !sender->receiver))
 		return InvalidXLogRecPtr;
@@ -47,15 +50,18 @@ rw_replica_position(const RwSenderFacts *sender, RwQueue stage)
 	switch (stage)
 	{
 		case RW_QUEUE_REPLICA_WRITE:
-			return sender->write;
+			reported.position = sender->write;
+			break;
 		case RW_QUEUE_REPLICA_FLUSH:
-			return sender->flush;
+			reported.position = sender->flush;
+			break;
 		case RW_QUEUE_REPLICA_REPLAY:
-			return sender->replay;
+			reported.position = sender->replay;
+			break;
 		case RW_QUEUE_REPLAY:
 			break;
 	}
-	return InvalidXLogRecPtr;
+	return rw_position_here(&reported, InvalidXLogRecPtr);
 }
 
 /*

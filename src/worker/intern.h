@@ -12,6 +12,7 @@
 
 #include "src/history/store.h"
 #include "src/observe/observe.h"
+#include "src/observe/timeline_file.h"
 
 /* What a round saw, compared with the next one's to see if anything moves. */
 typedef struct RwRoundSeen
@@ -49,6 +50,10 @@ typedef struct RwSampler
 	XLogRecPtr	replay_reported;	/* replay LSN at the last request for a
 									 * reply of the receiver */
 	RwTimelineStep step;
+	TimeLineID	timeline_tli;	/* whose history `timeline` is; 0: nobody's */
+	RwTimeline	timeline;
+	RwNewerTimelines newer;		/* than the one that a standby replays */
+	RwTime		newer_looked;	/* when */
 
 	/* What is to be saved (rw_persist_save), and since when. */
 	RwTime		saved_at;

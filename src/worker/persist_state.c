@@ -197,11 +197,16 @@ restore_replica(RwReplica *replica, const RwReplica *saved, int64 delta,
 	replica->flush = saved->flush;
 	replica->replay = saved->replay;
 	replica->reply_time = saved->reply_time;
-	replica->fork_lsn = saved->fork_lsn;
-	replica->fork_replay = saved->fork_replay;
+	replica->position = saved->position;
+	if (saved->parted <= RW_LEFT_BEHIND)
+	{
+		replica->parted = saved->parted;
+		replica->mark = saved->mark;
+	}
 	replica->connected_at = shift_moment(saved->connected_at, delta);
 	replica->streamed_at = shift_moment(saved->streamed_at, delta);
 	replica->replay_moved_at = shift_moment(saved->replay_moved_at, delta);
+	replica->progressed_at = shift_moment(saved->progressed_at, delta);
 	replica->last_seen = shift_moment(saved->last_seen, delta);
 	replica->alone_since = shift_moment(saved->alone_since, delta);
 	replica->gone_at = saved->connected ? shift_moment(saved_at, delta) :

@@ -20,10 +20,14 @@
 #include "src/lag/lag_shared.h"
 #include "src/lag/standby_state_shared.h"
 #include "src/lag/upstream.h"
+#include "src/observe/timeline_file.h"
 #include "src/replica/replica_round.h"
 #include "src/settings.h"
 #include "src/wait/wait.h"
 #include "src/worker/intern.h"
+
+/* How often a standby looks whether there is a newer timeline. */
+#define NEWER_INTERVAL		(1 * RW_SECOND)
 
 /* Record the horizon in the LSN history. */
 static void
@@ -42,11 +46,39 @@ record_horizon(RwSampler *sampler)
 	LWLockRelease(rw_history_lock);
 }
 
+/* Have the history of this server's timeline and of newer ones at hand. */
+static void
+load_timelines(RwSampler *sampler)
+{
+	RwFacts    *facts = &sampler->facts;
+
+	if (facts->tli != sampler->timeline_tli)
+	{
+		sampler->timeline_tli = 0;
+		sampler->timeline.nentries = 0;
+		if (facts->tli != 0 &&
+			rw_timeline_load(&sampler->timeline, facts->tli))
+			sampler->timeline_tli = facts->tli;
+	}
+
+	if (!facts->in_recovery || facts->recovery.replay_tli == 0)
+		return;
+	if (facts->recovery.replay_tli != sampler->newer.tli ||
+		facts->now - sampler->newer_looked >= NEWER_INTERVAL)
+	{
+		rw_newer_timelines(&sampler->newer, facts->recovery.replay_tli);
+		sampler->newer_looked = facts->now;
+	}
+	facts->left_at = sampler->newer.left_at;
+}
+
 /* Bring the published links and replicas up to date. */
 static void
-publish_round(const RwFacts *facts, bool role_or_timeline_changed)
+publish_round(RwSampler *sampler, bool role_or_timeline_changed)
 {
-	RwReplicaRound *round = rw_replica_round_prepare(facts);
+	const RwFacts *facts = &sampler->facts;
+	RwReplicaRound *round = rw_replica_round_prepare(facts,
+													 &sampler->timeline);
 
 	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	rw_lag_shared->last_sample = facts->now;
@@ -56,7 +88,7 @@ publish_round(const RwFacts *facts, bool role_or_timeline_changed)
 	rw_follow_upstream(&rw_lag_shared->upstream, facts,
 					   rw_known_after_s * RW_SECOND);
 	if (rw_lag_shared->state_loaded)
-		rw_replica_round_apply(round, facts->now);
+		rw_replica_round_apply(round);
 	LWLockRelease(rw_state_lock);
 
 	rw_replica_round_log(round);
@@ -156,7 +188,8 @@ rw_sample(RwSampler *sampler)
 		rw_lag_shared->state_loaded = true;
 	}
 	record_horizon(sampler);
-	publish_round(facts, role_or_timeline_changed);
+	load_timelines(sampler);
+	publish_round(sampler, role_or_timeline_changed);
 	/* After a promotion or timeline switch, awaited WAL may never come. */
 	if (role_or_timeline_changed)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);
