@@ -18,12 +18,14 @@
 
 #include "src/base/process.h"
 #include "src/hooks.h"
+#include "src/observe/ended.h"
 #include "src/shmem.h"
 #include "src/wait/wait.h"
 
 static shmem_request_hook_type next_shmem_request_hook = NULL;
 static shmem_startup_hook_type next_shmem_startup_hook = NULL;
 static ClientAuthentication_hook_type next_client_authentication_hook = NULL;
+static emit_log_hook_type next_emit_log_hook = NULL;
 static ProcessUtility_hook_type next_process_utility_hook = NULL;
 
 static void
@@ -50,7 +52,18 @@ hook_client_authentication(Port *port, int status)
 
 	rw_token_connection();
 	rw_keepalive_connection();
+	if (status == STATUS_OK)
+		rw_ended_connection();
 	rw_process_ensure(RW_PROCESS_SAMPLER, true);
+}
+
+static void
+hook_emit_log(ErrorData *edata)
+{
+	rw_ended_message(edata);
+
+	if (next_emit_log_hook)
+		next_emit_log_hook(edata);
 }
 
 static void
@@ -108,6 +121,8 @@ rw_hooks_init(void)
 
 	next_client_authentication_hook = ClientAuthentication_hook;
 	ClientAuthentication_hook = hook_client_authentication;
+	next_emit_log_hook = emit_log_hook;
+	emit_log_hook = hook_emit_log;
 	next_process_utility_hook = ProcessUtility_hook;
 	ProcessUtility_hook = hook_process_utility;
 	RegisterXactCallback(rw_token_xact_callback, NULL);

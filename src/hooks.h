@@ -13,8 +13,16 @@
  *		In each new client backend and walsender, once its protocol functions
  *		are in place: earlier hook, rw_token_connection(), which puts itself
  *		in front of messages, then rw_keepalive_connection(), which in
- *		walsenders puts itself in front of that.  Last, the sampler is started
- *		if none runs (process.h).
+ *		walsenders puts itself in front of that, then, if the client has been
+ *		authenticated, rw_ended_connection(), which has a walsender leave a
+ *		note of itself when it ends (before_shmem_exit).  Last, the sampler is
+ *		started if none runs (process.h).
+ *
+ *	emit_log_hook
+ *		rw_ended_message() keeps the last error of walsenders and of the WAL
+ *		receiver for that note, then the earlier hook.  It comes first, since
+ *		another library's hook may change the message.  In other processes it
+ *		does nothing.
  *
  *	ProcessUtility_hook
  *		rw_read_after_begin() waits if the command is SET

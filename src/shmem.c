@@ -19,6 +19,7 @@
 #include "src/command/command.h"
 #include "src/history/history.h"
 #include "src/lag/lag_shared.h"
+#include "src/observe/ended.h"
 #include "src/replica/replica_shared.h"
 #include "src/shmem.h"
 #include "src/wait/wait.h"
@@ -32,6 +33,7 @@ typedef struct ShmemPart
 /* One part for each folder that has shared memory. */
 static const ShmemPart parts[] = {
 	{rw_process_size, rw_process_attach},
+	{rw_ended_size, rw_ended_attach},
 	{rw_history_size, rw_history_attach},
 	{rw_replica_size, rw_replica_attach},
 	{rw_lag_size, rw_lag_attach},

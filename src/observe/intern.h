@@ -25,4 +25,10 @@ extern void rw_observe_peers(RwFacts *facts, bool remember);
 extern void rw_observe_receiver(RwReceiverFacts *receiver);
 extern void rw_observe_recovery(RwRecoveryFacts *recovery);
 
+/*
+ * observe_recovery.c: write the application_name of this server's WAL receiver
+ * to RW_NAME_LEN bytes.  Allocates nothing and raises nothing.
+ */
+extern void rw_own_application_name(char *name);
+
 #endif							/* RW_OBSERVE_INTERN_H */

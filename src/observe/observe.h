@@ -174,6 +174,29 @@ typedef struct RwSyncFacts
 	int			waiting;		/* commits waiting now */
 } RwSyncFacts;
 
+#define RW_ENDED_MESSAGE_LEN 128
+
+/* A replication connection that has ended, or was refused. */
+typedef struct RwEndedFacts
+{
+	bool		receiver;		/* this standby's own, to its upstream; else a
+								 * walsender's */
+	int			pid;
+	bool		connected;		/* of a receiver: its upstream had accepted
+								 * the connection */
+	bool		backup;			/* it sent a base backup */
+	char		application_name[RW_NAME_LEN];
+	char		slot[RW_NAME_LEN];	/* used or asked for; empty: none */
+	XLogRecPtr	start_lsn;		/* of a START_REPLICATION that failed; or 0 */
+	TimeLineID	start_tli;		/* or 0 if it named none */
+	XLogRecPtr	sent;			/* of the walsender, at the end */
+	XLogRecPtr	write;
+	XLogRecPtr	flush;
+	XLogRecPtr	replay;
+	char		message[RW_ENDED_MESSAGE_LEN];	/* its last error, one line of
+												 * UTF-8; empty: none */
+} RwEndedFacts;
+
 typedef struct RwFacts
 {
 	RwTime		now;
@@ -194,6 +217,8 @@ typedef struct RwFacts
 								 * worker fills it in */
 	RwReceiverFacts receiver;	/* only in recovery */
 	RwRecoveryFacts recovery;	/* only in recovery */
+	int			nended;			/* see rw_observe_ended */
+	RwEndedFacts *ended;
 } RwFacts;
 
 /*
@@ -212,6 +237,13 @@ extern void rw_observe_sync(RwSyncFacts *sync);
  * behind.  Only for a server in recovery.
  */
 extern void rw_observe_hold(RwFacts *facts);
+
+/*
+ * Fill facts->ended, which rw_observe() leaves empty, with the replication
+ * connections that have ended since the last call in any process, oldest
+ * first: for the sampler alone.  Allocated in the current memory context.
+ */
+extern void rw_observe_ended(RwFacts *facts);
 
 /*
  * Write the name under which this server's upstream knows it, or would if this

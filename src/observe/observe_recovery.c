@@ -24,28 +24,38 @@
 #include "src/observe/intern.h"
 
 /*
- * The name under which the upstream server knows this one: its slot, else the
- * application_name that libpq sends, whose default a walreceiver sets to
- * cluster_name.  A temporary slot's name changes with each connection, so
- * neither server uses it.
+ * What libpq sends as application_name, whose default a walreceiver sets to
+ * cluster_name.
  */
-static void
-name_known_upstream(char *name, const char *running_slot)
+void
+rw_own_application_name(char *name)
 {
 	char		application[RW_NAME_LEN];
 
-	if (running_slot[0] != '\0')
-		rw_name_copy(name, running_slot);
-	else if (PrimarySlotName && PrimarySlotName[0] != '\0')
-		rw_name_copy(name, PrimarySlotName);
-	else if (PrimaryConnInfo &&
-			 rw_conninfo_get(PrimaryConnInfo, "application_name",
-							 application, sizeof(application)))
+	if (PrimaryConnInfo &&
+		rw_conninfo_get(PrimaryConnInfo, "application_name",
+						application, sizeof(application)))
 		rw_clean_name(name, application, RW_NAME_LEN);
 	else if (cluster_name && cluster_name[0] != '\0')
 		rw_name_copy(name, cluster_name);
 	else
 		rw_name_copy(name, "walreceiver");
+}
+
+/*
+ * The name under which the upstream server knows this one: its slot, else its
+ * application_name.  A temporary slot's name changes with each connection, so
+ * neither server uses it.
+ */
+static void
+name_known_upstream(char *name, const char *running_slot)
+{
+	if (running_slot[0] != '\0')
+		rw_name_copy(name, running_slot);
+	else if (PrimarySlotName && PrimarySlotName[0] != '\0')
+		rw_name_copy(name, PrimarySlotName);
+	else
+		rw_own_application_name(name);
 }
 
 void

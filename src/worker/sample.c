@@ -137,6 +137,33 @@ each_second(RwSampler *sampler)
 	}
 }
 
+/* Log the replication connections that have ended, for debugging. */
+static void
+log_ended(const RwFacts *facts)
+{
+	int			i;
+
+	for (i = 0; i < facts->nended; i++)
+	{
+		const RwEndedFacts *ended = &facts->ended[i];
+
+		ereport(DEBUG1,
+				(errmsg_internal("replication connection of \"%s\" ended: %s",
+								 ended->application_name,
+								 ended->message[0] != '\0' ?
+								 ended->message : "no error"),
+				 errdetail_internal("%s %d, slot \"%s\"%s%s, start " RW_LSN_FORMAT " on timeline %u, sent " RW_LSN_FORMAT ", replayed " RW_LSN_FORMAT ".",
+									ended->receiver ? "Receiver" : "Sender",
+									ended->pid, ended->slot,
+									ended->connected ? ", connected" : "",
+									ended->backup ? ", base backup" : "",
+									LSN_FORMAT_ARGS(ended->start_lsn),
+									ended->start_tli,
+									LSN_FORMAT_ARGS(ended->sent),
+									LSN_FORMAT_ARGS(ended->replay))));
+	}
+}
+
 static bool
 has_moved(RwSampler *sampler)
 {
@@ -172,6 +199,8 @@ rw_sample(RwSampler *sampler)
 	bool		moved;
 
 	rw_observe(facts, true);
+	rw_observe_ended(facts);
+	log_ended(facts);
 
 	role_or_timeline_changed =
 		facts->in_recovery != sampler->last_round.in_recovery ||
