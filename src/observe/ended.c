@@ -220,10 +220,37 @@ note_error(const ErrorData *edata)
 	note_backup();
 }
 
+/*
+ * What the upstream server said, if the message of a receiver has that: libpq
+ * puts its own words before it.  Else NULL.
+ */
+static const char *
+upstream_answer(const char *message)
+{
+	static const char *const severities[] = {"FATAL:  ", "ERROR:  "};
+	const char *answer = NULL;
+	const char *found;
+	int			i;
+
+	for (i = 0; i < lengthof(severities); i++)
+	{
+		found = message;
+		while ((found = strstr(found, severities[i])) != NULL)
+		{
+			found += strlen(severities[i]);
+			if (answer == NULL || found > answer)
+				answer = found;
+		}
+	}
+	return answer;
+}
+
 static void
 receiver_ends(const ErrorData *edata)
 {
 	RwEndedFacts note;
+	const char *message = edata->message;
+	const char *answer = message ? upstream_answer(message) : NULL;
 
 	memset(&note, 0, sizeof(note));
 	note.receiver = true;
@@ -234,8 +261,13 @@ receiver_ends(const ErrorData *edata)
 	if (!WalRcv->is_temp_slot)
 		rw_name_copy(note.slot, WalRcv->slotname);
 	SpinLockRelease(&WalRcv->mutex);
-	if (edata->message != NULL && !is_asked_for(edata))
-		rw_first_line(note.message, edata->message, RW_ENDED_MESSAGE_LEN);
+	if (answer != NULL)
+	{
+		note.connected = true;
+		message = answer;
+	}
+	if (message != NULL && !is_asked_for(edata))
+		rw_first_line(note.message, message, RW_ENDED_MESSAGE_LEN);
 	leave_note(&note);
 }
 

@@ -183,7 +183,7 @@ typedef struct RwEndedFacts
 								 * walsender's */
 	int			pid;
 	bool		connected;		/* of a receiver: its upstream had accepted
-								 * the connection */
+								 * the connection, or answered why not */
 	bool		backup;			/* it sent a base backup */
 	char		application_name[RW_NAME_LEN];
 	char		slot[RW_NAME_LEN];	/* used or asked for; empty: none */
