@@ -27,4 +27,10 @@
  */
 #define RW_ERRCODE_NOT_REPLAYED	MAKE_SQLSTATE('R', 'W', '0', '0', '2')
 
+/*
+ * RW003 other_system: a commit token is of another database system than this
+ * server.  No wait helps: drop the token and read on the primary.
+ */
+#define RW_ERRCODE_OTHER_SYSTEM	MAKE_SQLSTATE('R', 'W', '0', '0', '3')
+
 #endif							/* RW_ERRCODES_H */

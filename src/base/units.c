@@ -13,6 +13,10 @@
 #include "src/base/digit.h"
 #include "src/base/units.h"
 
+/* The hexadecimal digits of a commit token's parts. */
+#define SYSTEM_DIGITS		16
+#define TIMELINE_DIGITS		8
+
 /* ----------------------------------------------------------------
  *		Writing
  * ----------------------------------------------------------------
@@ -100,11 +104,26 @@ rw_text_lsn(RwText *out, uint64 lsn)
 }
 
 void
-rw_text_token(RwText *out, uint32 tli, uint64 lsn)
+rw_text_token(RwText *out, uint64 system, uint32 tli, uint64 lsn)
 {
-	rw_text_number(out, tli, 10, 1);
+	char		digits[SYSTEM_DIGITS + 1];
+	RwText		lower;
+	char	   *c;
+
+	rw_text_begin(&lower, digits, sizeof(digits));
+	rw_text_number(&lower, system, 16, SYSTEM_DIGITS);
+	for (c = digits; *c; c++)
+	{
+		if (*c >= 'A')
+			*c += 'a' - 'A';
+	}
+
+	rw_text_adds(out, digits, ":", NULL);
+	rw_text_number(out, tli, 16, TIMELINE_DIGITS);
 	rw_text_add(out, ":");
-	rw_text_lsn(out, lsn);
+	rw_text_number(out, lsn >> 32, 16, RW_LSN_DIGITS);
+	rw_text_add(out, "/");
+	rw_text_number(out, lsn & 0xFFFFFFFF, 16, RW_LSN_DIGITS);
 }
 
 /* ----------------------------------------------------------------
@@ -157,16 +176,36 @@ rw_take_lsn(const char **at, const char *end, int most_digits, uint64 *lsn)
 	return true;
 }
 
-bool
-rw_take_token(const char **at, const char *end, uint32 *tli, uint64 *lsn)
+/* A hexadecimal number of so many digits, not less. */
+static bool
+take_digits(const char **at, const char *end, int digits, uint64 *value)
 {
-	uint64		number;
+	const char *last = *at + digits;
 
-	if (!rw_take_number(at, end, 10, 10, PG_UINT32_MAX, &number) ||
-		number == 0 || !take_char(at, end, ':'))
+	return end - *at >= digits &&
+		rw_take_number(at, last, 16, digits, PG_UINT64_MAX, value) &&
+		*at == last;
+}
+
+bool
+rw_take_token(const char **at, const char *end, uint64 *system, uint32 *tli,
+			  uint64 *lsn)
+{
+	uint64		timeline;
+	uint64		high;
+	uint64		low;
+
+	if (!take_digits(at, end, SYSTEM_DIGITS, system) ||
+		!take_char(at, end, ':') ||
+		!take_digits(at, end, TIMELINE_DIGITS, &timeline) ||
+		timeline == 0 || !take_char(at, end, ':') ||
+		!take_digits(at, end, RW_LSN_DIGITS, &high) ||
+		!take_char(at, end, '/') ||
+		!take_digits(at, end, RW_LSN_DIGITS, &low))
 		return false;
-	*tli = (uint32) number;
-	return rw_take_lsn(at, end, RW_LSN_DIGITS, lsn);
+	*tli = (uint32) timeline;
+	*lsn = high << 32 | low;
+	return true;
 }
 
 bool

@@ -55,13 +55,18 @@ extern const char *rw_clock_text(char *buffer, int64 duration);
 extern const char *rw_size_text(char *buffer, int64 size);
 
 /*
- * The answers of the port, and commit tokens: "0/3000060", the same with all
- * releases of the server.
+ * The answers of the port: "0/3000060", the same with all releases of the
+ * server.
  */
 extern void rw_text_lsn(RwText *out, uint64 lsn);
 
-/* A commit token: "1:0/3000060" */
-extern void rw_text_token(RwText *out, uint32 tli, uint64 lsn);
+/*
+ * A commit token: "6a1f0c2e9b3d4857:00000001:00000000/03000060", the system
+ * identifier in lower case.  The parts have a fixed width, so the tokens of
+ * one system sort as strings the way that their timelines and LSNs do.
+ */
+#define RW_TOKEN_WIDTH		43
+extern void rw_text_token(RwText *out, uint64 system, uint32 tli, uint64 lsn);
 
 /* ----------------------------------------------------------------
  *		Reading
@@ -87,9 +92,12 @@ extern bool rw_take_lsn(const char **at, const char *end, int most_digits,
 /* The digits that pg_lsn takes in each half. */
 #define RW_LSN_DIGITS		8
 
-/* A commit token; its timeline is not 0, and its LSN has RW_LSN_DIGITS. */
-extern bool rw_take_token(const char **at, const char *end, uint32 *tli,
-						  uint64 *lsn);
+/*
+ * A commit token, of exactly the form above but in any case; its timeline is
+ * not 0.
+ */
+extern bool rw_take_token(const char **at, const char *end, uint64 *system,
+						  uint32 *tli, uint64 *lsn);
 
 /* An LSN of RW_LSN_DIGITS, ended by a zero byte. */
 extern bool rw_lsn_in(const char *string, uint64 *lsn);

@@ -115,6 +115,10 @@ rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request,
 		facts->position = GetXLogInsertRecPtr();
 		facts->tli = GetWALInsertionTimeLine();
 	}
-	if (limits->has_token && limits->token_tli < facts->tli)
+	if (!limits->has_token)
+		return;
+	facts->system = GetSystemIdentifier();
+	if (facts->system == limits->token_system &&
+		limits->token_tli < facts->tli)
 		facts->timeline = cached_history(cache, facts->tli);
 }

@@ -76,6 +76,7 @@ typedef struct RwAskLimits
 	int64		bytes;			/* that may be missing */
 	int64		time;			/* microseconds of lag that are accepted */
 	uint64		lsn;
+	uint64		token_system;
 	uint32		token_tli;
 	uint64		token_lsn;
 	int			floor;			/* agent: least weight in %; 0: none */
@@ -192,6 +193,7 @@ typedef struct RwCheckFacts
 	uint64		position;		/* replayed, on a primary written; only set
 								 * with a limit of an LSN or a token */
 	uint32		tli;			/* of that position */
+	uint64		system;			/* identifier; only set with a token */
 	const RwTimeline *timeline; /* its history, only set for a token of an
 								 * older timeline; NULL if it cannot be read */
 	int64		sample_age_max; /* microseconds */

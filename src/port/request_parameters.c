@@ -76,8 +76,8 @@ rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 	if (rw_piece_is(name, "token"))
 	{
 		if (limits->has_token ||
-			!rw_take_token(&value.at, value.end, &limits->token_tli,
-						   &limits->token_lsn) ||
+			!rw_take_token(&value.at, value.end, &limits->token_system,
+						   &limits->token_tli, &limits->token_lsn) ||
 			value.at != value.end)
 			return rw_refuse(request, 400, "token is not a commit token, or was given twice");
 		limits->has_token = true;

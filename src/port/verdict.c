@@ -177,13 +177,18 @@ check_not_parted(const RwCheckFacts *facts, RwVerdict *verdict)
 	return false;
 }
 
-/* A token's LSN only counts if its timeline is part of our history. */
+/*
+ * A token's LSN only counts if the token is of our system and its timeline
+ * part of our history.
+ */
 static bool
 check_token(const RwAskLimits *limits, const RwCheckFacts *facts,
 			RwVerdict *verdict)
 {
 	uint64		end;
 
+	if (limits->token_system != facts->system)
+		return say_no(verdict, "the commit token is of another database system");
 	if (limits->token_tli > facts->tli)
 		return say_no(verdict, "this server has not reached the timeline of the commit yet");
 	if (limits->token_tli < facts->tli)

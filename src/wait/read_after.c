@@ -75,7 +75,8 @@ parse_read_after(const char *value)
 				 errmsg("invalid value for parameter \"%s\": \"%.*s\"",
 						READ_AFTER,
 						pg_mbcliplen(value, strlen(value), RW_SHOWN_LEN), value),
-				 errdetail("The value must be a commit token, such as 1:0/59F2870, or an LSN.")));
+				 errdetail("The value must be a commit token, such as %s, or an LSN.",
+						   RW_TOKEN_EXAMPLE)));
 	return token;
 }
 

@@ -67,7 +67,7 @@ format_token(RwToken token, char *buffer)
 	RwText		out;
 
 	rw_text_begin(&out, buffer, RW_TOKEN_LEN);
-	rw_text_token(&out, token.tli, token.lsn);
+	rw_text_token(&out, GetSystemIdentifier(), token.tli, token.lsn);
 	return buffer;
 }
 
@@ -76,8 +76,20 @@ rw_token_in(const char *string, RwToken *token)
 {
 	const char *at = string;
 	const char *end = string + strlen(string);
+	uint64		system;
 
-	return rw_take_token(&at, end, &token->tli, &token->lsn) && at == end;
+	if (!rw_take_token(&at, end, &system, &token->tli, &token->lsn) ||
+		at != end)
+		return false;
+	if (system != GetSystemIdentifier())
+		ereport(ERROR,
+				(errcode(RW_ERRCODE_OTHER_SYSTEM),
+				 errmsg("commit token is of another database system"),
+				 errdetail("The token is of system %016llx, this server is of system %016llx.",
+						   (unsigned long long) system,
+						   (unsigned long long) GetSystemIdentifier()),
+				 errhint("Drop the token and read on the primary, or obtain a new one there.")));
+	return true;
 }
 
 static char *
@@ -102,7 +114,8 @@ rw_token_argument(text *argument, RwToken *token)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid input syntax for commit token: \"%s\"", shown),
-				 errdetail("A commit token is a timeline, a colon and an LSN, such as 1:0/59F2870.")));
+				 errdetail("A commit token is a system identifier, a timeline and an LSN, such as %s.",
+						   RW_TOKEN_EXAMPLE)));
 	pfree(shown);
 }
 

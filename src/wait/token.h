@@ -3,9 +3,13 @@
  * token.h
  *	  The commit token: where this session's last commit is in the WAL.
  *
- * A token is TIMELINE:LSN, the LSN being the end of the commit record; on a
- * server that has replayed up to there on that timeline, the commit is
- * visible.  A session's token changes when a transaction with a transaction
+ * A token is SYSTEM:TIMELINE:LSN, the LSN being the end of the commit record;
+ * on a server of that system that has replayed up to there on that timeline,
+ * the commit is visible.  The system identifier tells database systems apart,
+ * in which timelines and LSNs have nothing to do with each other.  Of two
+ * tokens of one system the greater string is the later commit's.
+ *
+ * A session's token changes when a transaction with a transaction
  * ID commits, and with COMMIT PREPARED.  A read-only transaction, a rollback,
  * VACUUM and a SELECT that happens to prune a page do not change it.
  * Parallel workers have no token: the functions run in the leader, and the
@@ -28,12 +32,16 @@
 
 #include "src/base/units.h"
 
-/* "4294967295:FFFFFFFF/FFFFFFFF" and the final 0 */
-#define RW_TOKEN_LEN	30
+/* A token and the final 0 */
+#define RW_TOKEN_LEN	(RW_TOKEN_WIDTH + 1)
 
 /* The number of bytes of an invalid token that a message shows. */
 #define RW_SHOWN_LEN	64
 
+/* The token that messages show as an example. */
+#define RW_TOKEN_EXAMPLE	"6a1f0c2e9b3d4857:00000001:00000000/594F2870"
+
+/* A token of this server's system. */
 typedef struct RwToken
 {
 	TimeLineID	tli;			/* 0: no commit yet */
@@ -43,10 +51,13 @@ typedef struct RwToken
 /* This session's last commit that wrote; tli is 0 in parallel workers. */
 extern RwToken rw_last_commit(void);
 
-/* Read a token; false if the string is anything but a token. */
+/*
+ * Read a token; false if the string is anything but a token.  Raises RW003 if
+ * it is of another system.
+ */
 extern bool rw_token_in(const char *string, RwToken *token);
 
-/* Read a token from an argument; raises 22P02 if it is none. */
+/* The same for an argument; raises 22P02 if it is no token. */
 extern void rw_token_argument(text *argument, RwToken *token);
 
 /*

@@ -17,6 +17,8 @@
 
 #define ROUNDS	200000
 
+#define GOOD_TOKEN	"6a1f0c2e9b3d4857:00000001:00000000/594F2870"
+
 static char buffer[64];
 
 /* ----------------------------------------------------------------
@@ -63,12 +65,12 @@ lsn_is(uint64 value, const char *expected)
 }
 
 static void
-token_is(uint32 tli, uint64 lsn, const char *expected)
+token_is(uint64 system, uint32 tli, uint64 lsn, const char *expected)
 {
 	RwText		out;
 
 	rw_text_begin(&out, buffer, sizeof(buffer));
-	rw_text_token(&out, tli, lsn);
+	rw_text_token(&out, system, tli, lsn);
 	is_text(buffer, expected, expected);
 }
 
@@ -131,8 +133,12 @@ test_positions(void)
 	lsn_is(0x3000060, "0/3000060");
 	lsn_is(UINT64CONST(0x1A00000000), "1A/0");
 	lsn_is(PG_UINT64_MAX, "FFFFFFFF/FFFFFFFF");
-	token_is(1, 0x59F2870, "1:0/59F2870");
-	token_is(PG_UINT32_MAX, PG_UINT64_MAX, "4294967295:FFFFFFFF/FFFFFFFF");
+	token_is(UINT64CONST(0x6A1F0C2E9B3D4857), 1, 0x594F2870, GOOD_TOKEN);
+	token_is(0, 0x1F, UINT64CONST(0xAB00000000),
+			 "0000000000000000:0000001F:000000AB/00000000");
+	token_is(PG_UINT64_MAX, PG_UINT32_MAX, PG_UINT64_MAX,
+			 "ffffffffffffffff:FFFFFFFF:FFFFFFFF/FFFFFFFF");
+	is_uint(strlen(buffer), RW_TOKEN_WIDTH, "the width of a token");
 }
 
 /* ----------------------------------------------------------------
@@ -205,12 +211,13 @@ test_numbers(void)
 }
 
 static bool
-read_token(const char *string, uint32 *tli, uint64 *lsn)
+read_token(const char *string, uint64 *system, uint32 *tli, uint64 *lsn)
 {
 	char	   *copy = exact(string);
 	const char *at = copy;
 	const char *end = copy + strlen(string);
-	bool		good = rw_take_token(&at, end, tli, lsn) && at == end;
+	bool		good = rw_take_token(&at, end, system, tli, lsn) &&
+		at == end;
 
 	free(copy);
 	return good;
@@ -223,12 +230,7 @@ test_lsns(void)
 		"", "/", "0", "0/", "/0", "0/0/0", "0/0 ", " 0/0", "0x0/0", "0/-1",
 		"g/0", "000000000/0", "0/000000000", "1:0/0"
 	};
-	static const char *const bad_tokens[] = {
-		"", "1", "1:", ":0/0", "0:0/1", "1:0", "1:0/", "1:/0", "4294967296:0/1",
-		"00000000001:0/1", "-1:0/1", "1:0/1 ", "1 :0/1", "a:0/1", "1::0/1"
-	};
 	uint64		lsn = 0;
-	uint32		tli = 0;
 
 	section("LSNs, read");
 	ok(rw_lsn_in("0/3000060", &lsn), "an LSN");
@@ -237,13 +239,109 @@ test_lsns(void)
 	is_uint(lsn, UINT64CONST(0x1A000000BC), "its value");
 	for (int i = 0; i < lengthof(bad); i++)
 		ok(!rw_lsn_in(bad[i], &lsn), bad[i]);
+}
+
+static void
+token_fails(const char *string)
+{
+	uint64		system;
+	uint64		lsn;
+	uint32		tli;
+
+	ok(!read_token(string, &system, &tli, &lsn), string);
+}
+
+static void
+test_tokens(void)
+{
+	static const char *const good[] = {
+		GOOD_TOKEN,
+		"6A1F0C2E9B3D4857:00000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001:00000000/594f2870",
+		"6A1f0c2E9b3D4857:00000001:00000000/594f2870"
+	};
+	static const char *const bad[] = {
+		"",
+		/* Of the two parts that it once had, and other parts alone */
+		"1:0/594F2870",
+		"00000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857",
+		"6a1f0c2e9b3d4857:",
+		"6a1f0c2e9b3d4857:00000001",
+		"6a1f0c2e9b3d4857:00000001:",
+		"00000000/594F2870",
+		/* Without leading zeros */
+		"6a1f0c2e9b3d4857:1:0/594F2870",
+		"6a1f0c2e9b3d4857:00000001:0/594F2870",
+		"6a1f0c2e9b3d4857:1:00000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001:00000000/1",
+		"1:00000001:00000000/594F2870",
+		/* Timeline 0 */
+		"6a1f0c2e9b3d4857:00000000:00000000/594F2870",
+		/* A digit too many or too few, the length kept or not */
+		"06a1f0c2e9b3d4857:00000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857:000000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001:000000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001:00000000/594F28700",
+		"6a1f0c2e9b3d485:000000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857:0000001:000000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001:0000000/0594F2870",
+		/* Blanks */
+		" 6a1f0c2e9b3d4857:00000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001:00000000/594F2870 ",
+		"6a1f0c2e9b3d4857:00000001:00000000/594F2870\n",
+		"6a1f0c2e9b3d4857 :00000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857: 0000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001:00000000/ 94F2870",
+		/* Other separators */
+		"6a1f0c2e9b3d4857/00000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857-00000001-00000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001/00000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001:00000000:594F2870",
+		"6a1f0c2e9b3d4857000000010000000000594F2870",
+		/* Other characters where a digit belongs */
+		"0x1f0c2e9b3d4857:00000001:00000000/594F2870",
+		"-a1f0c2e9b3d4857:00000001:00000000/594F2870",
+		"6a1f0c2e9b3d485g:00000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857:+0000001:00000000/594F2870",
+		"6a1f0c2e9b3d4857:0000000g:00000000/594F2870",
+		"6a1f0c2e9b3d4857:00000001:0000000g/594F2870",
+		"6a1f0c2e9b3d4857:00000001:00000000/594F287\xc3",
+		/* More behind it */
+		"6a1f0c2e9b3d4857:00000001:00000000/594F2870x",
+		"6a1f0c2e9b3d4857:00000001:00000000/594F2870:1"
+	};
+	char		shortened[] = GOOD_TOKEN;
+	char		changed[] = GOOD_TOKEN;
+	int			i;
 
 	section("commit tokens, read");
-	ok(read_token("0000000012:0/3000060", &tli, &lsn), "a commit token");
-	is_uint(tli, 12, "its timeline");
-	is_uint(lsn, 0x3000060, "its LSN");
-	for (int i = 0; i < lengthof(bad_tokens); i++)
-		ok(!read_token(bad_tokens[i], &tli, &lsn), bad_tokens[i]);
+	for (i = 0; i < lengthof(good); i++)
+	{
+		uint64		system = 0;
+		uint64		lsn = 0;
+		uint32		tli = 0;
+
+		ok(read_token(good[i], &system, &tli, &lsn), good[i]);
+		is_uint(system, UINT64CONST(0x6A1F0C2E9B3D4857), "its system");
+		is_uint(tli, 1, "its timeline");
+		is_uint(lsn, 0x594F2870, "its LSN");
+	}
+
+	section("what is no commit token");
+	for (i = 0; i < lengthof(bad); i++)
+		token_fails(bad[i]);
+	for (i = 0; i < RW_TOKEN_WIDTH; i++)
+	{
+		changed[i] = '_';
+		token_fails(changed);
+		changed[i] = GOOD_TOKEN[i];
+	}
+	for (i = RW_TOKEN_WIDTH - 1; i >= 0; i--)
+	{
+		shortened[i] = '\0';
+		token_fails(shortened);
+	}
 }
 
 static bool
@@ -311,11 +409,20 @@ random_number(void)
 	return value >> (random() % 64);
 }
 
+static int
+sign_of(int value)
+{
+	return (value > 0) - (value < 0);
+}
+
 static void
 test_round_trips(void)
 {
 	int			wrong_lsns = 0;
 	int			wrong_tokens = 0;
+	int			wrong_orders = 0;
+	uint64		last_lsn = 0;
+	uint32		last_tli = 1;
 	int			wrong_clocks = 0;
 	int			wrong_amounts = 0;
 
@@ -326,8 +433,12 @@ test_round_trips(void)
 		uint64		lsn = random_number();
 		uint32		tli = (uint32) random_number() | 1;
 		int64		duration = random_number() >> 1;
+		uint64		system = random_number();
+		uint64		system_read = ~system;
 		uint64		lsn_read = ~lsn;
 		uint32		tli_read = ~tli;
+		char		last_token[sizeof(buffer)];
+		int			order;
 		RwText		out;
 		uint64		part[3];
 		const char *at;
@@ -340,9 +451,21 @@ test_round_trips(void)
 		wrong_lsns += !rw_lsn_in(buffer, &lsn_read) || lsn_read != lsn;
 
 		rw_text_begin(&out, buffer, sizeof(buffer));
-		rw_text_token(&out, tli, lsn);
-		wrong_tokens += !read_token(buffer, &tli_read, &lsn_read) ||
-			tli_read != tli || lsn_read != lsn;
+		rw_text_token(&out, system, tli, lsn);
+		wrong_tokens += strlen(buffer) != RW_TOKEN_WIDTH ||
+			!read_token(buffer, &system_read, &tli_read, &lsn_read) ||
+			system_read != system || tli_read != tli || lsn_read != lsn;
+
+		/* Half of the time of one timeline, as tokens mostly are */
+		if (i % 2 == 0)
+			last_tli = tli;
+		rw_text_begin(&out, last_token, sizeof(last_token));
+		rw_text_token(&out, system, last_tli, last_lsn);
+		order = last_tli != tli ? (last_tli < tli ? -1 : 1) :
+			last_lsn != lsn ? (last_lsn < lsn ? -1 : 1) : 0;
+		wrong_orders += sign_of(strcmp(last_token, buffer)) != order;
+		last_tli = tli;
+		last_lsn = lsn;
 
 		at = rw_clock_text(buffer, duration);
 		end = at + strlen(at);
@@ -365,6 +488,7 @@ test_round_trips(void)
 	}
 	is_int(wrong_lsns, 0, "LSNs");
 	is_int(wrong_tokens, 0, "commit tokens");
+	is_int(wrong_orders, 0, "their order, which is that of timeline and LSN");
 	is_int(wrong_clocks, 0, "durations of alerts");
 	is_int(wrong_amounts, 0, "amounts of time, but for a microsecond of rounding");
 }
@@ -377,6 +501,7 @@ main(void)
 	test_positions();
 	test_numbers();
 	test_lsns();
+	test_tokens();
 	test_amounts();
 	test_round_trips();
 	return tap_end();

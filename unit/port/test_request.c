@@ -307,11 +307,13 @@ test_parameters(void)
 	ok(limits->has_lsn && limits->lsn == 0x3000060, "an LSN");
 	get("/replica?lsn=1A%2Fffffffff");
 	ok(limits->lsn == UINT64CONST(0x1AFFFFFFFF), "encoded");
-	get("/replica?token=3:0/3000060");
-	ok(limits->has_token && limits->token_tli == 3 &&
-	   limits->token_lsn == 0x3000060, "a token");
-	get("/replica?token=4294967295%3AFFFFFFFF%2FFFFFFFFF");
-	ok(limits->token_tli == PG_UINT32_MAX &&
+	get("/replica?token=6a1f0c2e9b3d4857:00000003:00000000/03000060");
+	ok(limits->has_token &&
+	   limits->token_system == UINT64CONST(0x6A1F0C2E9B3D4857) &&
+	   limits->token_tli == 3 && limits->token_lsn == 0x3000060, "a token");
+	get("/replica?token=FFFFFFFFFFFFFFFF%3AFFFFFFFF%3AFFFFFFFF%2FFFFFFFFF");
+	ok(limits->token_system == PG_UINT64_MAX &&
+	   limits->token_tli == PG_UINT32_MAX &&
 	   limits->token_lsn == PG_UINT64_MAX, "the largest");
 	get("/replica?cut_off=serve&lag=5s");
 	ok(limits->serve_cut_off && limits->has_time, "cut_off");
@@ -326,10 +328,12 @@ test_parameters(void)
 	refused_target("/replica?lsn=100000000/0", 400);
 	refused_target("/replica?lsn=0/0&lsn=0/0", 400);
 	refused_target("/replica?token=0/3000060", 400);
-	refused_target("/replica?token=0:0/3000060", 400);
-	refused_target("/replica?token=4294967296:0/0", 400);
-	refused_target("/replica?token=1:0/0&token=1:0/0", 400);
-	refused_target("/replica?token=-1:0/0", 400);
+	refused_target("/replica?token=3:0/3000060", 400);
+	refused_target("/replica?token=6a1f0c2e9b3d4857:00000000:00000000/03000060", 400);
+	refused_target("/replica?token=6a1f0c2e9b3d4857:3:0/3000060", 400);
+	refused_target("/replica?token=6a1f0c2e9b3d4857:00000003:00000000/030000600", 400);
+	refused_target("/replica?token=6a1f0c2e9b3d4857:00000003:00000000/03000060"
+				   "&token=6a1f0c2e9b3d4857:00000003:00000000/03000060", 400);
 	refused_target("/replica?cut_off=drop", 400);
 	refused_target("/replica?cut_off=serve&cut_off=serve", 400);
 	refused_target("/replica?floor=1", 400);

@@ -321,6 +321,7 @@ test_positions(void)
 	facts.timeline = &timeline;
 	ask(RW_ASK_REPLICA);
 	request.limits.has_token = true;
+	facts.system = request.limits.token_system = 7;
 	request.limits.token_tli = 3;
 	request.limits.token_lsn = 1000;
 	says("", "replayed");
@@ -341,6 +342,15 @@ test_positions(void)
 	facts.timeline = NULL;
 	says("could not verify that the commit is part of this server's history",
 		 "a history that can't be read");
+	request.limits.token_system = 8;
+	says("the commit token is of another database system", "of another system");
+	request.limits.token_tli = 3;
+	request.limits.token_lsn = 1;
+	says("the commit token is of another database system", "whatever its LSN");
+	be_primary();
+	request.topic = RW_ASK_READ_ONLY;
+	facts.system = 7;
+	says("the commit token is of another database system", "on a primary");
 }
 
 /* The agent's answer, so much later. */
