@@ -82,7 +82,8 @@ CREATE FUNCTION replwatch_node(
 	OUT version text,
 	OUT port integer,
 	OUT port_state text,
-	OUT command_runner_state text
+	OUT command_runner_state text,
+	OUT name text
 )
 RETURNS record
 AS 'MODULE_PATHNAME', 'replwatch_node'

@@ -89,6 +89,7 @@ ALTER SYSTEM SET replwatch.replica_overrides = 'a: sample_interval=1s';
 ALTER SYSTEM SET replwatch.replica_overrides = ': lag_critical=1s';
 SELECT 'ALTER SYSTEM SET replwatch.replica_overrides = ' || quote_literal(repeat('a', 64) || ': delay=1s') \gexec
 ALTER SYSTEM SET replwatch.expected_replicas = 'a,,b';
+SELECT 'ALTER SYSTEM SET replwatch.node_name = ' || quote_literal(repeat('a', 64)) \gexec
 
 -- a command is looked at when it is set
 ALTER SYSTEM SET replwatch.alert_command = 'page %';
@@ -107,6 +108,8 @@ SELECT format('ALTER SYSTEM SET replwatch.alert_command = %L',
 
 ALTER SYSTEM SET replwatch.replica_overrides = '';
 ALTER SYSTEM SET replwatch.replica_overrides = ' a* : lag_critical = 2h ,stall_timeout=0 ; b?: delay=90min, slot_retained=5GB;';
+ALTER SYSTEM SET replwatch.node_name = '';
+SELECT 'ALTER SYSTEM SET replwatch.node_name = ' || quote_literal(repeat('a', 63)) \gexec
 ALTER SYSTEM SET replwatch.expected_replicas = '';
 ALTER SYSTEM SET replwatch.expected_replicas = 'replica1', 'Replica 2', 'it''s';
 ALTER SYSTEM SET replwatch.lag_warning = 0;

@@ -224,4 +224,37 @@ foreach my $case (@cases)
 	is($seen->{knows}, 'f', "$name: the table of replicas is new");
 }
 
+note 'A state file of the format before this one';
+
+foreach my $i (0, 1)
+{
+	StateFile::write_bytes($files[$i], $good[$i]);
+}
+my $old = $good[1];
+substr($old, StateFile::FORMAT_AT, 4) = pack 'L', 1;
+isnt($old, $good[1], 'this version has another format');
+StateFile::write_bytes($files[1], StateFile::seal($old));
+
+my $offset = -s $node->logfile;
+$node->start;
+Replwatch::wait_sampled($node);
+is( Replwatch::value(
+		$node,
+		qq{SELECT history_start < to_timestamp($saved) FROM replwatch_node()}
+	),
+	't',
+	'the history, whose format is the same, goes on');
+is(Replwatch::status($node, 'replica1'), undef, 'the replicas are forgotten');
+$node->restart;
+my @warnings =
+  slurp_file($node->logfile, $offset) =~ /(WARNING:  could not .*)/g;
+is_deeply(
+	\@warnings,
+	[
+		'WARNING:  could not use file "pg_stat_tmp/replwatch.state": its format is that of another version'
+	],
+	'it is said once');
+ok(-e "$files[1].bad", 'and the file is set aside');
+$node->stop;
+
 done_testing();

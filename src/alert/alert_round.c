@@ -17,7 +17,6 @@
  */
 #include "postgres.h"
 
-#include "utils/guc.h"
 #include "utils/hsearch.h"
 
 #include "src/alert/alert.h"
@@ -25,6 +24,7 @@
 #include "src/lag/lag.h"
 #include "src/lag/lag_shared.h"
 #include "src/replica/expected.h"
+#include "src/replica/node_name.h"
 #include "src/settings.h"
 
 /* How often the words of firing alerts are brought up to date. */
@@ -424,7 +424,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	RwNodeFacts node;
 	RwJudgeInput input;
 	RwSubject  *subjects;
-	char		own_name[RW_NAME_LEN];
+	char		own_names[RW_MAX_NODE_NAMES][RW_NAME_LEN];
 	int			nsubjects;
 	bool		role_changed;
 	bool		changed;
@@ -446,13 +446,11 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	input.memory = &worker.memory;
 	input.known_after = rw_known_after_s * RW_SECOND;
 	input.expected = rw_expected(&input.nexpected);
-	/* A standby expects no replicas, and so does not need its name. */
-	own_name[0] = '\0';
-	if (!facts->in_recovery)
-		rw_own_name(own_name);
-	input.own_name = own_name;
-	input.cluster_name = cluster_name ? cluster_name : "";
-	input.primary_name = rw_primary_name();
+	input.node_name = rw_node_name(facts->in_recovery, facts->receiver.name);
+	input.node_is_named = rw_node_is_named();
+	/* A standby expects no replicas, and so does not need its names. */
+	input.own = (const char (*)[RW_NAME_LEN]) own_names;
+	input.nown = facts->in_recovery ? 0 : rw_all_node_names(own_names);
 	subjects = judge_subjects(&input, &nsubjects);
 
 	changed = round.requests != worker.seen_requests;

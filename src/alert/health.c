@@ -41,9 +41,10 @@ rw_give_health(const RwFacts *facts, RwLinks *links)
 		{
 			RwLink	   *link = &links->links[i];
 
+			/* A standby's own link may have another name than the server. */
 			if (link->health == RW_HEALTH_UNKNOWN ||
 				link->upstream != of_node ||
-				!rw_name_equal(link->name, alert->subject))
+				(!of_node && !rw_name_equal(link->name, alert->subject)))
 				continue;
 			link->health = Max(link->health, health);
 		}

@@ -123,6 +123,19 @@ find_replicas(const RwJudgeInput *input, RwSubject *subjects)
 	return n;
 }
 
+static bool
+is_own_name(const RwJudgeInput *input, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < input->nown; i++)
+	{
+		if (rw_name_alike(input->own[i], name))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Mark those of the `njudged` replicas that are expected, and append those
  * that are expected and not among them; returns how many there are then.
@@ -142,8 +155,7 @@ add_expected(const RwJudgeInput *input, RwSubject *subjects, int njudged)
 		const char *name = input->expected[i];
 		RwSubject  *subject;
 
-		if (rw_name_equal(name, input->own_name) ||
-			rw_name_equal(name, input->cluster_name))
+		if (is_own_name(input, name))
 			continue;
 		while (j < njudged && rw_name_compare(subjects[j].name, name) < 0)
 			j++;
@@ -202,10 +214,10 @@ rw_find_subjects(const RwJudgeInput *input, RwSubject *subjects)
 	n += find_slots(input, subjects + n);
 
 	if (!input->facts->in_recovery)
-		start_subject(&subjects[n++], RW_SUBJECT_NODE, input->primary_name,
+		start_subject(&subjects[n++], RW_SUBJECT_NODE, input->node_name,
 					  NULL);
 	else if (links->nlinks > 0 && links->links[0].upstream)
-		start_subject(&subjects[n++], RW_SUBJECT_NODE, links->links[0].name,
+		start_subject(&subjects[n++], RW_SUBJECT_NODE, input->node_name,
 					  &links->links[0]);
 	return n;
 }

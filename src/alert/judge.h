@@ -80,10 +80,11 @@ typedef struct RwJudgeInput
 	int			nexpected;
 	const char	(*expected)[RW_NAME_LEN];
 
-	/* Names of this server, which it does not expect; each may be empty. */
-	const char *own_name;
-	const char *cluster_name;
-	const char *primary_name;	/* its subject's, while it is a primary */
+	/* What this server is called: see src/replica/node_name.h. */
+	const char *node_name;		/* the name of its subject */
+	bool		node_is_named;	/* by replwatch.node_name */
+	int			nown;			/* all its names, which it does not expect */
+	const char	(*own)[RW_NAME_LEN];
 } RwJudgeInput;
 
 /*

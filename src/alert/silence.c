@@ -9,11 +9,13 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+
 #include "src/alert/alert.h"
 #include "src/base/compat.h"
 #include "src/lag/lag_shared.h"
-#include "src/observe/observe.h"
 #include "src/replica/expected.h"
+#include "src/replica/node_name.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
 
@@ -60,8 +62,9 @@ rw_is_subject(const char *name)
 			rw_name_equal(rw_alerts->firing[i].subject, name))
 			return true;
 	}
-	return rw_name_equal(rw_lag_shared->upstream_name, name) ||
-		rw_name_equal(rw_primary_name(), name) || rw_is_expected(name);
+	return rw_name_equal(rw_node_name(RecoveryInProgress(),
+									  rw_lag_shared->upstream_name), name) ||
+		rw_is_expected(name);
 }
 
 bool

@@ -41,7 +41,12 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_hint(text,
 					"Bring it back, or remove it from \"replwatch.expected_replicas\".",
 					NULL);
-	else
+	if (subject->expected && !input->node_is_named &&
+		(link == NULL || link->last_seen == RW_NEVER))
+		rw_add_hint(text,
+					"If it is this server, set \"replwatch.node_name\" to this name.",
+					NULL);
+	if (!subject->expected)
 		rw_add_hint(text,
 					"Bring it back or, if it was removed or moved on purpose, run replwatch_forget(",
 					rw_quoted_name(name, subject->name), ").", NULL);

@@ -19,7 +19,12 @@
 #include "src/history/store.h"
 
 #define STORE_MAGIC			0x52574C48
-#define STORE_FORMAT		1
+
+/* Of each kind of file: raised when what the file holds changes. */
+static const uint32 store_formats[] = {
+	[RW_STORE_HISTORY] = 1,
+	[RW_STORE_STATE] = 2,
+};
 
 /* Far more than any file of ours has. */
 #define STORE_MAX_LENGTH	(64 * 1024 * 1024)
@@ -83,7 +88,7 @@ rw_store_save(const char *path, RwStoreKind kind, const RwStoreLabel *label,
 	/* Padding is written too, and must not be random. */
 	memset(&header, 0, sizeof(header));
 	header.magic = STORE_MAGIC;
-	header.format = STORE_FORMAT;
+	header.format = store_formats[kind];
 	header.kind = kind;
 	header.length = length;
 	header.system_identifier = GetSystemIdentifier();
@@ -209,7 +214,7 @@ read_file(int fd, RwStoreKind kind, StoreHeader *header, const char **why)
 		*why = "it is not one of replwatch's files";
 		return NULL;
 	}
-	if (header->format != STORE_FORMAT)
+	if (header->format != store_formats[kind])
 	{
 		*why = "its format is that of another version";
 		return NULL;

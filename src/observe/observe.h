@@ -127,6 +127,9 @@ typedef struct RwReceiverFacts
 	char		host[RW_NAME_LEN * 4];
 	int			port;
 	char		name[RW_NAME_LEN];	/* by which the upstream server knows us */
+	char		slot_name[RW_NAME_LEN]; /* in use now, unless temporary */
+	char		application_name[RW_NAME_LEN];	/* empty if it is a default
+												 * that says nothing */
 	bool		has_conninfo;	/* primary_conninfo is set */
 	bool		has_restore_command;
 	bool		follows_latest; /* recovery_target_timeline is 'latest' */
@@ -250,9 +253,6 @@ extern void rw_observe_ended(RwFacts *facts);
  * server followed one, to RW_NAME_LEN bytes.
  */
 extern void rw_own_name(char *name);
-
-/* The name that a primary calls itself by. */
-extern const char *rw_primary_name(void);
 
 /* The horizon alone, and its timeline: for lookups in the history. */
 extern XLogRecPtr rw_horizon(TimeLineID *tli);

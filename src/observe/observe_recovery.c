@@ -24,11 +24,11 @@
 #include "src/observe/intern.h"
 
 /*
- * What libpq sends as application_name, whose default a walreceiver sets to
- * cluster_name.
+ * The application_name that libpq sends upstream, whose default a walreceiver
+ * sets to cluster_name; false if there is neither.
  */
-void
-rw_own_application_name(char *name)
+static bool
+application_sent_upstream(char *name)
 {
 	char		application[RW_NAME_LEN];
 
@@ -39,6 +39,15 @@ rw_own_application_name(char *name)
 	else if (cluster_name && cluster_name[0] != '\0')
 		rw_name_copy(name, cluster_name);
 	else
+		return false;
+	return true;
+}
+
+/* The same, or the one that a receiver uses then. */
+void
+rw_own_application_name(char *name)
+{
+	if (!application_sent_upstream(name))
 		rw_name_copy(name, "walreceiver");
 }
 
@@ -62,12 +71,6 @@ void
 rw_own_name(char *name)
 {
 	name_known_upstream(name, "");
-}
-
-const char *
-rw_primary_name(void)
-{
-	return cluster_name && cluster_name[0] != '\0' ? cluster_name : "primary";
 }
 
 static RwReceiverState
@@ -131,6 +134,8 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 		receiver->port = 0;
 	}
 	name_known_upstream(receiver->name, slot);
+	rw_name_copy(receiver->slot_name, slot);
+	(void) application_sent_upstream(receiver->application_name);
 	receiver->timeout_ms = wal_receiver_timeout;
 	receiver->has_conninfo = PrimaryConnInfo && PrimaryConnInfo[0] != '\0';
 	receiver->has_restore_command =

@@ -14,6 +14,7 @@
 #include "src/base/compat.h"
 #include "src/base/trim.h"
 #include "src/replica/expected.h"
+#include "src/replica/node_name.h"
 
 /* What the check hook makes of the setting, for the assign hook. */
 typedef struct ExpectedNames
@@ -160,4 +161,5 @@ rw_replica_settings(void)
 							   "A server ignores its own name, so all servers can have the same list.",
 							   &expected_string, "", PGC_SIGHUP, GUC_LIST_INPUT,
 							   check_expected, assign_expected, NULL);
+	rw_node_name_setting();
 }

@@ -29,7 +29,7 @@ extern bool rw_is_expected(const char *name);
  */
 extern const char (*rw_expected(int *n))[RW_NAME_LEN];
 
-/* Define the setting; called once from _PG_init. */
+/* Define the settings of this folder; called once from _PG_init. */
 extern void rw_replica_settings(void);
 
 #endif							/* RW_EXPECTED_H */

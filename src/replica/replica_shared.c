@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * replica_shared.c
- *	  The replicas, their charts and the slot notes, in shared memory.
+ *	  The replicas, their charts, the slot notes and this server's own
+ *	  names, in shared memory.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -18,6 +19,7 @@
 RwReplica  *rw_replicas = NULL;
 RwPlaceChart *rw_charts = NULL;
 RwSlotNote *rw_slot_notes = NULL;
+RwOwnNames *rw_own_names = NULL;
 
 static Size
 replicas_size(void)
@@ -41,7 +43,7 @@ Size
 rw_replica_size(void)
 {
 	return add_size(add_size(replicas_size(), charts_size()),
-					slot_notes_size());
+					add_size(slot_notes_size(), MAXALIGN(sizeof(RwOwnNames))));
 }
 
 void
@@ -52,8 +54,12 @@ rw_replica_attach(void)
 										 rw_replica_size(), &found);
 
 	rw_replicas = (RwReplica *) memory;
-	rw_charts = (RwPlaceChart *) (memory + replicas_size());
-	rw_slot_notes = (RwSlotNote *) (memory + replicas_size() + charts_size());
+	memory += replicas_size();
+	rw_charts = (RwPlaceChart *) memory;
+	memory += charts_size();
+	rw_slot_notes = (RwSlotNote *) memory;
+	memory += slot_notes_size();
+	rw_own_names = (RwOwnNames *) memory;
 	if (!found)
-		memset(memory, 0, rw_replica_size());
+		memset(rw_replicas, 0, rw_replica_size());
 }

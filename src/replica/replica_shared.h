@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * replica_shared.h
- *	  The replicas, their charts and the slot notes, in shared memory.
+ *	  The replicas, their charts, the slot notes and this server's own
+ *	  names, in shared memory.
  *
  * The sampling worker writes, all other processes copy, all under
  * rw_state_lock.  The memory is empty at each start of the server, also after
@@ -16,6 +17,7 @@
 
 #include "src/base/locks.h"
 #include "src/history/chart.h"
+#include "src/replica/own_names.h"
 #include "src/replica/replica.h"
 #include "src/replica/slot_notes.h"
 
@@ -30,6 +32,7 @@ typedef struct RwPlaceChart
 extern RwReplica *rw_replicas;	/* [rw_max_replicas] */
 extern RwPlaceChart *rw_charts; /* [rw_max_replicas] */
 extern RwSlotNote *rw_slot_notes;	/* [RW_MAX_SLOTS] */
+extern RwOwnNames *rw_own_names;
 
 /* Shared memory; called by src/shmem.c. */
 extern Size rw_replica_size(void);

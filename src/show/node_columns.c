@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "src/replica/node_name.h"
 #include "src/settings.h"
 #include "src/show/show.h"
 
@@ -112,6 +113,10 @@ NODE_GETTER(port, rw_value_nonzero(rw_port))
 NODE_GETTER(port_state, node_process_state(RW_PROCESS_PORT, node->port))
 NODE_GETTER(command_runner_state,
 			node_process_state(RW_PROCESS_RUNNER, node->runner))
+NODE_GETTER(name,
+			rw_value_text(rw_node_name(node->facts.in_recovery &&
+									   !node->facts.crash_recovery,
+									   node->facts.receiver.name)))
 
 static const RwColumn node_columns[] = {
 	{"role", RW_TEXT, 0, .get = node_role,
@@ -186,6 +191,7 @@ static const RwColumn node_columns[] = {
 		.metric = {"replwatch_command_runner_state",
 			.help = "State of the process that runs alert_command, in the label state: off, starting, running, no worker slot or not running.",
 			.label = "state"}},
+	{"name", RW_TEXT, 0, .get = node_name},
 };
 
 const RwColumns rw_node_columns = {

@@ -115,7 +115,7 @@ extern void rw_save_state(const RwStoreLabel *label);
  * Restore shared memory from the state file's payload; the caller holds
  * state_lock exclusively.  `delta` is added to the file's moments to have them
  * on the present clock.  Without `same_role` only alerts, which are to be
- * cleared, and silences are restored.  If the lengths do not add up, nothing
+ * cleared, silences and the server's own names are restored.  If the lengths do not add up, nothing
  * is, and the result is false.
  */
 extern bool rw_restore_state(const char *payload, uint32 length,

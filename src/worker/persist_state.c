@@ -4,7 +4,8 @@
  *	  The contents of the state file, and how they are written and read.
  *
  * The file holds the known replicas and their charts, the slot notes, alerts
- * and silences, and what is remembered of the link to the upstream server.
+ * and silences, what is remembered of the link to the upstream server, and the
+ * names by which this server has been known there.
  *
  * Structures are written as they are in memory.  A file with the right
  * checksum may still be from another build or other settings, so sizes,
@@ -43,6 +44,7 @@ typedef struct StateHeader
 	bool		tended;
 	bool		settled;
 	RwChart		upstream_chart;
+	RwOwnNames	own_names;
 } StateHeader;
 
 typedef struct SavedReplica
@@ -109,6 +111,7 @@ rw_save_state(const RwStoreLabel *label)
 	header.tended = rw_lag_shared->upstream.tended;
 	header.settled = rw_lag_shared->upstream.settled;
 	header.upstream_chart = rw_lag_shared->upstream_chart;
+	header.own_names = *rw_own_names;
 	for (i = 0; i < rw_max_replicas; i++)
 	{
 		if (rw_replicas[i].used && rw_replicas[i].known)
@@ -342,6 +345,7 @@ rw_restore_state(const char *payload, uint32 length,
 	notes = replicas + header.nreplicas * sizeof(SavedReplica);
 	alerts = notes + header.nnotes * sizeof(RwSlotNote);
 	restore_alerts(alerts, &header, delta, same_role);
+	rw_own_names_restore(rw_own_names, &header.own_names);
 	if (!same_role)
 		return true;
 

@@ -21,6 +21,7 @@
 #include "src/lag/standby_state_shared.h"
 #include "src/lag/upstream.h"
 #include "src/observe/timeline_file.h"
+#include "src/replica/node_name.h"
 #include "src/replica/replica_round.h"
 #include "src/settings.h"
 #include "src/wait/wait.h"
@@ -88,7 +89,10 @@ publish_round(RwSampler *sampler, bool role_or_timeline_changed)
 	rw_follow_upstream(&rw_lag_shared->upstream, facts,
 					   rw_known_after_s * RW_SECOND);
 	if (rw_lag_shared->state_loaded)
+	{
 		rw_replica_round_apply(round);
+		rw_note_own_names(facts);
+	}
 	LWLockRelease(rw_state_lock);
 
 	rw_replica_round_log(round);

@@ -177,6 +177,13 @@ test_replicas(void)
 	detail_is(RW_ALERT_REPLICA_MISSING,
 			  "It has not connected to this server. It is listed in \"replwatch.expected_replicas\". No replica is streaming.",
 			  "never here");
+	hint_is(RW_ALERT_REPLICA_MISSING,
+			"Bring it back, or remove it from \"replwatch.expected_replicas\". If it is this server, set \"replwatch.node_name\" to this name.",
+			"which may be the server's own name");
+	world.input.node_is_named = true;
+	hint_is(RW_ALERT_REPLICA_MISSING,
+			"Bring it back, or remove it from \"replwatch.expected_replicas\".",
+			"unless that is known");
 
 	section("replica_silent");
 

@@ -114,11 +114,15 @@ test_subjects(void)
 	expect("b");
 	is_text(subjects(), "r:b! n:main", "one that is not known yet");
 	ok(world.subjects[0].link == &world.link[0], "has its link");
-	world.input.own_name = "b";
+	rename_node("b", "x");
 	is_text(subjects(), "n:main", "a server does not expect itself");
-	world.input.own_name = "x";
-	world.input.cluster_name = "b";
+	rename_node("x", "b");
 	is_text(subjects(), "n:main", "by either of its names");
+	reset_primary();
+	expect("pg-1");
+	expect("pg-2");
+	rename_node("pg_1", "main");
+	is_text(subjects(), "r:pg-2! n:main", "nor by a name that is like its own");
 
 	reset_primary();
 	replica = add_replica("a");

@@ -35,6 +35,7 @@ typedef struct World
 	RwReplica	replicas[MAX_THINGS];
 	RwSlotNote	notes[MAX_THINGS];
 	char		expected[MAX_THINGS][RW_NAME_LEN];
+	char		own[2][RW_NAME_LEN];
 	int			nsubjects;
 	RwSubject	subjects[4 * MAX_THINGS];
 } World;
@@ -59,6 +60,15 @@ default_limits(RwLimits *limits)
 	limits->of[RW_LIMIT_ARCHIVER_FAILING_TIMEOUT] = 310 * RW_SECOND;
 }
 
+/* The two names that the server goes by. */
+static inline void
+rename_node(const char *name, const char *other)
+{
+	world.input.nown = 2;
+	rw_name_copy(world.own[0], name);
+	rw_name_copy(world.own[1], other);
+}
+
 static inline void
 reset_primary(void)
 {
@@ -79,9 +89,9 @@ reset_primary(void)
 	world.input.memory = &world.memory;
 	world.input.known_after = RW_MINUTE;
 	world.input.expected = (const char (*)[RW_NAME_LEN]) world.expected;
-	world.input.own_name = "me";
-	world.input.cluster_name = "main";
-	world.input.primary_name = "main";
+	world.input.node_name = "main";
+	world.input.own = (const char (*)[RW_NAME_LEN]) world.own;
+	rename_node("me", "main");
 	default_limits(&world.limits);
 }
 
@@ -106,6 +116,7 @@ reset_standby(void)
 	world.facts.in_recovery = world.memory.in_recovery = true;
 	world.facts.receiver.has_conninfo = true;
 	world.published.upstream.settled = true;
+	world.input.node_name = "upstream";
 	link = add_link("upstream", RW_STATE_STREAMING);
 	link->upstream = true;
 }
