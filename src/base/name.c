@@ -11,6 +11,19 @@
 
 #include "src/base/name.h"
 
+bool
+rw_name_alike(const char *a, const char *b)
+{
+	for (int i = 0; i < RW_NAME_LEN - 1; i++)
+	{
+		if (rw_name_folded(a[i]) != rw_name_folded(b[i]))
+			return false;
+		if (a[i] == '\0')
+			break;
+	}
+	return true;
+}
+
 static void
 copy_padded(char *to, const char *from, size_t size)
 {

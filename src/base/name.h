@@ -8,6 +8,10 @@
  * copied here, so that the whole of replwatch agrees on which names are one.
  * Words of a fixed set (a program's name, a column's value) are no names.
  *
+ * Names are made in two steps: somebody names a server, and a failover manager
+ * makes the name of its slot from that, in lower case and with underscores.
+ * Names that differ in nothing else are alike: "pg-1.eu" and "pg_1_eu".
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -38,6 +42,24 @@ rw_name_compare(const char *a, const char *b)
 {
 	return strncmp(a, b, RW_NAME_LEN - 1);
 }
+
+/*
+ * The byte that stands for this one where alike names are compared.  ASCII
+ * only: the locale has no say in it.
+ */
+static inline char
+rw_name_folded(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A' + 'a';
+	return c == '-' || c == '.' ? '_' : c;
+}
+
+/*
+ * Are two names alike: equal in lower case, with - and . taken for _?  Equal
+ * names are.  Like rw_name_equal(), it takes what is too long as cut off.
+ */
+extern bool rw_name_alike(const char *a, const char *b);
 
 /*
  * Copy a name into RW_NAME_LEN bytes, or an address into RW_ADDRESS_LEN.

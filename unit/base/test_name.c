@@ -12,6 +12,17 @@
 #include "src/base/name.h"
 #include "unit/tap.h"
 
+/* Names of few letters, so that some are equal. */
+static void
+random_name(char *name)
+{
+	int			len = random() % 4;
+
+	memset(name, 0, RW_NAME_LEN);
+	for (int i = 0; i < len; i++)
+		name[i] = "aAb-_."[random() % 6];
+}
+
 static void
 test_equal(void)
 {
@@ -41,6 +52,55 @@ test_equal(void)
 }
 
 static void
+test_alike(void)
+{
+	char		name[RW_NAME_LEN];
+	char		longer[RW_NAME_LEN + 8];
+	int			wrong = 0;
+
+	section("alike");
+
+	ok(rw_name_alike("", ""), "two empty names");
+	ok(rw_name_alike("pg-1", "pg-1"), "equal names");
+	ok(rw_name_alike("pg-1", "pg_1"), "a hyphen");
+	ok(rw_name_alike("pg.1", "pg_1"), "a full stop");
+	ok(rw_name_alike("pg-1", "pg.1"), "a hyphen and a full stop");
+	ok(rw_name_alike("PG-1.Eu", "pg_1_eu"), "all at once");
+	ok(rw_name_alike("AZ", "az"), "the whole alphabet");
+	ok(!rw_name_alike("pg-1", "pg-2"), "another name");
+	ok(!rw_name_alike("pg1", "pg_1"), "a separator and none");
+	ok(!rw_name_alike("pg 1", "pg_1"), "a space is no separator");
+	ok(!rw_name_alike("pg", "pg_"), "the beginning of a name");
+	ok(!rw_name_alike("", "_"), "an empty name and another");
+	ok(!rw_name_alike("@[", "`{"), "what is beside the letters");
+	ok(!rw_name_alike("\xc3\x84", "\xc3\xa4"), "ASCII only");
+
+	memset(name, 'n', RW_NAME_LEN - 1);
+	name[RW_NAME_LEN - 1] = '\0';
+	memset(longer, 'N', sizeof(longer));
+	ok(rw_name_alike(name, longer), "a name that is too long counts as cut off");
+	longer[RW_NAME_LEN - 2] = 'x';
+	ok(!rw_name_alike(name, longer), "its last byte before that counts");
+
+	srandom(2);
+	for (int i = 0; i < 100000; i++)
+	{
+		char		a[RW_NAME_LEN];
+		char		b[RW_NAME_LEN];
+		char		c[RW_NAME_LEN];
+
+		random_name(a);
+		random_name(b);
+		random_name(c);
+		wrong += rw_name_equal(a, b) && !rw_name_alike(a, b);
+		wrong += rw_name_alike(a, b) != rw_name_alike(b, a);
+		wrong += rw_name_alike(a, b) && rw_name_alike(b, c) &&
+			!rw_name_alike(a, c);
+	}
+	is_int(wrong, 0, "an equivalence that equal names are part of");
+}
+
+static void
 test_compare(void)
 {
 	section("order");
@@ -51,17 +111,6 @@ test_compare(void)
 	ok(rw_name_compare("a", "aa") < 0, "a name before those that it begins");
 	ok(rw_name_compare("", "a") < 0, "the empty name before all others");
 	ok(rw_name_compare("a", "\xc3\xa4") < 0, "bytes are compared unsigned");
-}
-
-/* Names of few letters, so that some are equal. */
-static void
-random_name(char *name)
-{
-	int			len = random() % 4;
-
-	memset(name, 0, RW_NAME_LEN);
-	for (int i = 0; i < len; i++)
-		name[i] = "aAb-_."[random() % 6];
 }
 
 static void
@@ -127,6 +176,7 @@ int
 main(void)
 {
 	test_equal();
+	test_alike();
 	test_compare();
 	test_random();
 	test_copy();
