@@ -254,6 +254,12 @@ extern void rw_observe_ended(RwFacts *facts);
  */
 extern void rw_own_name(char *name);
 
+/*
+ * The end of the upstream server's WAL, as the last message on the present
+ * connection has it; false if none has come.  Only in recovery.
+ */
+extern bool rw_upstream_end(XLogRecPtr *end);
+
 /* The horizon alone, and its timeline: for lookups in the history. */
 extern XLogRecPtr rw_horizon(TimeLineID *tli);
 

@@ -144,6 +144,21 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 		recoveryTargetTimeLineGoal == RECOVERY_TARGET_TIMELINE_LATEST;
 }
 
+bool
+rw_upstream_end(XLogRecPtr *end)
+{
+	bool		known;
+
+	/* A receiver that starts sets both times to one value. */
+	SpinLockAcquire(&WalRcv->mutex);
+	known = WalRcv->pid != 0 && WalRcv->ready_to_display &&
+		WalRcv->walRcvState == WALRCV_STREAMING &&
+		WalRcv->lastMsgSendTime != WalRcv->lastMsgReceiptTime;
+	*end = WalRcv->latestWalEnd;
+	SpinLockRelease(&WalRcv->mutex);
+	return known && *end != InvalidXLogRecPtr;
+}
+
 static RwPauseState
 pause_state_from_core(RecoveryPauseState state)
 {

@@ -33,6 +33,7 @@
 #include "src/base/compat.h"
 #include "src/base/errcodes.h"
 #include "src/base/locks.h"
+#include "src/lag/standby_state_shared.h"
 #include "src/observe/timeline_file.h"
 #include "src/settings.h"
 #include "src/wait/token.h"
@@ -237,6 +238,30 @@ raise_lost(RwToken token, TimeLineID tli)
 			 errhint("The commit was lost in a failover. Read the current data and write again.")));
 }
 
+/*
+ * Is this LSN beyond what this standby and its upstream server are known to
+ * have in common?  Besides what the sampler has worked out, the last message
+ * counts: an upstream server that was replaced by an older copy says so with
+ * the first one.
+ */
+static bool
+is_beyond_mark(XLogRecPtr lsn)
+{
+	RwStandbyState state;
+	XLogRecPtr	replay;
+	XLogRecPtr	end;
+
+	if (!RecoveryInProgress())
+		return false;
+	state = rw_standby_state_read();
+	if (state.parted != RW_NOT_PARTED && lsn > state.mark)
+		return true;
+
+	/* In this order no healthy upstream seems to be behind. */
+	replay = GetXLogReplayRecPtr(NULL);
+	return rw_upstream_end(&end) && end < replay && lsn > end;
+}
+
 void
 rw_token_check(RwToken token, bool *reachable)
 {
@@ -254,7 +279,7 @@ rw_token_check(RwToken token, bool *reachable)
 	else
 		tli = GetWALInsertionTimeLine();
 
-	*reachable = token.tli <= tli;
+	*reachable = token.tli <= tli && !is_beyond_mark(token.lsn);
 	if (token.tli >= tli)
 		return;
 

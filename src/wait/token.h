@@ -64,7 +64,8 @@ extern void rw_token_argument(text *argument, RwToken *token);
  * Check that the commit is in this server's history or may still get there.
  * *reachable is true if the token's timeline is this server's, or an ancestor
  * that was left after the commit; false if it is newer than this server's,
- * which may follow it later.  Raises RW001 if the commit was lost, 55000 if
+ * which may follow it later, and beyond the LSN up to which a standby is known
+ * to have its upstream server's WAL.  Raises RW001 if the commit was lost, 55000 if
  * the history of this server's timeline cannot be read.
  */
 extern void rw_token_check(RwToken token, bool *reachable);

@@ -39,10 +39,14 @@ typedef struct StateHeader
 	uint32		nalerts;		/* firing ones first, then the cleared ones,
 								 * oldest first */
 	uint32		nsilences;
-	RwTime		message_at;		/* these four as in RwUpstream */
+	RwTime		message_at;		/* these eight as in RwUpstream */
 	RwTime		complete_at;
 	bool		tended;
 	bool		settled;
+	bool		lost_wal;
+	RwParted	parted;
+	uint64		mark;
+	uint32		address;
 	RwChart		upstream_chart;
 	RwOwnNames	own_names;
 } StateHeader;
@@ -110,6 +114,10 @@ rw_save_state(const RwStoreLabel *label)
 	header.complete_at = rw_lag_shared->upstream.complete_at;
 	header.tended = rw_lag_shared->upstream.tended;
 	header.settled = rw_lag_shared->upstream.settled;
+	header.lost_wal = rw_lag_shared->upstream.lost_wal;
+	header.parted = rw_lag_shared->upstream.parted;
+	header.mark = rw_lag_shared->upstream.mark;
+	header.address = rw_lag_shared->upstream.address;
 	header.upstream_chart = rw_lag_shared->upstream_chart;
 	header.own_names = *rw_own_names;
 	for (i = 0; i < rw_max_replicas; i++)
@@ -355,6 +363,13 @@ rw_restore_state(const char *payload, uint32 length,
 		shift_moment(header.complete_at, delta);
 	rw_lag_shared->upstream.tended = header.tended;
 	rw_lag_shared->upstream.settled = header.settled;
+	if (header.parted <= RW_LEFT_BEHIND)
+	{
+		rw_lag_shared->upstream.parted = header.parted;
+		rw_lag_shared->upstream.mark = header.mark;
+		rw_lag_shared->upstream.lost_wal = header.lost_wal;
+	}
+	rw_lag_shared->upstream.address = header.address;
 	if (shift_chart(&header.upstream_chart, delta))
 		rw_lag_shared->upstream_chart = header.upstream_chart;
 	restore_replicas(replicas, &header, label, delta);
