@@ -240,7 +240,8 @@ sub is_no_replica
 	return;
 }
 
-# Check that all becomes well on both sides.
+# Check that all becomes well on both sides.  For a link below a standby "primary"
+# is the server that writes.
 sub is_well
 {
 	my (%link) = @_;
@@ -273,10 +274,14 @@ sub is_well
 					sub { !fires($node, 'replica_diverged', $name) });
 			});
 	}
-	my $client = Session->new($link{upstream});
-	write_row($client);
-	is( $client->value(
-			"SELECT replwatch_wait_for_replicas(NULL, 1, 'replay', '${PostgreSQL::Test::Utils::timeout_default} s')"
+	my $writer = Session->new($link{primary} // $link{upstream});
+	write_row($writer);
+	my $target = $writer->value('SELECT replwatch_commit_lsn()');
+	Replwatch::wait_replayed($link{primary}, $link{upstream})
+	  if $link{primary};
+	is( Replwatch::value(
+			$link{upstream},
+			"SELECT replwatch_wait_for_replicas('$target', 1, 'replay', '${PostgreSQL::Test::Utils::timeout_default} s')"
 		),
 		1,
 		"$name counts as a replica");
