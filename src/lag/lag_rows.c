@@ -186,12 +186,12 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 		reported.position = sender->flush;
 
 	/*
-	 * Before it streams, a walsender shows what the last one in its place has
-	 * left behind.  A base backup has no position.  That of a receiver which
-	 * never replays, such as pg_receivewal, is how far it has written.
+	 * A base backup has no position, and neither has a connection before it
+	 * streams.  That of a receiver which never replays, such as
+	 * pg_receivewal, is how far it has written.
 	 */
-	if (sender->state == RW_SENDER_STARTUP ||
-		sender->state == RW_SENDER_BACKUP)
+	if (sender->state == RW_SENDER_BACKUP ||
+		(sender->state == RW_SENDER_STARTUP && !sender->replica))
 		link->position = InvalidXLogRecPtr;
 	else if (reported.position != 0)
 		link->position = rw_position_here(&reported, known);
@@ -230,6 +230,8 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 											 sender->pid);
 	if (link->replica == NULL || !link->replica->belongs)
 		returning = find_returning(sender, facts, published);
+	if (link->replica == NULL && is_replicas_own(link))
+		link->replica = returning;
 	if (sender->slot >= 0)
 	{
 		const RwSlotFacts *slot = &facts->slots[sender->slot];
@@ -304,17 +306,13 @@ add_gone_row(RwLinks *links, const RwReplica *replica)
  * connection which the worker has not noticed yet?
  */
 static bool
-has_row(const RwLinks *links, const RwFacts *facts, const RwReplica *replica)
+has_row(const RwLinks *links, const RwReplica *replica)
 {
 	int			i;
 
 	for (i = 0; i < links->nlinks; i++)
 	{
-		const RwLink *link = &links->links[i];
-
-		if (link->replica == replica ||
-			(link->sender && link->replica == NULL && is_replicas_own(link) &&
-			 find_returning(link->sender, facts, links->published) == replica))
+		if (links->links[i].replica == replica)
 			return true;
 	}
 	return false;
@@ -377,7 +375,7 @@ rw_add_rows(const RwFacts *facts, RwLinks *links)
 		const RwReplica *replica = &published->replicas[i];
 
 		if (replica->used && !replica->connected && replica->known &&
-			!has_row(links, facts, replica))
+			!has_row(links, replica))
 			add_gone_row(links, replica);
 	}
 }

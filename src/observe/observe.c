@@ -300,10 +300,15 @@ join_senders(RwFacts *facts)
 
 		/*
 		 * A standby reports its replay position from its first reply on; base
-		 * backups and pg_receivewal never do.  A consumer of logical changes
-		 * counts as a replica if it has a slot to come back to.
+		 * backups and pg_receivewal never do.  Between two streams on one
+		 * connection the walsender is as at its start, but for the positions.
+		 * A consumer of logical changes counts as a replica if it has a slot
+		 * to come back to.
 		 */
-		if (sender->state != RW_SENDER_CATCHUP &&
+		if (sender->state == RW_SENDER_STARTUP)
+			sender->replica = slot == NULL &&
+				!XLogRecPtrIsInvalid(sender->replay);
+		else if (sender->state != RW_SENDER_CATCHUP &&
 			sender->state != RW_SENDER_STREAMING &&
 			sender->state != RW_SENDER_STOPPING)
 			sender->replica = sender->receiver = false;

@@ -41,6 +41,14 @@ extern int	rw_replicas_find_room(RwReplica *table, int size,
 extern void rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark,
 							const RwOwnWal *own);
 
+/*
+ * The WAL that the replica asks for has ended at `mark`, where its timeline was
+ * left, and it has replayed all of that.  One that follows to the next timeline
+ * soon does.
+ */
+extern void rw_replica_reach_fork(RwReplica *replica, uint64 mark,
+								  const RwOwnWal *own, RwTime now);
+
 /* The replica is known to have this server's WAL again. */
 extern void rw_replica_reunite(RwReplica *replica);
 

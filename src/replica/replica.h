@@ -75,6 +75,7 @@ typedef struct RwSeen
 	int			pid;			/* of its walsender */
 	bool		logical;
 	bool		streaming;		/* has caught up once and streams */
+	bool		ended;			/* the stream has ended; it may begin again */
 	bool		has_slot;		/* uses a permanent slot */
 	uint64		sent;
 	uint64		write;
@@ -141,8 +142,8 @@ typedef struct RwReplica
 	RwRate		replay_rate;	/* of this connection */
 	RwParted	parted;
 	uint64		mark;			/* where it has parted */
-	int			ended_at_mark;	/* connections that ended there, before it
-								 * counts as left behind */
+	RwTime		ended_at_mark;	/* when WAL first ended there, for one that
+								 * may be left behind; RW_NEVER: it did not */
 	RwAttempts	attempts;		/* connections that got nowhere */
 	char		refusal[RW_REFUSAL_LEN];	/* why the last one did not, as
 											 * far as is known */

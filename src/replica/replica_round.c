@@ -44,6 +44,7 @@ prepare_replicas(RwReplicaRound *round, const RwFacts *facts)
 		seen->logical = sender->slot >= 0 &&
 			facts->slots[sender->slot].logical;
 		seen->streaming = sender->state == RW_SENDER_STREAMING;
+		seen->ended = sender->state == RW_SENDER_STARTUP;
 		seen->has_slot = sender->slot >= 0 &&
 			!facts->slots[sender->slot].temporary;
 		if (seen->has_slot)

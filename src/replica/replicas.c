@@ -54,6 +54,8 @@ static void connect_place(Round *round, int place, RwSeen *seen);
 static bool is_replicas_own(const RwSeen *seen, uint64 first_sent);
 static void follow_connection(const Round *round, RwReplica *replica,
 							  const RwSeen *seen);
+static void follow_parting(const Round *round, RwReplica *replica,
+						   const RwSeen *seen, const RwReported *reported);
 static void follow_position(const Round *round, RwReplica *replica,
 							const RwSeen *seen);
 static void move_connection(Round *round, int from, int to);
@@ -367,6 +369,32 @@ follow_connection(const Round *round, RwReplica *replica, const RwSeen *seen)
 		replica->streamed_at = now;
 }
 
+/* Follow whether the replica has this server's WAL. */
+static void
+follow_parting(const Round *round, RwReplica *replica, const RwSeen *seen,
+			   const RwReported *reported)
+{
+	/* One whose WAL has only ended at a fork may be left behind there. */
+	RwParted	before = replica->ended_at_mark != RW_NEVER &&
+		replica->parted == RW_NOT_PARTED ? RW_LEFT_BEHIND : replica->parted;
+	RwParted	parted;
+	uint64		mark = 0;
+
+	if (before != RW_NOT_PARTED &&
+		rw_is_reunited(before, replica->mark, reported, round->own))
+		rw_replica_reunite(replica);
+	if (seen->logical)
+		return;
+
+	parted = seen->ended ?
+		rw_parted_at_end(seen->sent, seen->replay, round->own, &mark) :
+		rw_parted_live(reported, round->own, &mark);
+	if (parted == RW_LEFT_BEHIND)
+		rw_replica_reach_fork(replica, mark, round->own, round->now);
+	else if (parted != RW_NOT_PARTED)
+		rw_replica_part(replica, parted, mark, round->own);
+}
+
 /*
  * Follow how far the replica has got.  A walsender starts with its LSNs at 0
  * and knows where the replica is only after the first reply.  Until then the
@@ -395,16 +423,7 @@ follow_position(const Round *round, RwReplica *replica, const RwSeen *seen)
 	if (reported.position == 0)
 		return;
 
-	if (rw_is_reunited(replica->parted, replica->mark, &reported, round->own))
-		rw_replica_reunite(replica);
-	if (!seen->logical)
-	{
-		uint64		mark = 0;
-		RwParted	parted = rw_parted_live(&reported, round->own, &mark);
-
-		if (parted != RW_NOT_PARTED)
-			rw_replica_part(replica, parted, mark, round->own);
-	}
+	follow_parting(round, replica, seen, &reported);
 
 	position = rw_position_here(&reported, replica->position);
 	if (replica->parted != RW_NOT_PARTED)

@@ -14,12 +14,6 @@
 
 #include "src/replica/intern.h"
 
-/*
- * This many connections that ended where a timeline ends show that a replica
- * does not follow to the next one.  One that does ends one like this, too.
- */
-#define ENDS_OF_TIMELINE	2
-
 /* The place of a replica that is known or expected under this name, or NULL. */
 static RwReplica *
 find_named(RwReplica *table, int size, const char *name)
@@ -86,24 +80,6 @@ parted_at_end(const RwSeenEnd *end, const RwOwnWal *own, uint64 *mark)
 	return parted;
 }
 
-static void
-note_parting(RwReplica *replica, RwParted parted, uint64 mark,
-			 const RwOwnWal *own)
-{
-	if (parted == RW_LEFT_BEHIND)
-	{
-		if (replica->parted == RW_DIVERGED)
-			return;
-		if (replica->mark != mark)
-			replica->ended_at_mark = 0;
-		replica->mark = mark;
-		if (++replica->ended_at_mark < ENDS_OF_TIMELINE)
-			return;
-		replica->ended_at_mark = ENDS_OF_TIMELINE;
-	}
-	rw_replica_part(replica, parted, mark, own);
-}
-
 /* Where a connection that no round has seen has brought the replica. */
 static void
 note_position(RwReplica *replica, const RwSeenEnd *end, const RwRound *round)
@@ -154,8 +130,10 @@ note_end(RwReplica *table, int size, const RwSeenEnd *end,
 			return;
 		note_position(replica, end, round);
 	}
-	if (parted != RW_NOT_PARTED)
-		note_parting(replica, parted, mark, &round->own);
+	if (parted == RW_LEFT_BEHIND)
+		rw_replica_reach_fork(replica, mark, &round->own, round->now);
+	else if (parted != RW_NOT_PARTED)
+		rw_replica_part(replica, parted, mark, &round->own);
 	if (own_place == NULL || !own_place->steady)
 	{
 		rw_attempts_add(&replica->attempts, round->now);

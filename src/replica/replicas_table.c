@@ -11,6 +11,12 @@
 
 #include "src/replica/intern.h"
 
+/*
+ * A replica that has all of a timeline looks for the next one at its next
+ * retry, mostly after five seconds.
+ */
+#define FOLLOWS_WITHIN		(10 * RW_SECOND)
+
 /* ----------------------------------------------------------------
  *		Places
  * ----------------------------------------------------------------
@@ -96,11 +102,24 @@ rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark,
 }
 
 void
+rw_replica_reach_fork(RwReplica *replica, uint64 mark, const RwOwnWal *own,
+					  RwTime now)
+{
+	if (replica->parted == RW_DIVERGED)
+		return;
+	if (replica->ended_at_mark == RW_NEVER || replica->mark != mark)
+		replica->ended_at_mark = now;
+	replica->mark = mark;
+	if (now - replica->ended_at_mark >= FOLLOWS_WITHIN)
+		rw_replica_part(replica, RW_LEFT_BEHIND, mark, own);
+}
+
+void
 rw_replica_reunite(RwReplica *replica)
 {
 	replica->parted = RW_NOT_PARTED;
 	replica->mark = 0;
-	replica->ended_at_mark = 0;
+	replica->ended_at_mark = RW_NEVER;
 }
 
 /* ----------------------------------------------------------------
