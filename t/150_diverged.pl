@@ -155,7 +155,7 @@ foreach my $case (
 
 	note '2. what both servers say';
 
-	my $row = Parted::is_seen(%link, upstream_alert => 1, standby_alert => 1);
+	my $row = Parted::is_seen(%link);
 	Parted::has_lsn($row->{reason}, $fork, 'the reason names the fork');
 	like($row->{reason} // '', qr/pg_rewind/, 'and what to do');
 	Parted::stays(

@@ -79,7 +79,7 @@ is( Replwatch::value(
 
 note '2. what both servers say';
 
-my $row = Parted::is_seen(%link, upstream_alert => 1, standby_alert => 1);
+my $row = Parted::is_seen(%link);
 my ($fork) =
   slurp_file($promoted->data_dir . '/pg_wal/00000002.history') =~
   m{^1\t([0-9A-F]+/[0-9A-F]+)\t};

@@ -5,6 +5,11 @@
 # not have: a primary that was brought back from an older copy of its files, whose
 # standby goes on to be critical also after the LSNs have met; and a standby that
 # was pointed at another one which is behind for a while, where nothing is wrong.
+#
+# The primary comes back once in the segment where the standby is, so that it
+# streams; and once segments before, where it refuses.
+#
+# With REPLWATCH_SOAK the standby is watched for a minute each.
 
 use strict;
 use warnings;
@@ -20,7 +25,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $seconds = $ENV{REPLWATCH_SOAK} ? 60 : 3;
+my $seconds = $ENV{REPLWATCH_SOAK} ? 60 : 2;
 
 my $primary = Replwatch::primary(
 	'primary',
@@ -30,15 +35,9 @@ my $primary = Replwatch::primary(
 	'wal_receiver_status_interval = 1s',
 	'replwatch.known_after = 0',
 	'replwatch.alert_hold = 500ms');
-my $ahead = Replwatch::standby($primary, 'ahead', conf => [ Port::conf() ]);
-my $port = Port::of($ahead);
-my %link = (
-	upstream => $primary,
-	standby => $ahead,
-	name => 'ahead',
-	code => 'ahead');
+$primary->safe_psql('postgres', 'CREATE TABLE new (i int)');
 
-# What a wait for a token on the standby says: t, f, or the SQLSTATE.
+# What a wait for a token says: t, f, or the SQLSTATE.
 sub token_says
 {
 	my ($client, $token) = @_;
@@ -48,109 +47,175 @@ sub token_says
 	return $answer->{state} // $answer->{rows}[0][0];
 }
 
-
-note '1. the primary comes back from an older copy of its files';
-
-$primary->safe_psql('postgres',
-	'CREATE TABLE new (i int); SELECT pg_switch_wal()');
-my $kept = Parted::write_row(Session->new($primary));
-Replwatch::wait_replayed($primary, $ahead);
-Alerts::wait_known($primary);
-$primary->stop;
-my $data = $primary->data_dir;
-my $copy = $primary->basedir . '/copy';
-PostgreSQL::Test::Utils::system_or_bail('cp', '-a', $data, $copy);
-$primary->start;
-Replwatch::wait_until(
-	$primary,
-	"SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'",
-	'the standby streams again');
-my $lost = Parted::write_row(Session->new($primary));
-Replwatch::burst($primary, 5000);
-Replwatch::wait_replayed($primary, $ahead);
-$primary->stop('immediate');
-PostgreSQL::Test::Utils::system_or_bail('rm', '-rf', $data);
-PostgreSQL::Test::Utils::system_or_bail('mv', $copy, $data);
-
-my $at = Replwatch::value($ahead, 'SELECT pg_last_wal_replay_lsn()');
-$primary->start;
-my $writer = Session->new($primary);
-$writer->query('INSERT INTO new VALUES (1)');
-my $early = $writer->value('SELECT replwatch_commit_token()');
-Replwatch::wait_until(
-	$primary,
-	"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'ahead'",
-	'the standby connects');
-cmp_ok(
-	Parted::lsn(Replwatch::flushed($primary)) + 100000,
-	'<', Parted::lsn($at), 'the primary is far behind its standby');
-is(Replwatch::value($primary, 'SELECT timeline FROM replwatch_node()'),
-	1, 'on the same timeline');
-
-
-note '2. what both servers say';
-
-my $row = Parted::is_seen(%link, upstream_alert => 1, standby_alert => 1);
-Parted::stays(
-	%link,
-	seconds => $seconds,
-	what => 'a primary that is behind');
-Parted::is_no_replica($port, $early, 'ahead of the primary');
-my $reader = Session->new($ahead);
-is($reader->value('SELECT count(*) FROM new'),
-	0, 'the standby has no row of the new commit');
-is(token_says($reader, $early), 'f', 'nor does it claim to have it');
-is(token_says($reader, $kept), 't', 'it has what both have');
-
-
-note '3. the primary has written more than the standby has';
-
-Parted::write_segments_beyond($primary, $at);
-$writer->query('INSERT INTO new VALUES (2)');
-my $late = $writer->value('SELECT replwatch_commit_token()');
-Parted::stays(
-	%link,
-	seconds => $seconds,
-	what => 'a primary whose LSN has met it');
-Parted::is_no_replica($port, $late, 'after the LSNs have met');
-
-# It may have lost its way, and not run any more.
-foreach my $case ([ $early, 1 ], [ $late, 2 ])
+# Make a standby that the primary knows as "ahead".
+sub make_standby
 {
-	my ($token, $i) = @$case;
-	my $rows =
-	  $reader->value("SELECT count(*) FROM new WHERE i = $i");
+	my ($name) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	is(token_says($reader, $token), 'f', "it does not claim to have row $i");
-	is($rows, 0, 'which it does not have');
+	$primary->backup("backup_$name");
+	$node->init_from_backup($primary, "backup_$name", has_streaming => 1);
+	Replwatch::connect_to($node, $primary, 'ahead');
+	$node->append_conf('postgresql.conf', join("\n", Port::conf()) . "\n");
+	$node->start;
+	return $node;
 }
 
+# Wait until the primary has a standby that streams.
+sub wait_streaming
+{
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn IS NOT NULL",
+		'the standby streams');
+	return;
+}
 
-note '4. the standby is rebuilt';
+# Write a row on the primary, and return the commit's token.
+sub write_new
+{
+	my ($i) = @_;
+	my $client = Session->new($primary);
 
-$ahead->stop;
-Replwatch::wait_until(
-	$primary,
-	"SELECT count(*) = 0 FROM pg_stat_replication",
-	'nobody is connected');
-is(Replwatch::value($primary, "SELECT replwatch_forget('ahead')"),
-	't', 'the old one is forgotten');
-ok(!Parted::fires($primary, 'replica_diverged', 'ahead'),
-	'nothing fires for it');
-my $rebuilt = PostgreSQL::Test::Cluster->new('rebuilt');
-$primary->backup('backup_rebuilt');
-$rebuilt->init_from_backup($primary, 'backup_rebuilt', has_streaming => 1);
-Replwatch::connect_to($rebuilt, $primary, 'ahead');
-$rebuilt->append_conf('postgresql.conf', join("\n", Port::conf()) . "\n");
-$rebuilt->start;
-Parted::is_well(
-	upstream => $primary,
-	standby => $rebuilt,
-	name => 'ahead',
-	port => Port::of($rebuilt));
-$reader = Session->new($rebuilt);
-is(token_says($reader, $_), 't', 'it has the commit')
-  foreach $kept, $early, $late;
+	$client->value("INSERT INTO new VALUES ($i)");
+	return $client->value('SELECT replwatch_commit_token()');
+}
+
+# Have the standby replay WAL that reaches so many segments further, and take the
+# primary back to before it was written.  Returns how far the standby has got.
+sub take_back
+{
+	my ($ahead, $segments) = @_;
+	my $data = $primary->data_dir;
+	my $copy = $primary->basedir . '/copy';
+
+	# There is room in this segment.
+	$primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	Parted::write_row(Session->new($primary));
+	Replwatch::wait_replayed($primary, $ahead);
+	Alerts::wait_known($primary);
+	$primary->stop;
+	PostgreSQL::Test::Utils::system_or_bail('cp', '-a', $data, $copy);
+	$primary->start;
+	wait_streaming();
+	Replwatch::burst($primary, 5000);
+	foreach (1 .. $segments)
+	{
+		$primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+		Replwatch::burst($primary);
+	}
+	Replwatch::wait_replayed($primary, $ahead);
+	$primary->stop('immediate');
+	PostgreSQL::Test::Utils::system_or_bail('rm', '-rf', $data);
+	PostgreSQL::Test::Utils::system_or_bail('mv', $copy, $data);
+	return Replwatch::value($ahead, 'SELECT pg_last_wal_replay_lsn()');
+}
+
+my $ahead = make_standby('ahead1');
+my $row = 0;
+
+foreach my $case (
+	{
+		what => 'in the same segment',
+		segments => 0,
+		refused => 0
+	},
+	{
+		what => 'segments ahead',
+		segments => 2,
+		refused => 1
+	})
+{
+	note "1. the primary comes back from an older copy, $case->{what}";
+
+	wait_streaming();
+	my $kept = write_new(++$row);
+	my $at = take_back($ahead, $case->{segments});
+	my $port = Port::of($ahead);
+	my %link = (
+		upstream => $primary,
+		standby => $ahead,
+		name => 'ahead',
+		code => 'ahead');
+	my ($primary_log, $ahead_log) =
+	  map { -s $_->logfile } $primary, $ahead;
+
+	$primary->start;
+	my $early = write_new(++$row);
+	my $early_row = $row;
+	if ($case->{refused})
+	{
+		$ahead->wait_for_log(
+			qr/requested starting point .* is ahead of the WAL flush position of this server/,
+			$ahead_log);
+	}
+	else
+	{
+		$primary->wait_for_log(qr/START_REPLICATION .*TIMELINE 1/,
+			$primary_log);
+		wait_streaming();
+	}
+	cmp_ok(
+		Parted::lsn(Replwatch::flushed($primary)) + 100000,
+		'<', Parted::lsn($at), 'the primary is far behind its standby');
+	is(Replwatch::value($primary, 'SELECT timeline FROM replwatch_node()'),
+		1, 'on the same timeline');
+
+
+	note "2. what both servers say, $case->{what}";
+
+	Parted::is_seen(%link);
+	Parted::stays(
+		%link,
+		seconds => $seconds,
+		what => "$case->{what}, its LSN being the greater one");
+	Parted::is_no_replica($port, $early, $case->{what});
+	my $reader = Session->new($ahead);
+	is($reader->value("SELECT count(*) FROM new WHERE i = $early_row"),
+		0, 'the standby has no row of the new commit');
+	is(token_says($reader, $early), 'f', 'nor does it claim to have it');
+	is(token_says($reader, $kept), 't', 'it has what both have');
+
+
+	note "3. the primary has written more than the standby has, $case->{what}";
+
+	# It loses its way where its WAL ended, and connects no more or again.
+	Parted::write_segments_beyond($primary, $at);
+	my $late = write_new(++$row);
+	Parted::stays(
+		%link,
+		seconds => $seconds,
+		what => "$case->{what}, its LSN being the lesser one");
+	Parted::is_no_replica($port, $late, "$case->{what}, later");
+	foreach my $commit ([ $early, $early_row ], [ $late, $row ])
+	{
+		my ($token, $i) = @$commit;
+
+		is($reader->value("SELECT count(*) FROM new WHERE i = $i"),
+			0, "it has no row $i");
+		is(token_says($reader, $token), 'f', 'nor does it claim to have it');
+	}
+
+
+	note "4. the standby is rebuilt, $case->{what}";
+
+	$ahead->stop;
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 0 FROM pg_stat_replication",
+		'nobody is connected');
+	is(Replwatch::value($primary, "SELECT replwatch_forget('ahead')"),
+		't', 'the old one is forgotten');
+	ok(!Parted::fires($primary, 'replica_diverged', 'ahead'),
+		'nothing fires for it');
+	$ahead = make_standby("rebuilt$case->{segments}");
+	Parted::is_well(
+		%link,
+		standby => $ahead,
+		port => Port::of($ahead));
+	is(token_says(Session->new($ahead), $_), 't', 'it has the commit')
+	  foreach $kept, $early, $late;
+}
 
 
 note '5. a standby that is pointed at one which is behind for a while';
@@ -166,20 +231,20 @@ Replwatch::wait_until(
 	"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'cascade' AND state = 'streaming'",
 	'the cascade streams');
 $primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
-Replwatch::wait_replayed($primary, $_) foreach $cascade, $rebuilt;
+Replwatch::wait_replayed($primary, $_) foreach $cascade, $ahead;
 $relay->cut;
 Replwatch::burst($primary, 1000);
-Replwatch::wait_replayed($primary, $rebuilt);
-Replwatch::connect_to($rebuilt, $cascade, 'ahead');
-$rebuilt->reload;
+Replwatch::wait_replayed($primary, $ahead);
+Replwatch::connect_to($ahead, $cascade, 'ahead');
+$ahead->reload;
 Replwatch::wait_until(
 	$cascade,
-	"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'ahead' AND replay_lsn > pg_last_wal_replay_lsn()",
+	"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'ahead' AND state = 'streaming' AND replay_lsn > pg_last_wal_replay_lsn()",
 	'it streams from the cascade, being ahead of it');
 Parted::comes(
 	'the cascade shows that it is ahead',
 	sub {
-		Replwatch::row_when($cascade, 'ahead', 'downstream', 'it is ahead',
+		Parted::row_that($cascade, 'ahead', 'downstream', 'it is ahead',
 			sub { ($_[0]->{reason_code} // '') eq 'ahead' });
 	});
 Alerts::wait_held($cascade);
@@ -189,10 +254,10 @@ is(Alerts::story($cascade, 'replica_diverged', 'ahead'),
 $relay->mend;
 Parted::is_well(
 	upstream => $cascade,
-	standby => $rebuilt,
+	standby => $ahead,
 	name => 'ahead',
 	primary => $primary,
-	port => Port::of($rebuilt));
+	port => Port::of($ahead));
 is(Alerts::story($cascade, 'replica_diverged', 'ahead'),
 	'', 'none has been raised meanwhile');
 
