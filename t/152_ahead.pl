@@ -132,11 +132,13 @@ foreach my $case (
 	my $kept = write_new(++$row);
 	my $at = take_back($ahead, $case->{segments});
 	my $port = Port::of($ahead);
+	my $before = Alerts::story($primary, 'replica_diverged', 'ahead');
 	my %link = (
 		upstream => $primary,
 		standby => $ahead,
 		name => 'ahead',
-		code => 'ahead');
+		code => 'ahead',
+		before => { primary => $before && "$before, " });
 	my ($primary_log, $ahead_log) =
 	  map { -s $_->logfile } $primary, $ahead;
 

@@ -159,7 +159,8 @@ sub is_seen
 }
 
 # Check for so many seconds, while the standby tries to connect, that no look shows
-# it as well, and that it is never counted as a replica that has a commit.
+# it as well, and that it is never counted as a replica that has a commit.  "before"
+# has what the logs of these servers, by name, already said of it.
 sub stays
 {
 	my (%link) = @_;
@@ -222,9 +223,13 @@ sub stays
 	  join ', ', map { "$_ $states{$_}" } sort keys %states;
 	is_deeply(\%wrong, {}, "$link{what}: it stays $code in every look")
 	  || diag(explain(\%wrong));
-	Alerts::story_is($_, 'replica_diverged', $name, 'raised critical',
-		"$link{what}: replica_diverged fires once on " . $_->name)
-	  foreach @link{qw(upstream standby)};
+	foreach my $node (@link{qw(upstream standby)})
+	{
+		Alerts::story_is(
+			$node, 'replica_diverged', $name,
+			($link{before}{ $node->name } // '') . 'raised critical',
+			"$link{what}: replica_diverged fires once on " . $node->name);
+	}
 	return;
 }
 
