@@ -181,11 +181,13 @@ foreach my $case (
 
 	note "3. the primary has written more than the standby has, $case->{what}";
 
-	# It loses its way where its WAL ended, and connects no more or again.
+	# Once it receives what follows its own WAL there, it can't read that, and
+	# connects no more.
 	Parted::write_segments_beyond($primary, $at);
 	my $late = write_new(++$row);
 	Parted::stays(
 		%link,
+		code => 'ahead|broken_wal',
 		seconds => $seconds,
 		what => "$case->{what}, its LSN being the lesser one");
 	Parted::is_no_replica($port, $late, "$case->{what}, later");

@@ -159,8 +159,9 @@ sub is_seen
 }
 
 # Check for so many seconds, while the standby tries to connect, that no look shows
-# it as well, and that it is never counted as a replica that has a commit.  "before"
-# has what the logs of these servers, by name, already said of it.
+# it as well, and that it is never counted as a replica that has a commit.  "code"
+# may have alternatives; "before" has what the logs of these servers, by name,
+# already said of it.
 sub stays
 {
 	my (%link) = @_;
@@ -199,7 +200,7 @@ sub stays
 		}
 		$wrong{"upstream: no row is $code and critical"}++
 		  if !grep {
-				 ($_->{reason_code} // '') eq $code
+				 ($_->{reason_code} // '') =~ /^(?:$code)$/
 			  && $_->{health} eq 'critical'
 		  } @rows;
 
@@ -214,7 +215,7 @@ sub stays
 			  if ($row->{lag_bound} // '') eq 'exact';
 			$wrong{ "standby: $row->{state}, reason "
 				  . ($row->{reason_code} // 'NULL') }++
-			  if ($row->{reason_code} // '') ne $code;
+			  if ($row->{reason_code} // '') !~ /^(?:$code)$/;
 			$wrong{"standby: $row->{state}, health $row->{health}"}++
 			  if $row->{health} ne 'critical';
 		}
