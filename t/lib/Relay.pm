@@ -36,10 +36,11 @@ use IO::Select;
 use IO::Socket::UNIX;
 use POSIX ();
 use PostgreSQL::Test::Utils;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 # Start one.  With speed => N the node's data goes through at N bytes a second
-# at most.  It ends with the object.
+# at most; with delay => SECONDS all data, and the end of a connection, arrives
+# later by that much, from either side.  It ends with the object.
 sub new
 {
 	my ($class, $node, %params) = @_;
@@ -63,7 +64,7 @@ sub new
 		$SIG{PIPE} = 'IGNORE';
 		eval {
 			_pass_on($listener, $node->host . $socket,
-				$parent, $params{speed});
+				$parent, $params{speed}, $params{delay} // 0);
 		};
 		POSIX::_exit(0);
 	}
@@ -111,14 +112,20 @@ sub DESTROY
 # The relay's own process, until the test is gone.
 sub _pass_on
 {
-	my ($listener, $target, $parent, $speed) = @_;
+	my ($listener, $target, $parent, $speed, $delay) = @_;
 	my $select = IO::Select->new($listener);
 	my %other;
 	my %from_node;
 
+	# What is on its way, oldest first: when it arrives, where from, where to,
+	# and the data; none at the end of a connection.
+	my @underway;
+
 	while (getppid() == $parent)
 	{
-		foreach my $from ($select->can_read(1))
+		my $wait = @underway ? $underway[0][0] - time() : 1;
+
+		foreach my $from ($select->can_read($wait > 0 ? $wait : 0))
 		{
 			if ($from == $listener)
 			{
@@ -132,10 +139,20 @@ sub _pass_on
 				next;
 			}
 
-			my $to = $other{$from} or next;
 			my $got = sysread($from, my $data, 16384);
 
-			if (!$got || !_write_all($to, $data))
+			$select->remove($from) if !$got;
+			push @underway,
+			  [ time() + $delay, $from, $other{$from}, $got ? $data : '' ];
+		}
+
+		while (@underway && $underway[0][0] <= time())
+		{
+			my (undef, $from, $to, $data) = @{ shift @underway };
+
+			# The other side may have been first to close the connection.
+			next if !$other{$from};
+			if ($data eq '')
 			{
 				$select->remove($from, $to);
 				delete @other{ $from, $to };
@@ -144,7 +161,10 @@ sub _pass_on
 				close $to;
 				next;
 			}
-			sleep($got / $speed) if $speed && $from_node{$from};
+
+			# If nobody reads any more, the end of the connection will be read.
+			_write_all($to, $data);
+			sleep(length($data) / $speed) if $speed && $from_node{$from};
 		}
 	}
 	return;
@@ -156,10 +176,10 @@ sub _write_all
 
 	while (length $data)
 	{
-		my $done = syswrite($to, $data) or return 0;
+		my $done = syswrite($to, $data) or return;
 		substr($data, 0, $done, '');
 	}
-	return 1;
+	return;
 }
 
 1;
