@@ -6,13 +6,14 @@
 # backup, pg_receivewal, somebody who only asks what the system is.  None of
 # them stands for the replica, which stays missing, in a row of its own.  A
 # subscriber whose apply fails again and again is missing as well, until it
-# gets on.  The last standby that goes is critical even if a subscriber is left.
+# gets on; the line to it is slow, so that each attempt lasts.  The last standby that goes is critical even if a subscriber is left.
 
 use strict;
 use warnings;
 
 use lib 't/lib';
 use Alerts;
+use Relay;
 use Replwatch;
 use Session;
 use PostgreSQL::Test::Cluster;
@@ -20,7 +21,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-my $attempts = $ENV{REPLWATCH_SOAK} ? 200 : 20;
+my $attempts = $ENV{REPLWATCH_SOAK} ? 100 : 8;
 my $primary = Replwatch::primary(
 	'primary',
 	'wal_level = logical',
@@ -172,6 +173,7 @@ $subscriber->append_conf('postgresql.conf',
 	"wal_retrieve_retry_interval = '200ms'\nwal_receiver_status_interval = 1s\n"
 );
 $subscriber->start;
+my $line = Relay->new($primary, delay => 0.1);
 foreach my $node ($primary, $subscriber)
 {
 	$node->safe_psql('postgres', 'CREATE TABLE item (i int PRIMARY KEY)');
@@ -179,7 +181,7 @@ foreach my $node ($primary, $subscriber)
 $primary->safe_psql('postgres', 'CREATE PUBLICATION pub FOR TABLE item');
 $subscriber->safe_psql('postgres',
 		"CREATE SUBSCRIPTION sub CONNECTION '"
-	  . $primary->connstr
+	  . $line->connstr
 	  . " dbname=postgres' PUBLICATION pub WITH (copy_data = off)");
 Replwatch::wait_until(
 	$primary,
