@@ -16,10 +16,10 @@ conninfo_value() {
 
 # Print a connection string to $PRIMARY_HOST for a role; the password is in a file.
 connection() {
-	local role=$1
+	local role=$1 name=${2:-$NODE}
 
 	printf 'host=%s port=%s user=%s application_name=%s connect_timeout=%s passfile=%s ' \
-		"$(conninfo_value "$PRIMARY_HOST")" "$PRIMARY_PORT" "$role" "$NODE" 5 "$(conninfo_value "$(passfile)")"
+		"$(conninfo_value "$PRIMARY_HOST")" "$PRIMARY_PORT" "$role" "$name" 5 "$(conninfo_value "$(passfile)")"
 	if [[ $TLS == on ]]; then
 		printf 'sslmode=verify-full sslrootcert=%s' "$(conninfo_value "$TLS_CA_FILE")"
 	else
@@ -239,7 +239,8 @@ make_replica() {
 
 copy() {
 	make_slot "$(slot_state)"
-	"$PG_BIN/pg_basebackup" --dbname="$(connection "$REPLICATION_USER")" --pgdata="$PGDATA.new" --no-password \
+	# Not under the name of the replica, which is missing as long as this runs.
+	"$PG_BIN/pg_basebackup" --dbname="$(connection "$REPLICATION_USER" pg_basebackup)" --pgdata="$PGDATA.new" --no-password \
 		--write-recovery-conf --slot="$NODE" --wal-method=stream --checkpoint=fast --progress --verbose 2>&1 &
 	# In the background, because a signal would wait for a foreground program; there it
 	# ignores SIGINT.

@@ -247,6 +247,8 @@ printf '#!/bin/sh\nexec %s/pg_basebackup --max-rate=1M "$@"\n' "$PG_BIN" >"$WORK
 chmod +x "$WORK/slow/pg_basebackup"
 in_background "${replica[@]}" PG_BIN="$WORK/slow" bash "$docker/node" bootstrap >"$WORK/replica1/log" 2>&1
 wait_until test -e "$WORK/replica1/data.new/PG_VERSION"
+is "$(sql "$port1" "SELECT DISTINCT application_name FROM pg_stat_replication")" pg_basebackup \
+	"a base backup does not go by the name of the replica"
 ended_by_int "a base backup is stopped half way"
 comes "it does not go on" no_copier
 ok "nothing is left of it" test ! -e "$WORK/replica1/data.new"
