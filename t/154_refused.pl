@@ -78,7 +78,7 @@ my %case = (
 	},
 	crowded_out => {
 		upstream => $crowded,
-		attempt => qr/FATAL: .*exceeds max_wal_senders/,
+		attempt => qr/FATAL: .*exceeds "?max_wal_senders/,
 		code => 'refused',
 		said => qr/max_wal_senders/,
 	},
