@@ -6,7 +6,8 @@
 # backup, pg_receivewal, somebody who only asks what the system is.  None of
 # them stands for the replica, which stays missing, in a row of its own.  A
 # subscriber whose apply fails again and again is missing as well, until it
-# gets on; the line to it is slow, so that each attempt lasts.  The last standby that goes is critical even if a subscriber is left.
+# gets on; the line to it is slow, so that each attempt lasts.  The last standby
+# that goes is critical even if a subscriber is left.
 
 use strict;
 use warnings;
