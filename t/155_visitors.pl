@@ -194,7 +194,8 @@ Replwatch::wait_until($subscriber, 'SELECT count(*) = 1 FROM item',
 Replwatch::row_when_current($primary, 'sub');
 Replwatch::wait_sampled($primary);
 
-my $failure = qr/ERROR: .*duplicate key value violates unique constraint/;
+my $failure =
+  qr{ERROR: .*(duplicate key value violates unique constraint|conflict detected on relation)};
 my $offset = -s $subscriber->logfile;
 
 sub failed
