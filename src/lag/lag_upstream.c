@@ -24,7 +24,7 @@ rw_last_message(const RwFacts *facts, const RwPublished *published)
 	const RwUpstream *upstream = &published->upstream;
 
 	/* The worker saw the last message, unless one has come since. */
-	if (rw_message_is_real(receiver, upstream) &&
+	if (rw_message_is_real(receiver) &&
 		receiver->receipt_time != upstream->receipt_time &&
 		rw_message_counts(receiver, upstream, facts->now))
 	{
@@ -99,8 +99,9 @@ commit_age(const RwFacts *facts)
 /*
  * What is read here may have been stale since this standby went on beyond the
  * mark or, if it has nothing beyond it, since the upstream server was last
- * heard of.  How much WAL there is on the upstream server's history is known
- * only on our own timeline.
+ * heard of.  An upstream server that has lost WAL may have parted before the
+ * mark, having written WAL until we saw where its WAL ended.  How much WAL there
+ * is on the upstream server's history is known only on our own timeline.
  */
 static void
 measure_parted(RwLink *link, const RwFacts *facts,
@@ -112,7 +113,9 @@ measure_parted(RwLink *link, const RwFacts *facts,
 	link->lag_bytes = -1;
 	if (upstream->parted == RW_AHEAD && upstream->latest_end > upstream->mark)
 		link->lag_bytes = upstream->latest_end - upstream->mark;
-	if (link->bound == RW_BOUND_EXACT)
+	if (upstream->parted == RW_AHEAD && upstream->lost_wal)
+		link->bound = RW_BOUND_AT_LEAST;
+	else if (link->bound == RW_BOUND_EXACT)
 		link->bound = RW_BOUND_AT_MOST;
 }
 

@@ -66,6 +66,7 @@ rw_standby_state(RwStandbyState *state, const RwStandbyFacts *facts)
 	state->at_most = facts->at_most;
 	state->parted = facts->parted;
 	state->mark = facts->mark;
+	state->common = facts->common;
 	if (facts->lag > 0)
 		state->stale_since = facts->now - facts->lag;
 	state->missing_bytes = facts->lag_bytes;

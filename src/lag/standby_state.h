@@ -33,6 +33,8 @@ typedef struct RwStandbyState
 	int64		missing_bytes;	/* known to be missing; -1 if unknown */
 	RwParted	parted;			/* its WAL is not its upstream server's, */
 	uint64		mark;			/* beyond this LSN */
+	uint64		common;			/* and is known to be up to this one; 0 if
+								 * that is not known */
 	bool		run_dry;		/* cut off, and all complete records have been
 								 * replayed: only the rest of a record that
 								 * was received in part is missing */
@@ -52,6 +54,7 @@ typedef struct RwStandbyFacts
 	bool		at_most;		/* the lag is an upper bound */
 	RwParted	parted;
 	uint64		mark;
+	uint64		common;
 	RwTime		last_seen;		/* last real message; RW_NEVER if unknown */
 	RwTime		replay_moved_at;
 	bool		replay_held;	/* something holds replay back; only used if

@@ -43,6 +43,7 @@ collect_standby_facts(RwStandbyFacts *standby, RwFacts *facts,
 		standby->at_most = link->bound == RW_BOUND_AT_MOST;
 		standby->parted = upstream->parted;
 		standby->mark = upstream->mark;
+		standby->common = upstream->lost_wal ? 0 : upstream->mark;
 		standby->last_seen = link->last_seen;
 		standby->replay_moved_at = upstream->replay_moved_at;
 		if (rw_standby_may_have_run_dry(standby))

@@ -9,6 +9,8 @@
  */
 #include "src/base/pure.h"
 
+#include "src/base/digit.h"
+#include "src/base/units.h"
 #include "src/lag/upstream.h"
 
 /* An upstream server that sends a keepalive each second has missed three. */
@@ -35,8 +37,9 @@
 #define STAYS_AFTER_SEARCH	(30 * RW_SECOND)
 
 /*
- * The startup process ends a receiver whose WAL it can't read.  After so many
- * at one LSN, and this time, the WAL there is broken.
+ * The startup process stops the receiver before it looks for WAL elsewhere that
+ * it can't read.  After so many receivers were stopped at one LSN, although
+ * there is WAL beyond it, and after this time, the WAL there is broken.
  */
 #define BROKEN_ENDS			2
 #define BROKEN_AFTER		(3 * RW_SECOND)
@@ -56,18 +59,13 @@ rw_upstream_state(const RwReceiverFacts *receiver)
 }
 
 bool
-rw_message_is_real(const RwReceiverFacts *receiver,
-				   const RwUpstream *upstream)
+rw_message_is_real(const RwReceiverFacts *receiver)
 {
 	/*
-	 * A starting receiver sets all its times to one value, its own.  The
-	 * times of a receiver that has ended stay, and may be newer than the last
-	 * sample.
+	 * A starting receiver sets all its times to one value, and its end of WAL
+	 * to its own.
 	 */
-	if (receiver->send_time != receiver->receipt_time)
-		return true;
-	return receiver->pid != 0 && receiver->state == RW_RECEIVER_STREAMING &&
-		receiver->latest_end > upstream->latest_end;
+	return receiver->send_time != receiver->receipt_time;
 }
 
 bool
@@ -91,8 +89,7 @@ rw_upstream_refuses(const RwUpstream *upstream, RwTime now)
 bool
 rw_wal_is_broken(const RwUpstream *upstream, RwTime now)
 {
-	return upstream->ends_here >= BROKEN_ENDS &&
-		upstream->message_at > upstream->replay_moved_at &&
+	return upstream->stopped_here >= BROKEN_ENDS &&
 		upstream->reported > upstream->replay &&
 		now - upstream->replay_moved_at >= BROKEN_AFTER;
 }
@@ -130,7 +127,7 @@ follow_messages(RwUpstream *upstream, const RwFacts *facts)
 		/* The first message of a connection follows none. */
 		upstream->quick_messages = -1;
 	}
-	if (!rw_message_is_real(receiver, upstream) ||
+	if (!rw_message_is_real(receiver) ||
 		(receiver->receipt_time == upstream->receipt_time &&
 		 receiver->send_time == upstream->send_time) ||
 		!rw_message_counts(receiver, upstream, facts->now))
@@ -246,23 +243,21 @@ follow_reported_end(RwUpstream *upstream, const RwFacts *facts)
 	upstream->catchup_target_at = upstream->message_at;
 }
 
-/* A hash of where the receiver is connected to; never 0. */
-static uint32
-address_of(const RwReceiverFacts *receiver)
-{
-	uint32		hash = 2166136261u;
-
-	for (const char *c = receiver->host; *c != '\0'; c++)
-		hash = (hash ^ (unsigned char) *c) * 16777619u;
-	hash = (hash ^ (uint32) receiver->port) * 16777619u;
-	return hash | 1;
-}
-
 static void
 part(RwUpstream *upstream, RwParted parted, uint64 mark)
 {
 	upstream->parted = parted;
 	upstream->mark = mark;
+}
+
+/* The upstream server's WAL on our timeline ends at `end`, which we are past. */
+static void
+get_ahead(RwUpstream *upstream, const RwReceiverFacts *receiver, uint64 end)
+{
+	if (upstream->parted == RW_AHEAD)
+		return;
+	part(upstream, RW_AHEAD, end);
+	upstream->lost_wal = upstream->in_step_with == receiver->upstream;
 }
 
 /*
@@ -289,14 +284,12 @@ end_is_known(const RwFacts *facts)
 static void
 note_in_step(RwUpstream *upstream, const RwReceiverFacts *receiver)
 {
-	uint32		address = address_of(receiver);
-
 	if (upstream->parted == RW_AHEAD && upstream->lost_wal &&
-		address == upstream->address)
+		receiver->upstream == upstream->in_step_with)
 		return;
 	part(upstream, RW_NOT_PARTED, 0);
 	upstream->lost_wal = false;
-	upstream->address = address;
+	upstream->in_step_with = receiver->upstream;
 }
 
 /*
@@ -335,13 +328,7 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 	}
 
 	if (known && !past_end)
-	{
-		if (upstream->parted != RW_AHEAD)
-		{
-			part(upstream, RW_AHEAD, end);
-			upstream->lost_wal = upstream->address == address_of(receiver);
-		}
-	}
+		get_ahead(upstream, receiver, end);
 	else if (left_at != 0 && replay > left_at)
 	{
 		if (past_end || upstream->refused)
@@ -361,6 +348,38 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 		part(upstream, RW_NOT_PARTED, 0);
 }
 
+/*
+ * Does an upstream server's message say that its WAL ends before the LSN at
+ * which it was asked to start?  It has both LSNs, whatever language it is in,
+ * and no other message about a start has two.  The end is put into *end.
+ */
+static bool
+says_ahead(const char *message, uint64 replay, uint64 *end)
+{
+	const char *stop = message + strlen(message);
+	uint64		lsns[2];
+	int			n = 0;
+
+	for (const char *at = message; at < stop; at++)
+	{
+		const char *next = at;
+		uint64		lsn;
+
+		if (rw_digit(*at, 16) < 0 ||
+			(at > message && rw_digit(at[-1], 16) >= 0) ||
+			!rw_take_lsn(&next, stop, RW_LSN_DIGITS, &lsn))
+			continue;
+		if (n == 2)
+			return false;
+		lsns[n++] = lsn;
+		at = next - 1;
+	}
+	if (n < 2)
+		return false;
+	*end = Min(lsns[0], lsns[1]);
+	return *end < Max(lsns[0], lsns[1]) && Max(lsns[0], lsns[1]) <= replay;
+}
+
 /* Follow the receivers that have ended since the last round. */
 static void
 follow_ends(RwUpstream *upstream, const RwFacts *facts)
@@ -368,15 +387,19 @@ follow_ends(RwUpstream *upstream, const RwFacts *facts)
 	for (int i = 0; i < facts->nended; i++)
 	{
 		const RwEndedFacts *ended = &facts->ended[i];
+		uint64		end;
 
 		if (!ended->receiver)
 			continue;
-		upstream->ends_here++;
+		if (ended->message[0] == '\0')
+			upstream->stopped_here++;
 		if (!upstream->message_came && ended->connected)
 		{
 			rw_attempts_add(&upstream->attempts, facts->now);
 			memcpy(upstream->refusal, ended->message, RW_REFUSAL_LEN);
 			upstream->refused = true;
+			if (says_ahead(ended->message, facts->recovery.replay, &end))
+				get_ahead(upstream, &facts->receiver, end);
 		}
 		upstream->message_came = false;
 	}
@@ -395,7 +418,7 @@ rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 	if (facts->recovery.replay > upstream->replay)
 	{
 		upstream->replay_moved_at = facts->now;
-		upstream->ends_here = 0;
+		upstream->stopped_here = 0;
 	}
 	upstream->replay = facts->recovery.replay;
 	rw_rate_add(&upstream->replay_rate, upstream->replay, facts->now);

@@ -69,8 +69,8 @@ typedef struct RwUpstream
 	RwParted	parted;
 	uint64		mark;
 	bool		lost_wal;		/* ahead of the server that it came from */
-	uint32		address;		/* hash of the upstream's address when it last
-								 * had all our WAL; 0: never */
+	uint32		in_step_with;	/* RwReceiverFacts' upstream when that server
+								 * last had all our WAL; 0: never */
 
 	/* Receivers that have ended. */
 	RwAttempts	attempts;		/* which got no real message */
@@ -78,7 +78,8 @@ typedef struct RwUpstream
 											 * the last of them */
 	bool		refused;		/* it did, since the last real message */
 	bool		message_came;	/* since the last receiver ended */
-	int32		ends_here;		/* of any kind, since replay last moved */
+	int32		stopped_here;	/* stopped by this server since replay last
+								 * moved */
 
 	RwTime		down_since;		/* nothing comes; RW_NEVER while it does */
 	RwTime		streaming_since;	/* RW_NEVER while not connected */
@@ -102,8 +103,7 @@ extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);
  * Have the times in *receiver been set by a message from the upstream server,
  * and not only by a receiver that has started?
  */
-extern bool rw_message_is_real(const RwReceiverFacts *receiver,
-							   const RwUpstream *upstream);
+extern bool rw_message_is_real(const RwReceiverFacts *receiver);
 
 /*
  * Does such a message show that this standby is up to date?  A stream of a

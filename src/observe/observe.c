@@ -103,7 +103,6 @@ observe_senders(RwFacts *facts)
 			sender->sync_state = "quorum";
 
 		sender->slot = -1;
-		sender->place = -1;
 		facts->nsenders++;
 	}
 

@@ -69,7 +69,8 @@ typedef struct RwSenderFacts
 	bool		receiver;		/* something that keeps the WAL, such as
 								 * pg_receivewal: neither of these */
 	char		name[RW_NAME_LEN];	/* slot's, else application's */
-	int			place;			/* in the table of replicas, or -1 */
+	bool		parted;			/* the replica's WAL is not this server's; set
+								 * by rw_find_parted() only */
 } RwSenderFacts;
 
 typedef enum RwWalStatus
@@ -133,6 +134,7 @@ typedef struct RwReceiverFacts
 	bool		has_conninfo;	/* primary_conninfo is set */
 	bool		has_restore_command;
 	bool		follows_latest; /* recovery_target_timeline is 'latest' */
+	uint32		upstream;		/* a hash of primary_conninfo; never 0 */
 } RwReceiverFacts;
 
 #define RW_MAX_BLOCKERS		8

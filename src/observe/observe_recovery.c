@@ -14,6 +14,7 @@
 
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "replication/walreceiver.h"
 #include "storage/spin.h"
@@ -140,6 +141,10 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 	receiver->has_conninfo = PrimaryConnInfo && PrimaryConnInfo[0] != '\0';
 	receiver->has_restore_command =
 		recoveryRestoreCommand && recoveryRestoreCommand[0] != '\0';
+	receiver->upstream = 1;
+	if (receiver->has_conninfo)
+		receiver->upstream |= hash_bytes((const unsigned char *) PrimaryConnInfo,
+										 strlen(PrimaryConnInfo));
 	receiver->follows_latest =
 		recoveryTargetTimeLineGoal == RECOVERY_TARGET_TIMELINE_LATEST;
 }

@@ -199,9 +199,9 @@ check_token(const RwAskLimits *limits, const RwCheckFacts *facts,
 			limits->token_lsn > end)
 			return say_no(verdict, "the commit is not part of this server's history");
 	}
-	/* Nothing beyond the mark is known to be the same WAL. */
+	/* Other WAL may be under the same LSN. */
 	if (facts->in_recovery && facts->standby.parted != RW_NOT_PARTED &&
-		limits->token_lsn > facts->standby.mark)
+		limits->token_lsn > facts->standby.common)
 		return check_not_parted(facts, verdict);
 	return check_position(limits->token_lsn, facts, verdict);
 }

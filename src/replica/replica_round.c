@@ -183,6 +183,7 @@ notice_dropped_slots(const RwReplicaRound *round)
 void
 rw_replica_round_apply(RwReplicaRound *round)
 {
+	uint32		nparted = 0;
 	int			i;
 
 	/* The list may have changed since the last round. */
@@ -192,6 +193,10 @@ rw_replica_round_apply(RwReplicaRound *round)
 
 	rw_replicas_update(rw_replicas, rw_max_replicas, &round->replicas,
 					   &round->events);
+	for (i = 0; i < rw_max_replicas; i++)
+		nparted += rw_replicas[i].connected &&
+			rw_replicas[i].parted != RW_NOT_PARTED;
+	pg_atomic_write_u32(rw_nparted, nparted);
 	notice_dropped_slots(round);
 	rw_slot_notes_update(rw_slot_notes, RW_MAX_SLOTS, round->slots,
 						 round->nslots, round->replicas.now);

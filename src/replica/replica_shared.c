@@ -16,10 +16,17 @@
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
 
+pg_atomic_uint32 *rw_nparted = NULL;
 RwReplica  *rw_replicas = NULL;
 RwPlaceChart *rw_charts = NULL;
 RwSlotNote *rw_slot_notes = NULL;
 RwOwnNames *rw_own_names = NULL;
+
+static Size
+nparted_size(void)
+{
+	return MAXALIGN(sizeof(pg_atomic_uint32));
+}
 
 static Size
 replicas_size(void)
@@ -42,7 +49,8 @@ slot_notes_size(void)
 Size
 rw_replica_size(void)
 {
-	return add_size(add_size(replicas_size(), charts_size()),
+	return add_size(add_size(nparted_size(),
+							 add_size(replicas_size(), charts_size())),
 					add_size(slot_notes_size(), MAXALIGN(sizeof(RwOwnNames))));
 }
 
@@ -53,6 +61,8 @@ rw_replica_attach(void)
 	char	   *memory = ShmemInitStruct("replwatch replicas",
 										 rw_replica_size(), &found);
 
+	rw_nparted = (pg_atomic_uint32 *) memory;
+	memory += nparted_size();
 	rw_replicas = (RwReplica *) memory;
 	memory += replicas_size();
 	rw_charts = (RwPlaceChart *) memory;
@@ -61,5 +71,43 @@ rw_replica_attach(void)
 	memory += slot_notes_size();
 	rw_own_names = (RwOwnNames *) memory;
 	if (!found)
-		memset(rw_replicas, 0, rw_replica_size());
+	{
+		memset(rw_nparted, 0, rw_replica_size());
+		pg_atomic_init_u32(rw_nparted, 0);
+	}
+}
+
+void
+rw_find_parted(RwFacts *facts)
+{
+	int			i;
+
+	/*
+	 * A replica that streams WAL which a primary has not sent is ahead of it,
+	 * also before the worker has seen that.
+	 */
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		RwSenderFacts *sender = &facts->senders[i];
+
+		sender->parted = !facts->in_recovery &&
+			sender->state == RW_SENDER_STREAMING &&
+			(sender->slot < 0 || !facts->slots[sender->slot].logical) &&
+			sender->replay > sender->sent;
+	}
+
+	if (pg_atomic_read_u32(rw_nparted) == 0)
+		return;
+	LWLockAcquire(rw_state_lock, LW_SHARED);
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		const RwReplica *replica = rw_replicas_find_pid(rw_replicas,
+														rw_max_replicas,
+														facts->senders[i].pid);
+
+		if (replica != NULL && replica->parted != RW_NOT_PARTED &&
+			!(replica->parted == RW_AHEAD && facts->in_recovery))
+			facts->senders[i].parted = true;
+	}
+	LWLockRelease(rw_state_lock);
 }

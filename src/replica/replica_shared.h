@@ -15,8 +15,11 @@
 #ifndef RW_REPLICA_SHARED_H
 #define RW_REPLICA_SHARED_H
 
+#include "port/atomics.h"
+
 #include "src/base/locks.h"
 #include "src/history/chart.h"
+#include "src/observe/observe.h"
 #include "src/replica/own_names.h"
 #include "src/replica/replica.h"
 #include "src/replica/slot_notes.h"
@@ -28,11 +31,20 @@ typedef struct RwPlaceChart
 	RwChart		chart;
 } RwPlaceChart;
 
+/* How many connected replicas have parted from this server; see below. */
+extern pg_atomic_uint32 *rw_nparted;
+
 /* NULL where the library is not preloaded. */
 extern RwReplica *rw_replicas;	/* [rw_max_replicas] */
 extern RwPlaceChart *rw_charts; /* [rw_max_replicas] */
 extern RwSlotNote *rw_slot_notes;	/* [RW_MAX_SLOTS] */
 extern RwOwnNames *rw_own_names;
+
+/*
+ * Set `parted` of the walsenders in *facts, for those who need no rows.  Takes
+ * rw_state_lock in share mode, but only if any replica has parted.
+ */
+extern void rw_find_parted(RwFacts *facts);
 
 /* Shared memory; called by src/shmem.c. */
 extern Size rw_replica_size(void);

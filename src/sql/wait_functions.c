@@ -14,6 +14,7 @@
 #include "src/alert/health.h"
 #include "src/base/locks.h"
 #include "src/lag/lag.h"
+#include "src/replica/replica_shared.h"
 #include "src/show/show.h"
 #include "src/sql/write_row.h"
 #include "src/wait/wait.h"
@@ -193,6 +194,7 @@ replwatch_waiters(PG_FUNCTION_ARGS)
 	waiters = palloc(MaxBackends * sizeof(RwWaiter));
 	n = rw_waiters_copy(waiters);
 	rw_observe(&facts, false);
+	rw_find_parted(&facts);
 	rw_links(&facts, &links, true);
 	rw_give_health(&facts, &links);
 	rw_sort_links(&links);

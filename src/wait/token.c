@@ -240,12 +240,12 @@ raise_lost(RwToken token, TimeLineID tli)
 
 /*
  * Is this LSN beyond what this standby and its upstream server are known to
- * have in common?  Besides what the sampler has worked out, the last message
- * counts: an upstream server that was replaced by an older copy says so with
- * the first one.
+ * have in common?  Until the sampler has worked that out, the last message
+ * counts: the first one of an upstream server that was replaced by an older
+ * copy shows that it is behind.
  */
 static bool
-is_beyond_mark(XLogRecPtr lsn)
+is_beyond_common(XLogRecPtr lsn)
 {
 	RwStandbyState state;
 	XLogRecPtr	replay;
@@ -254,12 +254,12 @@ is_beyond_mark(XLogRecPtr lsn)
 	if (!RecoveryInProgress())
 		return false;
 	state = rw_standby_state_read();
-	if (state.parted != RW_NOT_PARTED && lsn > state.mark)
-		return true;
+	if (state.parted != RW_NOT_PARTED)
+		return lsn > state.common;
 
 	/* In this order no healthy upstream seems to be behind. */
 	replay = GetXLogReplayRecPtr(NULL);
-	return rw_upstream_end(&end) && end < replay && lsn > end;
+	return rw_upstream_end(&end) && end < replay;
 }
 
 void
@@ -279,7 +279,7 @@ rw_token_check(RwToken token, bool *reachable)
 	else
 		tli = GetWALInsertionTimeLine();
 
-	*reachable = token.tli <= tli && !is_beyond_mark(token.lsn);
+	*reachable = token.tli <= tli && !is_beyond_common(token.lsn);
 	if (token.tli >= tli)
 		return;
 

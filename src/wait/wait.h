@@ -142,7 +142,7 @@ extern XLogRecPtr rw_before_page_header(XLogRecPtr lsn);
 
 /*
  * The position of one connection at a stage, as far as it is this server's WAL;
- * InvalidXLogRecPtr if it does not count.
+ * InvalidXLogRecPtr if it does not count.  rw_find_parted() has been called.
  */
 extern XLogRecPtr rw_replica_position(const RwSenderFacts *sender,
 									  RwQueue stage);

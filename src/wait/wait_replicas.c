@@ -25,7 +25,7 @@
 
 #include "src/base/compat.h"
 #include "src/base/locks.h"
-#include "src/replica/position.h"
+#include "src/replica/replica_shared.h"
 #include "src/settings.h"
 #include "src/wait/intern.h"
 #include "src/wait/statement.h"
@@ -43,7 +43,7 @@ rw_replica_position(const RwSenderFacts *sender, RwQueue stage)
 {
 	RwReported	reported = {true, sender->sent, InvalidXLogRecPtr};
 
-	if (sender->state != RW_SENDER_STREAMING ||
+	if (sender->state != RW_SENDER_STREAMING || sender->parted ||
 		(!sender->replica && !sender->receiver))
 		return InvalidXLogRecPtr;
 
@@ -192,6 +192,7 @@ look_for_replicas(RwWait *wait)
 	RwFacts		facts;
 
 	rw_observe(&facts, true);
+	rw_find_parted(&facts);
 	replicas->have = rw_replica_positions(&facts, wait->waiter.queue,
 										  wait->waiter.target, NULL);
 	MemoryContextSwitchTo(old);

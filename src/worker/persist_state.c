@@ -46,7 +46,7 @@ typedef struct StateHeader
 	bool		lost_wal;
 	RwParted	parted;
 	uint64		mark;
-	uint32		address;
+	uint32		in_step_with;
 	RwChart		upstream_chart;
 	RwOwnNames	own_names;
 } StateHeader;
@@ -117,7 +117,7 @@ rw_save_state(const RwStoreLabel *label)
 	header.lost_wal = rw_lag_shared->upstream.lost_wal;
 	header.parted = rw_lag_shared->upstream.parted;
 	header.mark = rw_lag_shared->upstream.mark;
-	header.address = rw_lag_shared->upstream.address;
+	header.in_step_with = rw_lag_shared->upstream.in_step_with;
 	header.upstream_chart = rw_lag_shared->upstream_chart;
 	header.own_names = *rw_own_names;
 	for (i = 0; i < rw_max_replicas; i++)
@@ -369,7 +369,7 @@ rw_restore_state(const char *payload, uint32 length,
 		rw_lag_shared->upstream.mark = header.mark;
 		rw_lag_shared->upstream.lost_wal = header.lost_wal;
 	}
-	rw_lag_shared->upstream.address = header.address;
+	rw_lag_shared->upstream.in_step_with = header.in_step_with;
 	if (shift_chart(&header.upstream_chart, delta))
 		rw_lag_shared->upstream_chart = header.upstream_chart;
 	restore_replicas(replicas, &header, label, delta);
