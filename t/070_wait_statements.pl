@@ -25,9 +25,22 @@ my $primary = Replwatch::primary(
 	'auto_explain.log_analyze = on',
 	'auto_explain.log_nested_statements = on');
 
+my %lsn = (reached => '0/1', unreached => 'FFFFFFFF/FFFFFFFF');
+
+# What the function for $name, an LSN or a token, is given to wait for.
+sub target
+{
+	my ($name, $which) = @_;
+
+	return $lsn{$which} if $name eq 'lsn';
+	return Replwatch::token($primary, 1, $lsn{$which});
+}
+
 foreach my $kind ([ 'lsn', 'pg_lsn' ], [ 'token', 'text' ])
 {
 	my ($name, $type) = @$kind;
+	my ($reached, $unreached) =
+	  map { target($name, $_) } 'reached', 'unreached';
 
 	$primary->safe_psql(
 		'postgres', qq[
@@ -45,29 +58,27 @@ CREATE FUNCTION definer_$name(target $type, timeout interval) RETURNS boolean LA
 \$\$ SELECT replwatch_wait_for_$name(target, timeout) \$\$;
 CREATE PROCEDURE procedure_$name(target $type, timeout interval) LANGUAGE plpgsql AS
 \$\$ BEGIN PERFORM replwatch_wait_for_$name(target, timeout); END \$\$;
-CREATE VIEW reached_$name AS SELECT replwatch_wait_for_$name('] . ($name eq 'token' ? '1:' : '') . q[0/1', '10 ms');
-CREATE VIEW unreached_] . $name . qq[ AS SELECT replwatch_wait_for_$name('] . ($name eq 'token' ? '1:' : '') . q[FFFFFFFF/FFFFFFFF', '10 ms');
-CREATE VIEW looks_] . $name . qq[ AS SELECT replwatch_wait_for_$name('] . ($name eq 'token' ? '1:' : '') . q[0/1', '0');
+CREATE VIEW reached_$name AS SELECT replwatch_wait_for_$name('$reached', '10 ms');
+CREATE VIEW unreached_$name AS SELECT replwatch_wait_for_$name('$unreached', '10 ms');
+CREATE VIEW looks_$name AS SELECT replwatch_wait_for_$name('$reached', '0');
 ]);
 }
 $primary->safe_psql('postgres', 'CREATE TABLE one AS SELECT 1 AS i; VACUUM FREEZE one');
 $primary->safe_psql('postgres', q[
 CREATE DOMAIN some_lsn AS pg_lsn CHECK (VALUE > '0/0');
-CREATE DOMAIN some_token AS text CHECK (VALUE ~ '^1:');
+CREATE DOMAIN some_token AS text CHECK (VALUE ~ ':');
 CREATE DOMAIN some_time AS interval CHECK (VALUE > '0')]);
 my $standby = Replwatch::standby($primary, 'replica1');
 Replwatch::wait_replayed($primary, $standby);
 
 my %node = (standby => $standby, primary => $primary);
-my %target = (reached => '0/1', unreached => 'FFFFFFFF/FFFFFFFF');
 
 # A statement for one of the two functions.  In it CALL is the call, NAME what
 # the helpers above end in, ARGS the arguments, VIEW the view's beginning.
 sub statement
 {
 	my ($template, $name, $which, $timeout) = @_;
-	my $target = ($name eq 'token' ? '1:' : '')
-	  . ($which eq 'unreached' ? $target{unreached} : $target{reached});
+	my $target = target($name, $which eq 'unreached' ? $which : 'reached');
 	my $args = "'$target', '$timeout'";
 	my $view = $timeout eq '0' ? 'looks' : $which;
 
@@ -368,7 +379,7 @@ is(verdict(outcome($standby, 'SELECT replwatch_wait_for_token(NULL, NULL)')),
 	't', 'a NULL token');
 foreach my $timeout ('-1 us', '-1 ms', '-1 day', '1 day -25 hours', '-178000000 years')
 {
-	foreach my $target ("lsn('0/1'", "lsn(NULL", "token('1:0/1'")
+	foreach my $target ("lsn('0/1'", "lsn(NULL", "token('" . target('token', 'reached') . "'")
 	{
 		foreach my $where (qw(standby primary))
 		{
@@ -387,13 +398,14 @@ is( verdict(
 	'f',
 	'and where that is 0 it only looks');
 
+my $unreached = target('token', 'unreached');
 foreach my $call (
 	"lsn(timeout => '5 ms', target => 'FFFFFFFF/FFFFFFFF')",
 	"lsn('FFFFFFFF/FFFFFFFF', timeout => '5 ms')",
-	"token(timeout => '5 ms', token => '1:FFFFFFFF/FFFFFFFF')",
-	"token('1:' || 'FFFFFFFF/FFFFFFFF', '5 ms')",
-	"token('1:FFFFFFFF/FFFFFFFF'::varchar(40) COLLATE \"C\", '5 ms')",
-	"token('1:FFFFFFFF/FFFFFFFF'::some_token, '5 ms'::some_time)",
+	"token(timeout => '5 ms', token => '$unreached')",
+	"token('" . substr($unreached, 0, 17) . "' || '" . substr($unreached, 17) . "', '5 ms')",
+	"token('$unreached'::varchar(50) COLLATE \"C\", '5 ms')",
+	"token('$unreached'::some_token, '5 ms'::some_time)",
 	"lsn('FFFFFFFF/FFFFFFFF'::some_lsn, '5 ms'::some_time)")
 {
 	is(verdict(outcome($standby, "SELECT replwatch_wait_for_$call")),
@@ -441,7 +453,8 @@ note '5. the extended protocol';
 foreach my $name (qw(lsn token))
 {
 	my $cast = $name eq 'lsn' ? '::text::pg_lsn' : '::text';
-	my $prefix = $name eq 'lsn' ? '' : '1:';
+	my ($reached, $unreached) =
+	  map { target($name, $_) } 'reached', 'unreached';
 
 	foreach my $mode (qw(auto force_generic_plan force_custom_plan))
 	{
@@ -452,7 +465,7 @@ foreach my $name (qw(lsn token))
 		$client->parse('wait', "SELECT replwatch_wait_for_$name(\$1$cast, \$2::text::interval)");
 		foreach my $try (1 .. 20)
 		{
-			$client->bind('', 'wait', $prefix . ($try % 4 == 0 ? 'FFFFFFFF/FFFFFFFF' : '0/1'), '5 ms')->execute('');
+			$client->bind('', 'wait', $try % 4 == 0 ? $unreached : $reached, '5 ms')->execute('');
 			push @seen, verdict($client->sync->answer);
 		}
 		is(join(' ', @seen), join(' ', ('t t t f') x 5),
@@ -483,7 +496,7 @@ foreach my $name (qw(lsn token))
 
 		$client->query("SET plan_cache_mode = $mode");
 		$client->bound("SELECT replwatch_wait_for_$name(\$1::some_$name, \$2::some_time)",
-			"${prefix}FFFFFFFF/FFFFFFFF", '5 ms');
+			$unreached, '5 ms');
 		is(verdict($client->sync->answer), 'f', "wait_for_$name with domains, $mode");
 	}
 
@@ -505,7 +518,7 @@ foreach my $name (qw(lsn token))
 
 			$client->query("SET plan_cache_mode = $mode");
 			$client->bound("SELECT replwatch_wait_for_$name(\$1, $timeout)",
-				"${prefix}FFFFFFFF/FFFFFFFF", $value);
+				$unreached, $value);
 			$seen{$mode} = verdict($client->sync->answer);
 		}
 		is("$seen{force_generic_plan} $seen{force_custom_plan}",
@@ -522,7 +535,7 @@ foreach my $name (qw(lsn token))
 
 			$client->query("SET plan_cache_mode = $mode");
 			$client->bound("SELECT replwatch_wait_for_$name(\$1, $timeout)",
-				"${prefix}0/1", '5');
+				$reached, '5');
 			is_refused($client->sync->answer,
 				"wait_for_$name with $timeout, $mode,");
 		}
@@ -531,14 +544,14 @@ foreach my $name (qw(lsn token))
 	# Types as a driver leaves them: those of the function.
 	my $client = Session->new($standby);
 	$client->parse('', "SELECT * FROM replwatch_wait_for_$name(\$1, \$2) LIMIT 1")
-	  ->bind('', '', "${prefix}FFFFFFFF/FFFFFFFF", '5 ms')->execute('', 1);
+	  ->bind('', '', $unreached, '5 ms')->execute('', 1);
 	is(verdict($client->sync->answer), 'f',
 		"wait_for_$name with parameters, in FROM, with a row limit of the protocol");
 
 	# In a pipeline, between others.
 	$client->parse('', 'SELECT 1')->bind('', '')->execute('')
 	  ->parse('', "SELECT replwatch_wait_for_$name(\$1, \$2)")
-	  ->bind('', '', "${prefix}FFFFFFFF/FFFFFFFF", '5 ms')->execute('')
+	  ->bind('', '', $unreached, '5 ms')->execute('')
 	  ->parse('', 'SELECT i FROM one')->bind('', '')->execute('');
 	is(verdict($client->sync->answer), '1 f 1',
 		"wait_for_$name in a pipeline");
@@ -546,7 +559,7 @@ foreach my $name (qw(lsn token))
 	# After one that holds a lock until the Sync.
 	$client->parse('', 'SELECT i FROM one')->bind('', '')->execute('')
 	  ->parse('', "SELECT replwatch_wait_for_$name(\$1, \$2)")
-	  ->bind('', '', "${prefix}0/1", '5 ms')->execute('');
+	  ->bind('', '', $reached, '5 ms')->execute('');
 	is_refused($client->sync->answer,
 		"wait_for_$name after a read in the same pipeline");
 
@@ -554,13 +567,13 @@ foreach my $name (qw(lsn token))
 	$client->parse('', 'SELECT generate_series(1, 3)')->bind('half', '')
 	  ->execute('half', 1)
 	  ->parse('', "SELECT replwatch_wait_for_$name(\$1, \$2)")
-	  ->bind('', '', "${prefix}0/1", '5 ms')->execute('');
+	  ->bind('', '', $reached, '5 ms')->execute('');
 	is_refused($client->sync->answer,
 		"wait_for_$name beside a portal that is suspended");
 	$client->parse('other', 'SELECT generate_series(1, 3)')
 	  ->bind('first', 'other')
 	  ->parse('', "SELECT replwatch_wait_for_$name(\$1, \$2)")
-	  ->bind('', '', "${prefix}0/1", '5 ms')->execute('');
+	  ->bind('', '', $reached, '5 ms')->execute('');
 	is_refused($client->sync->answer,
 		"wait_for_$name beside a portal that is bound");
 

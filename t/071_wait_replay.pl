@@ -373,11 +373,11 @@ note '11. promotion';
 
 	$primary->wait_for_catchup('replica1', 'flush', $lsn);
 	begin_wait($reached, $standby, $lsn);
-	begin_wait($of_old, $standby, "1:$lsn");
+	begin_wait($of_old, $standby, Replwatch::token($primary, 1, $lsn));
 	begin_wait($unreached, $standby, $later);
-	begin_wait($of_new_timeline, $standby, "2:$lsn");
+	begin_wait($of_new_timeline, $standby, Replwatch::token($primary, 2, $lsn));
 	begin_wait($below, $cascade, $later);
-	begin_wait($below_token, $cascade, "2:$later");
+	begin_wait($below_token, $cascade, Replwatch::token($primary, 2, $later));
 
 	$primary->stop('immediate');
 	$standby->promote;

@@ -69,10 +69,10 @@ note '1. rows removed while it waits';
 my %way = (
 	'a call' => [ "SELECT replwatch_wait_for_lsn('LSN', '1 day')" ],
 	'a call in FROM' => [ "SELECT * FROM replwatch_wait_for_lsn('LSN', '1 day')" ],
-	'a token' => [ "SELECT replwatch_wait_for_token('1:LSN', '1 day')" ],
+	'a token' => [ "SELECT replwatch_wait_for_token('TOKEN', '1 day')" ],
 	'a block' => [ 'BEGIN', "SELECT replwatch_wait_for_lsn('LSN', '1 day')" ],
 	'a savepoint' => [ 'BEGIN', 'SAVEPOINT s', "SELECT replwatch_wait_for_lsn('LSN', '1 day')" ],
-	'a setting' => [ "SET replwatch.wait_timeout = '1d'", "SET replwatch.read_after = '1:LSN'" ],
+	'a setting' => [ "SET replwatch.wait_timeout = '1d'", "SET replwatch.read_after = 'TOKEN'" ],
 	'a setting in REPEATABLE READ' => [
 		"SET replwatch.wait_timeout = '1d'",
 		'BEGIN ISOLATION LEVEL REPEATABLE READ',
@@ -82,10 +82,12 @@ my %way = (
 {
 	my %client;
 	my $lsn = ahead();
+	my $token = Replwatch::token($primary, 1, $lsn);
 
 	foreach my $what (sort keys %way)
 	{
-		my @statements = map { s/LSN/$lsn/r } @{ $way{$what} };
+		my @statements =
+		  map { s/LSN/$lsn/r =~ s/TOKEN/$token/r } @{ $way{$what} };
 		my $last = pop @statements;
 
 		$client{$what} = Session->new($standby, %woken);

@@ -184,15 +184,16 @@ note '2. what can be seen of those who wait';
 	my $counted = stats();
 	my ($by_lsn, $by_token, $by_set) = map { Session->new($standby) } 1 .. 3;
 	my $begin = Replwatch::value($standby, 'SELECT clock_timestamp()');
-	my $target;
+	my ($target, $token);
 
 	Replwatch::pause_replay($primary, $standby);
 	Replwatch::burst($primary, 100);
 	$target = Replwatch::value($primary, 'SELECT pg_current_wal_insert_lsn()');
+	$token = Replwatch::token($primary, 1, $target);
 	$by_set->query("SET replwatch.wait_timeout = '2 h'");
 	$by_lsn->ask("SELECT replwatch_wait_for_lsn('$target', '1 h')");
-	$by_token->ask("SELECT replwatch_wait_for_token('1:$target', '1 day')");
-	$by_set->ask("SET replwatch.read_after = '1:$target'");
+	$by_token->ask("SELECT replwatch_wait_for_token('$token', '1 day')");
+	$by_set->ask("SET replwatch.read_after = '$token'");
 	Replwatch::wait_until($standby,
 		"SELECT count(*) = 3 AND bool_and(reason IS NOT NULL) FROM replwatch_waiters()",
 		'three wait and the reason is known');
@@ -441,7 +442,9 @@ note '7. the primary is killed';
 	my $postmaster = Process::postmaster($primary);
 	my $pids = join ', ', map { $_->pid } @clients;
 
-	$_->ask("SELECT replwatch_wait_for_token('1:$target', '1 day')") foreach @clients;
+	my $token = Replwatch::token($primary, 1, $target);
+
+	$_->ask("SELECT replwatch_wait_for_token('$token', '1 day')") foreach @clients;
 	Replwatch::wait_until($standby,
 		"SELECT count(*) = 5 FROM replwatch_waiters() WHERE pid IN ($pids)",
 		'they wait');

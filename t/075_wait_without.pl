@@ -62,7 +62,8 @@ note '1. wake_on_replay = off';
 
 	Replwatch::pause_replay($primary, $looking);
 	my $lsn = write_row();
-	$reader->ask("SELECT replwatch_wait_for_token('1:$lsn', '1 day')");
+	my $token = Replwatch::token($primary, 1, $lsn);
+	$reader->ask("SELECT replwatch_wait_for_token('$token', '1 day')");
 	Replwatch::wait_until($looking,
 		'SELECT count(*) = 1 FROM replwatch_waiters()', 'it waits');
 	ok($reader->silent, 'paused replay is waited for');
@@ -115,10 +116,11 @@ note '2. the library is not loaded on the replica';
 		is($reader->query("SHOW \"replwatch.$name\"")->{state},
 			'42704', "nor $name");
 	}
-	is($reader->query("SET replwatch.read_after = '1:$never'")->{message},
+	my $token = Replwatch::token($primary, 1, $never);
+	is($reader->query("SET replwatch.read_after = '$token'")->{message},
 		undef, 'a server that knows nothing of it takes any setting silently');
 	$reader->query('BEGIN');
-	is($reader->query("SET LOCAL replwatch.read_after = '1:$never'")->{message},
+	is($reader->query("SET LOCAL replwatch.read_after = '$token'")->{message},
 		undef, 'SET LOCAL as well');
 	$reader->query('COMMIT');
 
@@ -127,7 +129,7 @@ note '2. the library is not loaded on the replica';
 		"replwatch_wait_for_lsn('0/1', '1 s')",
 		"replwatch_wait_for_lsn('0/1', '0')",
 		"replwatch_wait_for_lsn(NULL)",
-		"replwatch_wait_for_token('1:0/1', '1 s')",
+		"replwatch_wait_for_token('$token', '1 s')",
 		'replwatch_wait_for_replicas(\'0/1\')',
 		'replwatch_commit_token()',
 		'replwatch_commit_lsn()')
@@ -144,7 +146,7 @@ note '2. the library is not loaded on the replica';
 	# After that the session knows the settings, of which none may do harm.
 	$reader = Session->new($without);
 	$reader->query("SELECT replwatch_wait_for_lsn('0/1')");
-	my $answer = $reader->query("SET replwatch.read_after = '1:0/1'");
+	my $answer = $reader->query("SET replwatch.read_after = '" . Replwatch::token($primary, 1, '0/1') . "'");
 	is($reader->query('SELECT 1')->{rows}[0][0], '1', 'the session lives on')
 	  or diag(explain($answer));
 	is($reader->parameter('replwatch.version'), undef,

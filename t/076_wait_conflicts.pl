@@ -36,14 +36,14 @@ my $strict = Replwatch::standby($primary, 'strict1',
 	conf => [ @conf, 'max_standby_streaming_delay = 50ms' ]);
 my @standbys = ($patient, $strict);
 
-# How sessions wait: what they do first, and what waits for LSN.
+# How sessions wait: what they do first, and what waits for LSN or its TOKEN.
 my %way = (
 	'a call' => ["SELECT replwatch_wait_for_lsn('LSN', '1 day')"],
 	'a call in a block' =>
-	  [ 'BEGIN', "SELECT replwatch_wait_for_token('1:LSN', '1 day')" ],
+	  [ 'BEGIN', "SELECT replwatch_wait_for_token('TOKEN', '1 day')" ],
 	'a setting' => [
 		"SET replwatch.wait_timeout = '1d'",
-		"SET replwatch.read_after = '1:LSN'"
+		"SET replwatch.read_after = 'TOKEN'"
 	],
 	'a setting in REPEATABLE READ' => [
 		"SET replwatch.wait_timeout = '1d'",
@@ -56,11 +56,13 @@ my %way = (
 sub begin_waits
 {
 	my ($node, $lsn) = @_;
+	my $token = Replwatch::token($primary, 1, $lsn);
 	my %client;
 
 	foreach my $what (sort keys %way)
 	{
-		my @statements = map { s/LSN/$lsn/r } @{ $way{$what} };
+		my @statements =
+		  map { s/LSN/$lsn/r =~ s/TOKEN/$token/r } @{ $way{$what} };
 		my $last = pop @statements;
 		my $client = $client{$what} = Session->new($node);
 

@@ -76,7 +76,7 @@ sub lsn_of
 {
 	my ($token) = @_;
 
-	return (split /:/, $token)[1];
+	return (split /:/, $token)[-1];
 }
 
 # Something committed: the token moved, it is the end of a commit record, and
@@ -310,7 +310,7 @@ my $before = $client->value('SELECT pg_current_wal_insert_lsn()');
 foreach my $wait (
 	'replwatch_wait_for_replicas()',
 	"replwatch_wait_for_lsn('$before')",
-	"replwatch_wait_for_token('1:$before')")
+	"replwatch_wait_for_token('" . Replwatch::token($primary, 1, $before) . "')")
 {
 	my $token = $client->value('SELECT replwatch_commit_token()');
 
@@ -351,11 +351,11 @@ note '4. the settings are read-only';
 foreach my $name ('commit_token', 'version')
 {
 	foreach my $command (
-		"SET replwatch.$name = '1:0/1'",
-		"SET LOCAL replwatch.$name = '1:0/1'",
+		"SET replwatch.$name = '$token'",
+		"SET LOCAL replwatch.$name = '$token'",
 		"RESET replwatch.$name",
-		"SELECT set_config('replwatch.$name', '1:0/1', false)",
-		"ALTER SYSTEM SET replwatch.$name = '1:0/1'")
+		"SELECT set_config('replwatch.$name', '$token', false)",
+		"ALTER SYSTEM SET replwatch.$name = '$token'")
 	{
 		is($client->query($command)->{state},
 			'55P02', "refused: $command");

@@ -21,6 +21,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+my $primary;
+
 # The answer to a wait for a token: t, f, or the SQLSTATE.  Without a timeout it
 # is given all the time that it needs.
 sub answer
@@ -28,6 +30,14 @@ sub answer
 	my ($client, $token, $timeout) = @_;
 
 	return result($client->query(wait_for($token, $timeout)));
+}
+
+# The token of an LSN on a timeline of the system that all servers here are of.
+sub token
+{
+	my ($timeline, $lsn) = @_;
+
+	return Replwatch::token($primary, $timeline, $lsn);
 }
 
 # The command that waits.
@@ -72,7 +82,7 @@ sub write_row
 	return $client->value('SELECT replwatch_commit_token()');
 }
 
-my $primary = Replwatch::primary(
+$primary = Replwatch::primary(
 	'primary',
 	'wal_keep_size = 64MB',
 	'wal_retrieve_retry_interval = 100ms',
@@ -82,6 +92,7 @@ my $follower = Replwatch::standby($promoted, 'follower');
 my $behind = Replwatch::standby($primary, 'behind');
 my $diverged = Replwatch::standby($primary, 'diverged',
 	conf => ["recovery_target_timeline = 'current'"]);
+my $system = Replwatch::system_of($primary);
 my %on = map { $_->name => Session->new($_) }
   $primary, $promoted, $follower, $behind, $diverged;
 
@@ -90,14 +101,14 @@ note '1. before the failover';
 
 $on{primary}->query('CREATE TABLE t (i int)');
 my $kept = write_row($on{primary}, 1);
-like($kept, qr/^1:/, 'the token is of timeline 1');
+like($kept, qr/^$system:00000001:/, 'the token is of timeline 1');
 foreach my $name (sort keys %on)
 {
 	is(answer($on{$name}, $kept), 't', "$name has the commit");
 	is($on{$name}->value('SELECT count(*) FROM t'),
 		1, "$name shows the row");
 }
-(my $newer = $kept) =~ s/^1:/2:/;
+(my $newer = $kept) =~ s/:00000001:/:00000002:/;
 foreach my $name ('promoted', 'follower', 'behind')
 {
 	is(answer($on{$name}, $newer, '100 ms'),
@@ -107,7 +118,7 @@ foreach my $name ('promoted', 'follower', 'behind')
 }
 is(answer($on{primary}, $newer), '55000',
 	'on a primary a token of a newer timeline is not written');
-is(answer($on{$_}, '1:0/1'), 't', "an old LSN is there on $_")
+is(answer($on{$_}, token(1, '0/1')), 't', "an old LSN is there on $_")
   foreach sort keys %on;
 
 
@@ -139,7 +150,7 @@ my $lost_on_behind = waiter($behind, $lost);
 my $fork = $on{promoted}->value('SELECT pg_last_wal_replay_lsn()');
 my @at_fork = map {
 	my $lsn = $on{promoted}->value("SELECT '$fork'::pg_lsn + $_");
-	waiter($follower, "1:$lsn");
+	waiter($follower, token(1, $lsn));
 } (1, 8, 16, 24, 32, 40);
 $primary->stop('immediate');
 $promoted->promote;
@@ -157,7 +168,7 @@ note '3. on the new primary and its standby';
 
 $on{promoted} = Session->new($promoted);
 my $new = write_row($on{promoted}, 4);
-like($new, qr/^2:/, 'the token is of timeline 2');
+like($new, qr/^$system:00000002:/, 'the token is of timeline 2');
 is(answer($on{follower}, $new), 't', 'its standby gets the commit');
 is($on{follower}->value('SELECT max(i) FROM t'), 4, 'and shows it');
 foreach my $name ('promoted', 'follower')
@@ -179,23 +190,23 @@ my ($end) = slurp_file($promoted->data_dir . '/pg_wal/00000002.history') =~
 is( $on{promoted}->value("SELECT '$end'::pg_lsn = '$fork'"),
 	't', 'the fork is where the promoted standby had got to');
 my $beyond = $on{promoted}->value("SELECT '$end'::pg_lsn + 1");
-is(answer($on{promoted}, "1:$end"),
+is(answer($on{promoted}, token(1, $end)),
 	't', 'the fork itself is part of the history');
-is(answer($on{promoted}, "1:$beyond"), 'RW001', 'one byte more is not part of it');
-is(answer($on{promoted}, '3:0/1'),
+is(answer($on{promoted}, token(1, $beyond)), 'RW001', 'one byte more is not part of it');
+is(answer($on{promoted}, token(3, '0/1')),
 	'55000', 'on the new primary a newer timeline is not written');
-is(answer($on{follower}, '3:0/1', '100 ms'),
+is(answer($on{follower}, token(3, '0/1'), '100 ms'),
 	'f', 'on its standby a newer timeline is not reached');
 
 
 note '4. standbys that are still on the old timeline';
 
 is( $on{diverged}->value(
-		"SELECT pg_last_wal_replay_lsn() > '" . ($new =~ s/^2://r) . "'"),
+		"SELECT pg_last_wal_replay_lsn() > '" . ($new =~ s/.*://r) . "'"),
 	't',
 	'diverged has replayed more bytes than the new commit needs');
 is( $on{diverged}->value(
-		"SELECT replwatch_wait_for_lsn('" . ($new =~ s/^2://r) . "')"),
+		"SELECT replwatch_wait_for_lsn('" . ($new =~ s/.*://r) . "')"),
 	't',
 	'an LSN, which has no timeline, is fooled by that');
 is(answer($on{diverged}, $new, '200 ms'), 'f', 'a token is not fooled');
@@ -224,10 +235,10 @@ copy(
 ) or die "could not copy: $!";
 $diverged->promote;
 $on{diverged} = Session->new($diverged);
-like(write_row($on{diverged}, 5), qr/^3:/, 'diverged is on timeline 3');
+like(write_row($on{diverged}, 5), qr/^$system:00000003:/, 'diverged is on timeline 3');
 is(answer($on{diverged}, $new), 'RW001',
 	'a commit of a timeline that is no ancestor is lost there');
-is(answer($on{diverged}, '2:0/1'),
+is(answer($on{diverged}, token(2, '0/1')),
 	'RW001', 'even where that one was still the same');
 is(answer($on{diverged}, $lost),
 	't', 'a commit of its own ancestor is there, even if lost elsewhere');
@@ -269,11 +280,13 @@ foreach my $node ($promoted, $follower)
 note '7. what is no token';
 
 my @bad = (
-	'', ' ', 'garbage', '1', '1:', ':', '1:0', '1:0/', '1:/1', ':0/1',
-	'0:0/1', '00:0/1', '-1:0/1', '+1:0/1', '4294967296:0/1',
-	'18446744073709551617:0/1', '1:0/1 ', ' 1:0/1', "1:0/1\n", '1: 0/1',
-	'1:0/1x', '1:0/1:1', '1:0x1/1', '1:0/123456789', '1:123456789/1',
-	'1:0/G', '0/1', "1:0/1\x{c3}\x{a4}");
+	'', ' ', 'garbage', ':', '0/1', '1:0/1',
+	"$system:", "$system:00000001", "$system:1:0/1",
+	"$system:00000001:0/1", token(0, '0/1'),
+	"$kept ", " $kept", "$kept\n", "${kept}x", "${kept}0", "0$kept",
+	"$kept:1", substr($kept, 0, -1), "$kept\x{c3}\x{a4}",
+	$kept =~ tr{/}{:}r, $kept =~ tr{:}{-}r, $kept =~ tr{:/}{}dr,
+	$kept =~ s/:0/: /r, $kept =~ s/:0/:+/r, $kept =~ s/.$/G/r);
 foreach my $token (@bad)
 {
 	foreach my $name ('promoted', 'follower')
@@ -290,9 +303,9 @@ foreach my $token (@bad)
 }
 foreach my $long (
 	'x' x 10_000_000,
-	'1:0/1' . '0' x 10_000_000,
+	$kept . '0' x 10_000_000,
 	'1' x 10_000_000,
-	'1:0/1' . ' ' x 10_000_000,
+	$kept . ' ' x 10_000_000,
 	"\x{e2}\x{82}\x{ac}" x 3_000_000)
 {
 	my $answer = $on{follower}->query(wait_for($long));
@@ -305,7 +318,7 @@ foreach my $long (
 	$on{follower}->bound('SELECT replwatch_wait_for_token($1)', $long)->sync;
 	is(result($on{follower}->answer), '22P02', 'nor is it as a parameter');
 }
-foreach my $good (lc $kept, uc $kept, '1:00000000/00000001', '1:0/0')
+foreach my $good (lc $kept, uc $kept, token(1, '0/1'), token(1, '0/0'))
 {
 	is(answer($on{follower}, $good), 't', "a token: '$good'");
 }
@@ -317,11 +330,12 @@ is($error->{state}, '22023', 'a negative timeout is refused');
 like($error->{message}, qr/^timeout must not be negative/, 'the message says so');
 
 # An LSN that never comes, of a timeline that is here.
-is(answer($on{follower}, '2:FFFFFFFF/FFFFFFFF', '100 ms'),
+my $never = token(2, 'FFFFFFFF/FFFFFFFF');
+is(answer($on{follower}, $never, '100 ms'),
 	'f', 'the largest LSN is never reached on a standby');
-is(answer($on{promoted}, '2:FFFFFFFF/FFFFFFFF'),
+is(answer($on{promoted}, $never),
 	'55000', 'the largest LSN is not written on a primary');
-is(answer($on{follower}, '4294967295:0/1', '100 ms'),
+is(answer($on{follower}, token(0xFFFFFFFF, '0/1'), '100 ms'),
 	'f', 'the largest timeline is never reached on a standby');
 is( $on{follower}->value('SELECT count(*) FROM replwatch_waiters()'),
 	0, 'nobody is left waiting');
@@ -337,11 +351,11 @@ foreach my $case (
 	[ 'promoted', $lost, 'waits 1 immediate 0 timeouts 0 errors 1' ],
 	[ 'follower', $lost, 'waits 1 immediate 0 timeouts 0 errors 1' ],
 	[
-		'promoted', '2:FFFFFFFF/FFFFFFFF',
+		'promoted', $never,
 		'waits 1 immediate 0 timeouts 0 errors 1'
 	],
 	[
-		'follower', '2:FFFFFFFF/FFFFFFFF',
+		'follower', $never,
 		'waits 1 immediate 0 timeouts 1 errors 0'
 	],
 	[ 'follower', 'no token', 'waits 0 immediate 0 timeouts 0 errors 0' ])

@@ -93,7 +93,7 @@ is(state_of($reader, "SET replwatch.read_after = '$token'"),
 is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
 is($reader->value('SHOW replwatch.read_after'),
 	$token, 'the value is remembered');
-my $lsn = (split /:/, write_row())[1];
+my $lsn = (split /:/, write_row())[-1];
 is(state_of($reader, "SET replwatch.read_after TO '$lsn'"),
 	'', 'SET of an LSN succeeds');
 is($reader->value('SELECT max(i) FROM t'), $row, 'the row is there');
@@ -398,7 +398,8 @@ $reader->query("RESET $force");
 note '9. bad values and lost commits';
 
 foreach my $bad (
-	'garbage', '1', '0:0/1', '1:0/1 ', ' 1:0/1', '1:0/1x',
+	'garbage', '1', '1:0/1', "$token ", " $token", "${token}x",
+	Replwatch::token($primary, 0, '0/1'),
 	'x' x 10_000_000)
 {
 	$error = $reader->query("SET replwatch.read_after = '$bad'");
@@ -423,7 +424,8 @@ is(state_of($reader, 'SET replwatch.read_after = a, b'),
 my $past_end = 'FFFFFFFF/FFFFFFFF';
 is(state_of($writer, "SET replwatch.read_after = '$token'"),
 	'', 'on a primary a written LSN is there');
-foreach my $value ($past_end, "1:$past_end", '2:0/1')
+foreach my $value ($past_end, map { Replwatch::token($primary, @$_) }
+	[ 1, $past_end ], [ 2, '0/1' ])
 {
 	$error = $writer->query("SET replwatch.read_after = '$value'");
 	is($error->{state}, '55000', "on a primary $value is not");
@@ -433,7 +435,8 @@ foreach my $value ($past_end, "1:$past_end", '2:0/1')
 
 # Promoted, while one waits for what never comes.
 my $waiter = Session->new($standby, track_counts => 'off');
-$waiter->ask("SET replwatch.read_after = '1:$past_end'");
+my $token_past_end = Replwatch::token($primary, 1, $past_end);
+$waiter->ask("SET replwatch.read_after = '$token_past_end'");
 is_waiting($waiter);
 $standby->promote;
 is($waiter->answer->{state},
@@ -445,7 +448,7 @@ is( Replwatch::value(
 	'no wait lasted until the session looked for itself: each was woken');
 is($waiter->value('SHOW replwatch.read_after'),
 	'', 'the value is not set');
-is(state_of($reader, "SET replwatch.read_after = '1:$past_end'"),
+is(state_of($reader, "SET replwatch.read_after = '$token_past_end'"),
 	'RW001', 'a later attempt fails as well');
 is(state_of($reader, "SET replwatch.read_after = '$token'"),
 	'', 'a commit that was kept is there');

@@ -137,7 +137,7 @@ foreach my $writer ($first, $second, $first, $second)
 	my $answer = $writer->query("INSERT INTO t VALUES ($row)");
 	is($answer->{state}, undef, "row $row is written");
 	my $token = $writer->parameter($setting) // '';
-	like($token, qr/^1:/, "row $row: its token came with the commit");
+	like($token, qr/^[0-9a-f]{16}:00000001:/, "row $row: its token came with the commit");
 	ok(!$seen{$token}++, "row $row: it is a new one");
 	is( Session->new($standby1)->value(
 			"SELECT replwatch_wait_for_token('$token')"),

@@ -220,7 +220,7 @@ sub run_examples
 			is($code, 0, "$name, $what: succeeds") or diag($stderr);
 			like(
 				$stdout,
-				qr{^wrote note \d+, token 1:[0-9A-F]+/[0-9A-F]+\n},
+				qr{^wrote note \d+, token [0-9a-f]{16}:00000001:[0-9A-F]{8}/[0-9A-F]{8}\n},
 				"$name, $what: has a token");
 			like(
 				$stdout,

@@ -107,6 +107,24 @@ sub standby
 	return $node;
 }
 
+# The identifier of a server's system, as it begins its commit tokens.
+sub system_of
+{
+	my ($node) = @_;
+
+	return $node->{replwatch_system} //= value($node,
+		"SELECT lpad(to_hex(system_identifier), 16, '0') FROM pg_control_system()");
+}
+
+# The commit token of an LSN, on a timeline of a server's system.
+sub token
+{
+	my ($node, $timeline, $lsn) = @_;
+
+	return sprintf('%s:%08X:%08X/%08X',
+		system_of($node), $timeline, map { hex } split m{/}, $lsn);
+}
+
 # Make $node a standby of $upstream under the application_name $name.  Takes
 # effect at its next start or reload.
 sub connect_to
