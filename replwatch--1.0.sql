@@ -160,7 +160,7 @@ AS 'MODULE_PATHNAME', 'replwatch_wait_for_token'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_wait_for_token(text, interval) IS
-'wait until this server has replayed a commit; false if the timeout has passed';
+'wait until this server has replayed a commit; false if the timeout has passed; an error if the token is of another database system';
 
 CREATE FUNCTION replwatch_commit_token()
 RETURNS text
@@ -168,7 +168,7 @@ AS 'MODULE_PATHNAME', 'replwatch_commit_token'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_commit_token() IS
-'commit token of the last commit of this session that wrote something';
+'commit token, SYSTEM:TIMELINE:LSN, of the last commit of this session that wrote something';
 
 CREATE FUNCTION replwatch_commit_lsn()
 RETURNS pg_lsn

@@ -186,7 +186,7 @@ static void
 last_commit(PGconn *conn, char *lsn)
 {
 	const char *token = PQparameterStatus(conn, "replwatch.commit_token");
-	const char *colon = token ? strchr(token, ':') : NULL;
+	const char *colon = token ? strrchr(token, ':') : NULL;
 
 	if (colon == NULL || strlen(colon + 1) >= LSN_LEN)
 		fail("the server reported no commit token", token ? token : "none");

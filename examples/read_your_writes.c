@@ -19,8 +19,8 @@
 
 #include "libpq-fe.h"
 
-/* A token is TIMELINE:LSN, at most 29 characters and the final 0. */
-#define TOKEN_LEN	30
+/* A token has 43 characters; and the final 0. */
+#define TOKEN_LEN	44
 
 static void
 die(PGconn *conn)

@@ -145,18 +145,28 @@ ROLLBACK;
 -- =====================================================================
 
 SELECT replwatch_wait_for_token(NULL);
-SELECT replwatch_wait_for_token('1:0/1');
+SELECT lpad(to_hex(system_identifier), 16, '0') AS system
+FROM pg_control_system() \gset
+SELECT replwatch_wait_for_token(:'system' || ':00000001:00000000/00000001');
 SELECT replwatch_wait_for_token('');
 SELECT replwatch_wait_for_token('garbage');
-SELECT replwatch_wait_for_token('0:0/1');
-SELECT replwatch_wait_for_token('1:0/1x');
-SELECT replwatch_wait_for_token('1:0/1 ');
-SELECT replwatch_wait_for_token('4294967296:0/1');
+SELECT replwatch_wait_for_token('1:0/1');
+SELECT replwatch_wait_for_token('6a1f0c2e9b3d4857:00000000:00000000/00000001');
+SELECT replwatch_wait_for_token('6a1f0c2e9b3d4857:1:0/1');
+SELECT replwatch_wait_for_token('6a1f0c2e9b3d4857:00000001:00000000/594F2870x');
+SELECT replwatch_wait_for_token('6a1f0c2e9b3d4857:00000001:00000000/594F2870 ');
 SELECT replwatch_wait_for_token(repeat('x', 10000000));
 SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
-SELECT replwatch_wait_for_token('1:0/1', '-1 s');
+SELECT replwatch_wait_for_token('6a1f0c2e9b3d4857:00000001:00000000/594F2870', '-1 s');
 \set VERBOSITY terse
-SELECT replwatch_wait_for_token('2:FFFFFFFF/FFFFFFFF');
+SELECT replwatch_wait_for_token(:'system' || ':00000002:FFFFFFFF/FFFFFFFF');
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+
+-- of another system, the detail of which names this one's
+SELECT replwatch_wait_for_token('6a1f0c2e9b3d4857:00000001:00000000/594F2870');
+SELECT replwatch_wait_for_token('6a1f0c2e9b3d4857:00000001:00000000/594F2870', '0');
+SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
+SET replwatch.read_after = '6a1f0c2e9b3d4857:00000001:00000000/594F2870';
 SELECT :'LAST_ERROR_SQLSTATE' AS sqlstate;
 \set VERBOSITY default
 
@@ -189,7 +199,7 @@ ROLLBACK;
 SET replwatch.read_after = '0/1';
 SHOW replwatch.read_after;
 SET replwatch.read_after = 'garbage';
-SET replwatch.read_after = '0:0/1';
+SET replwatch.read_after = '1:0/1';
 SET LOCAL replwatch.read_after = '0/1';
 SET replwatch.read_after = '0/1', '0/2';
 SET replwatch.read_after = 1;

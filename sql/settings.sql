@@ -170,7 +170,7 @@ SET replwatch.listen_addresses = '*';
 SET replwatch.port_serves = 'all';
 SET replwatch.route_lag = '1s';
 SET replwatch.route_hold = '1s';
-SET replwatch.commit_token = '1:0/1';
+SET replwatch.commit_token = '6a1f0c2e9b3d4857:00000001:00000000/594F2870';
 SET replwatch.version = '2.0';
 SELECT set_config('replwatch.sample_interval', '50', false);
 ALTER ROLE CURRENT_USER SET replwatch.sample_interval = 50;

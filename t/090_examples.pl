@@ -282,7 +282,16 @@ run_examples(
 	"replica: the commit was lost in a failover\n");
 
 
-note '5. a primary without replwatch';
+note '5. a server of another system';
+
+my $stranger = Replwatch::primary('stranger', "listen_addresses = '127.0.0.1'");
+run_examples(
+	$stranger, 'primary',
+	'the token is of another system',
+	"replica: [^\n]*commit token is of another database system\n(?s:.*?)");
+
+
+note '6. a primary without replwatch';
 
 # Nobody has a token, and everybody reads where he wrote.
 $promoted->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");

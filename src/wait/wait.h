@@ -198,9 +198,9 @@ extern void rw_token_utility(const Node *command);
  * Called before a utility command.  If the command sets replwatch.read_after
  * and comes from the client, waits, and returns true: the caller then executes
  * the command and calls rw_read_after_end(), also after an error.  Raises
- * 22P02 if the value is neither a token nor an LSN, RW002 if it was not
- * replayed in time, 55000 where waiting is not possible, and the errors of a
- * wait.
+ * 22P02 if the value is neither a token nor an LSN, RW003 if the token is of
+ * another system, RW002 if it was not replayed in time, 55000 where waiting is
+ * not possible, and the errors of a wait.
  */
 extern bool rw_read_after_begin(Node *command, bool from_client);
 extern void rw_read_after_end(void);
