@@ -33,16 +33,27 @@ skip_space(const char **at)
 		(*at)++;
 }
 
-/* Skip this keyword, and white space around it, if it comes next. */
+static inline char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+/* Skip this lower-case keyword, and white space around it, if it comes next. */
 static bool
 take_keyword(const char **at, const char *keyword)
 {
-	size_t		len = strlen(keyword);
+	const char *p;
 
 	skip_space(at);
-	if (pg_strncasecmp(*at, keyword, len) != 0 || is_word((*at)[len]))
+	for (p = *at; *keyword != '\0'; p++, keyword++)
+	{
+		if (lower(*p) != *keyword)
+			return false;
+	}
+	if (is_word(*p))
 		return false;
-	*at += len;
+	*at = p;
 	skip_space(at);
 	return true;
 }
@@ -66,7 +77,7 @@ take_name(const char **at, char *name)
 		if (!quoted && !is_word(*p))
 			break;
 		if (len + 1 < RW_NAME_LEN)
-			name[len++] = **at == '"' ? *p : pg_ascii_tolower(*p);
+			name[len++] = **at == '"' ? *p : lower(*p);
 	}
 	name[len] = '\0';
 	*at = p;
@@ -80,13 +91,13 @@ take_command(const char *at, RwStartCommand *command)
 	uint64		value;
 	bool		logical;
 
-	if (!take_keyword(&at, "START_REPLICATION"))
+	if (!take_keyword(&at, "start_replication"))
 		return false;
-	if (take_keyword(&at, "SLOT") && !take_name(&at, command->slot))
+	if (take_keyword(&at, "slot") && !take_name(&at, command->slot))
 		return false;
-	logical = take_keyword(&at, "LOGICAL");
+	logical = take_keyword(&at, "logical");
 	if (!logical)
-		(void) take_keyword(&at, "PHYSICAL");
+		(void) take_keyword(&at, "physical");
 
 	/* Nothing that is longer than this is an LSN. */
 	end = at + strnlen(at, 2 * RW_LSN_DIGITS + 2);
@@ -94,7 +105,7 @@ take_command(const char *at, RwStartCommand *command)
 		return false;
 	command->lsn = value;
 
-	if (!logical && take_keyword(&at, "TIMELINE"))
+	if (!logical && take_keyword(&at, "timeline"))
 	{
 		end = at + strnlen(at, 11);
 		if (!rw_take_number(&at, end, 10, 10, PG_UINT32_MAX, &value))
