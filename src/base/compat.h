@@ -92,6 +92,20 @@ rw_receiver_is_connecting(WalRcvState state)
 	return state == WALRCV_STARTING || state == WALRCV_RESTARTING;
 }
 
+/*
+ * Has the receiver connected to its upstream?  The caller holds the spinlock.
+ * 19 displays a receiver that still connects, without a host.
+ */
+static inline bool
+rw_receiver_has_connected(const WalRcvData *walrcv)
+{
+#if PG_VERSION_NUM >= 190000
+	return walrcv->sender_host[0] != '\0';
+#else
+	return walrcv->ready_to_display;
+#endif
+}
+
 /* Places in the server's array of slots: 19 keeps some more for REPACK. */
 #if PG_VERSION_NUM >= 190000
 #define RW_MAX_SLOTS	(max_replication_slots + max_repack_replication_slots)

@@ -257,7 +257,7 @@ receiver_ends(const ErrorData *edata)
 	note.pid = MyProcPid;
 	rw_own_application_name(note.application_name);
 	SpinLockAcquire(&WalRcv->mutex);
-	note.connected = WalRcv->ready_to_display;
+	note.connected = rw_receiver_has_connected(WalRcv);
 	if (!WalRcv->is_temp_slot)
 		rw_name_copy(note.slot, WalRcv->slotname);
 	SpinLockRelease(&WalRcv->mutex);
