@@ -55,6 +55,11 @@ typedef struct RwSampler
 	RwNewerTimelines newer;		/* than the one that a standby replays */
 	RwTime		newer_looked;	/* when */
 
+	/* On a primary, see flush_inserted(); InvalidXLogRecPtr: none. */
+	XLogRecPtr	unflushed;		/* end of WAL at the last round, if it had not
+								 * been flushed */
+	XLogRecPtr	flush_requested;	/* up to here, once */
+
 	/* What is to be saved (rw_persist_save), and since when. */
 	RwTime		saved_at;
 	bool		unsaved;		/* something moved */

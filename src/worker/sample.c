@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+
 #include "src/alert/alert.h"
 #include "src/base/compat.h"
 #include "src/history/history.h"
@@ -141,6 +143,36 @@ each_second(RwSampler *sampler)
 	}
 }
 
+/*
+ * Have WAL flushed that has waited for it since the last round.  While a
+ * transaction is open and nothing else is written, the WAL writer flushes full
+ * pages only, and the flushed WAL ends within a record, which no standby can
+ * replay, for up to 15 s.
+ *
+ * This takes a spinlock and wakes the WAL writer, which any process may do; the
+ * WAL writer flushes it within wal_writer_delay or so.  It must not be asked
+ * for a page header that has not been written.
+ */
+static void
+flush_inserted(RwSampler *sampler)
+{
+	const RwFacts *facts = &sampler->facts;
+	XLogRecPtr	inserted;
+
+	if (facts->in_recovery)
+		return;
+
+	inserted = rw_before_page_header(GetXLogInsertRecPtr());
+	if (sampler->unflushed > facts->horizon &&
+		sampler->flush_requested != inserted)
+	{
+		XLogSetAsyncXactLSN(inserted);
+		sampler->flush_requested = inserted;
+	}
+	sampler->unflushed = inserted > facts->horizon ?
+		inserted : InvalidXLogRecPtr;
+}
+
 /* Log the replication connections that have ended, for debugging. */
 static void
 log_ended(const RwFacts *facts)
@@ -238,6 +270,7 @@ rw_sample(RwSampler *sampler)
 			(errmsg_internal("alerts were judged in %d us",
 							 (int) (rw_clock_now() - begin))));
 
+	flush_inserted(sampler);
 	each_second(sampler);
 	moved = has_moved(sampler);
 	sampler->unsaved |= moved;
