@@ -90,7 +90,10 @@ rw_links(RwFacts *facts, RwLinks *links, bool explain)
 	memset(links, 0, sizeof(RwLinks));
 	links->published = published;
 	if (published)
+	{
 		rw_notice_gone(facts, published);
+		facts->complete = rw_complete_wal(&published->upstream, facts);
+	}
 
 	links->links = palloc(rw_max_links(facts, published) * sizeof(RwLink));
 	rw_add_rows(facts, links);

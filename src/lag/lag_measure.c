@@ -3,7 +3,8 @@
  * lag_measure.c
  *	  From the position of a link to its lag.
  *
- * The byte lag is what lies between the position and the horizon.  The time
+ * The byte lag is what lies between the position and the end of the WAL of
+ * which there are whole records, which nearly always is the horizon.  The time
  * lag is the age of the first missing byte: the history says when that
  * appeared.  How exact this is depends on how often the history was added to
  * at that time, and on how old the replica's figures are.
@@ -75,8 +76,8 @@ rw_measure_links(const RwFacts *facts, RwLinks *links,
 		RwLink	   *link = &links->links[i];
 
 		if (link->position != InvalidXLogRecPtr)
-			link->lag_bytes = facts->horizon > link->position ?
-				facts->horizon - link->position : 0;
+			link->lag_bytes = facts->complete > link->position ?
+				facts->complete - link->position : 0;
 
 		/* It does not have the WAL that it seems to have. */
 		if (link->lag_bytes == 0 && rw_has_parted(link))

@@ -24,19 +24,6 @@ replay_stands_still(const RwStandbyFacts *facts)
 }
 
 /*
- * When a primary dies, the WAL that it has sent may end in the middle of a
- * record.  That leaves no standby behind, and they have to go on serving.
- * Replay that stands still although nothing holds it back has nothing left
- * that it could replay.
- */
-bool
-rw_standby_may_have_run_dry(const RwStandbyFacts *facts)
-{
-	return facts->has_upstream && facts->cut_off && facts->lag_bytes > 0 &&
-		replay_stands_still(facts);
-}
-
-/*
  * A standby without a connection that still replays, and not just what it
  * received in the last moments of one, finds WAL elsewhere: in the archive, or
  * in a base backup.  It is certainly behind, but nobody knows by how much.
@@ -70,11 +57,6 @@ rw_standby_state(RwStandbyState *state, const RwStandbyFacts *facts)
 	if (facts->lag > 0)
 		state->stale_since = facts->now - facts->lag;
 	state->missing_bytes = facts->lag_bytes;
-	if (rw_standby_may_have_run_dry(facts) && !facts->replay_held)
-	{
-		state->run_dry = true;
-		state->at_most = true;
-	}
 	if (facts->cut_off && finds_wal_elsewhere(facts))
 	{
 		state->cut_off = false;

@@ -35,9 +35,6 @@ typedef struct RwStandbyState
 	uint64		mark;			/* beyond this LSN */
 	uint64		common;			/* and is known to be up to this one; 0 if
 								 * that is not known */
-	bool		run_dry;		/* cut off, and all complete records have been
-								 * replayed: only the rest of a record that
-								 * was received in part is missing */
 } RwStandbyState;
 
 /* What that is worked out from. */
@@ -57,16 +54,7 @@ typedef struct RwStandbyFacts
 	uint64		common;
 	RwTime		last_seen;		/* last real message; RW_NEVER if unknown */
 	RwTime		replay_moved_at;
-	bool		replay_held;	/* something holds replay back; only used if
-								 * rw_standby_may_have_run_dry() */
 } RwStandbyFacts;
-
-/*
- * Is the standby cut off, with WAL that it does not replay?  Then the caller
- * has to find out whether something holds replay back, which takes longer than
- * the other facts.
- */
-extern bool rw_standby_may_have_run_dry(const RwStandbyFacts *facts);
 
 /* Work out the state. */
 extern void rw_standby_state(RwStandbyState *state,

@@ -46,12 +46,6 @@ collect_standby_facts(RwStandbyFacts *standby, RwFacts *facts,
 		standby->common = upstream->lost_wal ? 0 : upstream->mark;
 		standby->last_seen = link->last_seen;
 		standby->replay_moved_at = upstream->replay_moved_at;
-		if (rw_standby_may_have_run_dry(standby))
-		{
-			rw_observe_hold(facts);
-			standby->replay_held =
-				facts->recovery.hold != RW_REPLAY_WAIT_NONE;
-		}
 	}
 }
 

@@ -44,6 +44,9 @@
 #define BROKEN_ENDS			2
 #define BROKEN_AFTER		(3 * RW_SECOND)
 
+/* Replay that waits for more WAL this long after any came has used it up. */
+#define DRAINED_AFTER		(250 * RW_MS)
+
 RwLinkState
 rw_upstream_state(const RwReceiverFacts *receiver)
 {
@@ -405,6 +408,40 @@ follow_ends(RwUpstream *upstream, const RwFacts *facts)
 	}
 }
 
+/* Follow whether replay has replayed all whole records. */
+static void
+follow_replay(RwUpstream *upstream, const RwFacts *facts)
+{
+	XLogRecPtr	replay = facts->recovery.replay;
+
+	if (replay > upstream->replay)
+	{
+		upstream->replay_moved_at = facts->now;
+		upstream->stopped_here = 0;
+	}
+	if (replay != upstream->replay || facts->horizon != upstream->horizon)
+	{
+		upstream->moved_at = facts->now;
+		upstream->drained = false;
+	}
+	upstream->replay = replay;
+	upstream->horizon = facts->horizon;
+	if (facts->recovery.starved &&
+		facts->now - upstream->moved_at >= DRAINED_AFTER)
+		upstream->drained = true;
+	rw_rate_add(&upstream->replay_rate, replay, facts->now);
+}
+
+uint64
+rw_complete_wal(const RwUpstream *upstream, const RwFacts *facts)
+{
+	if (facts->in_recovery && upstream->drained &&
+		upstream->replay == facts->recovery.replay &&
+		upstream->horizon == facts->horizon)
+		return upstream->replay;
+	return facts->horizon;
+}
+
 void
 rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 				   int64 known_after)
@@ -415,14 +452,7 @@ rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 		return;
 	}
 
-	if (facts->recovery.replay > upstream->replay)
-	{
-		upstream->replay_moved_at = facts->now;
-		upstream->stopped_here = 0;
-	}
-	upstream->replay = facts->recovery.replay;
-	rw_rate_add(&upstream->replay_rate, upstream->replay, facts->now);
-
+	follow_replay(upstream, facts);
 	follow_parting(upstream, facts);
 	follow_messages(upstream, facts);
 	follow_ends(upstream, facts);

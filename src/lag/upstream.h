@@ -51,8 +51,17 @@ typedef struct RwUpstream
 	RwTime		complete_at;	/* all WAL that was reported by then is here;
 								 * RW_NEVER if not known */
 
-	RwTime		replay_moved_at;
+	/*
+	 * The horizon may be in the middle of a record.  Replay that waits for
+	 * more WAL some time after any came has replayed all whole records, and
+	 * that stays so until either moves.
+	 */
 	uint64		replay;			/* as of the last sample */
+	uint64		horizon;
+	RwTime		moved_at;		/* when either was seen to move last */
+	bool		drained;		/* all whole records had been replayed */
+
+	RwTime		replay_moved_at;
 	RwRate		replay_rate;
 
 	/*
@@ -95,6 +104,13 @@ typedef struct RwUpstream
  */
 extern void rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 							   int64 known_after);
+
+/*
+ * The end of the WAL of which this server has whole records, as far as that is
+ * known: replay where that has replayed them all, else the horizon.
+ */
+extern uint64 rw_complete_wal(const RwUpstream *upstream,
+							  const RwFacts *facts);
 
 /* The state of the upstream row. */
 extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);

@@ -365,6 +365,7 @@ rw_observe(RwFacts *facts, bool remember)
 		rw_observe_receiver(&facts->receiver);
 	}
 	facts->horizon = rw_horizon(&facts->tli);
+	facts->complete = facts->horizon;
 	facts->now = rw_clock_now();
 	facts->wall = GetCurrentTimestamp();
 	facts->sender_timeout_ms = wal_sender_timeout;

@@ -170,6 +170,7 @@ typedef struct RwRecoveryFacts
 	int			nblockers;		/* 0 if they can't be known */
 	int			blockers[RW_MAX_BLOCKERS];
 	bool		blockers_likely;	/* guessed, not known */
+	bool		starved;		/* replay waits for more WAL */
 } RwRecoveryFacts;
 
 typedef struct RwSyncFacts
@@ -210,6 +211,10 @@ typedef struct RwFacts
 	bool		crash_recovery; /* the role is not decided yet: this may end
 								 * as a primary or go on as a standby */
 	XLogRecPtr	horizon;		/* newest WAL that this server can send */
+	XLogRecPtr	complete;		/* end of the WAL of which whole records are
+								 * known, towards which lag is measured; the
+								 * horizon unless rw_complete_wal() knows
+								 * better */
 	TimeLineID	tli;			/* of the horizon */
 	int			sender_timeout_ms;	/* wal_sender_timeout; 0: none */
 	int			nsenders;

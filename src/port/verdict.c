@@ -51,7 +51,7 @@ lag_now(const RwCheckFacts *facts)
 static bool
 is_behind(const RwStandbyState *standby)
 {
-	return standby->missing_bytes != 0 && !standby->run_dry;
+	return standby->missing_bytes != 0;
 }
 
 static const char *

@@ -46,7 +46,7 @@ begin(const char *title)
 
 	facts.now = START;
 	facts.wall = WALL;
-	facts.horizon = HORIZON;
+	facts.horizon = facts.complete = HORIZON;
 	facts.tli = 1;
 	facts.sender_timeout_ms = 60 * 1000;
 	facts.senders = senders;
@@ -111,6 +111,7 @@ static inline void
 write_wal(uint64 bytes)
 {
 	facts.horizon += bytes;
+	facts.complete = facts.horizon;
 }
 
 /* A standby that streams, has replied just now, and lacks nothing. */

@@ -439,7 +439,7 @@ test_random(void)
 		facts.nsenders = 0;
 		memset(senders, 0, sizeof(senders));
 		memset(replicas, 0, sizeof(replicas));
-		facts.horizon = HORIZON + 1000;
+		facts.horizon = facts.complete = HORIZON + 1000;
 		facts.now = START + next_random(&state) % RW_MINUTE;
 		sender = add_walsender("s1", 101);
 		replica = add_replica("s1", 101);

@@ -96,7 +96,7 @@ test_positions(void)
 	receiver->latest_end = HORIZON + 40;
 	receiver->written = HORIZON + 30;
 	receiver->flushed = HORIZON + 20;
-	facts.horizon = HORIZON + 20;
+	facts.horizon = facts.complete = HORIZON + 20;
 	facts.recovery.replay = HORIZON + 10;
 	is_uint(own_row()->sent, HORIZON + 40, "as the upstream server says");
 	is_uint(own_row()->write, HORIZON + 30, "written");
@@ -319,7 +319,7 @@ test_random(void)
 		bool		streaming;
 
 		make_standby();
-		facts.horizon = HORIZON + next_random(&state) % 2 * 1000;
+		facts.horizon = facts.complete = HORIZON + next_random(&state) % 2 * 1000;
 		facts.recovery.replay = facts.horizon -
 			next_random(&state) % 2 * 500;
 		facts.recovery.latest_commit_time = next_random(&state) % 2 ?

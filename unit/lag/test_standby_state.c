@@ -58,9 +58,8 @@ test_primary(void)
 	work_out();
 	is_int(state.sampled_at, NOW, "has a sample");
 	is_int(state.missing_bytes, -1, "does not know what is missing");
-	ok(!state.lag_known && !state.cut_off && !state.cascade && !state.run_dry,
+	ok(!state.lag_known && !state.cut_off && !state.cascade,
 	   "has no other state");
-	ok(!rw_standby_may_have_run_dry(&facts), "does not run dry");
 }
 
 static void
@@ -93,38 +92,6 @@ test_lag(void)
 	work_out();
 	ok(!state.lag_known && state.stale_since == RW_NEVER, "an unknown lag");
 	is_int(state.missing_bytes, -1, "unknown bytes");
-}
-
-static void
-test_run_dry(void)
-{
-	section("cut off in the middle of a record");
-	set_cut_off();
-	facts.at_most = false;
-	facts.lag_bytes = 100;
-	ok(rw_standby_may_have_run_dry(&facts), "replay stands still");
-	work_out();
-	ok(state.run_dry && state.at_most && state.cut_off, "has run dry");
-	is_int(state.missing_bytes, 100, "the bytes still count");
-	facts.replay_held = true;
-	work_out();
-	ok(!state.run_dry && !state.at_most, "not when replay is held back");
-
-	facts.replay_held = false;
-	facts.replay_moved_at = NOW - RW_SECOND;
-	ok(rw_standby_may_have_run_dry(&facts), "after 1 s without replay");
-	facts.replay_moved_at++;
-	ok(!rw_standby_may_have_run_dry(&facts), "not before");
-	work_out();
-	ok(!state.run_dry, "still replaying");
-	facts.replay_moved_at = NOW - RW_HOUR;
-	facts.lag_bytes = 0;
-	ok(!rw_standby_may_have_run_dry(&facts), "not when nothing is missing");
-	facts.lag_bytes = -1;
-	ok(!rw_standby_may_have_run_dry(&facts), "not when that is unknown");
-	set_streaming();
-	facts.lag_bytes = 100;
-	ok(!rw_standby_may_have_run_dry(&facts), "not when connected");
 }
 
 static void
@@ -161,7 +128,6 @@ main(void)
 {
 	test_primary();
 	test_lag();
-	test_run_dry();
 	test_wal_elsewhere();
 	return tap_end();
 }

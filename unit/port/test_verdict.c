@@ -485,23 +485,6 @@ test_agent(void)
 	facts.standby.missing_bytes = 1;
 	agent_says(0, "drain\n", "also by a limit in time");
 
-	section("cut off in the middle of a record");
-	be_cut_off(RW_HOUR);
-	facts.standby.at_most = false;
-	facts.standby.missing_bytes = 4096;
-	facts.standby.run_dry = true;
-	ask_agent(RW_ASK_REPLICA);
-	agent_says(0, "up ready 10%\n", "served with the least weight");
-	limit_bytes(MB);
-	agent_says(0, "up ready 10%\n", "with a limit in bytes");
-	limit_bytes(4095);
-	agent_says(0, "drain\n", "beyond a limit in bytes");
-	ask(RW_ASK_REPLICA);
-	limit_time(5 * RW_SECOND);
-	says("lag is 3600 s, more than 5.0 s", "a limit in time is strict");
-	request.limits.serve_cut_off = true;
-	says("", "cut_off=serve lifts it");
-
 	section("agent: unknown lag");
 	be_standby();
 	ask_agent(RW_ASK_REPLICA);
