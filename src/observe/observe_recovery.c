@@ -183,9 +183,12 @@ pause_state_from_core(RecoveryPauseState state)
 static int
 find_startup_pid(void)
 {
-	int			nbackends = pgstat_fetch_stat_numbackends();
+	int			nbackends;
 	int			i;
 
+	/* A copy from before the startup process was there does not have it. */
+	pgstat_clear_backend_activity_snapshot();
+	nbackends = pgstat_fetch_stat_numbackends();
 	for (i = 1; i <= nbackends; i++)
 	{
 		LocalPgBackendStatus *local = rw_backend_status(i);
