@@ -17,6 +17,9 @@
 #include "src/base/render.h"
 #include "src/lag/intern.h"
 
+/* Replay that does not get past a whole record for so long can't read it. */
+#define BROKEN_AFTER		(3 * RW_SECOND)
+
 RwTime
 rw_last_message(const RwFacts *facts, const RwPublished *published)
 {
@@ -55,12 +58,15 @@ rw_fill_upstream(RwLink *link, const RwFacts *facts,
 		link->last_seen = rw_last_message(facts, published);
 }
 
-/* Has a message come within the time in which one is due? */
+/*
+ * Has a message come on this connection, within the time in which one is due?
+ */
 static bool
 has_recent_message(const RwLink *link, const RwFacts *facts,
 				   const RwPublished *published)
 {
-	return link->last_seen != RW_NEVER &&
+	return rw_message_is_real(&facts->receiver) &&
+		link->last_seen != RW_NEVER &&
 		facts->now - link->last_seen <
 		rw_allowed_silence(&published->upstream, &facts->receiver);
 }
@@ -73,7 +79,7 @@ rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
 	if (link->state != RW_STATE_STREAMING)
 		return facts->receiver.has_conninfo ||
 			!facts->receiver.has_restore_command;
-	if (link->last_seen == RW_NEVER)
+	if (link->last_seen == RW_NEVER || !rw_message_is_real(&facts->receiver))
 		return true;
 	if (rw_silence_is_normal(&published->upstream, &facts->receiver))
 		return false;
@@ -274,6 +280,18 @@ explain_refused(RwLink *link, const RwFacts *facts,
 				   upstream->refusal, NULL);
 }
 
+/*
+ * Does replay not get past an LSN although there is a whole record?  It reads
+ * what is here even while the upstream server is away, unless it is held.
+ */
+static bool
+is_wal_broken(const RwFacts *facts, const RwUpstream *upstream)
+{
+	return facts->complete > facts->recovery.replay &&
+		facts->recovery.hold == RW_REPLAY_WAIT_NONE &&
+		facts->now - upstream->replay_moved_at >= BROKEN_AFTER;
+}
+
 static void
 explain_broken_wal(RwLink *link, const RwFacts *facts)
 {
@@ -309,7 +327,7 @@ rw_explain_upstream(RwLink *link, const RwFacts *facts,
 	else if (link->lag == 0)
 		return;
 
-	if (rw_wal_is_broken(upstream, facts->now))
+	if (receiver_down && is_wal_broken(facts, upstream))
 		explain_broken_wal(link, facts);
 	else if (upstream->down_since != RW_NEVER &&
 			 rw_upstream_refuses(upstream, facts->now))

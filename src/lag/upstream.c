@@ -36,14 +36,6 @@
 #define STAYS_AFTER			(1 * RW_SECOND)
 #define STAYS_AFTER_SEARCH	(30 * RW_SECOND)
 
-/*
- * The startup process stops the receiver before it looks for WAL elsewhere that
- * it can't read.  After so many receivers were stopped at one LSN, although
- * there is WAL beyond it, and after this time, the WAL there is broken.
- */
-#define BROKEN_ENDS			2
-#define BROKEN_AFTER		(3 * RW_SECOND)
-
 /* Replay that waits for more WAL this long after any came has used it up. */
 #define DRAINED_AFTER		(250 * RW_MS)
 
@@ -87,14 +79,6 @@ bool
 rw_upstream_refuses(const RwUpstream *upstream, RwTime now)
 {
 	return rw_attempts_count(&upstream->attempts, now) >= RW_ATTEMPTS_REFUSED;
-}
-
-bool
-rw_wal_is_broken(const RwUpstream *upstream, RwTime now)
-{
-	return upstream->stopped_here >= BROKEN_ENDS &&
-		upstream->reported > upstream->replay &&
-		now - upstream->replay_moved_at >= BROKEN_AFTER;
 }
 
 int64
@@ -394,8 +378,6 @@ follow_ends(RwUpstream *upstream, const RwFacts *facts)
 
 		if (!ended->receiver)
 			continue;
-		if (ended->message[0] == '\0')
-			upstream->stopped_here++;
 		if (!upstream->message_came && ended->connected)
 		{
 			rw_attempts_add(&upstream->attempts, facts->now);
@@ -415,10 +397,7 @@ follow_replay(RwUpstream *upstream, const RwFacts *facts)
 	XLogRecPtr	replay = facts->recovery.replay;
 
 	if (replay > upstream->replay)
-	{
 		upstream->replay_moved_at = facts->now;
-		upstream->stopped_here = 0;
-	}
 	if (replay != upstream->replay || facts->horizon != upstream->horizon)
 	{
 		upstream->moved_at = facts->now;

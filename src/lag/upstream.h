@@ -87,8 +87,6 @@ typedef struct RwUpstream
 											 * the last of them */
 	bool		refused;		/* it did, since the last real message */
 	bool		message_came;	/* since the last receiver ended */
-	int32		stopped_here;	/* stopped by this server since replay last
-								 * moved */
 
 	RwTime		down_since;		/* nothing comes; RW_NEVER while it does */
 	RwTime		streaming_since;	/* RW_NEVER while not connected */
@@ -133,9 +131,6 @@ extern bool rw_message_counts(const RwReceiverFacts *receiver,
  * Does the upstream server refuse to send WAL, again and again?
  */
 extern bool rw_upstream_refuses(const RwUpstream *upstream, RwTime now);
-
-/* Does replay not get past an LSN, because the WAL there is broken? */
-extern bool rw_wal_is_broken(const RwUpstream *upstream, RwTime now);
 
 /*
  * How old the last message can be, in microseconds, while all is well.
