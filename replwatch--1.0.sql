@@ -141,7 +141,7 @@ AS 'MODULE_PATHNAME', 'replwatch_forget'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_forget(text) IS
-'forget a replica that was removed, and clear its alerts';
+'forget a replica that was removed, and clear its alerts; slot:NAME only clears those of a slot';
 
 --
 -- Reading your own writes
@@ -256,7 +256,7 @@ AS 'MODULE_PATHNAME', 'replwatch_silence'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_silence(text, interval) IS
-'silence the alerts of a replica, slot or server for a time, or end that if it is zero';
+'silence the alerts of a replica, slot (also slot:NAME) or server for a time, or end that if it is zero';
 
 --
 -- Views

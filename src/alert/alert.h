@@ -18,6 +18,7 @@
 #define RW_ALERT_H
 
 #include "src/alert/alerts_shared.h"
+#include "src/alert/subject.h"
 #include "src/lag/lag.h"
 
 /*
@@ -33,26 +34,21 @@ extern bool rw_alerts_round(RwFacts *facts, RwLinks *links);
  * worker does so in its next round; until then they are shown as cleared.
  * Returns true if there were any.  The caller holds state_lock exclusively.
  */
-extern bool rw_alerts_forget(const char *name);
+extern bool rw_alerts_forget(const RwSubjectMeant *meant);
 
 /*
  * Do these silences keep the alerts of this subject from log and command?
  */
 extern bool rw_is_silenced(const RwSilence *silences, int nsilences,
-						   const char *name, TimestampTz wall);
+						   RwSubjectClass class, const char *name,
+						   TimestampTz wall);
 
 /*
- * Is this the name of something that can have alerts, or is it silenced
- * already?  The caller holds state_lock.
+ * Silence what was found (RW_NAME_FOUND) until a time, or no longer if that
+ * has passed.  False if there are too many silences.  The worker saves it in
+ * its next round.  The caller holds state_lock exclusively.
  */
-extern bool rw_is_subject(const char *name);
-
-/*
- * Silence a subject until a time, or no longer if that has passed.  False if
- * there are too many silences.  The worker saves it in its next round.  The
- * caller holds state_lock exclusively.
- */
-extern bool rw_set_silence(const char *name, TimestampTz until,
+extern bool rw_set_silence(const RwSubjectMeant *meant, TimestampTz until,
 						   TimestampTz wall);
 
 /*

@@ -59,6 +59,11 @@ typedef enum RwSubjectClass
 	RW_SUBJECT_NODE
 } RwSubjectClass;
 
+#define RW_CLASS_BIT(class)		((uint32) 1 << (class))
+#define RW_ALL_CLASSES \
+	(RW_CLASS_BIT(RW_SUBJECT_REPLICA) | RW_CLASS_BIT(RW_SUBJECT_SLOT) | \
+	 RW_CLASS_BIT(RW_SUBJECT_NODE))
+
 /* What an alert's value and limits are measured in. */
 typedef enum RwUnit
 {

@@ -55,6 +55,7 @@ rw_alert_list(TimestampTz wall, int *n)
 		else
 			view->state = rw_is_silenced(rw_alerts->silences,
 										 rw_alerts->nsilences,
+										 rw_alert_class(view->alert.alert),
 										 view->alert.subject, wall) ?
 				"silenced" : "firing";
 	}

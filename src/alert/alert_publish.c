@@ -83,7 +83,7 @@ rw_publish_alert(const RwAlertItem *item, RwTime now, TimestampTz wall)
 }
 
 bool
-rw_alerts_forget(const char *name)
+rw_alerts_forget(const RwSubjectMeant *meant)
 {
 	bool		found = false;
 	int			i;
@@ -91,9 +91,11 @@ rw_alerts_forget(const char *name)
 	for (i = 0; i < rw_alerts->nfiring; i++)
 	{
 		RwAlert    *alert = &rw_alerts->firing[i];
+		RwSubjectClass class = rw_alert_class(alert->alert);
 
-		if (alert->used && rw_alert_class(alert->alert) != RW_SUBJECT_NODE &&
-			rw_name_equal(alert->subject, name))
+		if (alert->used && class != RW_SUBJECT_NODE &&
+			(meant->classes & RW_CLASS_BIT(class)) &&
+			rw_name_equal(alert->subject, meant->search.found[0]))
 			found = alert->forgotten = true;
 	}
 	if (found)

@@ -25,6 +25,7 @@
 #include "src/lag/lag_shared.h"
 #include "src/replica/expected.h"
 #include "src/replica/node_name.h"
+#include "src/replica/resolve.h"
 #include "src/settings.h"
 
 /* How often the words of firing alerts are brought up to date. */
@@ -152,8 +153,8 @@ settle_alert(Round *round, RwAlertEntry *entry, RwAlertKind alert,
 
 	cause = rw_find_cause(alert, entry->states, subject, round->facts->now);
 	muted = cause.state != RW_CAUSE_NONE ||
-		rw_is_silenced(round->silences, round->nsilences, entry->key.name,
-					   round->facts->wall);
+		rw_is_silenced(round->silences, round->nsilences, entry->key.class,
+					   entry->key.name, round->facts->wall);
 	reported = rw_alert_report(state, muted, round->repeat,
 							   round->facts->now);
 
@@ -380,6 +381,20 @@ begin_round(Round *round, const RwFacts *facts)
 	LWLockRelease(rw_state_lock);
 }
 
+/* Fill in the limits of a subject, which overrides find by all its names. */
+static void
+find_limits(const RwPublished *published, RwSubject *subject)
+{
+	const RwReplica *replica = subject->link ? subject->link->replica : NULL;
+	const char *application = "";
+
+	if (replica)
+		application = rw_own_application(published->replicas,
+										 published->max_replicas, replica);
+	rw_limits_for(subject->name, application, published->replicas,
+				  published->max_replicas, &subject->limits);
+}
+
 /* Find all subjects and judge them; returns how many in *n. */
 static RwSubject *
 judge_subjects(const RwJudgeInput *input, int *n)
@@ -390,7 +405,7 @@ judge_subjects(const RwJudgeInput *input, int *n)
 	*n = rw_find_subjects(input, subjects);
 	for (i = 0; i < *n; i++)
 	{
-		rw_limits_for(subjects[i].name, &subjects[i].limits);
+		find_limits(input->links->published, &subjects[i]);
 		rw_judge_subject(input, &subjects[i]);
 	}
 	return subjects;

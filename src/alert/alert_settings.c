@@ -17,6 +17,7 @@
 #include "src/base/clock.h"
 #include "src/base/compat.h"
 #include "src/base/trim.h"
+#include "src/replica/resolve.h"
 
 /* Patterns that replica_overrides can have. */
 #define MAX_OVERRIDES	64
@@ -108,9 +109,12 @@ StaticAssertDecl(RW_NUM_LIMITS <= 32, "an override has a bit for each limit");
 static char *overrides_string;
 static const Overrides *overrides;
 
-/* Does a name match a pattern?  See alert_settings.h. */
+/*
+ * Does a name match a pattern, or with `folded`, is one that is alike?  See
+ * alert_settings.h.
+ */
 static bool
-matches_pattern(const char *pattern, const char *name)
+matches_pattern(const char *pattern, const char *name, bool folded)
 {
 	const char *star = NULL;	/* the pattern behind the last asterisk */
 	const char *rest = NULL;	/* the name behind what that has matched */
@@ -122,7 +126,8 @@ matches_pattern(const char *pattern, const char *name)
 			star = ++pattern;
 			rest = name;
 		}
-		else if (*pattern == '?' || *pattern == *name)
+		else if (*pattern == '?' || *pattern == *name ||
+				 (folded && rw_name_folded(*pattern) == rw_name_folded(*name)))
 		{
 			pattern++;
 			name++;
@@ -140,8 +145,30 @@ matches_pattern(const char *pattern, const char *name)
 	return *pattern == '\0';
 }
 
+/* Does the pattern match one of a subject's names, the second maybe empty? */
+static bool
+matches_subject(const char *pattern, const char *name,
+				const char *application_name, const RwReplica *table,
+				int size)
+{
+	bool		second = application_name[0] != '\0';
+	RwNameSearch search;
+
+	if (!matches_pattern(pattern, name, true) &&
+		!(second && matches_pattern(pattern, application_name, true)))
+		return false;
+	if (matches_pattern(pattern, name, false) ||
+		(second && matches_pattern(pattern, application_name, false)))
+		return true;
+
+	rw_search_begin(&search, pattern);
+	rw_search_replicas(&search, table, size);
+	return search.fit != RW_FIT_SHOWN && search.fit != RW_FIT_APPLICATION;
+}
+
 void
-rw_limits_for(const char *name, RwLimits *limits)
+rw_limits_for(const char *name, const char *application_name,
+			  const RwReplica *table, int size, RwLimits *limits)
 {
 	int			chosen[RW_NUM_LIMITS];
 	int			i;
@@ -152,7 +179,8 @@ rw_limits_for(const char *name, RwLimits *limits)
 	{
 		const Override *override = &overrides->overrides[i];
 
-		if (!matches_pattern(override->pattern, name))
+		if (!matches_subject(override->pattern, name, application_name,
+							 table, size))
 			continue;
 		for (j = 0; j < RW_NUM_LIMITS; j++)
 		{

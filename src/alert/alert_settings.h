@@ -8,7 +8,9 @@
  *
  *		pattern: name=value, name=value; pattern: name=value
  *
- * In a pattern, * stands for any characters and ? for one.  A name is that of
+ * In a pattern, * stands for any characters and ? for one.  It may match any
+ * name of a replica, or one that is alike (rw_name_alike); but a pattern that
+ * is exactly the name of another replica means only that.  A name is that of
  * a limit without "replwatch.", or "delay"; a value is written as in the
  * configuration file.  If several patterns match, all of them apply, a later
  * one over an earlier one.
@@ -22,7 +24,7 @@
 #ifndef RW_ALERT_SETTINGS_H
 #define RW_ALERT_SETTINGS_H
 
-#include "src/base/name.h"
+#include "src/replica/replica.h"
 
 typedef enum RwLimit
 {
@@ -50,8 +52,14 @@ typedef struct RwLimits
 	int64		of[RW_NUM_LIMITS];
 } RwLimits;
 
-/* The limits in force for a subject, overrides applied. */
-extern void rw_limits_for(const char *name, RwLimits *limits);
+/*
+ * The limits in force for a subject, overrides applied, that is shown by this
+ * name and has this application_name, or an empty one.  The table of replicas
+ * tells whether a pattern is the name of another.
+ */
+extern void rw_limits_for(const char *name, const char *application_name,
+						  const RwReplica *table, int size,
+						  RwLimits *limits);
 
 /* Define the settings of this folder; called once from _PG_init. */
 extern void rw_alert_settings(void);

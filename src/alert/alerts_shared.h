@@ -53,6 +53,7 @@ typedef struct RwAlert
 typedef struct RwSilence
 {
 	char		name[RW_NAME_LEN];
+	uint32		classes;		/* RW_CLASS_BIT() of those silenced */
 	TimestampTz until;
 } RwSilence;
 

@@ -12,6 +12,43 @@
 #include "src/alert/alerts_shared.h"
 #include "src/alert/health.h"
 
+/* Is there another row of this name, of a replica? */
+static bool
+has_replica_row(const RwLinks *links, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		const RwLink *link = &links->links[i];
+
+		if (!link->upstream && (link->sender || link->replica) &&
+			rw_name_equal(link->name, name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is this the row of the alert's subject?  A slot and a replica that does not
+ * use it may have one name.  A standby's own row may have another name than
+ * the server.
+ */
+static bool
+is_row_of(const RwLinks *links, const RwLink *link, const RwAlert *alert)
+{
+	RwSubjectClass class = rw_alert_class(alert->alert);
+
+	if (link->upstream || class == RW_SUBJECT_NODE)
+		return link->upstream && class == RW_SUBJECT_NODE;
+	if (!rw_name_equal(link->name, alert->subject))
+		return false;
+	if (class == RW_SUBJECT_SLOT)
+		return link->slot != NULL;
+	return link->sender || link->replica ||
+		!has_replica_row(links, link->name);
+}
+
 void
 rw_give_health(const RwFacts *facts, RwLinks *links)
 {
@@ -31,7 +68,6 @@ rw_give_health(const RwFacts *facts, RwLinks *links)
 	for (j = 0; j < rw_alerts->nfiring; j++)
 	{
 		const RwAlert *alert = &rw_alerts->firing[j];
-		bool		of_node = rw_alert_class(alert->alert) == RW_SUBJECT_NODE;
 		RwHealth	health = alert->severity == RW_SEVERITY_CRITICAL ?
 			RW_HEALTH_CRITICAL : RW_HEALTH_WARNING;
 
@@ -41,10 +77,8 @@ rw_give_health(const RwFacts *facts, RwLinks *links)
 		{
 			RwLink	   *link = &links->links[i];
 
-			/* A standby's own link may have another name than the server. */
 			if (link->health == RW_HEALTH_UNKNOWN ||
-				link->upstream != of_node ||
-				(!of_node && !rw_name_equal(link->name, alert->subject)))
+				!is_row_of(links, link, alert))
 				continue;
 			link->health = Max(link->health, health);
 		}

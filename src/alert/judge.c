@@ -123,17 +123,76 @@ find_replicas(const RwJudgeInput *input, RwSubject *subjects)
 	return n;
 }
 
+/* Is this one of the server's own names, or with `alike`, is it like one? */
 static bool
-is_own_name(const RwJudgeInput *input, const char *name)
+is_own_name(const RwJudgeInput *input, const char *name, bool alike)
 {
 	int			i;
 
 	for (i = 0; i < input->nown; i++)
 	{
-		if (rw_name_alike(input->own[i], name))
+		if (alike ? rw_name_alike(input->own[i], name) :
+			rw_name_equal(input->own[i], name))
 			return true;
 	}
 	return false;
+}
+
+void
+rw_search_expected(const RwJudgeInput *input, RwNameSearch *search,
+				   const char *name)
+{
+	const RwLinks *links = input->links;
+	int			i;
+
+	rw_search_begin(search, name);
+	rw_search_replicas(search, links->published->replicas,
+					   links->published->max_replicas);
+	/* Slots, and connections that are not followed. */
+	for (i = 0; i < links->nlinks; i++)
+		rw_search_add(search, links->links[i].name);
+}
+
+/*
+ * The link of an expected replica that is not judged: its own, rather than
+ * that of a slot of the same name; NULL if there is none.
+ */
+static const RwLink *
+find_link(const RwLinks *links, const char *name)
+{
+	const RwLink *found = NULL;
+	int			i;
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		const RwLink *link = &links->links[i];
+
+		if (!link->upstream && rw_name_equal(link->name, name) &&
+			(found == NULL || link->replica ||
+			 (link->sender && !found->replica)))
+			found = link;
+	}
+	return found;
+}
+
+/* The subject that an expected name means, added to the *n unless it is there. */
+static RwSubject *
+find_expected(const RwJudgeInput *input, RwSubject *subjects, int *n,
+			  const char *name)
+{
+	RwNameSearch search;
+	int			i;
+
+	rw_search_expected(input, &search, name);
+	if (rw_search_end(&search) == RW_NAME_FOUND)
+		name = search.found[0];
+	for (i = 0; i < *n; i++)
+	{
+		if (rw_name_equal(subjects[i].name, name))
+			return &subjects[i];
+	}
+	return start_subject(&subjects[(*n)++], RW_SUBJECT_REPLICA, name,
+						 find_link(input->links, name));
 }
 
 /*
@@ -143,35 +202,30 @@ is_own_name(const RwJudgeInput *input, const char *name)
 static int
 add_expected(const RwJudgeInput *input, RwSubject *subjects, int njudged)
 {
-	const RwLinks *links = input->links;
 	int			n = njudged;
 	int			i;
 	int			j = 0;
-	int			k = 0;
 
-	/* All three lists are in order of name: go through them side by side. */
 	for (i = 0; i < input->nexpected; i++)
 	{
 		const char *name = input->expected[i];
 		RwSubject  *subject;
 
-		if (is_own_name(input, name))
+		if (is_own_name(input, name, false))
 			continue;
+
+		/*
+		 * Most names are those of replicas that are judged.  Both lists are
+		 * in order of name: go through them side by side.
+		 */
 		while (j < njudged && rw_name_compare(subjects[j].name, name) < 0)
 			j++;
 		if (j < njudged && rw_name_equal(subjects[j].name, name))
 			subject = &subjects[j];
+		else if (is_own_name(input, name, true))
+			continue;
 		else
-		{
-			subject = start_subject(&subjects[n++], RW_SUBJECT_REPLICA, name,
-									NULL);
-			while (k < links->nlinks &&
-				   rw_name_compare(links->links[k].name, name) < 0)
-				k++;
-			for (; k < links->nlinks &&
-				 rw_name_equal(links->links[k].name, name); k++)
-				subject->link = &links->links[k];
-		}
+			subject = find_expected(input, subjects, &n, name);
 		subject->expected = true;
 	}
 	return n;

@@ -28,6 +28,7 @@
 #include "src/alert/alert_kinds.h"
 #include "src/lag/lag.h"
 #include "src/observe/observe_node.h"
+#include "src/replica/resolve.h"
 
 typedef struct RwFinding
 {
@@ -102,6 +103,13 @@ extern int	rw_max_subjects(const RwJudgeInput *input);
  * replicas in order of name, the slots, the node.  Returns how many.
  */
 extern int	rw_find_subjects(const RwJudgeInput *input, RwSubject *subjects);
+
+/*
+ * Search for the replica or slot that a name in expected_replicas means.  What
+ * is found is the subject's name.
+ */
+extern void rw_search_expected(const RwJudgeInput *input,
+							   RwNameSearch *search, const char *name);
 
 /* Judge all alerts of a subject, whose limits have been filled in. */
 extern void rw_judge_subject(const RwJudgeInput *input, RwSubject *subject);

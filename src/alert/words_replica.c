@@ -17,6 +17,7 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 						 RwAlertText *text)
 {
 	const RwLink *link = subject->link;
+	RwNameSearch search;
 	char		name[RW_QUOTED_NAME_LEN];
 
 	if (link && link->sender)
@@ -30,6 +31,13 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_reason(text, link);
 	else if (link && link->sender == NULL && !link->logical)
 		rw_add_detail(text, "It may stream from another server.", NULL);
+	if (subject->expected && link == NULL)
+	{
+		rw_search_expected(input, &search, subject->name);
+		if (rw_search_end(&search) == RW_NAME_AMBIGUOUS)
+			rw_add_detail(text, "It could be \"", search.found[0],
+						  "\" or \"", search.found[1], "\".", NULL);
+	}
 	if (subject->expected)
 		rw_add_detail(text,
 					  "It is listed in \"replwatch.expected_replicas\".",

@@ -26,19 +26,6 @@ typedef struct ExpectedNames
 static char *expected_string = NULL;
 static const ExpectedNames *expected = NULL;
 
-bool
-rw_is_expected(const char *name)
-{
-	int			i;
-
-	for (i = 0; expected && i < expected->n; i++)
-	{
-		if (rw_name_equal(expected->names[i], name))
-			return true;
-	}
-	return false;
-}
-
 const char	(*rw_expected(int *n))[RW_NAME_LEN]
 {
 	*n = expected ? expected->n : 0;

@@ -20,9 +20,6 @@
 /* Names that the list can have. */
 #define RW_MAX_EXPECTED		64
 
-/* Is this name in the list? */
-extern bool rw_is_expected(const char *name);
-
 /*
  * The names in the list, each once, in the order of rw_name_compare(), and in
  * *n how many there are.  Valid until the next reload.

@@ -13,6 +13,7 @@
 #include "src/replica/expected.h"
 #include "src/replica/replica_round.h"
 #include "src/replica/replica_shared.h"
+#include "src/replica/resolve.h"
 #include "src/settings.h"
 
 /* ----------------------------------------------------------------
@@ -185,11 +186,12 @@ rw_replica_round_apply(RwReplicaRound *round)
 {
 	uint32		nparted = 0;
 	int			i;
+	const char	(*expected)[RW_NAME_LEN];
+	int			nexpected;
 
-	/* The list may have changed since the last round. */
-	for (i = 0; i < rw_max_replicas; i++)
-		rw_replicas[i].expected = rw_replicas[i].used &&
-			rw_is_expected(rw_replicas[i].name);
+	/* The list, or whom it means, may have changed since the last round. */
+	expected = rw_expected(&nexpected);
+	rw_mark_expected(rw_replicas, rw_max_replicas, expected, nexpected);
 
 	rw_replicas_update(rw_replicas, rw_max_replicas, &round->replicas,
 					   &round->events);

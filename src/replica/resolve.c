@@ -112,3 +112,26 @@ rw_search_end(const RwNameSearch *search)
 		return RW_NAME_UNKNOWN;
 	return search->nfound == 1 ? RW_NAME_FOUND : RW_NAME_AMBIGUOUS;
 }
+
+void
+rw_mark_expected(RwReplica *table, int size,
+				 const char (*names)[RW_NAME_LEN], int nnames)
+{
+	for (int i = 0; i < size; i++)
+		table[i].expected = false;
+
+	for (int i = 0; i < nnames; i++)
+	{
+		RwNameSearch search;
+
+		rw_search_begin(&search, names[i]);
+		rw_search_replicas(&search, table, size);
+		if (rw_search_end(&search) != RW_NAME_FOUND)
+			continue;
+		for (int j = 0; j < size; j++)
+		{
+			if (table[j].used && rw_name_equal(table[j].name, search.found[0]))
+				table[j].expected = true;
+		}
+	}
+}

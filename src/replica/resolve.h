@@ -75,6 +75,13 @@ extern void rw_search_add(RwNameSearch *search, const char *name);
 extern RwNameFound rw_search_end(const RwNameSearch *search);
 
 /*
+ * Set `expected` of the replicas that the names of a list mean, and reset that
+ * of all others.  An ambiguous name means nobody.
+ */
+extern void rw_mark_expected(RwReplica *table, int size,
+							 const char (*names)[RW_NAME_LEN], int nnames);
+
+/*
  * The application_name of this replica of the table, if it is a name of this
  * replica alone; else an empty string.
  */

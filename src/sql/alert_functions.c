@@ -21,6 +21,7 @@
 #include "src/base/compat.h"
 #include "src/base/locks.h"
 #include "src/show/show.h"
+#include "src/sql/report_name.h"
 #include "src/sql/write_row.h"
 
 PG_FUNCTION_INFO_V1(replwatch_alerts);
@@ -50,8 +51,8 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 /*
  * Keep the alerts of a subject (text) from log and command for a duration
  * (interval) from now on.  A duration that is not positive ends a silence.
- * Returns false if there is no such subject.  An error (53400) if too many
- * subjects are silenced.
+ * Returns false if there is no such subject.  An error if the name could be
+ * that of two (22023), or if too many subjects are silenced (53400).
  */
 Datum
 replwatch_silence(PG_FUNCTION_ARGS)
@@ -60,7 +61,7 @@ replwatch_silence(PG_FUNCTION_ARGS)
 	Interval   *duration = PG_GETARG_INTERVAL_P(1);
 	TimestampTz wall = GetCurrentTimestamp();
 	TimestampTz until;
-	bool		found;
+	RwSubjectMeant meant;
 	bool		room = true;
 
 	rw_require_preload();
@@ -73,15 +74,17 @@ replwatch_silence(PG_FUNCTION_ARGS)
 														IntervalPGetDatum(duration)));
 
 	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
-	found = rw_is_subject(name);
-	if (found)
-		room = rw_set_silence(name, until, wall);
+	rw_find_subject_meant(&meant, name);
+	if (meant.found == RW_NAME_FOUND)
+		room = rw_set_silence(&meant, until, wall);
 	LWLockRelease(rw_state_lock);
 
+	if (meant.found == RW_NAME_AMBIGUOUS)
+		rw_report_ambiguous_name(&meant.search);
 	if (!room)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("more than %d subjects cannot be silenced at a time",
 						RW_MAX_SILENCES)));
-	PG_RETURN_BOOL(found);
+	PG_RETURN_BOOL(meant.found == RW_NAME_FOUND);
 }

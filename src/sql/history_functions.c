@@ -31,6 +31,7 @@
 #include "src/lag/lag_shared.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
+#include "src/sql/report_name.h"
 #include "src/sql/write_row.h"
 
 PG_FUNCTION_INFO_V1(replwatch_lsn_time);
@@ -195,6 +196,28 @@ may_see_replicas(void)
 }
 
 /*
+ * Find the replica, or this standby's own link, that a name means; false if
+ * there is none, and an error (22023) if there are two.
+ */
+static bool
+find_charted(RwNameSearch *search, const char *name, bool in_recovery)
+{
+	RwNameFound found;
+
+	rw_search_begin(search, name);
+	LWLockAcquire(rw_state_lock, LW_SHARED);
+	rw_search_replicas(search, rw_replicas, rw_max_replicas);
+	if (in_recovery)
+		rw_search_add(search, rw_lag_shared->upstream_name);
+	LWLockRelease(rw_state_lock);
+
+	found = rw_search_end(search);
+	if (found == RW_NAME_AMBIGUOUS)
+		rw_report_ambiguous_name(search);
+	return found == RW_NAME_FOUND;
+}
+
+/*
  * The recorded lag of a replica (text), or of all if that is NULL, since a
  * time ago (interval): a row a point, those of a standby's own link first.
  * No rows for callers to whom core does not show walsenders.
@@ -210,6 +233,7 @@ replwatch_history(PG_FUNCTION_ARGS)
 	TimestampTz wall = GetCurrentTimestamp();
 	bool		in_recovery = RecoveryInProgress();
 	NamedChart *copy;
+	RwNameSearch search;
 	RwRows		rows;
 	int			place;
 
@@ -218,6 +242,8 @@ replwatch_history(PG_FUNCTION_ARGS)
 	if (!may_see_replicas())
 		return (Datum) 0;
 	copy = palloc(sizeof(NamedChart));
+	if (name && !find_charted(&search, name, in_recovery))
+		return (Datum) 0;
 
 	/* Charts are a day deep; the times of their points have 32 bits. */
 	since = Min(since, 2 * RW_DAY);
@@ -238,7 +264,8 @@ replwatch_history(PG_FUNCTION_ARGS)
 		}
 		LWLockRelease(rw_state_lock);
 
-		if (found && (name == NULL || rw_name_equal(copy->name, name)))
+		if (found &&
+			(name == NULL || rw_name_equal(copy->name, search.found[0])))
 			add_chart_rows(&rows, copy, now - since, now, wall);
 	}
 	return (Datum) 0;
@@ -321,20 +348,30 @@ replwatch_trend(PG_FUNCTION_ARGS)
 
 /*
  * Forget a replica (text) that was removed on purpose, and clear its alerts.
- * Returns false if it was not known and had no alerts.
+ * Returns false if it was not known and had no alerts.  An error (22023) if
+ * the name could be that of two.
  */
 Datum
 replwatch_forget(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	bool		forgotten;
+	RwSubjectMeant meant;
+	bool		forgotten = false;
 
 	rw_require_preload();
 
 	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
-	forgotten = rw_replicas_forget(rw_replicas, rw_max_replicas, name);
-	forgotten |= rw_alerts_forget(name);
+	rw_find_subject_meant(&meant, name);
+	if (meant.found == RW_NAME_FOUND)
+	{
+		if (meant.classes & RW_CLASS_BIT(RW_SUBJECT_REPLICA))
+			forgotten = rw_replicas_forget(rw_replicas, rw_max_replicas,
+										   meant.search.found[0]);
+		forgotten |= rw_alerts_forget(&meant);
+	}
 	LWLockRelease(rw_state_lock);
 
+	if (meant.found == RW_NAME_AMBIGUOUS)
+		rw_report_ambiguous_name(&meant.search);
 	PG_RETURN_BOOL(forgotten);
 }

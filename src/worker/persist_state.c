@@ -272,7 +272,10 @@ restore_alerts(const char *p, const StateHeader *header, int64 delta,
 	rw_alerts->nsilences = Min(header->nsilences, RW_MAX_SILENCES);
 	memcpy(rw_alerts->silences, p, rw_alerts->nsilences * sizeof(RwSilence));
 	for (i = 0; i < rw_alerts->nsilences; i++)
+	{
 		rw_alerts->silences[i].name[RW_NAME_LEN - 1] = '\0';
+		rw_alerts->silences[i].classes &= RW_ALL_CLASSES;
+	}
 }
 
 static void

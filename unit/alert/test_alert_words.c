@@ -185,6 +185,14 @@ test_replicas(void)
 			"Bring it back, or remove it from \"replwatch.expected_replicas\".",
 			"unless that is known");
 
+	reset_primary();
+	add_replica("a-b")->known = false;
+	add_replica("a_b")->known = false;
+	expect("A.B");
+	detail_is(RW_ALERT_REPLICA_MISSING,
+			  "It has not connected to this server. It could be \"a-b\" or \"a_b\". It is listed in \"replwatch.expected_replicas\".",
+			  "a name that could be either of two");
+
 	section("replica_silent");
 
 	reset_primary();

@@ -123,6 +123,44 @@ test_subjects(void)
 	expect("pg-2");
 	rename_node("pg_1", "main");
 	is_text(subjects(), "r:pg-2! n:main", "nor by a name that is like its own");
+	add_replica("pg-1");
+	is_text(subjects(), "r:pg-1! r:pg-2! n:main",
+			"unless that is exactly a replica's");
+
+	reset_primary();
+	replica = add_replica("pg_2");
+	rw_name_copy(replica->application_name, "Pg-2.eu");
+	expect("Pg-2.eu");
+	expect("pg-2");
+	expect("pg_2");
+	is_text(subjects(), "r:pg_2! n:main", "several names of one replica");
+	replica->known = false;
+	is_text(subjects(), "r:pg_2! n:main", "that is not known yet");
+	ok(world.subjects[0].link == &world.link[0], "has its link");
+
+	reset_primary();
+	add_slot("pg_2");
+	expect("pg-2");
+	is_text(subjects(), "r:pg_2! s:pg_2 n:main",
+			"one that is away is shown by the name of its slot");
+	ok(world.subjects[0].link == &world.link[0], "whose link it has");
+
+	reset_primary();
+	add_slot("a");
+	add_replica("a")->known = false;
+	expect("a");
+	is_text(subjects(), "r:a! s:a n:main", "a replica and a slot of one name");
+	ok(world.subjects[0].link == &world.link[1], "each has its own link");
+	ok(world.subjects[1].link == &world.link[0], "and so has the slot");
+
+	reset_primary();
+	add_replica("a-b");
+	add_replica("a_b");
+	expect("A.B");
+	expect("a_b");
+	is_text(subjects(), "r:a-b r:a_b! r:A.B! n:main",
+			"a name that could be either is neither");
+	ok(world.subjects[2].link == NULL, "and has no link");
 
 	reset_primary();
 	replica = add_replica("a");

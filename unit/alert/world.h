@@ -82,6 +82,7 @@ reset_primary(void)
 	world.published.replicas = world.replicas;
 	world.published.slot_notes = world.notes;
 	world.published.max_slots = lengthof(world.notes);
+	world.published.max_replicas = lengthof(world.replicas);
 	world.memory.watching_since = START - WATCHED;
 	world.input.facts = &world.facts;
 	world.input.node = &world.node;

@@ -156,6 +156,27 @@ test_others(void)
 }
 
 static void
+test_expected(void)
+{
+	const char	names[][RW_NAME_LEN] = {"pg-1", "A.B", "reports", "nobody"};
+	int			last;
+
+	begin("marking those expected");
+	add("pg_1", "pg-1");
+	add("", "a-b");
+	add("", "a_b");
+	add("", "reports")->connected = true;
+	add("", "reports")->connected = true;
+	last = nused;
+	add("", "other")->expected = true;
+	rw_mark_expected(table, SIZE, names, lengthof(names));
+	ok(table[0].expected, "by its application_name");
+	ok(!table[1].expected && !table[2].expected, "not what is ambiguous");
+	ok(table[3].expected && table[4].expected, "both connections of one");
+	ok(!table[last].expected, "no longer one that is not in the list");
+}
+
+static void
 test_long(void)
 {
 	char		name[RW_NAME_LEN];
@@ -285,6 +306,7 @@ main(void)
 	test_one();
 	test_several();
 	test_others();
+	test_expected();
 	test_long();
 	test_at_random();
 	return tap_end();
