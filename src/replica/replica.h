@@ -137,6 +137,8 @@ typedef struct RwReplica
 	RwTime		progressed_at;	/* when that, or what it has flushed, rose */
 	RwTime		last_seen;		/* when it last replied, else connected */
 	RwTime		gone_at;		/* RW_NEVER while connected */
+	int64		unwatched;		/* of the time since then, how long this
+								 * server was down */
 	RwTime		alone_since;	/* name connected only once since; RW_NEVER
 								 * while it is connected more than once */
 	RwRate		replay_rate;	/* of this connection */
@@ -192,9 +194,10 @@ typedef struct RwRound
 
 /*
  * Bring the table of `size` places up to date; sets the place of each receiver
- * in round->seen.  A gone replica that had a slot is not forgotten by age (see
- * rw_replicas_slot_dropped).  Clears *events first.  A replica that has
- * reconnected since the last round is reported as gone and as back.
+ * in round->seen.  Time during which this server was down does not count
+ * towards forget_after, and a gone replica that had a slot is not forgotten by
+ * age (see rw_replicas_slot_dropped).  Clears *events first.  A replica that
+ * has reconnected since the last round is reported as gone and as back.
  */
 extern void rw_replicas_update(RwReplica *table, int size, RwRound *round,
 							   RwReplicaEvents *events);

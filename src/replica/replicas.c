@@ -211,7 +211,7 @@ forget_expired(Round *round, RwTime forget_after)
 
 		if (replica->used && !replica->connected && !replica->has_slot &&
 			!replica->expected &&
-			round->now - replica->gone_at >= forget_after)
+			round->now - replica->gone_at - replica->unwatched >= forget_after)
 		{
 			rw_replica_add_event(round->events, RW_REPLICA_EXPIRED,
 								 replica->name);
@@ -302,6 +302,7 @@ connect_place(Round *round, int place, RwSeen *seen)
 	replica->replied_at = RW_NEVER;
 	replica->last_seen = round->now;
 	replica->gone_at = RW_NEVER;
+	replica->unwatched = 0;
 	rw_rate_init(&replica->replay_rate);
 
 	seen->place = place;

@@ -220,8 +220,13 @@ restore_replica(RwReplica *replica, const RwReplica *saved, int64 delta,
 	replica->progressed_at = shift_moment(saved->progressed_at, delta);
 	replica->last_seen = shift_moment(saved->last_seen, delta);
 	replica->alone_since = shift_moment(saved->alone_since, delta);
-	replica->gone_at = saved->connected ? shift_moment(saved_at, delta) :
+	saved_at = shift_moment(saved_at, delta);
+	replica->gone_at = saved->connected ? saved_at :
 		shift_moment(saved->gone_at, delta);
+	/* It could not come back meanwhile. */
+	replica->unwatched = Max(rw_clock_now() - saved_at, 0);
+	if (!saved->connected)
+		replica->unwatched += Max(saved->unwatched, 0);
 	replica->generation = generation;
 	rw_rate_init(&replica->replay_rate);
 }

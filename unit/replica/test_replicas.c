@@ -1169,6 +1169,25 @@ test_forgetting(void)
 	after(100 * RW_DAY);
 	is_text(places("a"), "0 connected known", "do not age");
 
+	begin("time during which the server was down", SIZE);
+	forget_after = RW_DAY;
+	settle("a", 100);
+	leave(100);
+	after(RW_SECOND);
+	table[0].unwatched = RW_HOUR;
+	after(RW_DAY);
+	is_text(places("a"), "0 gone known", "does not count");
+	after(RW_HOUR - 1);
+	is_text(places("a"), "0 gone known", "all of it");
+	table[0].unwatched = 2 * RW_HOUR;
+	come("a", 101);
+	after(RW_HOUR);
+	is_int(table[0].unwatched, 0, "it is over once it is back");
+	leave(101);
+	after(RW_SECOND);
+	after(RW_DAY);
+	is_text(places("a"), "", "and counts no more");
+
 	begin("slots", SIZE);
 	settle("a", 100);
 	of(100)->has_slot = true;
