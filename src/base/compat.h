@@ -156,6 +156,20 @@ rw_slot_invalidation(const ReplicationSlot *slot)
 #endif
 }
 
+/*
+ * Is this a slot that the server keeps for itself, such as the one with which
+ * it detects conflicts of its subscriptions?
+ */
+static inline bool
+rw_slot_is_own(const ReplicationSlot *slot)
+{
+#if PG_VERSION_NUM >= 190000
+	return strcmp(NameStr(slot->data.name), CONFLICT_DETECTION_SLOT) == 0;
+#else
+	return false;
+#endif
+}
+
 /* Is this slot kept in step with the primary's by core's slot sync? */
 static inline bool
 rw_slot_synced(const ReplicationSlot *slot)

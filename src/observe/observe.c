@@ -197,7 +197,7 @@ observe_slots(RwFacts *facts)
 		TransactionId xmin;
 		TransactionId catalog_xmin;
 
-		if (!live->in_use)
+		if (!live->in_use || rw_slot_is_own(live))
 			continue;
 
 		SpinLockAcquire(&live->mutex);

@@ -220,7 +220,8 @@ typedef struct RwFacts
 	int			nsenders;
 	RwSenderFacts *senders;
 	int			nslots;
-	RwSlotFacts *slots;
+	RwSlotFacts *slots;			/* but for those that the server keeps for
+								 * itself: they are nobody's */
 	XLogRecPtr	left_at;		/* a standby: where a newer timeline, whose
 								 * history file is here, parts from the one
 								 * that is replayed; 0: none does.  Only the
