@@ -128,7 +128,7 @@ Replwatch::pause_replay($primary, $distant);
 my $burst = Replwatch::burst($primary);
 Replwatch::wait_until(
 	$primary,
-	"SELECT bool_and(flush_lsn >= horizon) FROM replwatch_status(), replwatch_node() WHERE name = 'walreceiver'",
+	"SELECT bool_and(flush_lsn >= horizon) FROM replwatch_status() s, replwatch_node() WHERE s.name = 'walreceiver'",
 	'both have received the burst');
 
 # In one look, for the server may write something of its own accord.

@@ -175,7 +175,7 @@ find_link(const RwLinks *links, const char *name)
 	return found;
 }
 
-/* The subject that an expected name means, added to the *n unless it is there. */
+/* The subject that an expected name means; added to the *n if it is new. */
 static RwSubject *
 find_expected(const RwJudgeInput *input, RwSubject *subjects, int *n,
 			  const char *name)
