@@ -135,6 +135,13 @@ extern RwTime rw_last_message(const RwFacts *facts,
 extern bool rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
 								   const RwPublished *published);
 
+/* Is this the row of a slot that no replica is known to use? */
+static inline bool
+rw_is_slot_alone(const RwLink *link)
+{
+	return link->slot && link->sender == NULL && link->replica == NULL;
+}
+
 /* Does the replica of a downstream link have WAL that is not this server's? */
 static inline bool
 rw_has_parted(const RwLink *link)

@@ -237,7 +237,8 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 		const RwSlotFacts *slot = &facts->slots[sender->slot];
 
 		link->logical = slot->logical;
-		if (returning == NULL || slot->temporary || is_replicas_own(link))
+		if (returning == NULL || is_replicas_own(link) ||
+			!rw_name_equal(returning->slot_name, slot->name))
 			fill_slot(link, slot, facts, published);
 	}
 	locate_sender(link, sender, returning);

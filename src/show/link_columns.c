@@ -105,6 +105,13 @@ PEER_GETTER(peer_port, rw_value_nonzero(peer->port))
 LINK_GETTER(client_port, link->upstream ?
 			rw_value_nonzero(facts->receiver.port) : link_peer_port(row))
 
+/*
+ * The name of a slot that is no replica's, which tells its series from those of
+ * a replica that streams without it under the same name.
+ */
+LINK_GETTER(slot_alone, rw_is_slot_alone(link) ?
+			rw_value_text(link->slot->name) : rw_value_absent())
+
 /* Connections of one name are one series, which has their number. */
 static RwValue
 link_connections(const void *row)
@@ -116,7 +123,7 @@ link_connections(const void *row)
 
 	if (link->upstream)
 		return rw_value_number(facts->receiver.pid != 0);
-	for (i = 0; i < facts->nsenders; i++)
+	for (i = 0; i < facts->nsenders && !rw_is_slot_alone(link); i++)
 		n += rw_name_equal(facts->senders[i].name, link->name);
 	return rw_value_number(n);
 }
@@ -211,6 +218,7 @@ static const RwColumn link_labels[] = {
 	{"link", RW_TEXT, 0, .get = link_link},
 	{"kind", RW_TEXT, 0, .get = link_kind},
 	{"name", RW_TEXT, 0, .get = link_name},
+	{"slot", RW_TEXT, 0, .get = link_slot_alone},
 };
 
 const RwColumns rw_link_columns = {

@@ -10,9 +10,10 @@
  *
  * In /metrics a series goes on when a replica reconnects, because its labels
  * are the link's name and kind, which stay.  Several connections of one name
- * would be several samples of one series: the one that is furthest behind
- * stands for all, and replwatch_link_connections counts them.  Temporary slots
- * have another name each time, and are left out.
+ * would be several samples of one series: the known replica's, else the one
+ * that is furthest behind, stands for all, and replwatch_link_connections
+ * counts them.  A slot that is no replica's is a series of its own, by the
+ * label slot.  Temporary slots have another name each time, and are left out.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -107,7 +108,27 @@ static bool
 same_series(const RwLink *link, const RwLink *other)
 {
 	return other->upstream == link->upstream &&
+		rw_is_slot_alone(other) == rw_is_slot_alone(link) &&
 		rw_name_equal(other->name, link->name);
+}
+
+/*
+ * Does another link of the series stand for both?  A replica's stands for that
+ * of a connection which belongs to no replica; an unknown lag counts as the
+ * greatest; of equal ones the first stands.
+ */
+static bool
+is_outdone(const RwLink *link, const RwLink *other)
+{
+	bool		known = link->replica && link->replica->known;
+	bool		other_known = other->replica && other->replica->known;
+
+	if (known != other_known)
+		return other_known;
+	if (link->lag < 0 || other->lag < 0)
+		return other->lag < 0 && (link->lag >= 0 || other < link);
+	return other->lag > link->lag ||
+		(other->lag == link->lag && other < link);
 }
 
 /* Of the links of one series, is this the one that is shown? */
@@ -117,20 +138,18 @@ stands_for_all(const RwLinks *links, int i)
 	const RwLink *link = &links->links[i];
 	int			j;
 
-	/* They are neighbours; an unknown lag counts as the greatest. */
-	for (j = i - 1; j >= 0 && same_series(link, &links->links[j]); j--)
+	/* Links of one name are neighbours. */
+	for (j = i - 1; j >= 0 && rw_name_equal(links->links[j].name, link->name); j--)
 	{
-		const RwLink *other = &links->links[j];
-
-		if (other->lag < 0 || (link->lag >= 0 && other->lag >= link->lag))
+		if (same_series(link, &links->links[j]) &&
+			is_outdone(link, &links->links[j]))
 			return false;
 	}
 	for (j = i + 1;
-		 j < links->nlinks && same_series(link, &links->links[j]); j++)
+		 j < links->nlinks && rw_name_equal(links->links[j].name, link->name); j++)
 	{
-		const RwLink *other = &links->links[j];
-
-		if (link->lag >= 0 && (other->lag < 0 || other->lag > link->lag))
+		if (same_series(link, &links->links[j]) &&
+			is_outdone(link, &links->links[j]))
 			return false;
 	}
 	return true;

@@ -50,15 +50,17 @@ add_metric_head(RwText *out, const RwMetric *metric)
 				 NULL);
 }
 
-static void
-add_metric_label(RwText *out, const RwColumn *label, const void *row)
+/* A label without a value is left out, which to Prometheus is the same. */
+static bool
+add_metric_label(RwText *out, const RwColumn *label, const void *row,
+				 bool first)
 {
 	RwValue		value = label->get(row);
 
-	rw_text_adds(out, label->name, "=", NULL);
 	if (value.state != RW_VALUE_KNOWN)
-		rw_text_quoted(out, "");
-	else if (is_text_type(label->type))
+		return false;
+	rw_text_adds(out, first ? "" : ",", label->name, "=", NULL);
+	if (is_text_type(label->type))
 		rw_text_quoted(out, value.text);
 	else
 	{
@@ -66,6 +68,7 @@ add_metric_label(RwText *out, const RwColumn *label, const void *row)
 		rw_text_int(out, value.number);
 		rw_text_add(out, "\"");
 	}
+	return true;
 }
 
 /* The labels of the row, then the column's own. */
@@ -74,20 +77,17 @@ add_metric_labels(RwText *out, const RwColumns *columns,
 				  const RwMetric *metric, const RwValue *value,
 				  const void *row)
 {
+	int			n = 0;
 	int			i;
 
 	if (columns->nlabels == 0 && metric->label == NULL)
 		return;
 	rw_text_add(out, "{");
 	for (i = 0; i < columns->nlabels; i++)
-	{
-		if (i > 0)
-			rw_text_add(out, ",");
-		add_metric_label(out, &columns->labels[i], row);
-	}
+		n += add_metric_label(out, &columns->labels[i], row, n == 0);
 	if (metric->label)
 	{
-		rw_text_adds(out, i > 0 ? "," : "", metric->label, "=", NULL);
+		rw_text_adds(out, n > 0 ? "," : "", metric->label, "=", NULL);
 		rw_text_quoted(out, metric->label_value ? metric->label_value :
 					   value->text);
 	}
