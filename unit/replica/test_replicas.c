@@ -20,6 +20,7 @@
 #define MAX_SEEN		400
 #define START			(1000 * RW_DAY)
 #define KNOWN_AFTER		RW_MINUTE
+#define HORIZON			UINT64CONST(0x10000000000)
 
 static RwReplica *table = NULL;
 static int	size;
@@ -28,6 +29,10 @@ static int	nseen;
 static RwTime now;
 static RwTime forget_after;
 static RwReplicaEvents events;
+static RwTimeline timeline;
+static RwOwnWal own;
+static RwSeenEnd ended[MAX_SEEN];
+static int	nended;
 
 /* ----------------------------------------------------------------
  *		Playing a primary
@@ -41,14 +46,17 @@ begin(const char *title, int places)
 	size = places;
 	free(table);
 	table = calloc(size, sizeof(RwReplica));
-	nseen = 0;
+	nseen = nended = 0;
 	now = START;
 	forget_after = RW_DAY;
+	timeline.nentries = 1;
+	timeline.entries[0] = (RwTimelineEntry) {1, PG_UINT64_MAX};
+	own = (RwOwnWal) {HORIZON, false, 1, &timeline};
 }
 
 /* A walsender starts: it streams at once, and has had no reply yet. */
 static RwSeen *
-come(const char *name, int pid)
+start(const char *name, int pid)
 {
 	RwSeen	   *new = &seen[nseen++];
 
@@ -63,6 +71,20 @@ come(const char *name, int pid)
 	new->has_slot = false;
 	new->sent = new->write = new->flush = new->replay = 0;
 	new->reply_time = 0;
+	return new;
+}
+
+/* The same, and it has replied once before it is seen. */
+static RwSeen *
+come(const char *name, int pid)
+{
+	RwSeen	   *new = start(name, pid);
+
+	new->sent = 1003;
+	new->write = 1002;
+	new->flush = 1001;
+	new->replay = 1000;
+	new->reply_time = 1;
 	return new;
 }
 
@@ -87,6 +109,14 @@ leave(int pid)
 	nseen--;
 }
 
+/* A walsender learns the slot of its connection; or the test is of names. */
+static void
+rename_to(RwSeen *it, const char *name)
+{
+	strcpy(it->name, name);
+	strcpy(it->application_name, name);
+}
+
 static void
 reply(int pid)
 {
@@ -108,12 +138,21 @@ static void
 after(RwTime time)
 {
 	RwSeen	   *copy = malloc(nseen * sizeof(RwSeen));
+	RwRound		round = {
+		.own = own,
+		.known_after = KNOWN_AFTER,
+		.forget_after = forget_after,
+		.nseen = nseen,
+		.seen = copy,
+		.nended = nended,
+		.ended = ended
+	};
 
 	/* Reading beyond the end is noticed only where memory ends there. */
 	memcpy(copy, seen, nseen * sizeof(RwSeen));
-	now += time;
-	rw_replicas_update(table, size, copy, nseen, now, KNOWN_AFTER,
-					   forget_after, &events);
+	round.now = now += time;
+	rw_replicas_update(table, size, &round, &events);
+	nended = 0;
 	memcpy(seen, copy, nseen * sizeof(RwSeen));
 	free(copy);
 }
@@ -199,10 +238,14 @@ contradictions(void)
 			if (j == i || !table[j].used ||
 				strcmp(table[j].name, r->name) != 0)
 				continue;
-			company++;
+			company += table[j].connected;
 			wrong += r->known && table[j].known;
-			wrong += !r->connected;
-			wrong += r->shared != table[j].shared;
+
+			/* Only connections that belong to nobody are beside a gone one. */
+			wrong += !r->connected &&
+				(!table[j].connected || table[j].belongs);
+			wrong += r->connected && table[j].connected &&
+				r->shared != table[j].shared;
 		}
 
 		wrong += followed != (r->connected ? 1 : 0);
@@ -210,6 +253,9 @@ contradictions(void)
 		wrong += r->connected && (r->alone_since == RW_NEVER) != (company > 0);
 		wrong += !r->connected && (!r->known || r->pid != 0);
 		wrong += r->known && r->shared;
+		wrong += r->belongs && !r->connected;
+		wrong += r->steady && !r->belongs;
+		wrong += r->parted != RW_NOT_PARTED && r->position > r->mark;
 		wrong += r->generation == 0;
 	}
 
@@ -333,25 +379,34 @@ test_life(void)
 
 	begin("known at once", SIZE);
 	come("a", 100);
-	rw_replicas_update(table, size, seen, nseen, now, 0, 0, &events);
+	{
+		RwRound		round = {
+			.now = now,
+			.own = own,
+			.nseen = nseen,
+			.seen = seen
+		};
+
+		rw_replicas_update(table, size, &round, &events);
+	}
 	is_text(reported(), "known a", "if known_after is 0");
 }
 
 static void
 test_figures(void)
 {
-	RwTime		start;
+	RwTime		began;
 
 	begin("what it takes over", SIZE);
 
-	come("a", 100)->logical = true;
+	start("a", 100)->logical = true;
 	of(100)->has_slot = true;
 	after(0);
-	start = now;
+	began = now;
 	ok(table[0].logical, "logical");
 	ok(table[0].has_slot, "with slot");
 	is_uint(table[0].replay, 0, "no LSN yet");
-	is_int(table[0].replay_moved_at, start, "moved: counted from the start");
+	is_int(table[0].replay_moved_at, began, "moved: counted from the start");
 
 	replay(100, 1000);
 	after(RW_SECOND);
@@ -398,31 +453,28 @@ test_figures(void)
 	after(RW_HOUR);
 	is_text(places("a"), "0 gone known", "known");
 	is_uint(table[0].replay, 11000, "kept while it is gone");
-	come("a", 101);
+	began = table[0].replay_moved_at;
+	start("a", 101);
 	after(RW_HOUR);
-	is_text(reported(), "back a", "back");
+	is_text(reported(), "", "it is not back before it has a position");
 	is_uint(table[0].sent, 11003, "sent: kept");
 	is_uint(table[0].write, 11002, "write: kept");
 	is_uint(table[0].flush, 11001, "flush: kept");
-	is_uint(table[0].replay, 11000, "replay: kept until it replies");
-	is_int(table[0].replied_at, RW_NEVER, "which it has not");
-	is_int(table[0].replay_moved_at, now, "moved: counted from the start");
-	is_int(table[0].replay_rate.npoints, 0, "no rate");
-
-	after(RW_SECOND);
+	is_uint(table[0].replay, 11000, "replay: kept");
+	is_uint(table[0].position, 11000, "position: kept");
 	of(101)->sent = 12000;
 	after(RW_SECOND);
-	is_uint(table[0].sent, 12000, "sent is known first");
-	is_uint(table[0].replay, 11000, "the rest is kept");
+	is_uint(table[0].sent, 11003, "what is sent to it is not its own yet");
 
 	replay(101, 300);
 	after(RW_SECOND);
+	is_text(reported(), "back a", "then it is");
+	is_int(table[0].replay_rate.npoints, 1, "its rate begins");
 	is_uint(table[0].sent, 303, "made again from a backup: less is sent");
 	is_uint(table[0].write, 302, "less is written");
 	is_uint(table[0].flush, 301, "less is flushed");
 	is_uint(table[0].replay, 300, "less is replayed");
-	is_int(table[0].replay_moved_at, now - 3 * RW_SECOND,
-		   "less is no movement");
+	is_int(table[0].replay_moved_at, began, "less is no movement");
 	replay(101, 400);
 	after(RW_SECOND);
 	is_int(table[0].replay_moved_at, now, "more than that is");
@@ -433,7 +485,7 @@ test_figures(void)
 	section("a connection that was there before the worker");
 
 	begin("a reply time of unknown age is no reply", SIZE);
-	replay((come("a", 100), 100), 1000);
+	replay((start("a", 100), 100), 1000);
 	after(0);
 	is_int(table[0].replied_at, RW_NEVER, "no reply was seen");
 	is_int(table[0].reply_time, 1, "but its time");
@@ -851,12 +903,13 @@ test_processes(void)
 	come("walreceiver", 100)->streaming = false;
 	after(RW_SECOND);
 	strcpy(of(100)->name, "slot1");
+	strcpy(of(100)->slot_name, "slot1");
 	of(100)->has_slot = true;
 	after(RW_SECOND);
 	is_text(places("walreceiver"), "", "it is another replica");
 	is_text(places("slot1"), "0 connected", "with its own name");
 	settle("known", 200);
-	strcpy(of(200)->name, "renamed");
+	rename_to(of(200), "renamed");
 	after(RW_SECOND);
 	is_text(places("known"), "1 gone known", "the old name is missing");
 	is_text(places("renamed"), "2 connected", "the new one is new");
@@ -865,8 +918,8 @@ test_processes(void)
 	begin("processes swap names", SIZE);
 	settle("a", 100);
 	settle("b", 200);
-	strcpy(of(100)->name, "b");
-	strcpy(seen[1].name, "a");
+	rename_to(of(100), "b");
+	rename_to(&seen[1], "a");
 	after(RW_SECOND);
 	is_text(places("a"), "0 connected known", "each has its place");
 	is_text(places("b"), "1 connected known", "each has its place");
@@ -1114,11 +1167,11 @@ test_cut(void)
 	after(RW_SECOND);
 
 	rw_replicas_cut(table, SIZE, 3000);
-	is_uint(rw_replicas_find_gone(table, SIZE, "gone")->replay, 3000,
+	is_uint(rw_replicas_find_gone(table, SIZE, "gone")->position, 3000,
 			"a gone one is where they part");
-	is_uint(rw_replicas_find_gone(table, SIZE, "gone")->sent, 3000,
-			"in all it had");
-	is_uint(rw_replicas_find_pid(table, SIZE, 300)->replay, 1000,
+	is_uint(rw_replicas_find_gone(table, SIZE, "gone")->replay, 5000,
+			"what it has reported is shown as it was");
+	is_uint(rw_replicas_find_pid(table, SIZE, 300)->position, 1000,
 			"one that is behind stays there");
 
 	replay(300, 6000);
@@ -1126,9 +1179,7 @@ test_cut(void)
 	leave(200);
 	leave(300);
 	after(RW_SECOND);
-	is_uint(rw_replicas_find_gone(table, SIZE, "here")->replay, 3000,
-			"one that was ahead is there when it goes");
-	is_uint(rw_replicas_find_gone(table, SIZE, "behind")->replay, 6000,
+	is_uint(rw_replicas_find_gone(table, SIZE, "behind")->position, 6000,
 			"what was replayed since is the new timeline's");
 }
 
@@ -1321,7 +1372,7 @@ test_at_random(void)
 			else if (random % 64 < 12)
 				seen[which].streaming = !seen[which].streaming;
 			else if (random % 64 < 13)
-				strcpy(seen[which].name, numbered("r", random / 4096 % 14));
+				rename_to(&seen[which], numbered("r", random / 4096 % 14));
 			else if (random % 64 < 14)
 				seen[which].has_slot = !seen[which].has_slot;
 			else if (random % 64 < 15)
