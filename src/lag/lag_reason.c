@@ -183,7 +183,7 @@ explain_connected(RwLink *link, const RwFacts *facts,
 					   "the missing WAL has been sent but not acknowledged",
 					   NULL);
 	else if (unmoved > REPLAY_AGE_STUCK &&
-			 link->replica->replay == link->position)
+			 link->replica->position == link->position)
 		rw_give_reason(link, RW_REASON_REPLAY_STUCK,
 					   "WAL is flushed there, but replay has not advanced for ",
 					   rw_duration(duration, unmoved), NULL);

@@ -152,6 +152,14 @@ find_returning(const RwSenderFacts *sender, const RwFacts *facts,
 									  slot->name : "");
 }
 
+/* The position that a receiver has reported: what it has replayed or applied. */
+static uint64
+reported_position(const RwLink *link)
+{
+	return link->sender->replay == 0 && link->logical ?
+		link->sender->flush : link->sender->replay;
+}
+
 /*
  * Does this connection take the place of the gone replica of its names?  The
  * worker may not have noticed yet that it streams.
@@ -161,7 +169,8 @@ is_replicas_own(const RwLink *link)
 {
 	return link->replica ? link->replica->belongs :
 		link->sender->replica &&
-		link->sender->state == RW_SENDER_STREAMING;
+		link->sender->state == RW_SENDER_STREAMING &&
+		reported_position(link) != 0;
 }
 
 /* Set the position of the receiver at the other end, and its last_seen. */
@@ -174,7 +183,7 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 		.streaming = sender->state == RW_SENDER_STREAMING ||
 			sender->state == RW_SENDER_STOPPING,
 		.sent = sender->sent,
-		.position = sender->replay
+		.position = reported_position(link)
 	};
 	uint64		known = 0;
 
@@ -182,8 +191,6 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 		known = replica->position;
 	else if (returning)
 		known = returning->position;
-	if (link->logical && reported.position == 0)
-		reported.position = sender->flush;
 
 	/*
 	 * A base backup has no position, and neither has a connection before it

@@ -121,6 +121,7 @@ add_walsender(const char *name, int pid)
 	RwSenderFacts *sender = &senders[facts.nsenders++];
 
 	strcpy(sender->name, name);
+	strcpy(sender->peer.application_name, name);
 	sender->pid = pid;
 	sender->state = RW_SENDER_STREAMING;
 	sender->sent = sender->write = sender->flush = facts.horizon;
@@ -143,10 +144,12 @@ add_replica(const char *name, int pid)
 		i++;
 	replica = &replicas[i];
 	strcpy(replica->name, name);
+	strcpy(replica->application_name, name);
 	replica->used = replica->connected = replica->known = true;
+	replica->belongs = replica->steady = true;
 	replica->pid = pid;
 	replica->sent = replica->write = replica->flush = facts.horizon;
-	replica->replay = facts.horizon;
+	replica->replay = replica->position = facts.horizon;
 	replica->reply_time = facts.wall;
 	replica->connected_at = replica->streaming_since = facts.now - RW_HOUR;
 	replica->replay_moved_at = facts.now - RW_HOUR;
@@ -161,7 +164,7 @@ add_gone_replica(const char *name)
 {
 	RwReplica  *replica = add_replica(name, 0);
 
-	replica->connected = false;
+	replica->connected = replica->belongs = replica->steady = false;
 	replica->gone_at = facts.now;
 	return replica;
 }
@@ -179,6 +182,17 @@ add_slot(const char *name)
 	slot->xmin_age = -1;
 	slot->sender = -1;
 	return slot;
+}
+
+/* A known replica that has gone just now, and used a slot of its name. */
+static inline RwReplica *
+add_gone_user(const char *slot_name)
+{
+	RwReplica  *replica = add_gone_replica(slot_name);
+
+	strcpy(replica->slot_name, slot_name);
+	replica->has_slot = true;
+	return replica;
 }
 
 /* What the worker has noted of a slot. */

@@ -30,7 +30,7 @@ test_bytes(void)
 	is_int(row("s1")->lag_bytes, 0, "never negative");
 	is_lag(row("s1"), 0, "exact", "a replica ahead lacks nothing");
 	sender->replay = sender->write = 0;
-	replicas[0].replay = 0;
+	replicas[0].position = 0;
 	work_out();
 	is_int(row("s1")->lag_bytes, -1, "not known without a position");
 	is_int(row("s1")->lag, -1, "nor is the time lag");
@@ -73,10 +73,11 @@ test_idle(void)
 	replica->last_seen = facts.now;
 	work_out();
 	is_lag(row("s1"), 2050, "exact", "and is missing since then");
+	sender->sent = facts.horizon;
 	sender->replay = facts.horizon - 1;
 	work_out();
 	is_lag(row("s1"), 2050, "exact", "so is the last byte");
-	sender->replay = facts.horizon;
+	sender->sent = sender->replay = facts.horizon;
 	work_out();
 	is_lag(row("s1"), 0, "exact", "until it is replayed");
 }
@@ -160,6 +161,7 @@ after_gap(int64 gap, int64 age)
 	rw_history_add(&history, facts.horizon, facts.now);
 	pass(age);
 	replica->last_seen = facts.now;
+	senders[0].sent = facts.horizon;
 	senders[0].replay = HORIZON + 500;
 	work_out();
 }
@@ -240,6 +242,7 @@ test_random(void)
 			RwLink	   *link;
 			int			there = 0;
 
+			sender->sent = facts.horizon;
 			sender->replay = position;
 			replica->last_seen = facts.now;
 			work_out();

@@ -32,7 +32,7 @@ standby_lacks(int64 age, uint64 sent, uint64 flush, uint64 replay)
 	sender->write = facts.horizon - sent;
 	sender->flush = facts.horizon - flush;
 	sender->replay = facts.horizon - replay;
-	replica->replay = sender->replay;
+	replica->replay = replica->position = sender->replay;
 	replica->replay_moved_at = facts.now;
 	replica->last_seen = facts.now;
 	work_out();
@@ -75,7 +75,7 @@ test_parts(void)
 	begin("A replica that has replied nothing yet is where it was");
 	standby_lacks(RW_MINUTE, 100, 200, 900);
 	sender->sent = sender->write = sender->flush = sender->replay = 0;
-	replica->replay = facts.horizon - 700;
+	replica->position = facts.horizon - 700;
 	work_out();
 	is_reason(row("s1"), "sender_behind",
 			  "most of the missing WAL has not been sent yet",
@@ -112,7 +112,7 @@ test_stuck(void)
 	is_reason(row("s1"), "replay_stuck",
 			  "WAL is flushed there, but replay has not advanced for 30 s",
 			  "half a minute");
-	replica->replay--;
+	replica->position--;
 	work_out();
 	is_reason(row("s1"), "replay_behind",
 			  "WAL is flushed there and being replayed",
@@ -134,7 +134,7 @@ test_silent(void)
 	standby_lacks(RW_MINUTE, 500, 500, 900);
 	replica->last_seen = facts.now - 10 * RW_SECOND;
 	sender->replay = sender->write = sender->flush = sender->sent;
-	replica->replay = sender->replay;
+	replica->replay = replica->position = sender->replay;
 	work_out();
 	is_reason(row("s1"), "sender_behind",
 			  "most of the missing WAL has not been sent yet",
@@ -230,7 +230,7 @@ test_gone(void)
 	RwSlotFacts *slot;
 
 	begin("A replica that is gone");
-	add_gone_replica("s1");
+	add_gone_user("s1");
 	pass(75 * RW_SECOND);
 	work_out();
 	is_reason(row("s1"), "gone", "not connected for 75 s",
@@ -269,7 +269,7 @@ test_gone(void)
 			  "slot was invalidated (idle_timeout) and cannot be used again",
 			  "as core says");
 	slot->invalidation = NULL;
-	add_gone_replica("slot");
+	add_gone_user("slot");
 	work_out();
 	is_reason(row("slot"), "slot_lost",
 			  "slot was invalidated (wal_removed) and cannot be used again",

@@ -81,7 +81,7 @@ test_no_reply_yet(void)
 	replica = add_replica("s1", 101);
 	sender->write = HORIZON;
 	sender->flush = sender->replay = 0;
-	replica->replay = HORIZON - 500;
+	replica->position = HORIZON - 500;
 	make_rows();
 	is_uint(row("s1")->position, HORIZON - 500, "is where it was");
 	sender->replica = false;
@@ -95,22 +95,9 @@ test_no_reply_yet(void)
 	sender->state = RW_SENDER_STARTUP;
 	sender->replica = false;
 	sender->replay = HORIZON + 77;
-	replica = add_gone_replica("s1");
-	replica->replay = HORIZON - 500;
-	replica->last_seen = START - RW_HOUR;
 	make_rows();
-	is_uint(row("s1")->position, HORIZON - 500,
+	is_uint(row("s1")->position, 0,
 			"is not where the last stream left its figures");
-	is_int(row("s1")->last_seen, START - RW_HOUR, "and has not replied since");
-	is_int(links.nlinks, 1, "the replica has no second row");
-	replica->connected = true;
-	replica->pid = 101;
-	make_rows();
-	is_uint(row("s1")->position, HORIZON - 500,
-			"nor is it once the worker has seen it");
-	replica->replay = 0;
-	make_rows();
-	is_uint(row("s1")->position, HORIZON + 77, "but for want of anything better");
 
 	begin("A subscriber");
 	sender = add_walsender("sub", 101);
@@ -131,32 +118,42 @@ test_no_reply_yet(void)
 }
 
 static void
-test_fork(void)
+test_parted(void)
 {
 	RwSenderFacts *sender;
 	RwReplica  *replica;
 
-	begin("A replica that has WAL beyond a fork");
+	begin("A replica that has parted from this server");
 	sender = add_walsender("s1", 101);
 	replica = add_replica("s1", 101);
 	sender->replay = HORIZON - 100;
-	replica->fork_lsn = HORIZON - 900;
-	replica->fork_replay = HORIZON - 100;
+	replica->position = replica->mark = HORIZON - 900;
+	replica->parted = RW_DIVERGED;
 	make_rows();
-	is_uint(row("s1")->position, HORIZON - 900,
-			"counts up to the fork while it stands still");
-	is_uint(row("s1")->replay, HORIZON - 100, "its replay_lsn is shown as reported");
-	sender->replay++;
+	is_uint(row("s1")->position, HORIZON - 900, "counts up to the mark");
+	is_uint(row("s1")->replay, HORIZON - 100,
+			"its replay_lsn is shown as reported");
+	sender->replay = HORIZON - 1000;
 	make_rows();
-	is_uint(row("s1")->position, HORIZON - 99, "until it moves");
-	sender->replay--;
-	replica->fork_lsn = HORIZON - 50;
+	is_uint(row("s1")->position, HORIZON - 1000,
+			"a mark ahead of it does not take it further");
+
+	begin("A replica that has replayed what it was not sent");
+	sender = add_walsender("s1", 101);
+	replica = add_replica("s1", 101);
+	sender->sent = HORIZON - 700;
+	sender->replay = HORIZON - 100;
 	make_rows();
-	is_uint(row("s1")->position, HORIZON - 100,
-			"a fork ahead of it does not take it further");
-	replica->fork_lsn = 0;
+	is_uint(row("s1")->position, HORIZON - 700, "counts up to that");
+	sender->state = RW_SENDER_CATCHUP;
+	replica->position = HORIZON - 600;
 	make_rows();
-	is_uint(row("s1")->position, HORIZON - 100, "without a fork its replay position counts");
+	is_uint(row("s1")->position, HORIZON - 600,
+			"while it catches up, to what was known to be ours");
+	sender->state = RW_SENDER_STOPPING;
+	make_rows();
+	is_uint(row("s1")->position, HORIZON - 700,
+			"one that stops has caught up");
 }
 
 static void
@@ -178,8 +175,8 @@ test_slots(void)
 	make_rows();
 	is_uint(row("slot")->position, HORIZON - 4000, "what was confirmed");
 	is_int(row("slot")->bound, RW_BOUND_EXACT, "is exact");
-	replica = add_gone_replica("slot");
-	replica->replay = HORIZON - 3000;
+	replica = add_gone_user("slot");
+	replica->position = HORIZON - 3000;
 	replica->flush = HORIZON - 2000;
 	replica->last_seen = START - RW_MINUTE;
 	make_rows();
@@ -188,7 +185,7 @@ test_slots(void)
 	is_int(row("slot")->last_seen, START - RW_MINUTE, "and when that was");
 	ok(row("slot")->replica == replica, "its replica");
 	is_int(links.nlinks, 1, "one row for both");
-	replica->replay = 0;
+	replica->position = 0;
 	make_rows();
 	is_uint(row("slot")->position, HORIZON - 4000,
 			"a replica that never replied has no position");
@@ -287,7 +284,7 @@ test_gone(void)
 	replica->sent = HORIZON - 1;
 	replica->write = HORIZON - 4;
 	replica->flush = HORIZON - 2;
-	replica->replay = HORIZON - 3;
+	replica->replay = replica->position = HORIZON - 3;
 	replica->last_seen = START - RW_MINUTE;
 	replica->gone_at = START - RW_SECOND;
 	make_rows();
@@ -299,7 +296,7 @@ test_gone(void)
 	is_uint(row("s1")->replay, HORIZON - 3, "has replayed so much");
 	is_int(replica->gone_at, START - RW_SECOND, "is gone since then");
 	is_int(row("s1")->last_seen, START - RW_MINUTE, "was there until then");
-	replica->replay = 0;
+	replica->replay = replica->position = 0;
 	make_rows();
 	is_uint(row("s1")->position, HORIZON - 2,
 			"a subscriber is where it flushed to");
@@ -429,9 +426,13 @@ make_random(uint64 *state)
 										  100 + next_random(state) % 10);
 
 		replica->known = next_random(state) % 2;
+		replica->belongs = next_random(state) % 2;
+		if (next_random(state) % 2)
+			strcpy(replica->slot_name, replica->name);
 		if (next_random(state) % 2)
 		{
-			replica->connected = false;
+			replica->connected = replica->belongs = false;
+			replica->known = true;
 			replica->pid = 0;
 			replica->gone_at = facts.now;
 		}
@@ -464,7 +465,7 @@ test_random(void)
 		make_random(&state);
 		make_rows();
 
-		/* One row a walsender, one a slot that is not used. */
+		/* One row a walsender, one a slot, be it the walsender's. */
 		for (i = 0; i < facts.nsenders; i++)
 		{
 			int			n = 0;
@@ -476,27 +477,57 @@ test_random(void)
 		}
 		for (i = 0; i < facts.nslots; i++)
 		{
+			const RwLink *of_slot = NULL;
 			int			n = 0;
 
 			for (j = 0; j < links.nlinks; j++)
-				n += links.links[j].slot == &slots[i];
+			{
+				if (links.links[j].slot != &slots[i])
+					continue;
+				of_slot = &links.links[j];
+				n++;
+			}
 			wrong += n != 1;
-			expected += slots[i].sender < 0;
+			if (n != 1)
+				continue;
+			wrong += of_slot->sender ?
+				of_slot->sender != &senders[slots[i].sender] :
+				of_slot->state != RW_STATE_INACTIVE;
+			expected += of_slot->sender == NULL;
 		}
-		/* And one a known replica whose name is not there yet. */
+
+		/*
+		 * A gone replica has one row: its slot's or its own, unless it is back
+		 * on a connection that the worker has not noticed yet.
+		 */
 		for (i = 0; i < MAX_EACH; i++)
 		{
+			int			n = 0;
+			int			back = 0;
+
 			if (!replicas[i].used || !replicas[i].known ||
 				replicas[i].connected)
 				continue;
 			for (j = 0; j < links.nlinks; j++)
 			{
-				if (strcmp(links.links[j].name, replicas[i].name) == 0)
-					break;
+				const RwLink *link = &links.links[j];
+
+				if (link->replica == &replicas[i])
+				{
+					n++;
+					wrong += link->sender != NULL ||
+						strcmp(link->name, replicas[i].name) != 0;
+					expected += link->state == RW_STATE_MISSING;
+				}
+				else if (link->sender && link->sender->replica &&
+						 (link->sender->replay != 0 || link->logical) &&
+						 link->sender->state == RW_SENDER_STREAMING &&
+						 link->replica == NULL)
+					back += strcmp(link->name, replicas[i].name) == 0 ||
+						strcmp(link->sender->peer.application_name,
+							   replicas[i].application_name) == 0;
 			}
-			wrong += j == links.nlinks;
-			expected += j < links.nlinks &&
-				links.links[j].state == RW_STATE_MISSING;
+			wrong += n > 1 || (n == 0 && back == 0);
 		}
 		expected += facts.in_recovery;
 		wrong += links.nlinks != expected;
@@ -545,7 +576,7 @@ main(void)
 {
 	test_connected();
 	test_no_reply_yet();
-	test_fork();
+	test_parted();
 	test_slots();
 	test_gone();
 	test_upstream_row();
