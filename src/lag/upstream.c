@@ -176,7 +176,7 @@ follow_link_state(RwUpstream *upstream, const RwFacts *facts,
 	 * down as long as it replays its way through the archive.
 	 */
 	heard_at = upstream->message_at;
-	if (connected && heard_at >= upstream->streaming_since &&
+	if (connected && upstream->quick_messages >= 0 &&
 		(facts->now - heard_at < rw_allowed_silence(upstream, receiver) ||
 		 rw_silence_is_normal(upstream, receiver)))
 	{

@@ -288,7 +288,9 @@ test_down(void)
 	is_int(upstream.down_since, START, "is down until it does");
 	is_int(upstream.streaming_since, RW_NEVER, "has not streamed");
 	start_receiver(900);
-	is_int(upstream.down_since, RW_NEVER, "is up at once");
+	is_int(upstream.down_since, START, "nor does its start show that");
+	message(HORIZON);
+	is_int(upstream.down_since, RW_NEVER, "is up at its first message");
 	is_int(upstream.streaming_since, START, "as of then");
 	ok(upstream.streamed && !upstream.settled, "is not settled at once");
 	for (int i = 0; i < 59; i++)
@@ -311,11 +313,12 @@ test_down(void)
 	is_int(upstream.streaming_since, START, "though it is connected");
 	keepalive();
 	is_int(upstream.down_since, RW_NEVER, "until a message comes");
+	heard = facts.now;
 	pass(RW_SECOND);
 	end_receiver();
-	is_int(upstream.down_since, facts.now, "is down when its receiver ends");
+	is_int(upstream.down_since, heard,
+		   "is down since its last message when its receiver ends");
 	is_int(upstream.streaming_since, RW_NEVER, "and streams no longer");
-	heard = facts.now;
 	pass(RW_SECOND);
 	facts.recovery.replay += 100;
 	look();
@@ -324,15 +327,32 @@ test_down(void)
 	ok(upstream.settled, "it stays settled");
 
 	begin("A new connection on which nothing comes");
+	pass(RW_SECOND);
 	start_receiver(900);
 	pass(34 * RW_SECOND);
-	is_int(upstream.down_since, RW_NEVER, "is up as long as silence may last");
+	is_int(upstream.down_since, START, "is down since before it was made");
+	message(HORIZON);
+	is_int(upstream.down_since, RW_NEVER, "until something does");
+	pass(34 * RW_SECOND);
+	is_int(upstream.down_since, RW_NEVER, "then silence may last");
 	pass(RW_SECOND);
-	is_int(upstream.down_since, START, "and down since it was made");
+	is_int(upstream.down_since, facts.now - 35 * RW_SECOND, "for so long");
+
+	begin("A message that came before the worker saw the receiver");
+	receiver->pid = 900;
+	receiver->state = RW_RECEIVER_STREAMING;
+	facts.now += LOOK;
+	facts.wall += LOOK;
+	receiver->send_time = facts.wall - 3 * RW_MS;
+	receiver->receipt_time = facts.wall - 2 * RW_MS;
+	receiver->latest_end = HORIZON;
+	look();
+	is_int(upstream.down_since, RW_NEVER, "counts");
 
 	begin("Silence that is normal");
 	receiver->timeout_ms = 0;
 	start_receiver(900);
+	message(HORIZON);
 	pass(RW_HOUR);
 	is_int(upstream.down_since, RW_NEVER, "is not down");
 
