@@ -42,7 +42,7 @@ test_rows(void)
 		"replica_missing", "replica_silent", "replica_stalled",
 		"replica_lag", "replica_lag_bytes", "slot_lost", "slot_at_risk",
 		"slot_inactive", "sync_short", "archiver_failing", "upstream_down",
-		"replay_paused", "self_lag"
+		"replay_paused", "self_lag", "replica_diverged", "replica_diverged"
 	};
 
 	section("rows");
@@ -53,7 +53,8 @@ test_rows(void)
 
 		unnamed += info->name == NULL || rw_alert_name(i) != info->name;
 		for (int j = 0; j < i; j++)
-			same += strcmp(rw_alert_name(i), rw_alert_name(j)) == 0;
+			same += strcmp(rw_alert_name(i), rw_alert_name(j)) == 0 &&
+				rw_alert_class(i) == rw_alert_class(j);
 		incomplete += info->judge == NULL || info->words == NULL;
 		for (int j = 0; j < i; j++)
 			incomplete += info->judge == rw_alert_table[j].judge ||
@@ -62,7 +63,7 @@ test_rows(void)
 			info->critical_factor != 0;
 	}
 	is_int(unnamed, 0, "each alert has a name");
-	is_int(same, 0, "of its own");
+	is_int(same, 0, "of its own in its class");
 	is_int(incomplete, 0, "functions of its own judge it and describe it");
 	is_int(two_limits, 0, "no critical limit is given twice");
 
@@ -84,9 +85,9 @@ test_classes(void)
 
 	section("classes");
 
-	is_int(rw_class_alerts(RW_SUBJECT_REPLICA), 5, "alerts of a replica");
+	is_int(rw_class_alerts(RW_SUBJECT_REPLICA), 6, "alerts of a replica");
 	is_int(rw_class_alerts(RW_SUBJECT_SLOT), 3, "of a slot");
-	is_int(rw_class_alerts(RW_SUBJECT_NODE), 5, "of the node");
+	is_int(rw_class_alerts(RW_SUBJECT_NODE), 6, "of the node");
 	is_int(rw_class_alerts(RW_SUBJECT_REPLICA) +
 		   rw_class_alerts(RW_SUBJECT_SLOT) +
 		   rw_class_alerts(RW_SUBJECT_NODE), RW_NUM_ALERTS, "that is all");
@@ -94,7 +95,10 @@ test_classes(void)
 	{
 		RwSubjectClass class = RW_SUBJECT_NODE;
 
-		if (strncmp(rw_alert_name(i), "replica_", 8) == 0)
+		/* A standby finds out itself that it has diverged, too. */
+		if (i == RW_ALERT_SELF_DIVERGED)
+			class = RW_SUBJECT_NODE;
+		else if (strncmp(rw_alert_name(i), "replica_", 8) == 0)
 			class = RW_SUBJECT_REPLICA;
 		else if (strncmp(rw_alert_name(i), "slot_", 5) == 0)
 			class = RW_SUBJECT_SLOT;
@@ -127,20 +131,26 @@ test_causes(void)
 
 	section("causes");
 
-	is_text(causes_of(RW_ALERT_REPLICA_MISSING), "",
-			"nothing causes replica_missing");
-	is_text(causes_of(RW_ALERT_REPLICA_SILENT), "replica_missing",
-			"causes of replica_silent");
-	is_text(causes_of(RW_ALERT_REPLICA_STALLED), "replica_missing",
-			"of replica_stalled");
+	is_text(causes_of(RW_ALERT_REPLICA_DIVERGED), "",
+			"nothing causes replica_diverged");
+	is_text(causes_of(RW_ALERT_SELF_DIVERGED), "",
+			"neither on the standby itself");
+	is_text(causes_of(RW_ALERT_REPLICA_MISSING), "replica_diverged",
+			"causes of replica_missing");
+	is_text(causes_of(RW_ALERT_REPLICA_SILENT),
+			"replica_missing replica_diverged", "of replica_silent");
+	is_text(causes_of(RW_ALERT_REPLICA_STALLED),
+			"replica_missing replica_diverged", "of replica_stalled");
 	is_text(causes_of(RW_ALERT_REPLICA_LAG),
-			"replica_missing replica_silent replica_stalled",
+			"replica_missing replica_silent replica_stalled replica_diverged",
 			"of replica_lag");
 	is_text(causes_of(RW_ALERT_REPLICA_LAG_BYTES),
-			"replica_missing replica_silent replica_stalled",
+			"replica_missing replica_silent replica_stalled replica_diverged",
 			"of replica_lag_bytes");
-	is_text(causes_of(RW_ALERT_SELF_LAG), "upstream_down replay_paused",
-			"of self_lag");
+	is_text(causes_of(RW_ALERT_UPSTREAM_DOWN), "replica_diverged",
+			"of upstream_down");
+	is_text(causes_of(RW_ALERT_SELF_LAG),
+			"upstream_down replay_paused replica_diverged", "of self_lag");
 
 	for (int i = 0; i < RW_NUM_ALERTS; i++)
 	{

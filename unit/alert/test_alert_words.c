@@ -150,24 +150,25 @@ test_replicas(void)
 	add_replica("z");
 	goes_away(0, START - 125 * S);
 	detail_is(RW_ALERT_REPLICA_MISSING,
-			  "It has not been connected for 00:02:05.", "gone");
+			  "It has not been connected for 00:02:05. It may stream from another server.",
+			  "gone");
 	hint_is(RW_ALERT_REPLICA_MISSING,
-			"Bring it back or, if it was removed on purpose, run replwatch_forget('it''s').",
+			"Bring it back or, if it was removed or moved on purpose, run replwatch_forget('it''s').",
 			"what to do");
 	goes_away(1, START);
 	detail_is(RW_ALERT_REPLICA_MISSING,
-			  "It has not been connected for 00:02:05. No replica is streaming.",
+			  "It has not been connected for 00:02:05. It may stream from another server. No standby is streaming.",
 			  "the last one");
 	link->sender = &world.senders[0];
 	detail_is(RW_ALERT_REPLICA_MISSING,
-			  "It is connected but does not stream yet. No replica is streaming.",
+			  "It is connected but does not stream yet. No standby is streaming.",
 			  "connected");
 	reset_primary();
 	add_replica("z");
 	goes_away(0, START - S);
 	expect("z");
 	detail_is(RW_ALERT_REPLICA_MISSING,
-			  "It has not been connected for 00:00:01. It is listed in \"replwatch.expected_replicas\". No replica is streaming.",
+			  "It has not been connected for 00:00:01. It may stream from another server. It is listed in \"replwatch.expected_replicas\". No standby is streaming.",
 			  "expected");
 	hint_is(RW_ALERT_REPLICA_MISSING,
 			"Bring it back, or remove it from \"replwatch.expected_replicas\".",
@@ -175,7 +176,7 @@ test_replicas(void)
 	reset_primary();
 	expect("z");
 	detail_is(RW_ALERT_REPLICA_MISSING,
-			  "It has not connected to this server. It is listed in \"replwatch.expected_replicas\". No replica is streaming.",
+			  "It has not connected to this server. It is listed in \"replwatch.expected_replicas\". No standby is streaming.",
 			  "never here");
 	hint_is(RW_ALERT_REPLICA_MISSING,
 			"Bring it back, or remove it from \"replwatch.expected_replicas\". If it is this server, set \"replwatch.node_name\" to this name.",

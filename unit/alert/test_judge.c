@@ -282,9 +282,16 @@ test_missing(void)
 	world.link[0].state = RW_STATE_STOPPING;
 	is_text(judge(alert), "none none", "also while the server stops");
 	world.link[0].state = RW_STATE_CATCHUP;
+	world.replicas[0].belongs = true;
+	world.replicas[0].streaming_since = RW_NEVER;
 	world.replicas[0].streamed_at = START - RW_HOUR;
+	world.replicas[0].progressed_at = START - 120 * S + 1;
 	is_text(judge(alert), "none warning",
 			"a connection that catches up keeps it");
+	world.replicas[0].progressed_at = START - 120 * S;
+	is_text(judge(alert), "warning warning",
+			"and one that gets no further raises it");
+	world.replicas[0].streaming_since = START;
 	world.link[0].state = RW_STATE_STREAMING;
 	is_text(judge(alert), "none none", "and one that streams clears it");
 
@@ -301,11 +308,11 @@ test_missing(void)
 	world.memory.watching_since = START - WATCHED;
 
 	goes_away(1, START);
-	is_text(judge(alert), "critical critical", "no replica streams");
+	is_text(judge(alert), "critical critical", "no standby streams");
 	goes_away(1, START - RW_HOUR);
 	world.link[0].sender = &world.senders[0];
 	world.link[0].state = RW_STATE_STARTUP;
-	is_text(judge(alert), "none critical", "one that has just connected");
+	is_text(judge(alert), "critical critical", "one that has just connected");
 
 	reset_primary();
 	add_replica("b");
@@ -867,6 +874,13 @@ reset_at_random(uint64 *random)
 		replica->streamed_at = any_moment(random);
 		replica->streaming_since = any_moment(random);
 		replica->replay_moved_at = any_moment(random);
+		replica->progressed_at = any_moment(random);
+		replica->connected = any_bool(random);
+		replica->belongs = any_bool(random);
+		replica->steady = any_bool(random);
+		replica->parted = next_random(random) % (RW_LEFT_BEHIND + 1);
+		for (int j = next_random(random) % 4; j > 0; j--)
+			rw_attempts_add(&replica->attempts, START);
 		if (any_bool(random))
 			link->sender = NULL;
 		link->state = any_bool(random) ? RW_STATE_STREAMING :
@@ -904,6 +918,9 @@ reset_at_random(uint64 *random)
 	world.published.upstream.down_since = any_moment(random);
 	world.published.upstream.paused_since = any_moment(random);
 	world.published.upstream.settled = any_bool(random);
+	world.published.upstream.parted =
+		next_random(random) % (RW_LEFT_BEHIND + 1);
+	world.published.upstream.lost_wal = any_bool(random);
 	world.node.sync.wanted = next_random(random) % 3;
 	world.node.sync.connected = next_random(random) % 3;
 	world.node.sync.waiting = next_random(random) % 2;

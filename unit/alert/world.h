@@ -134,6 +134,7 @@ add_replica(const char *name)
 	link->replica = replica;
 	world.senders[i].reply_time = 1;
 	replica->used = replica->connected = replica->known = true;
+	replica->belongs = replica->steady = true;
 	rw_name_copy(replica->name, name);
 	replica->streaming_since = replica->alone_since = START - RW_HOUR;
 	replica->streamed_at = replica->replay_moved_at = world.facts.now;
@@ -166,7 +167,8 @@ goes_away(int i, RwTime since)
 	world.link[i].state = RW_STATE_MISSING;
 	world.link[i].sender = NULL;
 	world.link[i].last_seen = since;
-	world.replicas[i].connected = false;
+	world.replicas[i].connected = world.replicas[i].belongs = false;
+	world.replicas[i].steady = false;
 	world.replicas[i].streaming_since = RW_NEVER;
 	world.replicas[i].streamed_at = world.replicas[i].gone_at = since;
 }
@@ -181,7 +183,8 @@ expect(const char *name)
 static inline void
 judge_world(void)
 {
-	world.input.replica_streams = rw_any_replica_streams(&world.links);
+	world.input.standby_streams =
+		rw_any_standby_streams(&world.links, world.facts.now);
 	world.nsubjects = rw_find_subjects(&world.input, world.subjects);
 	for (int i = 0; i < world.nsubjects; i++)
 	{
