@@ -83,6 +83,22 @@ rw_parted_by_request(uint64 start, uint32 tli, const RwOwnWal *own,
 	return RW_DIVERGED;
 }
 
+/* Where this server's timeline begins, as far as is known. */
+static uint64
+timeline_start(const RwOwnWal *own)
+{
+	const RwTimeline *timeline = own->timeline;
+
+	return timeline->nentries > 1 ?
+		timeline->entries[timeline->nentries - 2].end : 0;
+}
+
+/*
+ * A replica that was ahead of a server in recovery, which has been promoted
+ * since, is either diverged by now or was not ahead: on the timelines that
+ * were left there is no other WAL.  Only its mark is from before the
+ * promotion.
+ */
 bool
 rw_is_reunited(RwParted parted, uint64 mark, const RwReported *reported,
 			   const RwOwnWal *own)
@@ -95,7 +111,7 @@ rw_is_reunited(RwParted parted, uint64 mark, const RwReported *reported,
 			break;
 		case RW_AHEAD:
 			/* A server in recovery may only have been behind. */
-			if (own->in_recovery)
+			if (own->in_recovery || mark <= timeline_start(own))
 				return reported->streaming &&
 					reported->position <= reported->sent;
 			/* Else WAL that is sent later does not replace what it has. */
