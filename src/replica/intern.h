@@ -38,8 +38,15 @@ extern int	rw_replicas_find_room(RwReplica *table, int size,
 								  RwReplicaEvents *events);
 
 /* The replica has parted from this server at `mark`. */
-extern void rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark,
-							const RwOwnWal *own);
+extern void rw_replica_part(RwReplica *replica, RwParted parted,
+							uint64 mark);
+
+/*
+ * Has it parted, and will not be found not to have?  A server in recovery may
+ * only be behind, as a cascade can be.
+ */
+extern bool rw_replica_parted_for_good(const RwReplica *replica,
+									   const RwOwnWal *own);
 
 /*
  * The WAL that the replica asks for has ended at `mark`, where its timeline was
@@ -47,10 +54,25 @@ extern void rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark,
  * soon does.
  */
 extern void rw_replica_reach_fork(RwReplica *replica, uint64 mark,
-								  const RwOwnWal *own, RwTime now);
+								  RwTime now);
 
 /* The replica is known to have this server's WAL again. */
 extern void rw_replica_reunite(RwReplica *replica);
+
+/*
+ * Can this application_name identify a replica?  It can't if it is the one
+ * that every receiver uses which was given none.
+ */
+extern bool rw_name_identifies(const char *application_name);
+
+/*
+ * The known replica that this would be, if it has come without its slot or,
+ * with `has_slot`, has been given one: the only one that uses this
+ * application_name, or NULL.
+ */
+extern RwReplica *rw_replicas_find_by_application(RwReplica *table, int size,
+												  const char *application_name,
+												  bool has_slot);
 
 /* Add an event; one beyond RW_REPLICA_MAX_EVENTS is dropped. */
 extern void rw_replica_add_event(RwReplicaEvents *events,
@@ -91,8 +113,8 @@ extern void rw_replicas_count_connections(RwReplica *table, int size,
  * shared, which no longer are, and which replicas have become known.  Adds
  * what has changed to *events.
  */
-extern void rw_replicas_judge_names(RwReplica *table, int size, RwTime now,
-									RwTime known_after,
+extern void rw_replicas_judge_names(RwReplica *table, int size,
+									const RwRound *round,
 									RwReplicaEvents *events);
 
 #endif							/* RW_REPLICA_INTERN_H */

@@ -89,8 +89,7 @@ rw_replicas_update(RwReplica *table, int size, RwRound *input,
 	forget_expired(&round, input->forget_after);
 	take_in_new(&round);
 	claim_places(&round);
-	rw_replicas_judge_names(table, size, input->now, input->known_after,
-							events);
+	rw_replicas_judge_names(table, size, input, events);
 }
 
 /* ----------------------------------------------------------------
@@ -245,6 +244,17 @@ take_in_new(Round *round)
 }
 
 /*
+ * Under another name, is this connection that of another replica than the one
+ * that is gone, because that one still replied when it had come?
+ */
+static bool
+is_another(const RwReplica *gone, const RwReplica *connection)
+{
+	return !rw_name_equal(gone->name, connection->name) &&
+		gone->replied_at > connection->connected_at;
+}
+
+/*
  * Move connections that have come to belong to a replica to the place in which
  * it is gone.
  */
@@ -257,13 +267,15 @@ claim_places(Round *round)
 		RwReplica  *replica;
 
 		if (seen->place < 0 || !round->table[seen->place].belongs ||
-			round->table[seen->place].known)
+			round->table[seen->place].known ||
+			round->table[seen->place].shared)
 			continue;
 
 		replica = rw_replicas_find_returning(round->table, round->size,
 											 seen->application_name,
 											 seen->slot_name);
-		if (replica == NULL)
+		if (replica == NULL ||
+			is_another(replica, &round->table[seen->place]))
 			continue;
 
 		move_connection(round, seen->place, replica - round->table);
@@ -391,9 +403,9 @@ follow_parting(const Round *round, RwReplica *replica, const RwSeen *seen,
 		rw_parted_at_end(seen->sent, seen->replay, round->own, &mark) :
 		rw_parted_live(reported, round->own, &mark);
 	if (parted == RW_LEFT_BEHIND)
-		rw_replica_reach_fork(replica, mark, round->own, round->now);
+		rw_replica_reach_fork(replica, mark, round->now);
 	else if (parted != RW_NOT_PARTED)
-		rw_replica_part(replica, parted, mark, round->own);
+		rw_replica_part(replica, parted, mark);
 }
 
 /*
@@ -414,7 +426,9 @@ follow_position(const Round *round, RwReplica *replica, const RwSeen *seen)
 		replica->sent = seen->sent;
 	if (seen->write != 0)
 		replica->write = seen->write;
-	if (flushed > replica->flush)
+	/* One whose WAL is broken gets more of it at each attempt. */
+	if (flushed > replica->flush &&
+		round->now - replica->connected_at >= STEADY_AFTER)
 		replica->progressed_at = round->now;
 	if (seen->flush != 0)
 		replica->flush = seen->flush;
@@ -467,7 +481,7 @@ move_connection(Round *round, int from, int to)
 	replica->last_seen = moved.last_seen;
 	replica->replay_rate = moved.replay_rate;
 	if (moved.parted != RW_NOT_PARTED && replica->parted == RW_NOT_PARTED)
-		rw_replica_part(replica, moved.parted, moved.mark, round->own);
+		rw_replica_part(replica, moved.parted, moved.mark);
 }
 
 /*

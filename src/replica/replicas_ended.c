@@ -39,8 +39,21 @@ find_replica(RwReplica *table, int size, const RwSeenEnd *end)
 						 end->slot_name : end->application_name);
 	if (replica != NULL)
 		return replica;
-	return rw_replicas_find_returning(table, size, end->application_name,
-									  end->slot_name);
+	return rw_replicas_find_by_application(table, size,
+										   end->application_name,
+										   end->slot_name[0] != '\0');
+}
+
+/* Do several connections have this name? */
+static bool
+is_shared(const RwReplica *table, int size, const char *name)
+{
+	for (int i = 0; i < size; i++)
+	{
+		if (table[i].shared && rw_replica_is_connected(&table[i], name))
+			return true;
+	}
+	return false;
 }
 
 /* A place for a replica that is not known yet, gone, or NULL. */
@@ -52,7 +65,7 @@ add_replica(RwReplica *table, int size, const RwSeenEnd *end, RwTime now,
 		end->slot_name : end->application_name;
 	int			place;
 
-	if (name[0] == '\0')
+	if (name[0] == '\0' || is_shared(table, size, name))
 		return NULL;
 	place = rw_replicas_find_room(table, size, events);
 	if (place < 0)
@@ -131,9 +144,11 @@ note_end(RwReplica *table, int size, const RwSeenEnd *end,
 		note_position(replica, end, round);
 	}
 	if (parted == RW_LEFT_BEHIND)
-		rw_replica_reach_fork(replica, mark, &round->own, round->now);
+		rw_replica_reach_fork(replica, mark, round->now);
 	else if (parted != RW_NOT_PARTED)
-		rw_replica_part(replica, parted, mark, &round->own);
+		rw_replica_part(replica, parted, mark);
+	if (rw_replica_parted_for_good(replica, &round->own))
+		replica->known = true;
 	if (own_place == NULL || !own_place->steady)
 	{
 		rw_attempts_add(&replica->attempts, round->now);

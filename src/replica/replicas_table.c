@@ -86,8 +86,7 @@ rw_replicas_find_room(RwReplica *table, int size, RwReplicaEvents *events)
  */
 
 void
-rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark,
-				const RwOwnWal *own)
+rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark)
 {
 	/* It parted where it was first seen to; later marks are further on. */
 	if (replica->parted == parted)
@@ -95,23 +94,27 @@ rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark,
 	replica->parted = parted;
 	replica->mark = mark;
 	replica->position = Min(replica->position, mark);
+}
 
-	/* A server in recovery may only be behind, as a cascade can be. */
-	if (parted != RW_AHEAD || !own->in_recovery)
-		replica->known = true;
+bool
+rw_replica_parted_for_good(const RwReplica *replica, const RwOwnWal *own)
+{
+	return replica->parted != RW_NOT_PARTED &&
+		(replica->parted != RW_AHEAD || !own->in_recovery);
 }
 
 void
-rw_replica_reach_fork(RwReplica *replica, uint64 mark, const RwOwnWal *own,
-					  RwTime now)
+rw_replica_reach_fork(RwReplica *replica, uint64 mark, RwTime now)
 {
-	if (replica->parted == RW_DIVERGED)
+	/* A dead connection may end long after it has got there. */
+	if (replica->parted == RW_DIVERGED ||
+		(replica->parted == RW_LEFT_BEHIND && mark < replica->mark))
 		return;
 	if (replica->ended_at_mark == RW_NEVER || replica->mark != mark)
 		replica->ended_at_mark = now;
 	replica->mark = mark;
 	if (now - replica->ended_at_mark >= FOLLOWS_WITHIN)
-		rw_replica_part(replica, RW_LEFT_BEHIND, mark, own);
+		rw_replica_part(replica, RW_LEFT_BEHIND, mark);
 }
 
 void
@@ -151,15 +154,36 @@ rw_replicas_find_gone_slot(RwReplica *table, int size, const char *slot_name)
 	return NULL;
 }
 
-/*
- * Can this application_name identify a replica?  It can't if it is the one
- * that every receiver uses which was given none.
- */
-static bool
-identifies(const char *application_name)
+bool
+rw_name_identifies(const char *application_name)
 {
 	return application_name[0] != '\0' &&
 		!rw_name_equal(application_name, "walreceiver");
+}
+
+RwReplica *
+rw_replicas_find_by_application(RwReplica *table, int size,
+								const char *application_name, bool has_slot)
+{
+	RwReplica  *found = NULL;
+	int			nusers = 0;
+
+	if (!rw_name_identifies(application_name))
+		return NULL;
+
+	for (int i = 0; i < size; i++)
+	{
+		if (!table[i].used ||
+			!rw_name_equal(table[i].application_name, application_name))
+			continue;
+
+		/* A connection that belongs to nobody may be the one in question. */
+		if (table[i].known || table[i].expected || table[i].shared)
+			nusers++;
+		if (table[i].known && has_slot != (table[i].slot_name[0] != '\0'))
+			found = &table[i];
+	}
+	return nusers == 1 ? found : NULL;
 }
 
 RwReplica *
@@ -170,26 +194,12 @@ rw_replicas_find_returning(RwReplica *table, int size,
 	bool		has_slot = slot_name[0] != '\0';
 	RwReplica  *found = rw_replicas_find_gone(table, size, has_slot ?
 											  slot_name : application_name);
-	int			nusers = 0;
 
-	if (found != NULL || !identifies(application_name))
+	if (found != NULL)
 		return found;
-
-	/* One that has come without its slot, or has been given one. */
-	for (int i = 0; i < size; i++)
-	{
-		if (!table[i].used ||
-			!rw_name_equal(table[i].application_name, application_name))
-			continue;
-
-		/* A connection that belongs to nobody may be the one in question. */
-		if (table[i].known || table[i].expected)
-			nusers++;
-		if (table[i].known && !table[i].connected &&
-			has_slot != (table[i].slot_name[0] != '\0'))
-			found = &table[i];
-	}
-	return nusers == 1 ? found : NULL;
+	found = rw_replicas_find_by_application(table, size, application_name,
+											has_slot);
+	return found != NULL && !found->connected ? found : NULL;
 }
 
 bool

@@ -1332,6 +1332,477 @@ test_finding(void)
 }
 
 /* ----------------------------------------------------------------
+ *		Whose connection is it?
+ * ----------------------------------------------------------------
+ */
+
+#define FORK			5000
+
+/* This server has left timeline 1. */
+static void
+leave_timeline_1(void)
+{
+	timeline.nentries = 2;
+	timeline.entries[0].end = FORK;
+	timeline.entries[1] = (RwTimelineEntry) {2, PG_UINT64_MAX};
+	own.tli = 2;
+}
+
+/* A connection that has ended, and was the one of this process. */
+static RwSeenEnd *
+note_end(const char *application_name, int pid)
+{
+	RwSeenEnd  *end = &ended[nended++];
+
+	memset(end, 0, sizeof(RwSeenEnd));
+	strcpy(end->application_name, application_name);
+	end->pid = pid;
+	return end;
+}
+
+static void
+use_slot(RwSeen *it, const char *slot_name)
+{
+	strcpy(it->name, slot_name);
+	strcpy(it->slot_name, slot_name);
+	it->has_slot = true;
+}
+
+static void
+test_visitors(void)
+{
+	RwReplica	before;
+	int			attempts;
+
+	begin("connections that are nobody's", SIZE);
+	settle("a", 100);
+	leave(100);
+	after(RW_SECOND);
+	before = table[0];
+
+	start("a", 101)->streaming = false;
+	after(RW_SECOND);
+	of(101)->streaming = true;
+	of(101)->sent = 2000;
+	reply(101);
+	after(RW_MINUTE);
+	after(RW_MINUTE);
+	is_text(places("a"), "0 gone known, 1 connected",
+			"one that never reports a position is not the replica");
+	is_text(reported(), "", "no event");
+	leave(101);
+	after(RW_SECOND);
+	start("a", 102)->streaming = false;
+	of(102)->sent = of(102)->replay = 900;
+	after(RW_SECOND);
+	is_text(places("a"), "0 gone known, 1 connected",
+			"nor is one that was sent nothing");
+	note_end("a", 102)->backup = true;
+	leave(102);
+	note_end("a", 103)->backup = true;
+	after(RW_SECOND);
+	ok(memcmp(&table[0], &before, sizeof(RwReplica)) == 0,
+	   "nor a base backup: the replica is as it was");
+
+	note_end("b", 104);
+	strcpy(note_end("b", 105)->slot_name, "c");
+	after(RW_SECOND);
+	ok(memcmp(&table[0], &before, sizeof(RwReplica)) == 0,
+	   "and so it is after attempts of others");
+	is_text(places("b"), "", "of whom nothing is left");
+
+	section("attempts of its own");
+	strcpy(note_end("a", 106)->message, "requested WAL segment is gone");
+	after(RW_SECOND);
+	ok(!rw_replica_is_refused(&table[0], now), "one may be a restart");
+	strcpy(note_end("a", 107)->message, "requested WAL segment has gone");
+	after(RW_SECOND);
+	ok(rw_replica_is_refused(&table[0], now), "two are not");
+	is_text(table[0].refusal, "requested WAL segment has gone",
+			"the last one says why");
+	is_int(table[0].streamed_at, before.streamed_at, "it has not streamed");
+	is_int(table[0].gone_at, before.gone_at, "and is gone since then");
+
+	section("coming back for good");
+	come("a", 108);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "it is connected");
+	ok(!rw_replica_streams(&table[0], now), "which may be another attempt");
+	is_int(table[0].streamed_at, before.streamed_at, "and does not count yet");
+	after(3 * RW_SECOND - 1);
+	ok(!rw_replica_streams(&table[0], now), "not for three seconds");
+	after(1);
+	ok(rw_replica_streams(&table[0], now), "then it does");
+	is_int(table[0].streamed_at, now, "count");
+	leave(108);
+	attempts = rw_attempts_count(&table[0].attempts, now);
+	note_end("a", 108);
+	after(RW_SECOND);
+	is_int(rw_attempts_count(&table[0].attempts, now), attempts,
+		   "and its end is no failure");
+	come("a", 109);
+	after(RW_SECOND);
+	replay(109, 1500);
+	after(RW_SECOND);
+	ok(rw_replica_streams(&table[0], now), "getting further counts at once");
+}
+
+static void
+test_returning(void)
+{
+	uint32		generation;
+
+	begin("without its slot", SIZE);
+	use_slot(come("standby1", 100), "slot1");
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	generation = table[0].generation;
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("slot1"), "0 gone known", "known by its slot");
+	come("standby1", 101);
+	after(RW_SECOND);
+	is_text(places("standby1"), "0 connected known",
+			"known by its application_name");
+	is_text(places("slot1"), "", "and no longer gone");
+	is_text(reported(), "back standby1", "reported");
+	is_int(table[0].generation, generation, "it is the same replica");
+	leave(101);
+	after(RW_SECOND);
+	use_slot(come("standby1", 102), "slot1");
+	after(RW_SECOND);
+	is_text(places("slot1"), "0 connected known", "and with its slot again");
+	is_text(places("standby1"), "", "under one name only");
+
+	begin("without a position at first", SIZE);
+	use_slot(come("standby1", 100), "slot1");
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	leave(100);
+	after(RW_SECOND);
+	start("standby1", 101)->streaming = false;
+	after(RW_SECOND);
+	is_text(places("slot1"), "0 gone known", "is still gone");
+	is_text(places("standby1"), "1 connected", "beside a connection");
+	replay(101, 1000);
+	after(RW_SECOND);
+	is_text(places("slot1"), "", "until it is sent WAL, and replies");
+	is_text(places("standby1"), "0 connected known", "in its place");
+	is_int(table[0].streamed_at, now - 2 * RW_SECOND - RW_SECOND,
+		   "though it does not stream yet");
+
+	begin("two of one application_name", SIZE);
+	use_slot(come("same", 100), "slot1");
+	use_slot(come("same", 200), "slot2");
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	leave(100);
+	leave(200);
+	after(RW_SECOND);
+	come("same", 300);
+	after(RW_SECOND);
+	is_text(places("slot1"), "0 gone known", "neither the one");
+	is_text(places("slot2"), "1 gone known", "nor the other");
+	is_text(places("same"), "2 connected", "is a third");
+
+	begin("two of one application_name, both here", SIZE);
+	use_slot(come("same", 100), "slot1");
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	come("same", 200);
+	after(RW_SECOND);
+	reply(100);
+	reply(200);
+	after(RW_SECOND);
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("slot1"), "0 gone known", "the one is gone");
+	is_text(places("same"), "1 connected", "and the other does not replace it");
+	after(KNOWN_AFTER);
+	is_text(places("same"), "1 connected known", "but is known by itself");
+
+	begin("without its slot, beside its own dead connection", SIZE);
+	use_slot(come("standby1", 100), "slot1");
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	come("standby1", 200);
+	after(RW_SECOND);
+	for (int i = 0; i < 3; i++)
+	{
+		reply(200);
+		after(KNOWN_AFTER);
+	}
+	is_text(places("standby1"), "1 connected", "is not known twice");
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("standby1"), "0 connected known", "and takes its place");
+	is_text(places("slot1"), "", "once that ends");
+
+	begin("without a name of its own", SIZE);
+	use_slot(come("walreceiver", 100), "slot1");
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	leave(100);
+	after(RW_SECOND);
+	come("walreceiver", 101);
+	after(RW_SECOND);
+	is_text(places("slot1"), "0 gone known", "it can't be told who it is");
+}
+
+static void
+test_parted(void)
+{
+	begin("a replica that has diverged", SIZE);
+	settle("a", 100);
+	leave_timeline_1();
+	replay(100, FORK - 100);
+	after(RW_SECOND);
+	of(100)->sent = FORK;
+	of(100)->replay = FORK + 10;
+	reply(100);
+	after(RW_SECOND);
+	is_int(table[0].parted, RW_DIVERGED, "is seen to");
+	is_uint(table[0].mark, FORK, "where");
+	is_uint(table[0].position, FORK, "counts up to there");
+	is_uint(table[0].replay, FORK + 10, "whatever it reports");
+	ok(!rw_replica_streams(&table[0], now), "does not stream any more");
+	is_int(table[0].streamed_at, now - RW_SECOND, "since then");
+	leave(100);
+	after(RW_HOUR);
+	is_int(table[0].parted, RW_DIVERGED, "remains so while it is gone");
+	come("a", 101);
+	of(101)->sent = FORK;
+	of(101)->replay = FORK + 10;
+	after(RW_SECOND);
+	is_int(table[0].parted, RW_DIVERGED, "and when it is back");
+	leave(101);
+	after(RW_SECOND);
+	replay((come("a", 102), 102), FORK + 500);
+	after(RW_SECOND);
+	is_int(table[0].parted, RW_NOT_PARTED, "until it follows this server");
+	is_uint(table[0].position, FORK + 500, "then all of it counts");
+
+	begin("one that is not known yet", SIZE);
+	leave_timeline_1();
+	come("a", 100);
+	of(100)->sent = FORK;
+	of(100)->replay = FORK + 10;
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "is known at once");
+	ok(rw_replicas_forget(table, size, "a"), "and can be forgotten");
+	is_int(table[0].parted, RW_NOT_PARTED, "with that");
+
+	begin("one that is known, and does not reply at first", SIZE);
+	settle("a", 100);
+	use_slot(come("b", 200), "slot2");
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	leave_timeline_1();
+	leave(100);
+	leave(200);
+	after(RW_SECOND);
+	start("a", 101)->sent = FORK;
+	start("b", 201)->sent = FORK;
+	after(RW_SECOND);
+	of(101)->replay = of(201)->replay = FORK + 10;
+	reply(101);
+	reply(201);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "is the same");
+	is_text(places("b"), "1 connected known", "under another name, too");
+	ok(table[0].parted && table[1].parted, "and has diverged");
+	is_int(contradictions(), 0, "no contradictions");
+
+	begin("one that no round has ever seen", SIZE);
+	leave_timeline_1();
+	note_end("a", 100)->start = FORK + 1;
+	ended[0].start_tli = 1;
+	note_end("b", 101)->sent = FORK;
+	ended[1].replay = FORK + 5;
+	note_end("c", 102)->sent = FORK;
+	ended[2].replay = FORK;
+	after(RW_SECOND);
+	is_text(places("a"), "0 gone known", "that has asked for too much");
+	is_int(table[0].parted, RW_DIVERGED, "has diverged");
+	is_text(places("b"), "1 gone known", "that has replayed too much");
+	is_int(table[1].parted, RW_DIVERGED, "likewise");
+	is_int(contradictions(), 0, "no contradictions");
+
+	begin("one that stays on a timeline that was left", SIZE);
+	settle("a", 100);
+	leave_timeline_1();
+	leave(100);
+	note_end("a", 100)->sent = FORK;
+	ended[0].replay = FORK;
+	after(RW_SECOND);
+	is_int(table[0].parted, RW_NOT_PARTED, "may be about to follow");
+	note_end("a", 101)->sent = FORK;
+	ended[0].replay = FORK;
+	after(5 * RW_SECOND);
+	is_int(table[0].parted, RW_LEFT_BEHIND, "comes again for nothing");
+	is_uint(table[0].mark, FORK, "there");
+	replay((come("a", 102), 102), FORK + 100);
+	after(RW_SECOND);
+	is_int(table[0].parted, RW_NOT_PARTED, "follows at last");
+
+	begin("one that is ahead", SIZE);
+	settle("a", 100);
+	own.horizon = 1003;
+	of(100)->replay = 1100;
+	reply(100);
+	after(RW_SECOND);
+	is_int(table[0].parted, RW_AHEAD, "of a primary that has lost WAL");
+	own.horizon = 1200;
+	replay(100, 1150);
+	after(RW_SECOND);
+	is_int(table[0].parted, RW_AHEAD, "remains so when that goes on");
+	is_uint(table[0].position, 1003, "and does not get further");
+
+	begin("one that is ahead of a server in recovery", SIZE);
+	own.in_recovery = true;
+	own.horizon = 1003;
+	come("a", 100)->replay = 1100;
+	after(RW_SECOND);
+	is_int(table[0].parted, RW_AHEAD, "is so for a while");
+	is_text(places("a"), "0 connected", "and not known for that");
+	own.horizon = 1200;
+	replay(100, 1150);
+	after(RW_SECOND);
+	is_int(table[0].parted, RW_NOT_PARTED, "until the server has got it");
+}
+
+/*
+ * A replica that connects every five seconds and gets nowhere, in one of
+ * several ways.  Rounds see it, or not.  What is known of it after each
+ * attempt is written to *log.
+ */
+enum
+{
+	NEVER_REPLIES, BROKEN_WAL, DIVERGED_STREAM, LEFT_BEHIND, REFUSED, KINDS
+};
+
+#define ATTEMPTS		20
+#define LOG_LEN			7
+
+static void
+reconnect_in_vain(int kind, uint64 rounds, bool visible,
+				  uint64 (*log)[LOG_LEN])
+{
+	uint64		attempts = 4711 + kind;
+	bool		connected = false;
+	int			ends_at = 0;
+	int			pid = 200;
+	int			passed = 0;
+	int			next_round = 0;
+	RwTime		begun;
+
+	size = SIZE;
+	free(table);
+	table = calloc(size, sizeof(RwReplica));
+	nseen = nended = 0;
+	now = START;
+	timeline.nentries = 1;
+	timeline.entries[0].end = PG_UINT64_MAX;
+	own = (RwOwnWal) {HORIZON, false, 1, &timeline};
+	settle("a", 100);
+	leave(100);
+	leave_timeline_1();
+	after(RW_SECOND);
+	begun = now;
+
+	for (int ms = 0; ms < ATTEMPTS * 5000; ms++)
+	{
+		uint64		sent = 1003 + ms / 1000;
+		uint64		replayed = 1000;
+
+		if (kind == DIVERGED_STREAM || kind == LEFT_BEHIND)
+			sent = FORK;
+		if (kind == DIVERGED_STREAM)
+			replayed = FORK + 100;
+		else if (kind == LEFT_BEHIND)
+			replayed = FORK;
+		else if (kind == NEVER_REPLIES || kind == REFUSED)
+			sent = replayed = 0;
+
+		if (ms % 5000 == 0)
+		{
+			ends_at = ms + next_random(&attempts) % 700;
+			connected = true;
+			if (visible && ms > 0)
+			{
+				RwSeen	   *it = start("a", ++pid);
+
+				it->streaming = kind != REFUSED;
+				it->sent = it->write = it->flush = sent;
+				it->replay = replayed;
+				it->reply_time = pid;
+			}
+		}
+		if (connected && ms == ends_at)
+		{
+			RwSeenEnd  *end = note_end("a", pid);
+
+			connected = false;
+			end->sent = end->flush = sent;
+			end->replay = replayed;
+			if (kind == REFUSED)
+			{
+				end->start = FORK + 64;
+				end->start_tli = 1;
+			}
+			nseen = 0;
+		}
+		if (ms == next_round)
+		{
+			after((ms - passed) * RW_MS);
+			passed = ms;
+			next_round = ms + 100 + next_random(&rounds) % 150;
+		}
+		if (ms % 5000 == 4999)
+		{
+			const RwReplica *a = &table[0];
+			uint64		values[LOG_LEN] = {a->known, a->connected,
+				a->parted, a->mark, a->position, a->streamed_at,
+				/* Rounds differ by less than the attempts are apart. */
+			(a->progressed_at - begun) / (5 * RW_SECOND)};
+
+			memcpy(log[ms / 5000], values, sizeof(values));
+		}
+	}
+}
+
+static void
+test_in_vain(void)
+{
+	static uint64 unseen[ATTEMPTS][LOG_LEN];
+	static uint64 other[ATTEMPTS][LOG_LEN];
+	int			different = 0;
+	int			refused = 0;
+	int			parted = 0;
+
+	begin("a replica that comes again and again in vain", SIZE);
+	for (int kind = 0; kind < KINDS; kind++)
+	{
+		reconnect_in_vain(kind, 1, false, unseen);
+		parted += table[0].parted == (RwParted[])
+		{
+			RW_NOT_PARTED, RW_NOT_PARTED, RW_DIVERGED, RW_LEFT_BEHIND,
+				RW_DIVERGED
+		}[kind];
+		refused += rw_replica_is_refused(&table[0], now);
+		for (int rounds = 1; rounds <= 50; rounds++)
+		{
+			reconnect_in_vain(kind, rounds, true, other);
+			different += memcmp(unseen, other, sizeof(unseen)) != 0;
+			refused += rw_replica_is_refused(&table[0], now);
+		}
+	}
+	is_int(different, 0, "is what it was, whether or not it was seen");
+	is_int(refused, 51 * KINDS, "is refused");
+	is_int(parted, KINDS, "and has parted, or has not");
+}
+
+/* ----------------------------------------------------------------
  *		Whatever happens
  * ----------------------------------------------------------------
  */
@@ -1393,6 +1864,265 @@ test_at_random(void)
 		ok(counts[i] > 50, "all kinds of events were seen");
 }
 
+/*
+ * Standbys that come and go, with or without their slots, some of them leaving
+ * dead connections behind, some of them in vain; that share application_names,
+ * get stuck, do not follow this server when it is promoted, and are rewound.
+ */
+#define STANDBYS		10
+#define OF_ONE_NAME		2		/* the last two have the same */
+
+static struct
+{
+	char		application_name[RW_NAME_LEN];
+	char		slot_name[RW_NAME_LEN];
+	bool		has_slot;		/* uses its slot */
+	bool		left;			/* stays on the timeline before ours */
+	int			pid;			/* of its connection; 0: none */
+	uint64		replay;
+} standbys[STANDBYS];
+
+static uint64 random_state = 20261129;
+
+static uint32
+any(uint32 n)
+{
+	return (next_random(&random_state) >> 8) % n;
+}
+
+static uint64
+last_fork(void)
+{
+	return timeline.nentries > 1 ?
+		timeline.entries[timeline.nentries - 2].end : 0;
+}
+
+static void
+note_end_of(int i, int pid)
+{
+	RwSeenEnd  *end = note_end(standbys[i].application_name, pid);
+
+	if (standbys[i].has_slot)
+		strcpy(end->slot_name, standbys[i].slot_name);
+	for (int j = 0; j < nseen; j++)
+	{
+		if (seen[j].pid != pid)
+			continue;
+		strcpy(end->slot_name, seen[j].slot_name);
+		end->sent = seen[j].sent;
+		end->flush = seen[j].flush;
+		end->replay = seen[j].replay;
+	}
+}
+
+/* A slot is used by one walsender at a time, dead or not. */
+static bool
+is_in_use(int i)
+{
+	for (int j = 0; j < nseen && standbys[i].has_slot; j++)
+	{
+		if (strcmp(seen[j].slot_name, standbys[i].slot_name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+something_happens(int i, int *last_pid)
+{
+	RwSeen	   *it = standbys[i].pid != 0 ? of(standbys[i].pid) : NULL;
+
+	switch (any(16))
+	{
+		case 0:
+			/* It loses its slot, or is given one. */
+			if (it == NULL)
+				standbys[i].has_slot = !standbys[i].has_slot;
+			break;
+		case 1:
+			/* An attempt that no round sees. */
+			if (it == NULL)
+				note_end_of(i, ++*last_pid);
+			break;
+		case 2:
+			/* Its connection is dead; the server has yet to notice. */
+			standbys[i].pid = 0;
+			break;
+		case 3:
+		case 4:
+			if (it == NULL)
+				break;
+			note_end_of(i, it->pid);
+			leave(it->pid);
+			standbys[i].pid = 0;
+			break;
+		case 5:
+			if (standbys[i].left)
+			{
+				/* It is rewound, or follows at last. */
+				standbys[i].left = false;
+				standbys[i].replay = last_fork();
+				if (it)
+					leave(it->pid);
+				standbys[i].pid = 0;
+			}
+			break;
+		default:
+			if (it == NULL && is_in_use(i))
+				note_end_of(i, ++*last_pid);
+			else if (it == NULL)
+			{
+				it = start(standbys[i].application_name, ++*last_pid);
+				it->streaming = false;
+				standbys[i].pid = it->pid;
+				if (standbys[i].has_slot)
+					use_slot(it, standbys[i].slot_name);
+			}
+			if (it == NULL || it->pid == *last_pid)
+				break;
+			it->sent = standbys[i].left ? last_fork() : own.horizon;
+			it->streaming |= any(3) == 0;
+			if (any(3) == 0)
+				break;
+			if (standbys[i].left && any(3) == 0)
+				standbys[i].replay += any(100);
+			else
+				standbys[i].replay = Max(standbys[i].replay, it->sent);
+			it->write = it->flush = it->sent;
+			it->replay = standbys[i].replay;
+			it->reply_time++;
+			break;
+	}
+}
+
+static void
+server_goes_on(void)
+{
+	own.horizon += any(1000);
+	if (any(200) != 0 || timeline.nentries > 600)
+		return;
+	timeline.entries[timeline.nentries - 1].end = own.horizon;
+	timeline.entries[timeline.nentries].tli = ++own.tli;
+	timeline.entries[timeline.nentries++].end = PG_UINT64_MAX;
+	own.horizon += 1 + any(100);
+	for (int i = 0; i < STANDBYS; i++)
+		standbys[i].left = any(3) == 0;
+}
+
+/* Known places of one standby; -1 for one whose name is not its own. */
+static int
+known_places(int i)
+{
+	int			n = 0;
+
+	if (i >= STANDBYS - OF_ONE_NAME)
+		return -1;
+	for (int j = 0; j < size; j++)
+		n += table[j].used && table[j].known &&
+			strcmp(table[j].application_name, standbys[i].application_name) == 0;
+	return n;
+}
+
+static void
+test_identities(void)
+{
+	static RwReplica before[SIZE];
+	int			contradicting = 0;
+	int			streamed = 0;
+	int			forgiven = 0;
+	int			beyond = 0;
+	int			twice = 0;
+	int			looked_at[4] = {0};
+	int			pid = 1000;
+
+	begin("identities, whatever happens", SIZE);
+	forget_after = 0;
+	own.horizon = 10000;
+	for (int i = 0; i < STANDBYS; i++)
+	{
+		strcpy(standbys[i].application_name,
+			   i < STANDBYS - OF_ONE_NAME ? numbered("s", i) : "same");
+		strcpy(standbys[i].slot_name, numbered("slot", i));
+		standbys[i].has_slot = any(2);
+	}
+	for (int round = 0; round < 50000; round++)
+	{
+		const char *forgotten = "";
+
+		server_goes_on();
+		for (int i = any(4); i > 0; i--)
+			something_happens(any(STANDBYS), &pid);
+
+		/* A dead connection ends. */
+		if (nseen > 0 && any(10) == 0)
+		{
+			int			dead = any(nseen);
+
+			for (int i = 0; i < STANDBYS && dead >= 0; i++)
+			{
+				if (standbys[i].pid == seen[dead].pid)
+					dead = -1;
+			}
+			if (dead >= 0)
+				leave(seen[dead].pid);
+		}
+		if (nseen > SIZE - STANDBYS - 10)
+		{
+			nseen = 0;
+			for (int i = 0; i < STANDBYS; i++)
+				standbys[i].pid = 0;
+		}
+		memcpy(before, table, sizeof(before));
+		if (any(500) == 0)
+		{
+			forgotten = before[any(STANDBYS)].name;
+			rw_replicas_forget(table, size, forgotten);
+		}
+		after(any(4) == 0 ? any(20) * RW_SECOND : 100 * RW_MS);
+
+		contradicting += contradictions();
+		for (int i = 0; i < STANDBYS; i++)
+			twice += known_places(i) > 1;
+		for (int i = 0; i < size; i++)
+		{
+			const RwReplica *was = &before[i];
+			const RwReplica *is = &table[i];
+			const RwSeen *its = NULL;
+			RwReported	reported = {0};
+
+			if (!is->used || !was->used || is->generation != was->generation)
+				continue;
+			for (int j = 0; j < nseen; j++)
+			{
+				if (seen[j].place == i)
+					its = &seen[j];
+			}
+			if (its)
+				reported = (RwReported) {its->streaming, its->sent, its->replay};
+			looked_at[0] += is->streamed_at != was->streamed_at;
+			streamed += is->streamed_at != was->streamed_at &&
+				(its == NULL || !its->streaming || its->replay == 0 ||
+				 is->parted != RW_NOT_PARTED);
+			looked_at[1] += was->parted != RW_NOT_PARTED;
+			beyond += is->parted != RW_NOT_PARTED && is->position > is->mark;
+			if (was->parted == RW_NOT_PARTED || is->parted != RW_NOT_PARTED ||
+				strcmp(was->name, forgotten) == 0)
+				continue;
+			looked_at[2]++;
+			forgiven += its == NULL ||
+				!rw_is_reunited(was->parted, was->mark, &reported, &own);
+		}
+		looked_at[3] += strstr(reported(), "back") != NULL;
+	}
+	is_int(contradicting, 0, "nothing contradicts");
+	is_int(twice, 0, "no standby is known in two places");
+	is_int(streamed, 0, "it has streamed only when it did");
+	is_int(beyond, 0, "it does not get beyond its mark");
+	is_int(forgiven, 0, "and it has parted until it has our WAL again");
+	for (int i = 0; i < lengthof(looked_at); i++)
+		ok(looked_at[i] > 100, "the test itself looks at something");
+}
+
 int
 main(void)
 {
@@ -1406,6 +2136,11 @@ main(void)
 	test_cut();
 	test_forgetting();
 	test_finding();
+	test_visitors();
+	test_returning();
+	test_parted();
+	test_in_vain();
 	test_at_random();
+	test_identities();
 	return tap_end();
 }
