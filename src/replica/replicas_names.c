@@ -135,7 +135,8 @@ rw_replicas_judge_names(RwReplica *table, int size, const RwRound *round,
 					declare_shared(table, size, replica->name, events);
 			}
 		}
-		else if (replica->shared && round->now - replica->alone_since >= round->known_after)
+		else if (replica->shared &&
+				 round->now - replica->alone_since >= round->known_after)
 			replica->shared = false;
 	}
 
