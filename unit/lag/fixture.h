@@ -128,7 +128,6 @@ add_walsender(const char *name, int pid)
 	sender->replay = facts.horizon;
 	sender->reply_time = facts.wall;
 	sender->slot = -1;
-	sender->place = -1;
 	sender->replica = true;
 	return sender;
 }
