@@ -29,8 +29,6 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_detail(text, "It has not connected to this server.", NULL);
 	if (link && link->reason == RW_REASON_REFUSED)
 		rw_add_reason(text, link);
-	else if (link && link->sender == NULL && !link->logical)
-		rw_add_detail(text, "It may stream from another server.", NULL);
 	if (subject->expected && link == NULL)
 	{
 		rw_search_expected(input, &search, subject->name);
@@ -42,6 +40,9 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_detail(text,
 					  "It is listed in \"replwatch.expected_replicas\".",
 					  NULL);
+	if (link && link->sender == NULL && !link->logical &&
+		link->reason != RW_REASON_REFUSED)
+		rw_add_detail(text, "It may stream from another server.", NULL);
 	if (!input->standby_streams)
 		rw_add_detail(text, "No standby is streaming.", NULL);
 

@@ -37,11 +37,20 @@ is_fork(uint64 lsn, const RwOwnWal *own)
 	return false;
 }
 
-RwParted
-rw_parted_live(const RwReported *reported, const RwOwnWal *own, uint64 *mark)
+bool
+rw_is_past_sent(const RwReported *reported, uint64 segment_size)
 {
 	if (!reported->streaming || reported->sent == 0 ||
 		reported->position <= reported->sent)
+		return false;
+	return reported->position % segment_size != 0 ||
+		reported->position - reported->sent >= segment_size;
+}
+
+RwParted
+rw_parted_live(const RwReported *reported, const RwOwnWal *own, uint64 *mark)
+{
+	if (!rw_is_past_sent(reported, own->segment_size))
 		return RW_NOT_PARTED;
 
 	/*

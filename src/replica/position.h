@@ -55,6 +55,7 @@ typedef struct RwOwnWal
 	bool		in_recovery;
 	uint32		tli;			/* of the horizon */
 	const RwTimeline *timeline; /* its history; empty if it can't be read */
+	uint64		segment_size;	/* of WAL files */
 } RwOwnWal;
 
 /* A walsender and what the replica at its other end has reported. */
@@ -70,6 +71,13 @@ typedef struct RwReported
  * this connection to be this server's WAL; 0 if nothing is.
  */
 extern uint64 rw_position_here(const RwReported *reported, uint64 known);
+
+/*
+ * Has the replica, on a connection that has caught up, replayed WAL that was
+ * not sent to it?  A record that ends a segment early has been replayed up to
+ * the segment's end while the empty rest is still on its way.
+ */
+extern bool rw_is_past_sent(const RwReported *reported, uint64 segment_size);
 
 /*
  * Has the replica at the other end of a live connection parted from this

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+
 #include "src/base/compat.h"
 #include "src/replica/expected.h"
 #include "src/replica/replica_round.h"
@@ -129,6 +131,7 @@ rw_replica_round_prepare(const RwFacts *facts, const RwTimeline *timeline)
 	round->replicas.own.in_recovery = facts->in_recovery;
 	round->replicas.own.tli = facts->tli;
 	round->replicas.own.timeline = timeline;
+	round->replicas.own.segment_size = wal_segment_size;
 	round->replicas.known_after = rw_known_after_s * RW_SECOND;
 	round->replicas.forget_after = rw_forget_after_s * RW_SECOND;
 	prepare_replicas(round, facts);

@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+
 #include "storage/shmem.h"
 
 #include "src/base/compat.h"
@@ -90,10 +92,15 @@ rw_find_parted(RwFacts *facts)
 	{
 		RwSenderFacts *sender = &facts->senders[i];
 
+		RwReported	reported = {
+			.streaming = sender->state == RW_SENDER_STREAMING,
+			.sent = sender->sent,
+			.position = sender->replay
+		};
+
 		sender->parted = !facts->in_recovery &&
-			sender->state == RW_SENDER_STREAMING &&
 			(sender->slot < 0 || !facts->slots[sender->slot].logical) &&
-			sender->replay > sender->sent;
+			rw_is_past_sent(&reported, wal_segment_size);
 	}
 
 	if (pg_atomic_read_u32(rw_nparted) == 0)
