@@ -96,7 +96,7 @@ foreach my $name (sort keys %last)
 	my $hint =
 	  $name eq 'gone_expected'
 	  ? 'Bring it back, or remove it from "replwatch.expected_replicas".'
-	  : "Bring it back or, if it was removed on purpose, run replwatch_forget('$name').";
+	  : "Bring it back or, if it was removed or moved on purpose, run replwatch_forget('$name').";
 
 	$row = Alerts::alert_when($primary, 'replica_missing', $name,
 		$last{$name}, "$name is missed");
@@ -353,7 +353,7 @@ $row = Alerts::alert_when($primary, 'replica_missing', 'gone_slot',
 	'critical', 'none is left');
 like(
 	$row->{detail},
-	qr/^It has not been connected for [\d:]+\. No replica is streaming\.$/,
+	qr/^It has not been connected for [\d:]+\. It may stream from another server\. No standby is streaming\.$/,
 	'which the detail says');
 Alerts::alert_when($primary, 'replica_missing', 'gone', 'critical',
 	'the last one is missed');
