@@ -493,6 +493,345 @@ test_random(void)
 	ok(moved > 1000, "the test itself looks at something");
 }
 
+/* A receiver has ended; the note comes with the next look. */
+static void
+receiver_ends(const char *message_of_upstream, bool connected)
+{
+	static RwEndedFacts ended;
+
+	memset(&ended, 0, sizeof(ended));
+	ended.receiver = true;
+	ended.connected = connected;
+	strcpy(ended.message, message_of_upstream);
+	facts.ended = &ended;
+	facts.nended = 1;
+	end_receiver();
+	facts.nended = 0;
+}
+
+/* One that lasts for so long, in milliseconds, without a message. */
+static void
+attempt(const char *refusal, int lasts)
+{
+	static int	pid = 2000;
+
+	start_receiver(pid++);
+	pass(lasts * RW_MS);
+	receiver_ends(refusal, true);
+}
+
+static void
+test_refused(void)
+{
+	RwTime		heard;
+
+	begin("Receivers that are refused");
+	start_receiver(900);
+	message(HORIZON);
+	heard = facts.now;
+	pass(RW_SECOND);
+	receiver_ends("", true);
+	is_int(upstream.down_since, heard, "down since the last message");
+	ok(!rw_upstream_refuses(&upstream, facts.now),
+	   "one that has got messages was not refused");
+	attempt("requested WAL segment has already been removed", 20);
+	ok(!rw_upstream_refuses(&upstream, facts.now), "one refusal may be chance");
+	ok(upstream.refused, "but is known");
+	pass(5 * RW_SECOND);
+	attempt("requested WAL segment has already been removed", 150);
+	ok(rw_upstream_refuses(&upstream, facts.now), "two are not");
+	is_text(upstream.refusal, "requested WAL segment has already been removed",
+			"and what was said is kept");
+	for (int i = 0; i < 100; i++)
+	{
+		pass(5 * RW_SECOND);
+		attempt("", (i % 5) * 90);
+		if (!rw_upstream_refuses(&upstream, facts.now) ||
+			upstream.down_since != heard)
+			break;
+		if (i == 99)
+			ok(true, "goes on, down all the time");
+	}
+	is_int(upstream.message_at, heard, "none of them was a message");
+	start_receiver(901);
+	is_int(upstream.down_since, heard, "a receiver's start changes nothing");
+	message(HORIZON);
+	is_int(upstream.down_since, RW_NEVER, "a message does");
+	ok(!upstream.refused, "it was not refused");
+	pass(RW_MINUTE);
+	ok(!rw_upstream_refuses(&upstream, facts.now), "and that is over");
+
+	begin("Receivers that cannot connect");
+	for (int i = 0; i < 5; i++)
+	{
+		receiver_ends("", false);
+		pass(5 * RW_SECOND);
+	}
+	ok(!upstream.refused && !rw_upstream_refuses(&upstream, facts.now),
+	   "are not refused");
+
+	begin("Walsenders that have ended");
+	{
+		RwEndedFacts ended = {0};
+
+		ended.connected = true;
+		facts.ended = &ended;
+		facts.nended = 1;
+		for (int i = 0; i < 5; i++)
+			look();
+		ok(!upstream.refused && upstream.ends_here == 0,
+		   "are no receivers");
+	}
+}
+
+#define LEFT_AT		(HORIZON - 500)
+
+static void
+is_parted(RwParted parted, uint64 mark, const char *what)
+{
+	is_int(upstream.parted, parted, what);
+	if (parted != RW_NOT_PARTED)
+		is_uint(upstream.mark, mark, "there");
+}
+
+/* Its upstream has left the timeline; it has replayed to there, or not. */
+static void
+begin_left(const char *title, uint64 replay)
+{
+	begin(title);
+	facts.recovery.replay_tli = 1;
+	facts.left_at = LEFT_AT;
+	facts.recovery.replay = facts.horizon = replay;
+	receiver->written = receiver->flushed = replay;
+	look();
+}
+
+static void
+test_historic_stream(void)
+{
+	RwTime		heard;
+
+	begin_left("A stream of a timeline that was left", LEFT_AT - 400);
+	start_receiver(900);
+	message(LEFT_AT);
+	is_int(upstream.message_at, RW_NEVER, "proves nothing");
+	is_uint(upstream.reported, 0, "nor does it report an end");
+	facts.recovery.replay = facts.horizon = LEFT_AT;
+	pass(LOOK);
+	message(LEFT_AT);
+	is_int(upstream.message_at, RW_NEVER, "nor does its end");
+	ok(upstream.down_since != RW_NEVER, "the link is down");
+	receiver->state = RW_RECEIVER_WAITING;
+	pass(RW_MINUTE);
+	is_int(upstream.message_at, RW_NEVER, "nor the time after it");
+	receiver->state = RW_RECEIVER_STREAMING;
+	message(LEFT_AT);
+	receiver->state = RW_RECEIVER_WAITING;
+	pass(RW_MINUTE);
+	is_int(upstream.message_at, RW_NEVER, "nor another one");
+	facts.left_at = 0;
+	facts.tli = receiver->tli = facts.recovery.replay_tli = 2;
+	receiver->state = RW_RECEIVER_STREAMING;
+	pass(LOOK);
+	message(LEFT_AT + 100);
+	is_int(upstream.message_at, facts.now, "the next timeline's do");
+	is_int(upstream.down_since, RW_NEVER, "and it is up");
+
+	begin_left("A server that was promoted and given up", LEFT_AT - 400);
+	start_receiver(900);
+	message(LEFT_AT + 1);
+	is_int(upstream.message_at, facts.now,
+		   "this upstream has WAL beyond that, so it has not left");
+	pass(RW_SECOND);
+	message(LEFT_AT + 100);
+	facts.recovery.replay = facts.horizon = LEFT_AT + 100;
+	look();
+	is_parted(RW_NOT_PARTED, 0, "and neither have we diverged");
+	pass(RW_MINUTE);
+	is_parted(RW_NOT_PARTED, 0, "however long that lasts");
+
+	begin_left("The same, of an upstream that has not got there", LEFT_AT - 400);
+	start_receiver(900);
+	message(LEFT_AT - 400);
+	is_int(upstream.message_at, RW_NEVER, "is not told apart at once");
+	for (int i = 0; i < 5; i++)
+	{
+		pass(RW_SECOND);
+		message(LEFT_AT - 400);
+	}
+	is_int(upstream.message_at, facts.now,
+		   "but a stream that was left would have ended");
+	heard = upstream.message_at;
+	pass(RW_SECOND);
+	is_int(upstream.message_at, heard, "the message was when it came");
+}
+
+static void
+test_diverged(void)
+{
+	begin_left("Diverged, and refused", HORIZON);
+	is_parted(RW_NOT_PARTED, 0, "the file alone shows nothing");
+	pass(RW_MINUTE);
+	is_parted(RW_NOT_PARTED, 0, "for however long");
+	attempt("requested starting point is not in this server's history", 20);
+	pass(LOOK);
+	is_parted(RW_DIVERGED, LEFT_AT, "with a refusal it does");
+	is_int(upstream.message_at, RW_NEVER, "nothing counts then");
+	start_receiver(900);
+	message(LEFT_AT);
+	is_parted(RW_DIVERGED, LEFT_AT, "not even a stream");
+	is_int(upstream.message_at, RW_NEVER, "which proves nothing");
+	message(HORIZON + 1);
+	is_parted(RW_NOT_PARTED, 0, "of this timeline, beyond our WAL");
+
+	begin_left("Diverged, seen at the end of the stream", HORIZON);
+	start_receiver(900);
+	message(LEFT_AT);
+	is_parted(RW_DIVERGED, LEFT_AT, "it ends before our WAL does");
+	receiver_ends("", true);
+	is_parted(RW_DIVERGED, LEFT_AT, "and remains so");
+	pass(RW_HOUR);
+	is_parted(RW_DIVERGED, LEFT_AT, "however long nothing comes");
+	facts.left_at = 0;
+	facts.tli = facts.recovery.replay_tli = 2;
+	look();
+	is_parted(RW_NOT_PARTED, 0, "until it follows");
+}
+
+static void
+test_left_behind(void)
+{
+	begin_left("A standby that follows no timeline", LEFT_AT);
+	pass(RW_SECOND - LOOK);
+	is_parted(RW_NOT_PARTED, 0, "may still be about to");
+	pass(LOOK);
+	is_parted(RW_LEFT_BEHIND, LEFT_AT, "is left behind after a second");
+	facts.left_at = 0;
+	look();
+	is_parted(RW_NOT_PARTED, 0, "until it follows all the same");
+
+	begin_left("A standby that follows the latest one", LEFT_AT);
+	receiver->follows_latest = true;
+	pass(30 * RW_SECOND - LOOK);
+	is_parted(RW_NOT_PARTED, 0, "looks for it at each retry");
+	pass(LOOK);
+	is_parted(RW_LEFT_BEHIND, LEFT_AT, "for half a minute");
+
+	begin_left("A standby that has not got there", LEFT_AT - 1);
+	pass(RW_HOUR);
+	is_parted(RW_NOT_PARTED, 0, "is not left behind");
+	facts.recovery.replay = facts.horizon = LEFT_AT;
+	look();
+	is_parted(RW_NOT_PARTED, 0, "nor when it gets there");
+	pass(RW_SECOND);
+	is_parted(RW_LEFT_BEHIND, LEFT_AT, "but a second later");
+
+	begin_left("A standby that is refused for another reason", LEFT_AT);
+	attempt("replication slot does not exist", 20);
+	pass(RW_MINUTE);
+	is_parted(RW_NOT_PARTED, 0, "is not said to stay by itself");
+}
+
+static void
+begin_ahead(const char *title, bool in_step_before)
+{
+	begin(title);
+	facts.recovery.replay_tli = 1;
+	strcpy(receiver->host, "primary");
+	receiver->port = 5432;
+	start_receiver(900);
+	if (in_step_before)
+		message(HORIZON);
+	receiver_ends("", true);
+	pass(RW_SECOND);
+	start_receiver(901);
+	message(HORIZON - 300);
+}
+
+static void
+test_ahead(void)
+{
+	begin_ahead("Ahead of an upstream that never had the WAL", false);
+	is_parted(RW_AHEAD, HORIZON - 300, "ahead");
+	ok(!upstream.lost_wal, "which it has not lost");
+	message(HORIZON - 200);
+	is_parted(RW_AHEAD, HORIZON - 300, "where it first was");
+	message(HORIZON);
+	is_parted(RW_NOT_PARTED, 0, "until it has got that");
+
+	begin_ahead("Ahead of the upstream that it came from", true);
+	is_parted(RW_AHEAD, HORIZON - 300, "ahead");
+	ok(upstream.lost_wal, "of what that has lost");
+	message(HORIZON + 1000);
+	is_parted(RW_AHEAD, HORIZON - 300, "which other WAL does not replace");
+	receiver_ends("", true);
+	pass(RW_HOUR);
+	start_receiver(902);
+	message(HORIZON + 2000);
+	is_parted(RW_AHEAD, HORIZON - 300, "nor time");
+	receiver->port = 5433;
+	message(HORIZON + 3000);
+	is_parted(RW_NOT_PARTED, 0, "another upstream may have it");
+	ok(!upstream.lost_wal, "and has not lost it");
+
+	begin_ahead("A start of a receiver", true);
+	end_receiver();
+	upstream.parted = RW_NOT_PARTED;
+	start_receiver(903);
+	pass(RW_SECOND);
+	is_parted(RW_NOT_PARTED, 0, "says nothing of where the upstream ends");
+}
+
+static void
+test_broken_wal(void)
+{
+	begin("WAL that cannot be read");
+	start_receiver(900);
+	message(HORIZON + 100);
+	facts.recovery.replay += 50;
+	pass(LOOK);
+	pass(LOOK);
+	receiver_ends("", true);
+	ok(!rw_wal_is_broken(&upstream, facts.now), "one receiver has ended");
+	start_receiver(901);
+	message(HORIZON + 200);
+	receiver_ends("", true);
+	ok(!rw_wal_is_broken(&upstream, facts.now), "two, at once");
+	pass(3 * RW_SECOND - LOOK);
+	ok(rw_wal_is_broken(&upstream, facts.now), "two, in three seconds");
+	facts.recovery.replay += 10;
+	look();
+	ok(!rw_wal_is_broken(&upstream, facts.now), "replay goes on");
+	pass(RW_MINUTE);
+	ok(!rw_wal_is_broken(&upstream, facts.now), "and may stop again");
+
+	begin("No WAL to replay");
+	start_receiver(900);
+	message(HORIZON);
+	for (int i = 0; i < 5; i++)
+	{
+		receiver_ends("", true);
+		pass(5 * RW_SECOND);
+		start_receiver(901 + i);
+		message(HORIZON);
+	}
+	ok(!rw_wal_is_broken(&upstream, facts.now), "is not broken");
+
+	begin("Receivers that get nothing");
+	start_receiver(900);
+	message(HORIZON + 100);
+	facts.recovery.replay += 50;
+	pass(LOOK);
+	receiver_ends("", true);
+	for (int i = 0; i < 5; i++)
+	{
+		pass(5 * RW_SECOND);
+		attempt("", 50);
+	}
+	ok(!rw_wal_is_broken(&upstream, facts.now),
+	   "have not got the WAL that would be broken");
+}
+
 int
 main(void)
 {
@@ -501,6 +840,12 @@ main(void)
 	test_tended();
 	test_down();
 	test_reported();
+	test_refused();
+	test_historic_stream();
+	test_diverged();
+	test_left_behind();
+	test_ahead();
+	test_broken_wal();
 	test_random();
 	return tap_end();
 }
