@@ -276,6 +276,118 @@ test_gone(void)
 			  "or as it has to be; that its replica is gone comes second");
 }
 
+/* It was refused so often, just now. */
+static void
+refuse(RwReplica *it, int times, const char *message)
+{
+	for (int i = 0; i < times; i++)
+		rw_attempts_add(&it->attempts, facts.now);
+	strcpy(it->refusal, message);
+}
+
+static void
+test_refused(void)
+{
+	RwReplica  *gone;
+
+	begin("A replica that is refused");
+	gone = add_gone_replica("s1");
+	pass(5 * RW_SECOND);
+	refuse(gone, 1, "");
+	work_out();
+	is_reason(row("s1"), "gone", "not connected for 5 s", "once is a restart");
+	refuse(gone, 1, "");
+	work_out();
+	is_reason(row("s1"), "refused",
+			  "connected 2 times in the last minute and could not stream",
+			  "twice, nobody knows why");
+	refuse(gone, 10, "requested WAL segment 000000010000000000000003 has already been removed");
+	work_out();
+	is_reason(row("s1"), "refused",
+			  "connected 12 times in the last minute and could not stream: requested WAL segment 000000010000000000000003 has already been removed",
+			  "twelve times, and why");
+	add_walsender("s1", 101)->state = RW_SENDER_STARTUP;
+	senders[0].replica = false;
+	work_out();
+	is_text(rw_reason_name(links.links[1].reason), "refused",
+			"the next attempt hides nothing of that");
+	facts.nsenders = 0;
+	pass(RW_MINUTE);
+	work_out();
+	is_reason(row("s1"), "gone", "not connected for 65 s",
+			  "a minute later it is gone");
+
+	begin("A replica that is refused, with its slot");
+	gone = add_gone_user("s1");
+	refuse(gone, 3, "replication slot is invalid");
+	add_slot("s1");
+	work_out();
+	is_reason(row("s1"), "refused",
+			  "connected 3 times in the last minute and could not stream: replication slot is invalid",
+			  "has the same reason");
+	slots[0].wal_status = RW_WAL_LOST;
+	work_out();
+	is_text(rw_reason_name(row("s1")->reason), "slot_lost",
+			"but for a slot that is lost");
+
+	begin("A connected replica");
+	standby_lacks(RW_MINUTE, 0, 0, 0);
+	refuse(replica, 12, "");
+	work_out();
+	is_reason(row("s1"), "", "", "is refused no longer");
+}
+
+static void
+test_parted(void)
+{
+	begin("A replica that has parted from this server");
+	standby_lacks(RW_MINUTE, 0, 0, 0);
+	replica->mark = UINT64CONST(0x100000028);
+	replica->parted = RW_DIVERGED;
+	work_out();
+	is_reason(row("s1"), "diverged",
+			  "its WAL beyond LSN 1/28 is not in this server's history; run pg_rewind on it, or rebuild it",
+			  "diverged");
+	is_uint(row("s1")->position, UINT64CONST(0x100000028), "where it is");
+	ok(row("s1")->lag_bytes > 0 && row("s1")->lag > 0, "it lags from there");
+	is_int(row("s1")->catchup, -1, "and will not catch up");
+	replica->parted = RW_AHEAD;
+	work_out();
+	is_reason(row("s1"), "ahead",
+			  "it has WAL beyond LSN 1/28 that this server did not write; rebuild it",
+			  "ahead of a primary");
+	replica->parted = RW_LEFT_BEHIND;
+	work_out();
+	is_reason(row("s1"), "timeline_left",
+			  "it stays on a timeline that this server left at LSN 1/28; check its recovery_target_timeline",
+			  "on a timeline that was left");
+	facts.nsenders = 0;
+	refuse(replica, 5, "refused");
+	work_out();
+	is_text(rw_reason_name(row("s1")->reason), "timeline_left",
+			"gone and refused, that is why");
+	is_int(row("s1")->state, RW_STATE_MISSING, "and it is missing");
+
+	begin("A replica that is ahead of a cascade");
+	make_standby();
+	standby_lacks(RW_MINUTE, 0, 0, 0);
+	replica->mark = UINT64CONST(0x100000028);
+	replica->parted = RW_AHEAD;
+	work_out();
+	is_reason(row("s1"), "ahead",
+			  "it has WAL beyond LSN 1/28 that this server has not received",
+			  "needs no rebuild");
+
+	begin("A replica that is ahead at our horizon");
+	standby_lacks(RW_MINUTE, 0, 0, 0);
+	sender->replay += 500;
+	replica->mark = facts.horizon;
+	replica->parted = RW_AHEAD;
+	work_out();
+	is_int(row("s1")->lag_bytes, -1, "is not said to lack nothing");
+	is_int(row("s1")->lag, -1, "nor to be in step");
+}
+
 static void
 test_others(void)
 {
@@ -477,6 +589,8 @@ main(void)
 	test_stuck();
 	test_silent();
 	test_gone();
+	test_refused();
+	test_parted();
 	test_others();
 	test_forecast();
 	test_durations();

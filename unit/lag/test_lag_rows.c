@@ -335,6 +335,91 @@ test_gone(void)
 }
 
 static void
+test_visitors(void)
+{
+	RwSenderFacts *sender;
+	RwSlotFacts *slot;
+	RwReplica  *gone;
+	RwReplica  *visitor;
+
+	begin("A connection beside the gone replica of its names");
+	gone = add_gone_replica("s1");
+	gone->position = HORIZON - 900;
+	sender = add_walsender("s1", 101);
+	sender->state = RW_SENDER_STARTUP;
+	sender->replica = false;
+	make_rows();
+	is_int(count_rows("s1"), 2, "does not hide it while it starts");
+	ok(links.links[0].replica == NULL && links.links[1].replica == gone,
+	   "but is a row of its own");
+	sender->replica = true;
+	sender->state = RW_SENDER_CATCHUP;
+	make_rows();
+	is_int(count_rows("s1"), 2, "nor while it catches up");
+	is_uint(links.links[0].position, HORIZON, "being where it says");
+	sender->state = RW_SENDER_STREAMING;
+	sender->replay = 0;
+	make_rows();
+	is_int(count_rows("s1"), 2, "nor while it has not replied");
+	sender->replay = HORIZON;
+	make_rows();
+	is_int(count_rows("s1"), 1, "it is back when it has");
+
+	visitor = add_replica("s1", 101);
+	visitor->known = visitor->belongs = false;
+	make_rows();
+	is_int(count_rows("s1"), 2,
+		   "unless the worker has found that it is not the replica's");
+	sender->state = RW_SENDER_BACKUP;
+	sender->replica = false;
+	make_rows();
+	is_int(count_rows("s1"), 2, "as a base backup never is");
+
+	begin("A connection that uses the slot of a gone replica");
+	slot = add_slot("slot");
+	slot->restart_lsn = HORIZON - 5000;
+	gone = add_gone_user("slot");
+	gone->position = HORIZON - 900;
+	sender = add_walsender("slot", 101);
+	strcpy(sender->peer.application_name, "pg_receivewal");
+	sender->replica = false;
+	sender->replay = 0;
+	use_slot(sender, slot);
+	make_rows();
+	is_int(links.nlinks, 2, "does not hide the replica");
+	ok(links.links[0].sender == sender && links.links[0].slot == NULL,
+	   "takes nothing of it, not even the slot");
+	is_int(links.links[0].retained_bytes, -1, "nor what that retains");
+	ok(links.links[1].slot == slot && links.links[1].replica == gone,
+	   "which has its own row");
+	is_int(links.links[1].state, RW_STATE_INACTIVE, "of the replica");
+	is_int(links.links[1].retained_bytes, 5000, "with what it retains");
+	is_uint(links.links[1].position, HORIZON - 900, "and where that was");
+	gone->used = false;
+	make_rows();
+	is_int(links.nlinks, 1, "with nobody gone it is the user of the slot");
+
+	begin("A standby without the slot that bears its name");
+	slot = add_slot("s1");
+	slot->restart_lsn = HORIZON - 5000;
+	add_walsender("s1", 101);
+	add_replica("s1", 101);
+	make_rows();
+	is_int(count_rows("s1"), 2, "is one row, and the slot another");
+	ok(links.links[0].slot == NULL && links.links[0].replica,
+	   "the standby has no slot");
+	is_int(links.links[0].retained_bytes, -1, "and retains nothing");
+	ok(links.links[1].slot == slot && links.links[1].replica == NULL,
+	   "the slot has no replica");
+	is_uint(links.links[1].position, HORIZON - 5000,
+			"and is not where the standby is");
+	facts.nsenders = 0;
+	make_rows();
+	is_int(count_rows("s1"), 2, "also when the standby has gone");
+	is_int(links.links[1].state, RW_STATE_MISSING, "which is missing");
+}
+
+static void
 test_upstream_row(void)
 {
 	begin("The upstream row");
@@ -579,6 +664,7 @@ main(void)
 	test_parted();
 	test_slots();
 	test_gone();
+	test_visitors();
 	test_upstream_row();
 	test_wall();
 	test_random();

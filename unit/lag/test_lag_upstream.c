@@ -262,6 +262,97 @@ test_replay_wait(void)
 			"it goes before a receiver that is down");
 }
 
+static void
+test_parted(void)
+{
+	begin_standby("A standby that has diverged");
+	pass(20 * RW_SECOND);
+	receiver->receipt_time = facts.wall;
+	upstream->message_at = facts.now - 8 * RW_SECOND;
+	upstream->receipt_time = facts.wall - 8 * RW_SECOND;
+	upstream->left_at = upstream->mark = UINT64CONST(0x100000028);
+	upstream->parted = RW_DIVERGED;
+	work_out();
+	is_uint(own_row()->position, UINT64CONST(0x100000028),
+			"is where it has diverged");
+	ok(own_row()->lag > 0, "lags since then");
+	is_text(rw_bound_name(own_row()->bound), "at least",
+			"or longer, where the history does not reach");
+	is_int(own_row()->last_seen, facts.now - 8 * RW_SECOND,
+		   "and takes no message for a proof");
+	is_int(own_row()->lag_bytes, -1, "how much it lacks nobody knows");
+	is_reason(own_row(), "diverged",
+			  "the upstream server left this timeline at LSN 1/28, and this standby has replayed beyond that; run pg_rewind on it, or rebuild it",
+			  "the reason");
+	end_receiver();
+	is_text(rw_reason_name(own_row()->reason), "diverged",
+			"with a receiver or without");
+
+	begin_standby("A standby that was left behind");
+	pass(20 * RW_SECOND);
+	upstream->mark = HORIZON;
+	upstream->parted = RW_LEFT_BEHIND;
+	is_lag(own_row(), 20000, "at most", "lags since the last message");
+	is_reason(own_row(), "timeline_left",
+			  "the upstream server left this timeline at LSN 5/0, and this standby does not follow; check recovery_target_timeline",
+			  "the reason");
+	upstream->message_at = RW_NEVER;
+	receiver->send_time = receiver->receipt_time;
+	is_int(own_row()->lag, -1, "or for a time that is not known");
+
+	begin_standby("A standby that is ahead");
+	upstream->mark = HORIZON - 1000;
+	upstream->latest_end = HORIZON - 300;
+	upstream->parted = RW_AHEAD;
+	upstream->lost_wal = true;
+	is_int(own_row()->lag_bytes, 700,
+		   "lacks what the upstream server has written instead");
+	is_reason(own_row(), "ahead",
+			  "this standby has replayed WAL beyond LSN 4/FFFFFC18 that the upstream server no longer has; rebuild this standby",
+			  "the reason");
+	upstream->lost_wal = false;
+	is_reason(own_row(), "ahead",
+			  "this standby has replayed WAL beyond LSN 4/FFFFFC18, where the WAL of the upstream server ended",
+			  "the reason, of another upstream");
+}
+
+static void
+test_refused(void)
+{
+	begin_standby("A standby that is refused");
+	pass(20 * RW_SECOND);
+	end_receiver();
+	upstream->down_since = START;
+	for (int i = 0; i < 3; i++)
+		rw_attempts_add(&upstream->attempts, facts.now);
+	is_reason(own_row(), "refused",
+			  "the upstream server refused 3 connections in the last minute",
+			  "the reason");
+	strcpy(upstream->refusal, "replication slot \"s1\" does not exist");
+	is_reason(own_row(), "refused",
+			  "the upstream server refused 3 connections in the last minute: replication slot \"s1\" does not exist",
+			  "and what it said");
+	upstream->down_since = RW_NEVER;
+	make_standby();
+	receiver->receipt_time = facts.wall;
+	is_reason(own_row(), "", "", "once it streams that is over");
+
+	begin_standby("WAL that cannot be read");
+	write_wal(1000);
+	pass(20 * RW_SECOND);
+	upstream->reported = facts.horizon;
+	upstream->replay = HORIZON;
+	upstream->replay_moved_at = START;
+	upstream->message_at = START + RW_SECOND;
+	upstream->ends_here = 2;
+	is_reason(own_row(), "broken_wal",
+			  "replay does not get past LSN 5/0, where the WAL cannot be read; see the server log",
+			  "the reason");
+	facts.recovery.hold = RW_REPLAY_WAIT_PAUSED;
+	is_text(rw_reason_name(own_row()->reason), "paused",
+			"but for replay that is held");
+}
+
 static bool
 is_cut_off(void)
 {
@@ -310,9 +401,12 @@ test_random(void)
 	uint64		state = 20260804;
 	int			wrong = 0;
 	int			zero = 0;
+	int			parted = 0;
 	int			i;
 
 	begin_standby("Random links");
+	facts.now += RW_SECOND;
+	facts.wall += RW_SECOND;
 	for (i = 0; i < 50000; i++)
 	{
 		const RwLink *link;
@@ -337,6 +431,9 @@ test_random(void)
 		upstream->reported = upstream->catchup_target + 1000;
 		upstream->complete_at = next_random(&state) % 2 ?
 			facts.now - next_random(&state) % RW_HOUR : RW_NEVER;
+		upstream->parted = next_random(&state) % 3 ? RW_NOT_PARTED :
+			RW_AHEAD + next_random(&state) % 3;
+		upstream->mark = HORIZON - 500 + next_random(&state) % 3 * 500;
 		link = own_row();
 		streaming = link->state == RW_STATE_STREAMING;
 
@@ -356,13 +453,21 @@ test_random(void)
 		wrong += (link->reason != RW_REASON_NONE) !=
 			(link->lag_bytes > 0 || link->lag != 0);
 
+		/* Nor is one that has other WAL than its upstream. */
+		if (upstream->parted != RW_NOT_PARTED)
+		{
+			parted++;
+			wrong += link->lag == 0 || link->lag_bytes == 0 ||
+				link->bound == RW_BOUND_EXACT;
+		}
+
 		/* A standby that is cut off is never in step. */
 		wrong += rw_upstream_is_cut_off(link, &facts, &published) &&
 			link->lag_bytes == 0 && link->lag == 0 &&
 			link->bound == RW_BOUND_EXACT;
 	}
 	is_int(wrong, 0, "a lag of 0 is what the upstream server has just said");
-	ok(zero > 100, "the test itself looks at something");
+	ok(zero > 100 && parted > 100, "the test itself looks at something");
 }
 
 int
@@ -374,6 +479,8 @@ main(void)
 	test_missing();
 	test_down();
 	test_replay_wait();
+	test_parted();
+	test_refused();
 	test_cut_off();
 	test_random();
 	return tap_end();
