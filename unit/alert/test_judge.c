@@ -9,6 +9,7 @@
  */
 #include "postgres_fe.h"
 
+#include "src/lag/intern.h"
 #include "unit/alert/world.h"
 
 #define S	RW_SECOND
@@ -309,6 +310,18 @@ test_missing(void)
 
 	goes_away(1, START);
 	is_text(judge(alert), "critical critical", "no standby streams");
+	add_replica("sub");
+	world.link[2].logical = true;
+	is_text(judge(alert), "critical critical", "though a subscriber does");
+	world.link[2].logical = false;
+	world.replicas[2].parted = RW_AHEAD;
+	is_text(judge(alert), "critical critical", "or one that has parted");
+	world.replicas[2].parted = RW_NOT_PARTED;
+	world.replicas[2].belongs = false;
+	is_text(judge(alert), "critical critical", "or a connection of nobody");
+	world.replicas[2].belongs = true;
+	is_text(judge(alert), "warning warning", "until a standby does");
+	world.links.nlinks--;
 	goes_away(1, START - RW_HOUR);
 	world.link[0].sender = &world.senders[0];
 	world.link[0].state = RW_STATE_STARTUP;
@@ -444,6 +457,275 @@ test_stalled(void)
 	is_text(judge(alert), "unknown", "it does not stream");
 	goes_away(0, START);
 	is_text(judge(alert), "unknown", "it is gone");
+
+	section("replica_stalled by WAL that cannot be replayed");
+
+	reset_primary();
+	replica = add_replica("a");
+	link = &world.link[0];
+	goes_away(0, START - RW_HOUR);
+	link->last_seen = START - 2 * S;
+	link->position = replica->position = 1000;
+	link->lag_bytes = 100;
+	link->lag = RW_HOUR;
+	replica->sent = 1100;
+	replica->replay_moved_at = START - 62 * S;
+	rw_attempts_add(&replica->attempts, START);
+	is_text(judge(alert), "unknown", "one attempt may be a restart");
+	rw_attempts_add(&replica->attempts, START);
+	is_text(judge(alert), "warning warning, pending, progress",
+			"it comes again and again and replays nothing");
+	is_int(value(alert), 60 * S, "since then, up to its last reply");
+	replica->replay_moved_at = START - RW_HOUR;
+	is_text(judge(alert), "critical critical, pending, progress", "for long");
+	replica->sent = 1000;
+	is_text(judge(alert), "unknown", "it was not sent any");
+	replica->sent = 1100;
+	replica->parted = RW_AHEAD;
+	is_text(judge(alert), "unknown", "it has other WAL");
+}
+
+static void
+test_diverged(void)
+{
+	const RwAlertKind alert = RW_ALERT_REPLICA_DIVERGED;
+	RwReplica  *replica;
+	RwUpstream *upstream = &world.published.upstream;
+
+	section("replica_diverged");
+
+	reset_primary();
+	replica = add_replica("a");
+	is_text(judge(alert), "none none", "it has our WAL");
+	for (RwParted parted = RW_AHEAD; parted <= RW_LEFT_BEHIND; parted++)
+	{
+		replica->parted = parted;
+		is_text(judge(alert), "critical critical, pending", "it has not");
+	}
+	goes_away(0, START);
+	is_text(judge(alert), "critical critical, pending", "gone or not");
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "none critical",
+			"it is missing only when it is gone for long");
+	reset_primary();
+	expect("a");
+	is_text(judge(alert), "none none", "one that was never here");
+
+	world.facts.in_recovery = world.memory.in_recovery = true;
+	replica = add_replica("a");
+	replica->parted = RW_AHEAD;
+	is_text(judge(alert), "none none", "ahead of a server in recovery");
+	replica->parted = RW_DIVERGED;
+	is_text(judge(alert), "critical critical, pending",
+			"diverged from a server in recovery");
+
+	section("replica_diverged on the standby itself");
+
+	reset_standby();
+	is_text(judge(RW_ALERT_SELF_DIVERGED), "none none", "it follows");
+	upstream->parted = RW_DIVERGED;
+	is_text(judge(RW_ALERT_SELF_DIVERGED), "critical critical, pending",
+			"diverged");
+	upstream->parted = RW_LEFT_BEHIND;
+	is_text(judge(RW_ALERT_SELF_DIVERGED), "critical critical, pending",
+			"left behind");
+	upstream->parted = RW_AHEAD;
+	is_text(judge(RW_ALERT_SELF_DIVERGED), "none none",
+			"ahead of another server, which may only be behind");
+	upstream->lost_wal = true;
+	is_text(judge(RW_ALERT_SELF_DIVERGED), "critical critical, pending",
+			"ahead of the server that it came from");
+	world.facts.in_recovery = world.memory.in_recovery = false;
+	is_text(judge(RW_ALERT_SELF_DIVERGED), "none none", "a primary");
+}
+
+/*
+ * A replica that connects every five seconds and gets nowhere, in simulated
+ * time: from the worker's rounds, which see an attempt or not, to what becomes
+ * of its alerts.
+ */
+enum
+{
+	NEVER_REPLIES, BROKEN_WAL, DIVERGED_STREAM, REFUSED, KINDS
+};
+
+#define FORK			UINT64CONST(5000)
+#define HOLD			(5 * S)
+#define BEGINS_AT		(-100 * 1000)	/* milliseconds */
+#define RETURNS_AT		(400 * 1000)
+#define ENDS_AT			(430 * 1000)
+
+typedef struct Course
+{
+	int			raised;			/* changes of replica_missing */
+	int			other;			/* but for cleared */
+	int			cleared;
+	int			raised_ms;
+	int			cleared_ms;
+	int			diverged;		/* how often replica_diverged was raised */
+	int			forgiven;		/* and cleared before it is back */
+} Course;
+
+static void
+come_and_go(int kind, uint64 seed, Course *course)
+{
+	static RwTimeline timeline = {2, {{1, FORK}, {2, PG_UINT64_MAX}}};
+	RwAlertState missing = {0};
+	RwAlertState diverged = {0};
+	RwReplicaEvents events;
+	RwSenderFacts *sender = &world.senders[0];
+	uint64		phase = seed;
+	bool		connected = true;
+	int			ends_at = 0;
+	int			next_round = BEGINS_AT;
+	RwSeenEnd	ended = {0};
+	int			nended = 0;
+
+	memset(course, 0, sizeof(Course));
+	reset_primary();
+	world.published.max_replicas = lengthof(world.replicas);
+	world.facts.horizon = 1000;
+	for (int ms = BEGINS_AT; ms < ENDS_AT; ms++)
+	{
+		RwSeen		seen = {0};
+		bool		in_vain = ms >= 0 && ms < RETURNS_AT;
+		RwRound		round = {.seen = &seen,.ended = &ended};
+
+		if (ms == BEGINS_AT || (ms >= 0 && ms % 5000 == 0 && ms <= RETURNS_AT))
+		{
+			connected = true;
+			if (in_vain)
+				ends_at = ms + 1 + next_random(&phase) % 600;
+			memset(sender, 0, sizeof(RwSenderFacts));
+			sender->pid = ms + 200000;
+			sender->state = kind == REFUSED && in_vain ?
+				RW_SENDER_STARTUP : RW_SENDER_STREAMING;
+			sender->slot = -1;
+			strcpy(sender->name, "a");
+			strcpy(sender->peer.application_name, "a");
+			if (kind != NEVER_REPLIES || !in_vain)
+			{
+				sender->sent = in_vain && kind == DIVERGED_STREAM ?
+					FORK : world.facts.horizon;
+				sender->write = sender->flush = sender->sent;
+				sender->replay = !in_vain ? sender->sent :
+					kind == DIVERGED_STREAM ? FORK + 100 : 900;
+				sender->reply_time = ms + 200000;
+			}
+			sender->replica = sender->replay != 0 || kind == NEVER_REPLIES;
+			if (kind == REFUSED && in_vain)
+				sender->replica = false;
+		}
+		if (!in_vain && connected && ms % 1000 == 0)
+		{
+			sender->sent = sender->write = sender->flush = world.facts.horizon;
+			sender->replay = world.facts.horizon;
+			sender->reply_time++;
+		}
+		if (ms == 0)
+			world.facts.horizon = FORK + 500;
+		if (ms % 1000 == 0)
+			world.facts.horizon += 10;
+
+		if (in_vain && connected && ms >= ends_at)
+		{
+			strcpy(ended.application_name, "a");
+			ended.pid = sender->pid;
+			ended.sent = sender->sent;
+			ended.replay = sender->replay;
+			ended.flush = sender->flush;
+			if (kind == REFUSED)
+			{
+				ended.sent = ended.replay = ended.flush = 0;
+				ended.start = FORK - 500;
+				ended.start_tli = 1;
+			}
+			nended = 1;
+			connected = false;
+		}
+		if (ms < next_round)
+			continue;
+		next_round = ms + 100 + next_random(&phase) % 150;
+
+		world.facts.now = START + ms * RW_MS;
+		world.facts.nsenders = connected ? 1 : 0;
+		round.now = world.facts.now;
+		round.own = (RwOwnWal) {world.facts.horizon, false, 2, &timeline};
+		round.known_after = RW_MINUTE;
+		if (connected && sender->replica)
+		{
+			round.nseen = 1;
+			strcpy(seen.name, "a");
+			strcpy(seen.application_name, "a");
+			seen.pid = sender->pid;
+			seen.streaming = sender->state == RW_SENDER_STREAMING;
+			seen.sent = sender->sent;
+			seen.write = sender->write;
+			seen.flush = sender->flush;
+			seen.replay = sender->replay;
+			seen.reply_time = sender->reply_time;
+		}
+		round.nended = nended;
+		nended = 0;
+		rw_replicas_update(world.replicas, lengthof(world.replicas), &round,
+						   &events);
+		world.links.nlinks = 0;
+		rw_add_rows(&world.facts, &world.links);
+		judge_world();
+		for (int i = 0; i < world.nsubjects; i++)
+		{
+			const RwSubject *subject = &world.subjects[i];
+			RwChange	change;
+
+			if (subject->class != RW_SUBJECT_REPLICA)
+				continue;
+			change = rw_alert_step(&missing, &subject->findings
+								   [rw_alert_place(RW_ALERT_REPLICA_MISSING)].judged,
+								   HOLD, world.facts.now);
+			course->raised += change == RW_CHANGE_RAISED;
+			course->cleared += change == RW_CHANGE_CLEARED;
+			course->other += change == RW_CHANGE_ESCALATED ||
+				change == RW_CHANGE_EASED;
+			if (change == RW_CHANGE_RAISED)
+				course->raised_ms = ms;
+			else if (change == RW_CHANGE_CLEARED)
+				course->cleared_ms = ms;
+			change = rw_alert_step(&diverged, &subject->findings
+								   [rw_alert_place(RW_ALERT_REPLICA_DIVERGED)].judged,
+								   HOLD, world.facts.now);
+			course->diverged += change == RW_CHANGE_RAISED;
+			course->forgiven += change == RW_CHANGE_CLEARED && in_vain;
+		}
+	}
+}
+
+static void
+test_in_vain(void)
+{
+	int			wrong = 0;
+	int			diverged = 0;
+	int			forgiven = 0;
+
+	section("a replica that comes again and again in vain");
+
+	for (int kind = 0; kind < KINDS; kind++)
+	{
+		for (uint64 seed = 1; seed <= 25; seed++)
+		{
+			Course		course;
+
+			come_and_go(kind, seed, &course);
+			wrong += course.raised != 1 || course.other != 0 ||
+				course.cleared != 1 ||
+				course.raised_ms < 120 * 1000 || course.raised_ms > 140 * 1000 ||
+				course.cleared_ms < RETURNS_AT;
+			diverged += course.diverged == (kind == DIVERGED_STREAM ? 1 : 0);
+			forgiven += course.forgiven;
+		}
+	}
+	is_int(wrong, 0,
+		   "is missing once, in time, until it is back, in whatever phase");
+	is_int(diverged, 25 * KINDS, "and has diverged once, or not");
+	is_int(forgiven, 0, "until it has not");
 }
 
 static void
@@ -1020,6 +1302,8 @@ main(void)
 	test_slots();
 	test_primary();
 	test_standby();
+	test_diverged();
+	test_in_vain();
 	test_at_random();
 	return tap_end();
 }
