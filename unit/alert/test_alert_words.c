@@ -194,6 +194,38 @@ test_replicas(void)
 			  "It has not connected to this server. It could be \"a-b\" or \"a_b\". It is listed in \"replwatch.expected_replicas\".",
 			  "a name that could be either of two");
 
+	reset_primary();
+	add_replica("a");
+	add_replica("b");
+	goes_away(0, START - 125 * S);
+	link->reason = RW_REASON_REFUSED;
+	strcpy(link->reason_text,
+		   "connected 12 times in the last minute and could not stream: no such slot");
+	detail_is(RW_ALERT_REPLICA_MISSING,
+			  "It has not been connected for 00:02:05. Connected 12 times in the last minute and could not stream: no such slot.",
+			  "refused, which is not elsewhere");
+
+	section("replica_diverged");
+
+	reset_primary();
+	add_replica("a")->parted = RW_DIVERGED;
+	link->reason = RW_REASON_DIVERGED;
+	strcpy(link->reason_text,
+		   "its WAL beyond LSN 0/300 is not in this server's history");
+	detail_is(RW_ALERT_REPLICA_DIVERGED,
+			  "Its WAL beyond LSN 0/300 is not in this server's history.",
+			  "diverged");
+	hint_is(RW_ALERT_REPLICA_DIVERGED,
+			"Run pg_rewind on it, or rebuild it.", "what to do");
+	world.replicas[0].parted = RW_AHEAD;
+	hint_is(RW_ALERT_REPLICA_DIVERGED,
+			"Rebuild it; if this server has gone on by then, run replwatch_forget('a') before it connects again.",
+			"ahead: what to do");
+	world.replicas[0].parted = RW_LEFT_BEHIND;
+	hint_is(RW_ALERT_REPLICA_DIVERGED,
+			"Set \"recovery_target_timeline\" to \"latest\" on it, and check that it can read the timeline history files.",
+			"left behind: what to do");
+
 	section("replica_silent");
 
 	reset_primary();
@@ -421,6 +453,27 @@ test_node(void)
 	hint_is(RW_ALERT_UPSTREAM_DOWN,
 			"Check that the upstream server is running and reachable, and \"primary_conninfo\"; the server log has the errors.",
 			"what to do");
+
+	reset_standby();
+	world.published.upstream.down_since = START - 70 * S;
+	link->state = RW_STATE_DISCONNECTED;
+	link->lag = -1;
+	link->reason = RW_REASON_REFUSED;
+	strcpy(link->reason_text,
+		   "the upstream server refused 12 connections in the last minute");
+	detail_is(RW_ALERT_UPSTREAM_DOWN,
+			  "This standby has not streamed for 00:01:10. The upstream server refused 12 connections in the last minute.",
+			  "refused");
+
+	section("replica_diverged on the standby itself");
+
+	reset_standby();
+	world.published.upstream.parted = RW_DIVERGED;
+	link->reason = RW_REASON_DIVERGED;
+	strcpy(link->reason_text, "it has replayed too much");
+	detail_is(RW_ALERT_SELF_DIVERGED,
+			  "It has replayed too much. Data read here may never have existed there.",
+			  "why, and what that means");
 
 	section("replay_paused");
 

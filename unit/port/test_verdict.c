@@ -384,6 +384,61 @@ ask_agent(RwTopic topic)
 }
 
 static void
+test_parted(void)
+{
+	static const char *const why[] = {
+		[RW_AHEAD] = "this server is ahead of its upstream server from LSN 0/300",
+		[RW_DIVERGED] = "this server has diverged from its upstream server at LSN 0/300",
+		[RW_LEFT_BEHIND] = "the upstream server left this server's timeline at LSN 0/300",
+	};
+
+	for (RwParted parted = RW_AHEAD; parted <= RW_LEFT_BEHIND; parted++)
+	{
+		section("a standby that has parted from its upstream server");
+		be_standby();
+		facts.standby.parted = parted;
+		facts.standby.mark = 0x300;
+		topic_says(RW_ASK_REPLICA, why[parted], "is no replica");
+		limit_time(RW_HOUR);
+		limit_bytes(MB);
+		request.limits.serve_cut_off = true;
+		says(why[parted], "whatever lag is allowed");
+		topic_says(RW_ASK_READ_ONLY, why[parted], "nor fit to read from");
+		topic_says(RW_ASK_LIVENESS, "", "is alive");
+		topic_says(RW_ASK_READINESS, "", "and ready");
+		topic_says(RW_ASK_HEALTH, "", "and healthy as a server");
+		topic_says(RW_ASK_PRIMARY, "this server is in recovery",
+				   "is no primary");
+
+		ask(RW_ASK_READINESS);
+		request.limits.has_token = true;
+		request.limits.token_tli = 3;
+		request.limits.token_lsn = 0x300;
+		says("", "has a commit up to the mark");
+		request.limits.token_lsn = 0x301;
+		says(why[parted], "and none beyond it, though it has replayed that");
+		request.limits.token_lsn = 1000000;
+		says(why[parted], "or has not");
+
+		be_cut_off(RW_HOUR);
+		facts.standby.parted = parted;
+		facts.standby.mark = 0x300;
+		ask(RW_ASK_REPLICA);
+		says(why[parted], "cut off or not");
+	}
+
+	section("a primary, whatever it was before");
+	be_primary();
+	facts.standby.parted = RW_DIVERGED;
+	facts.standby.mark = 0x300;
+	topic_says(RW_ASK_READ_ONLY, "", "is fit to read from");
+	request.limits.has_token = true;
+	request.limits.token_tli = 3;
+	request.limits.token_lsn = 0x301;
+	says("", "and has its commits");
+}
+
+static void
 test_agent(void)
 {
 	section("agent: roles");
@@ -485,6 +540,14 @@ test_agent(void)
 	facts.standby.missing_bytes = 1;
 	agent_says(0, "drain\n", "also by a limit in time");
 
+	section("agent: parted from its upstream server");
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	facts.standby.parted = RW_DIVERGED;
+	facts.standby.mark = 0x300;
+	agent_says(0, "down #this server has diverged from its upstream server at LSN 0/300\n",
+			   "down, and why");
+
 	section("agent: unknown lag");
 	be_standby();
 	ask_agent(RW_ASK_REPLICA);
@@ -539,6 +602,7 @@ main(void)
 	test_limits();
 	test_cut_off();
 	test_positions();
+	test_parted();
 	test_agent();
 	test_memory();
 	return tap_end();
