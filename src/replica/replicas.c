@@ -267,8 +267,7 @@ claim_places(Round *round)
 		RwReplica  *replica;
 
 		if (seen->place < 0 || !round->table[seen->place].belongs ||
-			round->table[seen->place].known ||
-			round->table[seen->place].shared)
+			round->table[seen->place].known)
 			continue;
 
 		replica = rw_replicas_find_returning(round->table, round->size,

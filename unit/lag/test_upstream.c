@@ -532,6 +532,9 @@ test_refused(void)
 	pass(RW_SECOND);
 	receiver_ends("", true);
 	is_int(upstream.down_since, heard, "down since the last message");
+	start_receiver(901);
+	is_int(upstream.down_since, heard, "also while the next one starts");
+	end_receiver();
 	ok(!rw_upstream_refuses(&upstream, facts.now),
 	   "one that has got messages was not refused");
 	attempt("requested WAL segment has already been removed", 20);
@@ -677,6 +680,9 @@ test_diverged(void)
 	pass(LOOK);
 	is_parted(RW_DIVERGED, LEFT_AT, "with a refusal it does");
 	is_int(upstream.message_at, RW_NEVER, "nothing counts then");
+	upstream.left_at = 0;
+	ok(!rw_message_counts(receiver, &upstream, facts.now),
+	   "not even without the file");
 	start_receiver(900);
 	message(LEFT_AT);
 	is_parted(RW_DIVERGED, LEFT_AT, "not even a stream");
@@ -818,6 +824,7 @@ test_broken_wal(void)
 	ok(!rw_wal_is_broken(&upstream, facts.now), "is not broken");
 
 	begin("Receivers that get nothing");
+	pass(LOOK);
 	start_receiver(900);
 	message(HORIZON + 100);
 	facts.recovery.replay += 50;

@@ -1521,6 +1521,22 @@ test_returning(void)
 	after(KNOWN_AFTER);
 	is_text(places("same"), "1 connected known", "but is known by itself");
 
+	begin("two of one application_name, which are not known", SIZE);
+	use_slot(come("same", 100), "slot1");
+	after(RW_SECOND);
+	after(KNOWN_AFTER);
+	come("same", 200);
+	come("same", 300);
+	after(RW_SECOND);
+	reply(200);
+	reply(300);
+	after(RW_SECOND);
+	leave(100);
+	after(RW_SECOND);
+	is_text(places("slot1"), "0 gone known", "do not replace a third");
+	is_text(places("same"), "1 connected shared, 2 connected shared",
+			"but share the name");
+
 	begin("without its slot, beside its own dead connection", SIZE);
 	use_slot(come("standby1", 100), "slot1");
 	after(RW_SECOND);
@@ -1644,6 +1660,39 @@ test_parted(void)
 	replay((come("a", 102), 102), FORK + 100);
 	after(RW_SECOND);
 	is_int(table[0].parted, RW_NOT_PARTED, "follows at last");
+
+	begin("one that comes past the same fork twice", SIZE);
+	settle("a", 100);
+	leave_timeline_1();
+	for (int i = 0; i < 2; i++)
+	{
+		leave(100 + i);
+		note_end("a", 100 + i)->sent = FORK;
+		ended[0].replay = FORK;
+		after(RW_SECOND);
+		replay((come("a", 101 + i), 101 + i), FORK + 100);
+		after(RW_MINUTE);
+	}
+	is_int(table[0].ended_at_mark, 0, "as after it was rebuilt");
+	is_int(table[0].parted, RW_NOT_PARTED, "is not left behind");
+
+	begin("one whose dead connection ends later", SIZE);
+	settle("a", 100);
+	leave_timeline_1();
+	timeline.entries[1].end = FORK + 1000;
+	timeline.entries[timeline.nentries++] =
+		(RwTimelineEntry) {3, PG_UINT64_MAX};
+	own.tli = 3;
+	leave(100);
+	after(RW_SECOND);
+	for (int i = 0; i < 3; i++)
+	{
+		note_end("a", 101 + i)->sent = i < 2 ? FORK + 1000 : FORK;
+		ended[0].replay = ended[0].sent;
+		after(5 * RW_SECOND);
+	}
+	is_int(table[0].parted, RW_LEFT_BEHIND, "is left behind");
+	is_uint(table[0].mark, FORK + 1000, "where it has got to");
 
 	begin("one that is ahead", SIZE);
 	settle("a", 100);
