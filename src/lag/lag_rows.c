@@ -152,7 +152,7 @@ find_returning(const RwSenderFacts *sender, const RwFacts *facts,
 									  slot->name : "");
 }
 
-/* The position that a receiver has reported: what it has replayed or applied. */
+/* What a receiver has reported to have replayed or applied. */
 static uint64
 reported_position(const RwLink *link)
 {

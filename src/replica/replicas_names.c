@@ -74,8 +74,8 @@ declare_shared(RwReplica *table, int size, const char *name,
 }
 
 /*
- * May these two, one with a slot and one without, be one replica that was given
- * a slot, or has lost it?  Either may be gone.
+ * May these two, one with a slot and one without, be one replica that was
+ * given a slot, or has lost it?  Either may be gone.
  */
 static bool
 may_be_one(const RwReplica *a, const RwReplica *b)

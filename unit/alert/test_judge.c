@@ -674,13 +674,14 @@ come_and_go(int kind, uint64 seed, Course *course)
 		for (int i = 0; i < world.nsubjects; i++)
 		{
 			const RwSubject *subject = &world.subjects[i];
+			const RwFinding *findings = subject->findings;
+			int			at = rw_alert_place(RW_ALERT_REPLICA_MISSING);
 			RwChange	change;
 
 			if (subject->class != RW_SUBJECT_REPLICA)
 				continue;
-			change = rw_alert_step(&missing, &subject->findings
-								   [rw_alert_place(RW_ALERT_REPLICA_MISSING)].judged,
-								   HOLD, world.facts.now);
+			change = rw_alert_step(&missing, &findings[at].judged, HOLD,
+								   world.facts.now);
 			course->raised += change == RW_CHANGE_RAISED;
 			course->cleared += change == RW_CHANGE_CLEARED;
 			course->other += change == RW_CHANGE_ESCALATED ||
@@ -689,9 +690,9 @@ come_and_go(int kind, uint64 seed, Course *course)
 				course->raised_ms = ms;
 			else if (change == RW_CHANGE_CLEARED)
 				course->cleared_ms = ms;
-			change = rw_alert_step(&diverged, &subject->findings
-								   [rw_alert_place(RW_ALERT_REPLICA_DIVERGED)].judged,
-								   HOLD, world.facts.now);
+			at = rw_alert_place(RW_ALERT_REPLICA_DIVERGED);
+			change = rw_alert_step(&diverged, &findings[at].judged, HOLD,
+								   world.facts.now);
 			course->diverged += change == RW_CHANGE_RAISED;
 			course->forgiven += change == RW_CHANGE_CLEARED && in_vain;
 		}
@@ -716,7 +717,8 @@ test_in_vain(void)
 			come_and_go(kind, seed, &course);
 			wrong += course.raised != 1 || course.other != 0 ||
 				course.cleared != 1 ||
-				course.raised_ms < 120 * 1000 || course.raised_ms > 140 * 1000 ||
+				course.raised_ms < 120 * 1000 ||
+				course.raised_ms > 140 * 1000 ||
 				course.cleared_ms < RETURNS_AT;
 			diverged += course.diverged == (kind == DIVERGED_STREAM ? 1 : 0);
 			forgiven += course.forgiven;

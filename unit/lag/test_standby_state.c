@@ -71,6 +71,16 @@ test_lag(void)
 	ok(state.lag_known && state.stale_since == RW_NEVER &&
 	   state.missing_bytes == 0, "nothing is missing");
 	ok(!state.cascade, "no cascade");
+	is_int(state.parted, RW_NOT_PARTED, "it has not parted");
+	facts.parted = RW_DIVERGED;
+	facts.mark = 0x300;
+	work_out();
+	is_int(state.parted, RW_DIVERGED, "it has");
+	is_uint(state.mark, 0x300, "there");
+	facts.has_upstream = false;
+	work_out();
+	is_int(state.parted, RW_NOT_PARTED, "a primary has no upstream");
+	set_streaming();
 	facts.has_replicas = true;
 	work_out();
 	ok(state.cascade, "with replicas it is a cascade");

@@ -2068,7 +2068,8 @@ known_places(int i)
 		return -1;
 	for (int j = 0; j < size; j++)
 		n += table[j].used && table[j].known &&
-			strcmp(table[j].application_name, standbys[i].application_name) == 0;
+			strcmp(table[j].application_name,
+				   standbys[i].application_name) == 0;
 	return n;
 }
 
@@ -2147,7 +2148,8 @@ test_identities(void)
 					its = &seen[j];
 			}
 			if (its)
-				reported = (RwReported) {its->streaming, its->sent, its->replay};
+				reported = (RwReported) {its->streaming, its->sent,
+				its->replay};
 			looked_at[0] += is->streamed_at != was->streamed_at;
 			streamed += is->streamed_at != was->streamed_at &&
 				(its == NULL || !its->streaming || its->replay == 0 ||
