@@ -649,7 +649,7 @@ come_and_go(int kind, uint64 seed, Course *course)
 		world.facts.now = START + ms * RW_MS;
 		world.facts.nsenders = connected ? 1 : 0;
 		round.now = world.facts.now;
-		round.own = (RwOwnWal) {world.facts.horizon, false, 2, &timeline};
+		round.own = (RwOwnWal) {world.facts.horizon, false, 2, &timeline, 16777216};
 		round.known_after = RW_MINUTE;
 		if (connected && sender->replica)
 		{

@@ -38,7 +38,8 @@ static void
 begin(const char *title)
 {
 	section(title);
-	own = (RwOwnWal) {.horizon = 3000,.tli = 3,.timeline = &history};
+	own = (RwOwnWal) {.horizon = 3000,.tli = 3,.timeline = &history,
+	.segment_size = 16777216};
 }
 
 static uint64
@@ -372,6 +373,7 @@ own_wal_of(Server *server, RwOwnWal *wal, RwTimeline *timeline)
 	wal->in_recovery = !server->primary;
 	wal->tli = server->wal[server->n - 1].tli;
 	wal->timeline = timeline;
+	wal->segment_size = UINT64CONST(1) << 40;	/* none ends early here */
 }
 
 /* It is said to have parted: has it, and there? */

@@ -51,7 +51,7 @@ begin(const char *title, int places)
 	forget_after = RW_DAY;
 	timeline.nentries = 1;
 	timeline.entries[0] = (RwTimelineEntry) {1, PG_UINT64_MAX};
-	own = (RwOwnWal) {HORIZON, false, 1, &timeline};
+	own = (RwOwnWal) {HORIZON, false, 1, &timeline, 16777216};
 }
 
 /* A walsender starts: it streams at once, and has had no reply yet. */
@@ -1752,7 +1752,7 @@ reconnect_in_vain(int kind, uint64 rounds, bool visible,
 	now = START;
 	timeline.nentries = 1;
 	timeline.entries[0].end = PG_UINT64_MAX;
-	own = (RwOwnWal) {HORIZON, false, 1, &timeline};
+	own = (RwOwnWal) {HORIZON, false, 1, &timeline, 16777216};
 	settle("a", 100);
 	leave(100);
 	leave_timeline_1();
