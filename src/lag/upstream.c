@@ -36,9 +36,6 @@
 #define STAYS_AFTER			(1 * RW_SECOND)
 #define STAYS_AFTER_SEARCH	(30 * RW_SECOND)
 
-/* Replay that waits for more WAL this long after any came has used it up. */
-#define DRAINED_AFTER		(250 * RW_MS)
-
 RwLinkState
 rw_upstream_state(const RwReceiverFacts *receiver)
 {
@@ -390,7 +387,7 @@ follow_ends(RwUpstream *upstream, const RwFacts *facts)
 	}
 }
 
-/* Follow whether replay has replayed all whole records. */
+/* Follow how far replay has got, and whether there is a record to replay. */
 static void
 follow_replay(RwUpstream *upstream, const RwFacts *facts)
 {
@@ -398,23 +395,16 @@ follow_replay(RwUpstream *upstream, const RwFacts *facts)
 
 	if (replay > upstream->replay)
 		upstream->replay_moved_at = facts->now;
-	if (replay != upstream->replay || facts->horizon != upstream->horizon)
-	{
-		upstream->moved_at = facts->now;
-		upstream->drained = false;
-	}
 	upstream->replay = replay;
 	upstream->horizon = facts->horizon;
-	if (facts->recovery.starved &&
-		facts->now - upstream->moved_at >= DRAINED_AFTER)
-		upstream->drained = true;
+	upstream->partial = facts->recovery.partial;
 	rw_rate_add(&upstream->replay_rate, replay, facts->now);
 }
 
 uint64
 rw_complete_wal(const RwUpstream *upstream, const RwFacts *facts)
 {
-	if (facts->in_recovery && upstream->drained &&
+	if (facts->in_recovery && upstream->partial &&
 		upstream->replay == facts->recovery.replay &&
 		upstream->horizon == facts->horizon)
 		return upstream->replay;

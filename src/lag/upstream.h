@@ -51,15 +51,10 @@ typedef struct RwUpstream
 	RwTime		complete_at;	/* all WAL that was reported by then is here;
 								 * RW_NEVER if not known */
 
-	/*
-	 * The horizon may be in the middle of a record.  Replay that waits for
-	 * more WAL some time after any came has replayed all whole records, and
-	 * that stays so until either moves.
-	 */
-	uint64		replay;			/* as of the last sample */
+	/* As of the last sample.  The horizon may be in the middle of a record. */
+	uint64		replay;
 	uint64		horizon;
-	RwTime		moved_at;		/* when either was seen to move last */
-	bool		drained;		/* all whole records had been replayed */
+	bool		partial;		/* between them there is no whole record */
 
 	RwTime		replay_moved_at;
 	RwRate		replay_rate;
@@ -105,7 +100,8 @@ extern void rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 
 /*
  * The end of the WAL of which this server has whole records, as far as that is
- * known: replay where that has replayed them all, else the horizon.
+ * known: replay where the worker has seen that only a part of the next one is
+ * here, else the horizon.
  */
 extern uint64 rw_complete_wal(const RwUpstream *upstream,
 							  const RwFacts *facts);

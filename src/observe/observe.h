@@ -170,7 +170,8 @@ typedef struct RwRecoveryFacts
 	int			nblockers;		/* 0 if they can't be known */
 	int			blockers[RW_MAX_BLOCKERS];
 	bool		blockers_likely;	/* guessed, not known */
-	bool		starved;		/* replay waits for more WAL */
+	bool		partial;		/* only a part of the next record is here; see
+								 * rw_observe_next_record in wal_file.h */
 } RwRecoveryFacts;
 
 typedef struct RwSyncFacts

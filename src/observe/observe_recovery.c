@@ -179,6 +179,15 @@ pause_state_from_core(RecoveryPauseState state)
 	return RW_PAUSE_NONE;
 }
 
+void
+rw_observe_recovery(RwRecoveryFacts *recovery)
+{
+	recovery->replay = GetXLogReplayRecPtr(&recovery->replay_tli);
+	recovery->pause_state = pause_state_from_core(GetRecoveryPauseState());
+	recovery->apply_delay_ms = recovery_min_apply_delay;
+	recovery->latest_commit_time = GetLatestXTime();
+}
+
 /* The pid of the startup process, from the backend status array; 0 if none. */
 static int
 find_startup_pid(void)
@@ -218,32 +227,6 @@ find_startup_proc(void)
 			proc = AuxiliaryPidGetProc(startup_pid);
 	}
 	return proc;
-}
-
-/*
- * Does the startup process wait for more WAL?  It does so for a receiver's, or
- * before it looks for WAL elsewhere again.
- */
-static bool
-startup_waits_for_wal(void)
-{
-	PGPROC	   *proc = find_startup_proc();
-	const char *event = proc == NULL ? NULL :
-		pgstat_get_wait_event(proc->wait_event_info);
-
-	return event != NULL &&
-		(strcmp(event, "RecoveryWalStream") == 0 ||
-		 strcmp(event, "RecoveryRetrieveRetryInterval") == 0);
-}
-
-void
-rw_observe_recovery(RwRecoveryFacts *recovery)
-{
-	recovery->replay = GetXLogReplayRecPtr(&recovery->replay_tli);
-	recovery->pause_state = pause_state_from_core(GetRecoveryPauseState());
-	recovery->apply_delay_ms = recovery_min_apply_delay;
-	recovery->latest_commit_time = GetLatestXTime();
-	recovery->starved = startup_waits_for_wal();
 }
 
 static void

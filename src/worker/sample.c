@@ -23,6 +23,7 @@
 #include "src/lag/standby_state_shared.h"
 #include "src/lag/upstream.h"
 #include "src/observe/timeline_file.h"
+#include "src/observe/wal_file.h"
 #include "src/replica/node_name.h"
 #include "src/replica/replica_round.h"
 #include "src/settings.h"
@@ -73,6 +74,21 @@ load_timelines(RwSampler *sampler)
 		sampler->newer_looked = facts->now;
 	}
 	facts->left_at = sampler->newer.left_at;
+}
+
+/*
+ * See whether only a part of a record is left to replay.  Mostly something has
+ * moved since the last round, or nothing is left, and no file is read.
+ */
+static void
+look_at_next_record(RwSampler *sampler)
+{
+	RwFacts    *facts = &sampler->facts;
+
+	if (facts->in_recovery && facts->recovery.replay < facts->horizon &&
+		facts->recovery.replay == sampler->last_round.replay &&
+		facts->horizon == sampler->last_round.horizon)
+		rw_observe_next_record(facts);
 }
 
 /* Bring the published links and replicas up to date. */
@@ -254,6 +270,7 @@ rw_sample(RwSampler *sampler)
 	}
 	record_horizon(sampler);
 	load_timelines(sampler);
+	look_at_next_record(sampler);
 	publish_round(sampler, role_or_timeline_changed);
 	/* After a promotion or timeline switch, awaited WAL may never come. */
 	if (role_or_timeline_changed)

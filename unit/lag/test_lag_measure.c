@@ -35,6 +35,26 @@ test_bytes(void)
 	is_int(row("s1")->lag_bytes, -1, "not known without a position");
 	is_int(row("s1")->lag, -1, "nor is the time lag");
 
+	begin("The WAL ends within a record");
+	sender = add_walsender("s1", 101);
+	add_replica("s1", 101);
+	write_wal(1000);
+	facts.complete = HORIZON + 600;
+	sender->sent = facts.horizon;
+	pass(RW_SECOND);
+	replicas[0].last_seen = facts.now;
+	sender->replay = HORIZON + 200;
+	work_out();
+	is_int(row("s1")->lag_bytes, 400, "up to the last whole record");
+	is_lag(row("s1"), 875, "exact", "of its own age");
+	sender->replay = HORIZON + 600;
+	work_out();
+	is_int(row("s1")->lag_bytes, 0, "which is all that it can replay");
+	is_lag(row("s1"), 0, "exact", "nothing is missing");
+	sender->replay = HORIZON + 800;
+	work_out();
+	is_int(row("s1")->lag_bytes, 0, "never negative");
+
 	begin("Without the worker there are bytes, and no time lag");
 	sender = add_walsender("s1", 101);
 	sender->replay = HORIZON - 1000;

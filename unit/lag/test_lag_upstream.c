@@ -139,6 +139,24 @@ test_missing(void)
 	end_receiver();
 	is_lag(own_row(), 19875, "exact", "whatever became of the receiver");
 
+	begin_standby("A part of a record received");
+	write_wal(1000);
+	facts.complete = facts.recovery.replay;
+	pass(20 * RW_SECOND);
+	upstream->message_at = facts.now;
+	is_lag(own_row(), 0, "exact", "nothing is missing that can be replayed");
+	is_int(own_row()->lag_bytes, 0, "in bytes");
+	is_reason(own_row(), "", "", "there is no reason");
+	upstream->reported = upstream->catchup_target = facts.horizon + 1;
+	upstream->complete_at = facts.now - 2 * RW_SECOND;
+	is_lag(own_row(), 2000, "at most", "unless the rest was reported");
+	is_int(own_row()->lag_bytes, 1001, "all of it, in bytes");
+	upstream->catchup_target = facts.horizon;
+	end_receiver();
+	pass(10 * RW_SECOND);
+	is_lag(own_row(), 10000, "at most", "cut off, nobody knows of more");
+	is_int(own_row()->lag_bytes, 0, "in bytes");
+
 	begin_standby("Reported and not received");
 	upstream->reported = HORIZON + 5000;
 	upstream->catchup_target = HORIZON + 4000;

@@ -435,6 +435,57 @@ test_reported(void)
 	is_uint(upstream.reported, HORIZON + 300, "one from after does");
 }
 
+static void
+test_partial(void)
+{
+	RwFacts		later;
+
+	begin("A part of a record");
+	is_uint(rw_complete_wal(&upstream, &facts), HORIZON, "nothing is left");
+	facts.horizon = HORIZON + 100;
+	look();
+	is_uint(rw_complete_wal(&upstream, &facts), HORIZON + 100,
+			"all that came counts at first");
+	facts.recovery.partial = true;
+	look();
+	is_uint(rw_complete_wal(&upstream, &facts), HORIZON,
+			"a part of a record does not, once it was seen to be one");
+	pass(RW_HOUR);
+	is_uint(rw_complete_wal(&upstream, &facts), HORIZON, "however long");
+
+	later = facts;
+	later.recovery.partial = false;
+	is_uint(rw_complete_wal(&upstream, &later), HORIZON,
+			"for one who has not looked, too");
+	later.horizon = HORIZON + 101;
+	is_uint(rw_complete_wal(&upstream, &later), HORIZON + 101,
+			"until more comes");
+	later = facts;
+	later.recovery.replay = HORIZON + 50;
+	is_uint(rw_complete_wal(&upstream, &later), HORIZON + 100,
+			"or some is replayed");
+	later = facts;
+	later.in_recovery = false;
+	is_uint(rw_complete_wal(&upstream, &later), HORIZON + 100,
+			"or the server is promoted");
+
+	facts.horizon = HORIZON + 200;
+	facts.recovery.partial = false;
+	look();
+	is_uint(rw_complete_wal(&upstream, &facts), HORIZON + 200,
+			"more, which the worker has not looked at");
+	facts.horizon = HORIZON + 100;
+	is_uint(rw_complete_wal(&upstream, &facts), HORIZON + 100,
+			"what it saw before does not come back");
+	facts.horizon = HORIZON + 200;
+	facts.recovery.partial = true;
+	look();
+	facts.recovery.partial = false;
+	look();
+	is_uint(rw_complete_wal(&upstream, &facts), HORIZON + 200,
+			"a part that turns out to be none");
+}
+
 /*
  * A standby that catches up with an upstream that writes on: at the moment in
  * complete_at nothing was missing that is missing now.
@@ -853,6 +904,7 @@ main(void)
 	test_left_behind();
 	test_ahead();
 	test_broken_wal();
+	test_partial();
 	test_random();
 	return tap_end();
 }
