@@ -5,7 +5,8 @@
 # Only whole records are missing.  An open transaction on a primary where nothing
 # else happens leaves the flushed WAL in the middle of a record: a primary with
 # replwatch has the rest flushed, and a standby of one without it knows that it has
-# replayed all that it could.
+# replayed all that it could.  A record that is whole is missing, whatever replay
+# seems to wait for.
 
 use strict;
 use warnings;
@@ -112,6 +113,40 @@ Replwatch::value($follower, 'SELECT pg_wal_replay_resume()');
 Replwatch::row_when_current($follower, 'follower', 'upstream');
 Replwatch::row_when_current($cascade, 'cascade', 'upstream');
 pass('it is replayed once it is whole');
+
+
+note '3. replay that stands still, and looks as if it waited for WAL';
+
+$client = write_open($bare);
+Replwatch::wait_until(
+	$follower,
+	'SELECT pg_last_wal_replay_lsn() < pg_last_wal_receive_lsn()',
+	'it has received a part of a record');
+Replwatch::row_when_current($follower, 'follower', 'upstream');
+my $startup = Replwatch::process($follower, 'startup');
+Replwatch::stop_quietly($follower, $startup,
+	"SELECT 1 FROM pg_stat_activity WHERE pid = $startup AND wait_event = 'RecoveryWalStream'"
+);
+$row = Replwatch::status($follower, 'follower', 'upstream');
+is($row->{lag_bytes}, 0, 'nothing is missing yet');
+
+Replwatch::rows($client, 'COMMIT');
+my $flushed = Replwatch::flushed($bare);
+Replwatch::wait_until($follower,
+	"SELECT pg_last_wal_receive_lsn() >= '$flushed'",
+	'the rest has come');
+my $since = Replwatch::now($follower);
+Replwatch::wait_until(
+	$follower,
+	"SELECT extract(epoch FROM last_sample) > $since + 1 FROM replwatch_node()",
+	'the worker has looked for a second');
+$row = Replwatch::status($follower, 'follower', 'upstream');
+cmp_ok($row->{lag_bytes}, '>', 20000 / 2, 'it is missing');
+cmp_ok($row->{lag}, '>', 1, 'for a second now');
+is($row->{lag_bound}, 'exact', 'which is certain');
+kill('CONT', $startup);
+Replwatch::row_when_current($follower, 'follower', 'upstream');
+pass('until it is replayed');
 kill('CONT', $writer);
 
 done_testing();
