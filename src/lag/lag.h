@@ -53,6 +53,8 @@ typedef struct RwLink
 	XLogRecPtr	flush;
 	XLogRecPtr	replay;
 
+	bool		past_sent;		/* it has replayed WAL that it was not sent */
+
 	/* What the row was made of; each may be NULL. */
 	const RwSenderFacts *sender;
 	const RwSlotFacts *slot;

@@ -80,7 +80,7 @@ rw_measure_links(const RwFacts *facts, RwLinks *links,
 				facts->complete - link->position : 0;
 
 		/* It does not have the WAL that it seems to have. */
-		if (link->lag_bytes == 0 && rw_has_parted(link))
+		if (link->lag_bytes == 0 && (link->past_sent || rw_has_parted(link)))
 			link->lag_bytes = -1;
 		if (view == NULL)
 			continue;

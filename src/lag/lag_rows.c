@@ -135,6 +135,23 @@ add_row(RwLinks *links, const char *name, RwLinkState state)
 	return link;
 }
 
+/*
+ * Does a gone replica have a row already: that of its slot, or that of a
+ * connection which the worker has not noticed yet?
+ */
+static bool
+has_row(const RwLinks *links, const RwReplica *replica)
+{
+	int			i;
+
+	for (i = 0; i < links->nlinks; i++)
+	{
+		if (links->links[i].replica == replica)
+			return true;
+	}
+	return false;
+}
+
 /* The gone replica that this connection would belong to, or NULL. */
 static const RwReplica *
 find_returning(const RwSenderFacts *sender, const RwFacts *facts,
@@ -176,7 +193,7 @@ is_replicas_own(const RwLink *link)
 /* Set the position of the receiver at the other end, and its last_seen. */
 static void
 locate_sender(RwLink *link, const RwSenderFacts *sender,
-			  const RwReplica *returning)
+			  const RwReplica *returning, const RwFacts *facts)
 {
 	const RwReplica *replica = link->replica;
 	RwReported	reported = {
@@ -211,6 +228,8 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 
 	if (replica && replica->parted != RW_NOT_PARTED)
 		link->position = Min(link->position, replica->mark);
+	link->past_sent = !link->logical &&
+		rw_is_past_sent(&reported, facts->segment_size);
 
 	/* A reply that the worker has not seen yet came just now. */
 	if (replica && replica->reply_time == sender->reply_time)
@@ -237,7 +256,8 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 											 sender->pid);
 	if (link->replica == NULL || !link->replica->belongs)
 		returning = find_returning(sender, facts, published);
-	if (link->replica == NULL && is_replicas_own(link))
+	if (link->replica == NULL && is_replicas_own(link) &&
+		(returning == NULL || !has_row(links, returning)))
 		link->replica = returning;
 	if (sender->slot >= 0)
 	{
@@ -248,7 +268,7 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 			!rw_name_equal(returning->slot_name, slot->name))
 			fill_slot(link, slot, facts, published);
 	}
-	locate_sender(link, sender, returning);
+	locate_sender(link, sender, returning, facts);
 }
 
 /* The last known figures of a replica that is gone. */
@@ -279,7 +299,8 @@ add_unused_slot_row(RwLinks *links, const RwFacts *facts,
 		replica = rw_replicas_find_gone_slot(published->replicas,
 											 published->max_replicas,
 											 slot->name);
-	if (replica)
+	/* It may be back without its slot. */
+	if (replica && !has_row(links, replica))
 		fill_gone(link, replica);
 	if (link->position == InvalidXLogRecPtr)
 		link->position = slot->confirmed_flush;
@@ -307,23 +328,6 @@ add_gone_row(RwLinks *links, const RwReplica *replica)
 	link->logical = replica->logical;
 	if (link->position == InvalidXLogRecPtr)
 		link->position = replica->flush;
-}
-
-/*
- * Does a gone replica have a row already: that of its slot, or that of a
- * connection which the worker has not noticed yet?
- */
-static bool
-has_row(const RwLinks *links, const RwReplica *replica)
-{
-	int			i;
-
-	for (i = 0; i < links->nlinks; i++)
-	{
-		if (links->links[i].replica == replica)
-			return true;
-	}
-	return false;
 }
 
 /* Does a row have this slot? */

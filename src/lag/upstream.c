@@ -16,6 +16,9 @@
 /* An upstream server that sends a keepalive each second has missed three. */
 #define TENDED_SILENCE		(3 * RW_SECOND)
 
+/* Two messages that say the same of the upstream's WAL are so far apart. */
+#define BEHIND_AFTER		(1 * RW_SECOND)
+
 /* A message without WAL that follows another within this time is quick. */
 #define QUICK_MESSAGE		(2 * RW_SECOND)
 
@@ -277,6 +280,27 @@ note_in_step(RwUpstream *upstream, const RwReceiverFacts *receiver)
 }
 
 /*
+ * A message says that the upstream server's WAL ends behind what we have
+ * replayed.  While a walsender catches up, its keepalive has only the end of
+ * what was sent, so it takes another message that says the same a while later.
+ */
+static void
+follow_behind(RwUpstream *upstream, const RwFacts *facts)
+{
+	const RwReceiverFacts *receiver = &facts->receiver;
+
+	if (upstream->behind_end != receiver->latest_end)
+	{
+		upstream->behind_end = receiver->latest_end;
+		upstream->behind_since = facts->now;
+		upstream->behind_message = receiver->send_time;
+	}
+	else if (receiver->send_time != upstream->behind_message &&
+			 facts->now - upstream->behind_since >= BEHIND_AFTER)
+		get_ahead(upstream, receiver, receiver->latest_end);
+}
+
+/*
  * Follow whether this standby has WAL that its upstream server does not have.
  */
 static void
@@ -304,6 +328,8 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 	past_end = known && left_at != 0 && end <= left_at &&
 		(upstream->caught_up_since == RW_NEVER ||
 		 facts->now - upstream->caught_up_since < PAST_TIMELINE_END);
+	if (!known || past_end || end >= replay)
+		upstream->behind_end = 0;
 	if (known && !past_end && end >= replay)
 	{
 		note_in_step(upstream, receiver);
@@ -312,7 +338,7 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 	}
 
 	if (known && !past_end)
-		get_ahead(upstream, receiver, end);
+		follow_behind(upstream, facts);
 	else if (left_at != 0 && replay > left_at)
 	{
 		if (past_end || upstream->refused)

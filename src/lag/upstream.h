@@ -73,6 +73,10 @@ typedef struct RwUpstream
 	RwParted	parted;
 	uint64		mark;
 	bool		lost_wal;		/* ahead of the server that it came from */
+	uint64		behind_end;		/* where the upstream's WAL ends, behind ours,
+								 * as a message says; 0: none does */
+	RwTime		behind_since;
+	TimestampTz behind_message; /* its send time */
 	uint32		in_step_with;	/* RwReceiverFacts' upstream when that server
 								 * last had all our WAL; 0: never */
 

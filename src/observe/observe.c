@@ -369,6 +369,7 @@ rw_observe(RwFacts *facts, bool remember)
 	facts->now = rw_clock_now();
 	facts->wall = GetCurrentTimestamp();
 	facts->sender_timeout_ms = wal_sender_timeout;
+	facts->segment_size = wal_segment_size;
 
 	rw_observe_peers(facts, remember);
 	join_senders(facts);

@@ -218,6 +218,7 @@ typedef struct RwFacts
 								 * better */
 	TimeLineID	tli;			/* of the horizon */
 	int			sender_timeout_ms;	/* wal_sender_timeout; 0: none */
+	uint64		segment_size;	/* of WAL files */
 	int			nsenders;
 	RwSenderFacts *senders;
 	int			nslots;

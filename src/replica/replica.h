@@ -26,8 +26,9 @@
  *
  * A replica that connects again and again and gets nowhere would, at each
  * attempt, stream for some milliseconds or not, and be seen doing so or not.
- * Therefore after an attempt that failed, streaming counts only once it is
- * *steady*: it has gone on for three seconds, or the replica has got further.
+ * Therefore after an attempt that failed, or half a minute without a
+ * connection, streaming counts only once it is *steady*: it has gone on for
+ * three seconds, or the replica has got further.
  *
  * A name that is connected twice is either one replica that came back before
  * its old, dead connection was noticed, or two replicas that were given the
@@ -96,6 +97,7 @@ typedef struct RwSeenEnd
 	uint64		start;			/* asked for in vain; 0 if nothing was */
 	uint32		start_tli;
 	uint64		sent;			/* positions at its end */
+	uint64		write;
 	uint64		flush;
 	uint64		replay;
 	char		message[RW_REFUSAL_LEN];	/* its last error; may be empty */
@@ -211,8 +213,9 @@ extern RwReplica *rw_replicas_find_returning(RwReplica *table, int size,
 											 const char *slot_name);
 
 /*
- * Does this replica stream now?  After an attempt that failed only a steady
- * connection counts, and one that has parted from this server never does.
+ * Does this replica stream now?  After an attempt that failed, or half a minute
+ * away, only a steady connection counts, and one of a replica that has parted
+ * from this server never does.
  */
 extern bool rw_replica_streams(const RwReplica *replica, RwTime now);
 

@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
-
 #include "src/base/compat.h"
 #include "src/replica/expected.h"
 #include "src/replica/replica_round.h"
@@ -81,6 +79,7 @@ prepare_ended(RwReplicaRound *round, const RwFacts *facts)
 		end->start = from->start_lsn;
 		end->start_tli = from->start_tli;
 		end->sent = from->sent;
+		end->write = from->write;
 		end->flush = from->flush;
 		end->replay = from->replay;
 		strlcpy(end->message, from->message, sizeof(end->message));
@@ -131,7 +130,7 @@ rw_replica_round_prepare(const RwFacts *facts, const RwTimeline *timeline)
 	round->replicas.own.in_recovery = facts->in_recovery;
 	round->replicas.own.tli = facts->tli;
 	round->replicas.own.timeline = timeline;
-	round->replicas.own.segment_size = wal_segment_size;
+	round->replicas.own.segment_size = facts->segment_size;
 	round->replicas.known_after = rw_known_after_s * RW_SECOND;
 	round->replicas.forget_after = rw_forget_after_s * RW_SECOND;
 	prepare_replicas(round, facts);

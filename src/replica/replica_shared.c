@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 
 #include "storage/shmem.h"
 
@@ -100,7 +99,7 @@ rw_find_parted(RwFacts *facts)
 
 		sender->parted = !facts->in_recovery &&
 			(sender->slot < 0 || !facts->slots[sender->slot].logical) &&
-			rw_is_past_sent(&reported, wal_segment_size);
+			rw_is_past_sent(&reported, facts->segment_size);
 	}
 
 	if (pg_atomic_read_u32(rw_nparted) == 0)

@@ -405,6 +405,10 @@ follow_parting(const Round *round, RwReplica *replica, const RwSeen *seen,
 		rw_replica_reach_fork(replica, mark, round->now);
 	else if (parted != RW_NOT_PARTED)
 		rw_replica_part(replica, parted, mark);
+
+	/* What a cascade has received since is its upstream's, too. */
+	if (parted == RW_AHEAD && round->own->in_recovery)
+		replica->mark = mark;
 }
 
 /*

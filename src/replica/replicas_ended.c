@@ -125,7 +125,8 @@ note_end(RwReplica *table, int size, const RwSeenEnd *end,
 	RwParted	parted;
 	uint64		mark = 0;
 
-	if (end->backup)
+	/* Neither a base backup nor pg_receivewal ever replays. */
+	if (end->backup || (end->replay == 0 && end->write != 0))
 		return;
 
 	parted = parted_at_end(end, &round->own, &mark);

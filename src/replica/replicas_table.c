@@ -17,6 +17,9 @@
  */
 #define FOLLOWS_WITHIN		(10 * RW_SECOND)
 
+/* A replica that has been away for so long shows that it is back first. */
+#define AWAY_LONG			(30 * RW_SECOND)
+
 /* ----------------------------------------------------------------
  *		Places
  * ----------------------------------------------------------------
@@ -108,7 +111,7 @@ rw_replica_reach_fork(RwReplica *replica, uint64 mark, RwTime now)
 {
 	/* A dead connection may end long after it has got there. */
 	if (replica->parted == RW_DIVERGED ||
-		(replica->parted == RW_LEFT_BEHIND && mark < replica->mark))
+		(replica->ended_at_mark != RW_NEVER && mark < replica->mark))
 		return;
 	if (replica->ended_at_mark == RW_NEVER || replica->mark != mark)
 		replica->ended_at_mark = now;
@@ -208,7 +211,10 @@ rw_replica_streams(const RwReplica *replica, RwTime now)
 	return replica->connected && replica->belongs &&
 		replica->streaming_since != RW_NEVER &&
 		replica->parted == RW_NOT_PARTED &&
-		(replica->steady || rw_attempts_count(&replica->attempts, now) == 0);
+		(replica->steady ||
+		 (rw_attempts_count(&replica->attempts, now) == 0 &&
+		  (replica->streamed_at == RW_NEVER ||
+		   now - replica->streamed_at < AWAY_LONG)));
 }
 
 bool

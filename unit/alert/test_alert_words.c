@@ -168,7 +168,7 @@ test_replicas(void)
 	goes_away(0, START - S);
 	expect("z");
 	detail_is(RW_ALERT_REPLICA_MISSING,
-			  "It has not been connected for 00:00:01. It may stream from another server. It is listed in \"replwatch.expected_replicas\". No standby is streaming.",
+			  "It has not been connected for 00:00:01. It is listed in \"replwatch.expected_replicas\". It may stream from another server. No standby is streaming.",
 			  "expected");
 	hint_is(RW_ALERT_REPLICA_MISSING,
 			"Bring it back, or remove it from \"replwatch.expected_replicas\".",

@@ -75,6 +75,7 @@ reset_primary(void)
 	memset(&world, 0, sizeof(world));
 	world.facts.now = START;
 	world.facts.sender_timeout_ms = 60000;
+	world.facts.segment_size = 16777216;
 	world.facts.senders = world.senders;
 	world.facts.slots = world.slots;
 	world.links.links = world.link;

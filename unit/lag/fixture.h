@@ -49,6 +49,7 @@ begin(const char *title)
 	facts.horizon = facts.complete = HORIZON;
 	facts.tli = 1;
 	facts.sender_timeout_ms = 60 * 1000;
+	facts.segment_size = 16777216;
 	facts.senders = senders;
 	facts.slots = slots;
 

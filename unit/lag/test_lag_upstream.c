@@ -358,11 +358,10 @@ test_refused(void)
 	begin_standby("WAL that cannot be read");
 	write_wal(1000);
 	pass(20 * RW_SECOND);
-	upstream->reported = facts.horizon;
-	upstream->replay = HORIZON;
+	facts.complete = facts.horizon;
+	facts.receiver.state = RW_RECEIVER_STOPPED;
+	facts.receiver.pid = 0;
 	upstream->replay_moved_at = START;
-	upstream->message_at = START + RW_SECOND;
-	upstream->ends_here = 2;
 	is_reason(own_row(), "broken_wal",
 			  "replay does not get past LSN 5/0, where the WAL cannot be read; see the server log",
 			  "the reason");

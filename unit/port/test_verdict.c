@@ -397,7 +397,7 @@ test_parted(void)
 		section("a standby that has parted from its upstream server");
 		be_standby();
 		facts.standby.parted = parted;
-		facts.standby.mark = 0x300;
+		facts.standby.mark = facts.standby.common = 0x300;
 		topic_says(RW_ASK_REPLICA, why[parted], "is no replica");
 		limit_time(RW_HOUR);
 		limit_bytes(MB);

@@ -68,6 +68,7 @@ start(const char *name, int pid)
 	new->pid = pid;
 	new->logical = false;
 	new->streaming = true;
+	new->ended = false;
 	new->has_slot = false;
 	new->sent = new->write = new->flush = new->replay = 0;
 	new->reply_time = 0;
@@ -1655,9 +1656,13 @@ test_parted(void)
 	note_end("a", 101)->sent = FORK;
 	ended[0].replay = FORK;
 	after(5 * RW_SECOND);
+	is_int(table[0].parted, RW_NOT_PARTED, "also five seconds later");
+	note_end("a", 102)->sent = FORK;
+	ended[0].replay = FORK;
+	after(5 * RW_SECOND);
 	is_int(table[0].parted, RW_LEFT_BEHIND, "comes again for nothing");
 	is_uint(table[0].mark, FORK, "there");
-	replay((come("a", 102), 102), FORK + 100);
+	replay((come("a", 103), 103), FORK + 100);
 	after(RW_SECOND);
 	is_int(table[0].parted, RW_NOT_PARTED, "follows at last");
 
@@ -1685,9 +1690,9 @@ test_parted(void)
 	own.tli = 3;
 	leave(100);
 	after(RW_SECOND);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 	{
-		note_end("a", 101 + i)->sent = i < 2 ? FORK + 1000 : FORK;
+		note_end("a", 101 + i)->sent = i != 1 ? FORK + 1000 : FORK;
 		ended[0].replay = ended[0].sent;
 		after(5 * RW_SECOND);
 	}

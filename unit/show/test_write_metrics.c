@@ -160,7 +160,7 @@ test_labels(void)
 	columns.nlabels = 2;
 	is_text(page(&columns, &row, 1),
 			"# HELP m h\n# TYPE m gauge\n"
-			"m{port=\"7\",host=\"\",state=\"up\\\"\\\\\"} 1\n",
+			"m{port=\"7\",state=\"up\\\"\\\\\"} 1\n",
 			"a number as a label, and an unknown one");
 }
 
