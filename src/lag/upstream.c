@@ -437,6 +437,19 @@ rw_complete_wal(const RwUpstream *upstream, const RwFacts *facts)
 	return facts->horizon;
 }
 
+bool
+rw_upstream_forget(RwUpstream *upstream)
+{
+	if (upstream->parted == RW_NOT_PARTED)
+		return false;
+	part(upstream, RW_NOT_PARTED, 0);
+	upstream->lost_wal = false;
+	upstream->in_step_with = 0;
+	upstream->behind_end = 0;
+	upstream->refused = false;
+	return true;
+}
+
 void
 rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 				   int64 known_after)

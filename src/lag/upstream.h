@@ -110,6 +110,12 @@ extern void rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 extern uint64 rw_complete_wal(const RwUpstream *upstream,
 							  const RwFacts *facts);
 
+/*
+ * Forget that this standby has parted from its upstream server; true if it had.
+ * What the upstream server says from now on counts.
+ */
+extern bool rw_upstream_forget(RwUpstream *upstream);
+
 /* The state of the upstream row. */
 extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);
 

@@ -56,7 +56,10 @@ is_shared(const RwReplica *table, int size, const char *name)
 	return false;
 }
 
-/* A place for a replica that is not known yet, gone, or NULL. */
+/*
+ * A place for a replica that is not known yet, gone, or NULL.  An archive of
+ * WAL may well be on another timeline.
+ */
 static RwReplica *
 add_replica(RwReplica *table, int size, const RwSeenEnd *end, RwTime now,
 			RwReplicaEvents *events)
@@ -65,7 +68,8 @@ add_replica(RwReplica *table, int size, const RwSeenEnd *end, RwTime now,
 		end->slot_name : end->application_name;
 	int			place;
 
-	if (name[0] == '\0' || is_shared(table, size, name))
+	if (name[0] == '\0' || is_shared(table, size, name) ||
+		strcmp(end->application_name, "pg_receivewal") == 0)
 		return NULL;
 	place = rw_replicas_find_room(table, size, events);
 	if (place < 0)
