@@ -165,9 +165,9 @@ ended(
 	'one too many');
 ended(
 	$standby, $standby_offset,
-	qr/"standby" ended: .*could not connect to the primary server: .*/,
-	qr/Receiver \d+, slot "standby", start/,
-	'its receiver');
+	qr/"standby" ended: number of requested standby connections exceeds max_wal_senders .*/,
+	qr/Receiver \d+, slot "standby", connected, start/,
+	'its receiver, with what the primary said');
 
 $offset = offset($primary);
 undef @idle;
