@@ -155,7 +155,8 @@ rw_search_expected(const RwJudgeInput *input, RwNameSearch *search,
 
 /*
  * The link of an expected replica that is not judged: its own, rather than
- * that of a slot of the same name; NULL if there is none.
+ * that of a slot of the same name; NULL if there is none.  A connection that
+ * belongs to no replica is not its link.
  */
 static const RwLink *
 find_link(const RwLinks *links, const char *name)
@@ -167,9 +168,11 @@ find_link(const RwLinks *links, const char *name)
 	{
 		const RwLink *link = &links->links[i];
 
-		if (!link->upstream && rw_name_equal(link->name, name) &&
-			(found == NULL || link->replica ||
-			 (link->sender && !found->replica)))
+		if (link->upstream || !rw_name_equal(link->name, name))
+			continue;
+		if (rw_is_replicas_link(link))
+			return link;
+		if (rw_is_slot_alone(link))
 			found = link;
 	}
 	return found;

@@ -33,7 +33,7 @@ time_away(const RwJudgeInput *input, const RwSubject *subject)
 
 	if (streams(subject->link, input->facts->now))
 		return -1;
-	if (subject->link && subject->link->replica)
+	if (subject->link && rw_is_replicas_link(subject->link))
 	{
 		since = Max(since, subject->link->replica->streamed_at);
 		since = Max(since, subject->link->replica->progressed_at);

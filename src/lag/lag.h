@@ -137,6 +137,16 @@ extern RwTime rw_last_message(const RwFacts *facts,
 extern bool rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
 								   const RwPublished *published);
 
+/*
+ * Is this the link of a replica, and not only of a connection that belongs to
+ * none?
+ */
+static inline bool
+rw_is_replicas_link(const RwLink *link)
+{
+	return link->replica && (link->replica->known || link->replica->belongs);
+}
+
 /* Is this the row of a slot that no replica is known to use? */
 static inline bool
 rw_is_slot_alone(const RwLink *link)
