@@ -22,6 +22,9 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 
 	if (link && link->sender)
 		rw_add_detail(text, "It is connected but does not stream yet.", NULL);
+	else if (link && link->reason == RW_REASON_REFUSED)
+		rw_add_detail(text, "It has not streamed for ", text->value, ".",
+					  NULL);
 	else if (link && link->last_seen != RW_NEVER)
 		rw_add_detail(text, "It has not been connected for ", text->value,
 					  ".", NULL);

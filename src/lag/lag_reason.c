@@ -121,7 +121,9 @@ explain_parted(RwLink *link, const RwFacts *facts)
 		case RW_LEFT_BEHIND:
 			rw_give_reason(link, RW_REASON_TIMELINE_LEFT,
 						   "it stays on a timeline that this server left at LSN ",
-						   lsn, "; check its recovery_target_timeline", NULL);
+						   lsn,
+						   "; check its recovery_target_timeline, or run pg_rewind on it",
+						   NULL);
 			break;
 	}
 }
@@ -136,8 +138,8 @@ explain_refused(RwLink *link, const RwFacts *facts)
 
 	rw_text_begin(&text, number, sizeof(number));
 	rw_text_int(&text, rw_attempts_count(&replica->attempts, facts->now));
-	rw_give_reason(link, RW_REASON_REFUSED, "connected ", number,
-				   " times in the last minute and could not stream",
+	rw_give_reason(link, RW_REASON_REFUSED, "tried to stream ", number,
+				   " times in the last minute and could not",
 				   replica->refusal[0] != '\0' ? ": " : "",
 				   replica->refusal, NULL);
 }

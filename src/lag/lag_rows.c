@@ -236,6 +236,25 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 		link->last_seen = replica->last_seen;
 }
 
+/*
+ * Between two streams a connection has given back its slot, which is its
+ * replica's all the same.
+ */
+static void
+keep_identity(RwLink *link, const RwFacts *facts,
+			  const RwPublished *published)
+{
+	int			i;
+
+	rw_name_copy(link->name, link->replica->name);
+	for (i = 0; i < facts->nslots; i++)
+	{
+		if (facts->slots[i].sender < 0 &&
+			rw_name_equal(facts->slots[i].name, link->replica->slot_name))
+			fill_slot(link, &facts->slots[i], facts, published);
+	}
+}
+
 static void
 add_sender_row(RwLinks *links, const RwFacts *facts,
 			   const RwSenderFacts *sender)
@@ -259,6 +278,8 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 	if (link->replica == NULL && is_replicas_own(link) &&
 		(returning == NULL || !has_row(links, returning)))
 		link->replica = returning;
+	if (link->replica && sender->state == RW_SENDER_STARTUP)
+		keep_identity(link, facts, published);
 	if (sender->slot >= 0)
 	{
 		const RwSlotFacts *slot = &facts->slots[sender->slot];
@@ -377,8 +398,7 @@ rw_add_rows(const RwFacts *facts, RwLinks *links)
 
 	for (i = 0; i < facts->nslots; i++)
 	{
-		if (facts->slots[i].sender < 0 ||
-			!has_slot_row(links, &facts->slots[i]))
+		if (!has_slot_row(links, &facts->slots[i]))
 			add_unused_slot_row(links, facts, &facts->slots[i]);
 	}
 

@@ -312,6 +312,7 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 	bool		known = end_is_known(facts);
 	uint64		end = receiver->latest_end;
 	bool		past_end;
+	bool		no_more;
 
 	if (!known || facts->horizon < end)
 		upstream->caught_up_since = RW_NEVER;
@@ -328,6 +329,10 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 	past_end = known && left_at != 0 && end <= left_at &&
 		(upstream->caught_up_since == RW_NEVER ||
 		 facts->now - upstream->caught_up_since < PAST_TIMELINE_END);
+	/* A receiver waits for a position only where its timeline has ended. */
+	no_more = receiver->pid != 0 && receiver->state == RW_RECEIVER_WAITING &&
+		receiver->tli == facts->recovery.replay_tli;
+
 	if (!known || past_end || end >= replay)
 		upstream->behind_end = 0;
 	if (known && !past_end && end >= replay)
@@ -341,7 +346,7 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 		follow_behind(upstream, facts);
 	else if (left_at != 0 && replay > left_at)
 	{
-		if (past_end || upstream->refused)
+		if (past_end || no_more || upstream->refused)
 			part(upstream, RW_DIVERGED, left_at);
 	}
 	else if (upstream->left_since != RW_NEVER &&

@@ -36,6 +36,11 @@ typedef struct RwPeer
 	Oid			role;
 	TimestampTz backend_start;
 	TransactionId backend_xmin;
+
+	/* What it last asked for, if it does not stream; 0 if that is not known. */
+	XLogRecPtr	asked_lsn;
+	TimeLineID	asked_tli;
+	char		asked_slot[RW_NAME_LEN];
 } RwPeer;
 
 /* Core's states of a walsender, in core's order. */

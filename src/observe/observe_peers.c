@@ -21,6 +21,7 @@
 
 #include "src/base/compat.h"
 #include "src/observe/intern.h"
+#include "src/observe/start_command.h"
 
 /* A remembered peer is looked up again after this time. */
 #define PEER_AGE_MAX		(10 * RW_SECOND)
@@ -54,15 +55,24 @@ copy_printable_name(char *dst, const char *src)
 }
 
 static void
-describe_peer(RwPeer *peer, const LocalPgBackendStatus *local)
+describe_peer(RwSenderFacts *sender, const LocalPgBackendStatus *local)
 {
+	RwPeer	   *peer = &sender->peer;
 	const PgBackendStatus *status = &local->backendStatus;
 	const SockAddr *client = &status->st_clientaddr;
+	RwStartCommand command;
 
 	copy_printable_name(peer->application_name, status->st_appname);
 	peer->role = status->st_userid;
 	peer->backend_start = status->st_proc_start_timestamp;
 	peer->backend_xmin = local->backend_xmin;
+	if (sender->state == RW_SENDER_STARTUP && status->st_activity_raw &&
+		rw_start_command_in(status->st_activity_raw, &command))
+	{
+		peer->asked_lsn = command.lsn;
+		peer->asked_tli = command.tli;
+		rw_clean_name(peer->asked_slot, command.slot, RW_NAME_LEN);
+	}
 
 	if (client->addr.ss_family == AF_UNIX)
 		peer->port = -1;
@@ -115,7 +125,7 @@ find_peers(RwFacts *facts)
 
 			if (sender->pid == local->backendStatus.st_procpid)
 			{
-				describe_peer(&sender->peer, local);
+				describe_peer(sender, local);
 				found++;
 				break;
 			}

@@ -86,10 +86,10 @@ rw_parted_by_request(uint64 start, uint32 tli, const RwOwnWal *own,
 		*mark = own->horizon;
 		return start > own->horizon ? RW_AHEAD : RW_NOT_PARTED;
 	}
-	if (!rw_timeline_find(own->timeline, tli, &end) || start <= end)
+	if (!rw_timeline_find(own->timeline, tli, &end) || start < end)
 		return RW_NOT_PARTED;
 	*mark = end;
-	return RW_DIVERGED;
+	return start > end ? RW_DIVERGED : RW_LEFT_BEHIND;
 }
 
 /* Where this server's timeline begins, as far as is known. */

@@ -98,7 +98,8 @@ extern RwParted rw_parted_at_end(uint64 sent, uint64 replayed,
 /*
  * The same for a replica that has asked for WAL from `start` on timeline `tli`
  * and did not get it.  A receiver has replayed all that comes before the
- * segment that it asks for.
+ * segment that it asks for; if the timeline was left there, it may have
+ * replayed more.
  */
 extern RwParted rw_parted_by_request(uint64 start, uint32 tli,
 									 const RwOwnWal *own, uint64 *mark);

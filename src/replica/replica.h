@@ -87,13 +87,15 @@ typedef struct RwSeen
 	int			place;			/* out: its place in the table, or -1 */
 } RwSeen;
 
-/* A connection that has ended since the last round. */
+/* A connection that has ended since the last round, or got no WAL. */
 typedef struct RwSeenEnd
 {
 	char		application_name[RW_NAME_LEN];
 	char		slot_name[RW_NAME_LEN]; /* used or asked for; empty: none */
 	int			pid;
 	bool		backup;			/* it was for a base backup */
+	bool		goes_on;		/* the connection is there, but does not
+								 * stream what was asked for */
 	uint64		start;			/* asked for in vain; 0 if nothing was */
 	uint32		start_tli;
 	uint64		sent;			/* positions at its end */

@@ -62,7 +62,8 @@ prepare_replicas(RwReplicaRound *round, const RwFacts *facts)
 static void
 prepare_ended(RwReplicaRound *round, const RwFacts *facts)
 {
-	RwSeenEnd  *ended = palloc0(Max(facts->nended, 1) * sizeof(RwSeenEnd));
+	RwSeenEnd  *ended = palloc0((facts->nended + facts->nsenders + 1) *
+								sizeof(RwSeenEnd));
 	int			i;
 
 	for (i = 0; i < facts->nended; i++)
@@ -83,6 +84,28 @@ prepare_ended(RwReplicaRound *round, const RwFacts *facts)
 		end->flush = from->flush;
 		end->replay = from->replay;
 		strlcpy(end->message, from->message, sizeof(end->message));
+		round->replicas.nended++;
+	}
+
+	/*
+	 * A standby whose WAL ends at the very start of the segment that it asks
+	 * for gets none of a timeline that was left, and asks again.
+	 */
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		const RwSenderFacts *sender = &facts->senders[i];
+		RwSeenEnd  *end = &ended[round->replicas.nended];
+
+		if (sender->state != RW_SENDER_STARTUP || sender->replica ||
+			sender->peer.asked_tli == 0 ||
+			sender->peer.asked_tli == facts->tli)
+			continue;
+		rw_name_copy(end->application_name, sender->peer.application_name);
+		rw_name_copy(end->slot_name, sender->peer.asked_slot);
+		end->pid = sender->pid;
+		end->goes_on = true;
+		end->start = sender->peer.asked_lsn;
+		end->start_tli = sender->peer.asked_tli;
 		round->replicas.nended++;
 	}
 	round->replicas.ended = ended;

@@ -98,6 +98,18 @@ rw_replicas_update(RwReplica *table, int size, RwRound *input,
  */
 
 /*
+ * Is this the connection that was in this place?  Between two streams it has
+ * given back its slot, and with that the name.
+ */
+static bool
+is_continued(const RwReplica *replica, const RwSeen *seen)
+{
+	return rw_replica_is_connected(replica, seen->name) ||
+		(seen->ended && replica->connected &&
+		 rw_name_equal(replica->application_name, seen->application_name));
+}
+
+/*
  * Find the places of the connections that went on; returns how many there
  * are.  The pid alone is not enough, because the system assigns it again.
  */
@@ -118,8 +130,7 @@ find_continued(Round *round)
 		{
 			RwReplica  *replica = &round->table[place];
 
-			if (replica->pid == seen->pid &&
-				rw_replica_is_connected(replica, seen->name))
+			if (replica->pid == seen->pid && is_continued(replica, seen))
 			{
 				seen->place = place;
 				follow_connection(round, replica, seen);
@@ -353,10 +364,13 @@ follow_connection(const Round *round, RwReplica *replica, const RwSeen *seen)
 {
 	RwTime		now = round->now;
 
-	replica->logical = seen->logical;
-	replica->has_slot = seen->has_slot;
+	if (!seen->ended)
+	{
+		replica->logical = seen->logical;
+		replica->has_slot = seen->has_slot;
+		rw_name_copy(replica->slot_name, seen->slot_name);
+	}
 	rw_name_copy(replica->application_name, seen->application_name);
-	rw_name_copy(replica->slot_name, seen->slot_name);
 	rw_address_copy(replica->address, seen->address);
 
 	if (!seen->streaming)
@@ -401,6 +415,8 @@ follow_parting(const Round *round, RwReplica *replica, const RwSeen *seen,
 	parted = seen->ended ?
 		rw_parted_at_end(seen->sent, seen->replay, round->own, &mark) :
 		rw_parted_live(reported, round->own, &mark);
+	/* So much it shows of being a replica, whether or not it streams. */
+	replica->belongs |= parted != RW_NOT_PARTED;
 	if (parted == RW_LEFT_BEHIND)
 		rw_replica_reach_fork(replica, mark, round->now);
 	else if (parted != RW_NOT_PARTED)

@@ -154,7 +154,7 @@ note_end(RwReplica *table, int size, const RwSeenEnd *end,
 		rw_replica_part(replica, parted, mark);
 	if (rw_replica_parted_for_good(replica, &round->own))
 		replica->known = true;
-	if (own_place == NULL || !own_place->steady)
+	if (!end->goes_on && (own_place == NULL || !own_place->steady))
 	{
 		rw_attempts_add(&replica->attempts, round->now);
 		memcpy(replica->refusal, end->message, RW_REFUSAL_LEN);

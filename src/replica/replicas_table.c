@@ -96,7 +96,8 @@ rw_replica_part(RwReplica *replica, RwParted parted, uint64 mark)
 		mark = Min(mark, replica->mark);
 	replica->parted = parted;
 	replica->mark = mark;
-	replica->position = Min(replica->position, mark);
+	replica->position = replica->position == 0 ?
+		mark : Min(replica->position, mark);
 }
 
 bool

@@ -200,9 +200,9 @@ test_replicas(void)
 	goes_away(0, START - 125 * S);
 	link->reason = RW_REASON_REFUSED;
 	strcpy(link->reason_text,
-		   "connected 12 times in the last minute and could not stream: no such slot");
+		   "tried to stream 12 times in the last minute and could not: no such slot");
 	detail_is(RW_ALERT_REPLICA_MISSING,
-			  "It has not been connected for 00:02:05. Connected 12 times in the last minute and could not stream: no such slot.",
+			  "It has not streamed for 00:02:05. Tried to stream 12 times in the last minute and could not: no such slot.",
 			  "refused, which is not elsewhere");
 
 	section("replica_diverged");

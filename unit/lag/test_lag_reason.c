@@ -299,12 +299,12 @@ test_refused(void)
 	refuse(gone, 1, "");
 	work_out();
 	is_reason(row("s1"), "refused",
-			  "connected 2 times in the last minute and could not stream",
+			  "tried to stream 2 times in the last minute and could not",
 			  "twice, nobody knows why");
 	refuse(gone, 10, "requested WAL segment 000000010000000000000003 has already been removed");
 	work_out();
 	is_reason(row("s1"), "refused",
-			  "connected 12 times in the last minute and could not stream: requested WAL segment 000000010000000000000003 has already been removed",
+			  "tried to stream 12 times in the last minute and could not: requested WAL segment 000000010000000000000003 has already been removed",
 			  "twelve times, and why");
 	add_walsender("s1", 101)->state = RW_SENDER_STARTUP;
 	senders[0].replica = false;
@@ -323,7 +323,7 @@ test_refused(void)
 	add_slot("s1");
 	work_out();
 	is_reason(row("s1"), "refused",
-			  "connected 3 times in the last minute and could not stream: replication slot is invalid",
+			  "tried to stream 3 times in the last minute and could not: replication slot is invalid",
 			  "has the same reason");
 	slots[0].wal_status = RW_WAL_LOST;
 	work_out();
@@ -359,7 +359,7 @@ test_parted(void)
 	replica->parted = RW_LEFT_BEHIND;
 	work_out();
 	is_reason(row("s1"), "timeline_left",
-			  "it stays on a timeline that this server left at LSN 1/28; check its recovery_target_timeline",
+			  "it stays on a timeline that this server left at LSN 1/28; check its recovery_target_timeline, or run pg_rewind on it",
 			  "on a timeline that was left");
 	facts.nsenders = 0;
 	refuse(replica, 5, "refused");

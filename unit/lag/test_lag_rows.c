@@ -575,9 +575,12 @@ test_random(void)
 			wrong += n != 1;
 			if (n != 1)
 				continue;
-			wrong += of_slot->sender ?
-				of_slot->sender != &senders[slots[i].sender] :
-				of_slot->state != RW_STATE_INACTIVE;
+			if (of_slot->sender && slots[i].sender < 0)
+				wrong += of_slot->state != RW_STATE_STARTUP;
+			else
+				wrong += of_slot->sender ?
+					of_slot->sender != &senders[slots[i].sender] :
+					of_slot->state != RW_STATE_INACTIVE;
 			expected += of_slot->sender == NULL;
 		}
 

@@ -155,7 +155,8 @@ test_parting(void)
 	is_text(by_request(3001, 3), "ahead 3000", "beyond that");
 	is_text(by_request(3001, 0), "ahead 3000", "without a timeline");
 	is_text(by_request(2999, 0), "no", "which is ours then");
-	is_text(by_request(1000, 1), "no", "where timeline 1 was left");
+	is_text(by_request(999, 1), "no", "before timeline 1 was left");
+	is_text(by_request(1000, 1), "left behind 1000", "where it was left");
 	is_text(by_request(1001, 1), "diverged 1000", "beyond that");
 	is_text(by_request(2001, 2), "diverged 2000", "or timeline 2");
 	is_text(by_request(2001, 4), "no", "a timeline that is none of ours");
