@@ -141,7 +141,7 @@ AS 'MODULE_PATHNAME', 'replwatch_forget'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_forget(text) IS
-'forget a replica that was removed, and clear its alerts; slot:NAME only clears those of a slot';
+'forget a replica that was removed or rebuilt, and clear its alerts; slot:NAME only clears those of a slot';
 
 --
 -- Reading your own writes
@@ -189,7 +189,7 @@ AS 'MODULE_PATHNAME', 'replwatch_wait_for_replicas'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_wait_for_replicas(pg_lsn, integer, text, interval) IS
-'wait until a number of replicas have written, flushed or replayed an LSN; returns how many have';
+'wait until a number of replicas have written, flushed or replayed an LSN; returns how many have, not counting those whose WAL is not this server''s';
 
 CREATE FUNCTION replwatch_waiters(
 	OUT pid integer,
