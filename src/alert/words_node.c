@@ -72,15 +72,25 @@ rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 	else
 		rw_add_detail(text, "This standby has not streamed for ",
 					  text->value, ".", NULL);
-	if (link->reason == RW_REASON_REFUSED)
+	if (link->reason == RW_REASON_REFUSED ||
+		link->reason == RW_REASON_BROKEN_WAL)
 		rw_add_reason(text, link);
 	if (link->lag >= 0)
 		rw_add_detail(text, "Data read here is stale by ",
 					  rw_bound_text(link), rw_clock_text(lag, link->lag),
 					  ".", NULL);
-	rw_add_hint(text,
-				"Check that the upstream server is running and reachable, and \"primary_conninfo\"; the server log has the errors.",
-				NULL);
+	if (link->reason == RW_REASON_BROKEN_WAL)
+		rw_add_hint(text,
+					"The server log says what is wrong with the WAL. Restore it from an archive, or rebuild this standby.",
+					NULL);
+	else if (link->reason == RW_REASON_REFUSED)
+		rw_add_hint(text,
+					"Check the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
+					NULL);
+	else
+		rw_add_hint(text,
+					"Check that the upstream server is running and reachable, and \"primary_conninfo\"; the server log has the errors.",
+					NULL);
 }
 
 /* What resuming does depends on why replay was paused. */

@@ -98,6 +98,11 @@ rw_measure_links(const RwFacts *facts, RwLinks *links,
 			if (age < 0 || age > REPLY_AGE_EXACT)
 				link->bound = RW_BOUND_AT_MOST;
 		}
+
+		/* Where a replica that is ahead has parted is not known. */
+		if (link->bound == RW_BOUND_EXACT && rw_has_parted(link) &&
+			link->replica->parted == RW_AHEAD)
+			link->bound = RW_BOUND_AT_LEAST;
 		if (link->upstream)
 			rw_measure_upstream(link, facts, links->published);
 	}

@@ -90,14 +90,15 @@ is_reply_overdue(const RwLink *link, int64 age, const RwFacts *facts,
 
 /* Give the reason of a replica whose WAL is not this server's. */
 static void
-explain_parted(RwLink *link, const RwFacts *facts)
+explain_parted(RwLink *link, const RwFacts *facts, RwParted parted,
+			   uint64 mark)
 {
 	char		lsn[RW_DURATION_LEN];
 	RwText		text;
 
 	rw_text_begin(&text, lsn, sizeof(lsn));
-	rw_text_lsn(&text, link->replica->mark);
-	switch (link->replica->parted)
+	rw_text_lsn(&text, mark);
+	switch (parted)
 	{
 		case RW_NOT_PARTED:
 			break;
@@ -244,7 +245,8 @@ forecast_catchup(RwLink *link, const RwFacts *facts,
 	double		speed;
 	double		growth = published->wal_rate;
 
-	if (link->lag_bytes <= 0 || rw_has_parted(link))
+	if (link->lag_bytes <= 0 || rw_has_parted(link) ||
+		(link->upstream && published->upstream.parted != RW_NOT_PARTED))
 		return;
 
 	/*
@@ -287,7 +289,10 @@ rw_explain_links(const RwFacts *facts, RwLinks *links)
 		if (link->upstream)
 			rw_explain_upstream(link, facts, published);
 		else if (rw_has_parted(link))
-			explain_parted(link, facts);
+			explain_parted(link, facts, link->replica->parted,
+						   link->replica->mark);
+		else if (link->past_sent)
+			explain_parted(link, facts, RW_AHEAD, link->sent);
 		else if (link->sender)
 			explain_connected(link, facts, published);
 		else

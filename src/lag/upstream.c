@@ -237,14 +237,17 @@ part(RwUpstream *upstream, RwParted parted, uint64 mark)
 	upstream->mark = mark;
 }
 
-/* The upstream server's WAL on our timeline ends at `end`, which we are past. */
+/*
+ * The WAL on our timeline of the upstream server `follows` ends at `end`, which
+ * we are past.
+ */
 static void
-get_ahead(RwUpstream *upstream, const RwReceiverFacts *receiver, uint64 end)
+get_ahead(RwUpstream *upstream, uint32 follows, uint64 end)
 {
 	if (upstream->parted == RW_AHEAD)
 		return;
 	part(upstream, RW_AHEAD, end);
-	upstream->lost_wal = upstream->in_step_with == receiver->upstream;
+	upstream->lost_wal = upstream->in_step_with == follows;
 }
 
 /*
@@ -269,14 +272,14 @@ end_is_known(const RwFacts *facts)
  * rebuilt, or follows another server.
  */
 static void
-note_in_step(RwUpstream *upstream, const RwReceiverFacts *receiver)
+note_in_step(RwUpstream *upstream)
 {
 	if (upstream->parted == RW_AHEAD && upstream->lost_wal &&
-		receiver->upstream == upstream->in_step_with)
+		upstream->follows == upstream->in_step_with)
 		return;
 	part(upstream, RW_NOT_PARTED, 0);
 	upstream->lost_wal = false;
-	upstream->in_step_with = receiver->upstream;
+	upstream->in_step_with = upstream->follows;
 }
 
 /*
@@ -297,7 +300,7 @@ follow_behind(RwUpstream *upstream, const RwFacts *facts)
 	}
 	else if (receiver->send_time != upstream->behind_message &&
 			 facts->now - upstream->behind_since >= BEHIND_AFTER)
-		get_ahead(upstream, receiver, receiver->latest_end);
+		get_ahead(upstream, upstream->follows, receiver->latest_end);
 }
 
 /*
@@ -313,6 +316,9 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 	uint64		end = receiver->latest_end;
 	bool		past_end;
 	bool		no_more;
+
+	if (receiver->pid != upstream->receiver_pid)
+		upstream->follows = receiver->upstream;
 
 	if (!known || facts->horizon < end)
 		upstream->caught_up_since = RW_NEVER;
@@ -337,7 +343,7 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 		upstream->behind_end = 0;
 	if (known && !past_end && end >= replay)
 	{
-		note_in_step(upstream, receiver);
+		note_in_step(upstream);
 		upstream->left_since = RW_NEVER;
 		return;
 	}
@@ -412,7 +418,7 @@ follow_ends(RwUpstream *upstream, const RwFacts *facts)
 			memcpy(upstream->refusal, ended->message, RW_REFUSAL_LEN);
 			upstream->refused = true;
 			if (says_ahead(ended->message, facts->recovery.replay, &end))
-				get_ahead(upstream, &facts->receiver, end);
+				get_ahead(upstream, facts->receiver.upstream, end);
 		}
 		upstream->message_came = false;
 	}

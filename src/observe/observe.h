@@ -270,10 +270,11 @@ extern void rw_observe_ended(RwFacts *facts);
 extern void rw_own_name(char *name);
 
 /*
- * The end of the upstream server's WAL, as the last message on the present
- * connection has it; false if none has come.  Only in recovery.
+ * Does the upstream server's WAL end before what has been replayed here, as the
+ * last message on the present connection has it?  Only in recovery.  On a
+ * connection that catches up that can be so for a moment.
  */
-extern bool rw_upstream_end(XLogRecPtr *end);
+extern bool rw_upstream_is_behind(void);
 
 /* The horizon alone, and its timeline: for lookups in the history. */
 extern XLogRecPtr rw_horizon(TimeLineID *tli);

@@ -150,8 +150,11 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 }
 
 bool
-rw_upstream_end(XLogRecPtr *end)
+rw_upstream_is_behind(void)
 {
+	/* Read in this order, no healthy upstream server seems to be behind. */
+	XLogRecPtr	replay = GetXLogReplayRecPtr(NULL);
+	XLogRecPtr	end;
 	bool		known;
 
 	/* A receiver that starts sets both times to one value. */
@@ -159,9 +162,9 @@ rw_upstream_end(XLogRecPtr *end)
 	known = WalRcv->pid != 0 && WalRcv->ready_to_display &&
 		WalRcv->walRcvState == WALRCV_STREAMING &&
 		WalRcv->lastMsgSendTime != WalRcv->lastMsgReceiptTime;
-	*end = WalRcv->latestWalEnd;
+	end = WalRcv->latestWalEnd;
 	SpinLockRelease(&WalRcv->mutex);
-	return known && *end != InvalidXLogRecPtr;
+	return known && end != InvalidXLogRecPtr && end < replay;
 }
 
 static RwPauseState

@@ -118,6 +118,8 @@ rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request,
 	if (!limits->has_token)
 		return;
 	facts->system = GetSystemIdentifier();
+	if (facts->in_recovery && facts->standby.parted == RW_NOT_PARTED)
+		facts->upstream_is_behind = rw_upstream_is_behind();
 	if (facts->system == limits->token_system &&
 		limits->token_tli < facts->tli)
 		facts->timeline = cached_history(cache, facts->tli);

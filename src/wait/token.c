@@ -248,18 +248,13 @@ static bool
 is_beyond_common(XLogRecPtr lsn)
 {
 	RwStandbyState state;
-	XLogRecPtr	replay;
-	XLogRecPtr	end;
 
 	if (!RecoveryInProgress())
 		return false;
 	state = rw_standby_state_read();
 	if (state.parted != RW_NOT_PARTED)
 		return lsn > state.common;
-
-	/* In this order no healthy upstream seems to be behind. */
-	replay = GetXLogReplayRecPtr(NULL);
-	return rw_upstream_end(&end) && end < replay;
+	return rw_upstream_is_behind();
 }
 
 void

@@ -817,9 +817,31 @@ test_ahead(void)
 	message(HORIZON + 2000);
 	is_parted(RW_AHEAD, HORIZON - 300, "nor time");
 	receiver->upstream = 3;
+	message(HORIZON + 2500);
+	is_parted(RW_AHEAD, HORIZON - 300, "nor a reload alone");
+	receiver_ends("", true);
+	start_receiver(904);
 	message(HORIZON + 3000);
 	is_parted(RW_NOT_PARTED, 0, "another upstream may have it");
 	ok(!upstream.lost_wal, "and has not lost it");
+
+	begin("Ahead of another upstream after a reload");
+	facts.recovery.replay_tli = 1;
+	receiver->upstream = 1;
+	start_receiver(900);
+	message(HORIZON);
+	receiver->upstream = 3;
+	pass(RW_SECOND / 10);
+	receiver_ends("", true);
+	pass(RW_SECOND);
+	start_receiver(901);
+	message(HORIZON - 300);
+	pass(RW_SECOND);
+	message(HORIZON - 300);
+	is_parted(RW_AHEAD, HORIZON - 300, "ahead");
+	ok(!upstream.lost_wal, "of what that never had");
+	message(HORIZON + 1000);
+	is_parted(RW_NOT_PARTED, 0, "until it has got it");
 
 	begin_ahead("A start of a receiver", true);
 	end_receiver();
