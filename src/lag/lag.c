@@ -36,6 +36,7 @@ rw_published(const RwFacts *facts)
 {
 	RwPublished *published;
 	RwHistory  *history;
+	int			nreplicas = rw_max_replicas;
 
 	if (!rw_is_preloaded())
 		return NULL;
@@ -50,7 +51,6 @@ rw_published(const RwFacts *facts)
 											   sizeof(RwSlotNote));
 
 	published = palloc0(sizeof(RwPublished));
-	published->max_replicas = rw_max_replicas;
 	published->replicas = copied_replicas;
 	published->max_slots = RW_MAX_SLOTS;
 	published->slot_notes = copied_slot_notes;
@@ -61,8 +61,11 @@ rw_published(const RwFacts *facts)
 	published->wal_rate = rw_rate(&rw_lag_shared->wal_rate, facts->horizon,
 								  facts->now);
 	published->upstream = rw_lag_shared->upstream;
-	memcpy(published->replicas, rw_replicas,
-		   rw_max_replicas * sizeof(RwReplica));
+	/* Most tables are nearly empty, and places are large. */
+	while (nreplicas > 0 && !rw_replicas[nreplicas - 1].used)
+		nreplicas--;
+	published->max_replicas = nreplicas;
+	memcpy(published->replicas, rw_replicas, nreplicas * sizeof(RwReplica));
 	memcpy(published->slot_notes, rw_slot_notes,
 		   RW_MAX_SLOTS * sizeof(RwSlotNote));
 	LWLockRelease(rw_state_lock);

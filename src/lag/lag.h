@@ -71,7 +71,7 @@ typedef struct RwPublished
 	RwTime		history_start;	/* RW_NEVER: there is no history yet */
 	double		wal_rate;		/* bytes a second; negative: not known */
 	RwUpstream	upstream;
-	int			max_replicas;
+	int			max_replicas;	/* places up to the last one in use */
 	RwReplica  *replicas;		/* [max_replicas] */
 	int			max_slots;
 	RwSlotNote *slot_notes;		/* [max_slots], as the server's own array */
