@@ -25,7 +25,6 @@
 #include "src/lag/lag_shared.h"
 #include "src/replica/expected.h"
 #include "src/replica/node_name.h"
-#include "src/replica/resolve.h"
 #include "src/settings.h"
 
 /* How often the words of firing alerts are brought up to date. */
@@ -381,32 +380,24 @@ begin_round(Round *round, const RwFacts *facts)
 	LWLockRelease(rw_state_lock);
 }
 
-/* Fill in the limits of a subject, which overrides find by all its names. */
-static void
-find_limits(const RwPublished *published, RwSubject *subject)
-{
-	const RwReplica *replica = subject->link ? subject->link->replica : NULL;
-	const char *application = "";
-
-	if (replica)
-		application = rw_own_application(published->replicas,
-										 published->max_replicas, replica);
-	rw_limits_for(subject->name, application, published->replicas,
-				  published->max_replicas, &subject->limits);
-}
-
 /* Find all subjects and judge them; returns how many in *n. */
 static RwSubject *
 judge_subjects(const RwJudgeInput *input, int *n)
 {
 	RwSubject  *subjects = palloc(rw_max_subjects(input) * sizeof(RwSubject));
+	const RwPublished *published = input->links->published;
 	int			i;
 
 	*n = rw_find_subjects(input, subjects);
 	for (i = 0; i < *n; i++)
 	{
-		find_limits(input->links->published, &subjects[i]);
-		rw_judge_subject(input, &subjects[i]);
+		RwSubject  *subject = &subjects[i];
+
+		rw_limits_for(subject->name,
+					  subject->link ? subject->link->replica : NULL,
+					  published->replicas, published->max_replicas,
+					  &subject->limits);
+		rw_judge_subject(input, subject);
 	}
 	return subjects;
 }

@@ -167,14 +167,17 @@ matches_subject(const char *pattern, const char *name,
 }
 
 void
-rw_limits_for(const char *name, const char *application_name,
+rw_limits_for(const char *name, const RwReplica *replica,
 			  const RwReplica *table, int size, RwLimits *limits)
 {
 	int			chosen[RW_NUM_LIMITS];
+	const char *application_name = "";
 	int			i;
 	int			j;
 
 	memcpy(chosen, limit_values, sizeof(chosen));
+	if (replica && overrides && overrides->n > 0)
+		application_name = rw_own_application(table, size, replica);
 	for (i = 0; overrides && i < overrides->n; i++)
 	{
 		const Override *override = &overrides->overrides[i];

@@ -53,11 +53,12 @@ typedef struct RwLimits
 } RwLimits;
 
 /*
- * The limits in force for a subject, overrides applied, that is shown by this
- * name and has this application_name, or an empty one.  The table of replicas
- * tells whether a pattern is the name of another.
+ * The limits in force, overrides applied, for a subject that is shown by this
+ * name.  If it is a replica of the table, else NULL, overrides also find it by
+ * an application_name of its own.  The table also shows whether a pattern is
+ * the name of another.
  */
-extern void rw_limits_for(const char *name, const char *application_name,
+extern void rw_limits_for(const char *name, const RwReplica *replica,
 						  const RwReplica *table, int size,
 						  RwLimits *limits);
 
