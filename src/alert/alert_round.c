@@ -386,17 +386,19 @@ judge_subjects(const RwJudgeInput *input, int *n)
 {
 	RwSubject  *subjects = palloc(rw_max_subjects(input) * sizeof(RwSubject));
 	const RwPublished *published = input->links->published;
+	RwLimits	general;
 	int			i;
 
+	rw_general_limits(&general);
 	*n = rw_find_subjects(input, subjects);
 	for (i = 0; i < *n; i++)
 	{
 		RwSubject  *subject = &subjects[i];
 
-		rw_limits_for(subject->name,
-					  subject->link ? subject->link->replica : NULL,
-					  published->replicas, published->max_replicas,
-					  &subject->limits);
+		subject->limits = general;
+		rw_override_limits(&subject->limits, subject->name,
+						   subject->link ? subject->link->replica : NULL,
+						   published->replicas, published->max_replicas);
 		rw_judge_subject(input, subject);
 	}
 	return subjects;

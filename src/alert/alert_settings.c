@@ -166,19 +166,36 @@ matches_subject(const char *pattern, const char *name,
 	return search.fit != RW_FIT_SHOWN && search.fit != RW_FIT_APPLICATION;
 }
 
-void
-rw_limits_for(const char *name, const RwReplica *replica,
-			  const RwReplica *table, int size, RwLimits *limits)
+static int64
+limit_of(int limit, int value)
 {
-	int			chosen[RW_NUM_LIMITS];
+	return value *
+		(limit_infos[limit].unit == GUC_UNIT_KB ? INT64CONST(1024) : RW_MS);
+}
+
+void
+rw_general_limits(RwLimits *limits)
+{
+	int			i;
+
+	for (i = 0; i < RW_NUM_LIMITS; i++)
+		limits->of[i] = limit_of(i, limit_values[i]);
+}
+
+void
+rw_override_limits(RwLimits *limits, const char *name,
+				   const RwReplica *replica, const RwReplica *table, int size)
+{
 	const char *application_name = "";
 	int			i;
 	int			j;
 
-	memcpy(chosen, limit_values, sizeof(chosen));
-	if (replica && overrides && overrides->n > 0)
+	if (overrides == NULL || overrides->n == 0)
+		return;
+
+	if (replica)
 		application_name = rw_own_application(table, size, replica);
-	for (i = 0; overrides && i < overrides->n; i++)
+	for (i = 0; i < overrides->n; i++)
 	{
 		const Override *override = &overrides->overrides[i];
 
@@ -188,12 +205,9 @@ rw_limits_for(const char *name, const RwReplica *replica,
 		for (j = 0; j < RW_NUM_LIMITS; j++)
 		{
 			if (override->given & (1U << j))
-				chosen[j] = override->values[j];
+				limits->of[j] = limit_of(j, override->values[j]);
 		}
 	}
-	for (j = 0; j < RW_NUM_LIMITS; j++)
-		limits->of[j] = chosen[j] *
-			(limit_infos[j].unit == GUC_UNIT_KB ? INT64CONST(1024) : RW_MS);
 }
 
 /* Parse one "name=value"; if it is not, report why and return false. */

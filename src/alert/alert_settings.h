@@ -52,15 +52,18 @@ typedef struct RwLimits
 	int64		of[RW_NUM_LIMITS];
 } RwLimits;
 
+/* The limits in force where nothing overrides them. */
+extern void rw_general_limits(RwLimits *limits);
+
 /*
- * The limits in force, overrides applied, for a subject that is shown by this
+ * Apply to the general limits the overrides for a subject that is shown by this
  * name.  If it is a replica of the table, else NULL, overrides also find it by
  * an application_name of its own.  The table also shows whether a pattern is
  * the name of another.
  */
-extern void rw_limits_for(const char *name, const RwReplica *replica,
-						  const RwReplica *table, int size,
-						  RwLimits *limits);
+extern void rw_override_limits(RwLimits *limits, const char *name,
+							   const RwReplica *replica,
+							   const RwReplica *table, int size);
 
 /* Define the settings of this folder; called once from _PG_init. */
 extern void rw_alert_settings(void);
