@@ -24,6 +24,9 @@
 #include "src/observe/conninfo.h"
 #include "src/observe/intern.h"
 
+/* What a receiver calls itself without an application_name or cluster_name. */
+#define DEFAULT_APPLICATION	"walreceiver"
+
 /*
  * The application_name that libpq sends upstream, whose default a walreceiver
  * sets to cluster_name; false if there is neither.
@@ -49,29 +52,34 @@ void
 rw_own_application_name(char *name)
 {
 	if (!application_sent_upstream(name))
-		rw_name_copy(name, "walreceiver");
+		rw_name_copy(name, DEFAULT_APPLICATION);
 }
 
 /*
  * The name under which the upstream server knows this one: its slot, else its
- * application_name.  A temporary slot's name changes with each connection, so
- * neither server uses it.
+ * application_name, which is empty if it is the default.  A temporary
+ * slot's name changes with each connection, so neither server uses it.
  */
 static void
-name_known_upstream(char *name, const char *running_slot)
+name_known_upstream(char *name, const char *running_slot,
+					const char *application)
 {
 	if (running_slot[0] != '\0')
 		rw_name_copy(name, running_slot);
 	else if (PrimarySlotName && PrimarySlotName[0] != '\0')
 		rw_name_copy(name, PrimarySlotName);
 	else
-		rw_own_application_name(name);
+		rw_name_copy(name, application[0] != '\0' ?
+					 application : DEFAULT_APPLICATION);
 }
 
 void
 rw_own_name(char *name)
 {
-	name_known_upstream(name, "");
+	char		application[RW_NAME_LEN] = "";
+
+	(void) application_sent_upstream(application);
+	name_known_upstream(name, "", application);
 }
 
 static RwReceiverState
@@ -134,9 +142,9 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 		receiver->host[0] = '\0';
 		receiver->port = 0;
 	}
-	name_known_upstream(receiver->name, slot);
-	rw_name_copy(receiver->slot_name, slot);
 	(void) application_sent_upstream(receiver->application_name);
+	name_known_upstream(receiver->name, slot, receiver->application_name);
+	rw_name_copy(receiver->slot_name, slot);
 	receiver->timeout_ms = wal_receiver_timeout;
 	receiver->has_conninfo = PrimaryConnInfo && PrimaryConnInfo[0] != '\0';
 	receiver->has_restore_command =
