@@ -272,14 +272,14 @@ end_is_known(const RwFacts *facts)
  * rebuilt, or follows another server.
  */
 static void
-note_in_step(RwUpstream *upstream)
+note_in_step(RwUpstream *upstream, const RwReceiverFacts *receiver)
 {
 	if (upstream->parted == RW_AHEAD && upstream->lost_wal &&
-		upstream->follows == upstream->in_step_with)
+		receiver->upstream == upstream->in_step_with)
 		return;
 	part(upstream, RW_NOT_PARTED, 0);
 	upstream->lost_wal = false;
-	upstream->in_step_with = upstream->follows;
+	upstream->in_step_with = receiver->upstream;
 }
 
 /*
@@ -300,7 +300,7 @@ follow_behind(RwUpstream *upstream, const RwFacts *facts)
 	}
 	else if (receiver->send_time != upstream->behind_message &&
 			 facts->now - upstream->behind_since >= BEHIND_AFTER)
-		get_ahead(upstream, upstream->follows, receiver->latest_end);
+		get_ahead(upstream, receiver->upstream, receiver->latest_end);
 }
 
 /*
@@ -316,9 +316,6 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 	uint64		end = receiver->latest_end;
 	bool		past_end;
 	bool		no_more;
-
-	if (receiver->pid != upstream->receiver_pid)
-		upstream->follows = receiver->upstream;
 
 	if (!known || facts->horizon < end)
 		upstream->caught_up_since = RW_NEVER;
@@ -343,7 +340,7 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 		upstream->behind_end = 0;
 	if (known && !past_end && end >= replay)
 	{
-		note_in_step(upstream);
+		note_in_step(upstream, receiver);
 		upstream->left_since = RW_NEVER;
 		return;
 	}

@@ -77,9 +77,6 @@ typedef struct RwUpstream
 								 * as a message says; 0: none does */
 	RwTime		behind_since;
 	TimestampTz behind_message; /* its send time */
-	uint32		follows;		/* RwReceiverFacts' upstream when the receiver
-								 * was first seen: a reload does not change
-								 * what it is connected to */
 	uint32		in_step_with;	/* that of the server that last had all our
 								 * WAL; 0: none had */
 

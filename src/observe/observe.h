@@ -139,7 +139,8 @@ typedef struct RwReceiverFacts
 	bool		has_conninfo;	/* primary_conninfo is set */
 	bool		has_restore_command;
 	bool		follows_latest; /* recovery_target_timeline is 'latest' */
-	uint32		upstream;		/* a hash of primary_conninfo; never 0 */
+	uint32		upstream;		/* a hash of the host and port that were connected
+								 * last; never 0 */
 } RwReceiverFacts;
 
 #define RW_MAX_BLOCKERS		8

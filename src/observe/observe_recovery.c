@@ -104,6 +104,7 @@ void
 rw_observe_receiver(RwReceiverFacts *receiver)
 {
 	char		slot[NAMEDATALEN];
+	bool		connected;
 
 	SpinLockAcquire(&WalRcv->mutex);
 	receiver->pid = WalRcv->pid;
@@ -114,16 +115,13 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 	receiver->receipt_time = WalRcv->lastMsgReceiptTime;
 	receiver->latest_end = WalRcv->latestWalEnd;
 	receiver->latest_end_time = WalRcv->latestWalEndTime;
-	if (WalRcv->ready_to_display)
-	{
-		strlcpy(receiver->host, WalRcv->sender_host, sizeof(receiver->host));
-		receiver->port = WalRcv->sender_port;
-	}
-	else if (receiver->state == RW_RECEIVER_STREAMING)
-	{
-		/* Up to 18 a receiver is "streaming" before it has connected. */
+	connected = WalRcv->pid != 0 && WalRcv->ready_to_display;
+	strlcpy(receiver->host, WalRcv->sender_host, sizeof(receiver->host));
+	receiver->port = WalRcv->sender_port;
+	/* Up to 18 a receiver is "streaming" before it has connected. */
+	if (!WalRcv->ready_to_display &&
+		receiver->state == RW_RECEIVER_STREAMING)
 		receiver->state = RW_RECEIVER_CONNECTING;
-	}
 	if (WalRcv->is_temp_slot)
 		slot[0] = '\0';
 	else
@@ -133,15 +131,22 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 	receiver->written = pg_atomic_read_u64(&WalRcv->writtenUpto);
 
 	/*
-	 * Shared memory keeps the slot of a receiver that has ended, but the
-	 * setting may have changed since.
+	 * Shared memory keeps the server that was connected last.  The settings
+	 * may name another one before the receiver has ended.
 	 */
-	if (receiver->pid == 0)
+	receiver->upstream = 1 |
+		hash_combine(hash_bytes((const unsigned char *) receiver->host,
+								strlen(receiver->host)),
+					 (uint32) receiver->port);
+	if (!connected)
 	{
-		slot[0] = '\0';
 		receiver->host[0] = '\0';
 		receiver->port = 0;
 	}
+
+	/* It keeps the slot, too, but that setting may have changed since. */
+	if (receiver->pid == 0)
+		slot[0] = '\0';
 	(void) application_sent_upstream(receiver->application_name);
 	name_known_upstream(receiver->name, slot, receiver->application_name);
 	rw_name_copy(receiver->slot_name, slot);
@@ -149,10 +154,6 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 	receiver->has_conninfo = PrimaryConnInfo && PrimaryConnInfo[0] != '\0';
 	receiver->has_restore_command =
 		recoveryRestoreCommand && recoveryRestoreCommand[0] != '\0';
-	receiver->upstream = 1;
-	if (receiver->has_conninfo)
-		receiver->upstream |= hash_bytes((const unsigned char *) PrimaryConnInfo,
-										 strlen(PrimaryConnInfo));
 	receiver->follows_latest =
 		recoveryTargetTimeLineGoal == RECOVERY_TARGET_TIMELINE_LATEST;
 }
