@@ -29,7 +29,8 @@ my @conf = (
 	'wal_receiver_status_interval = 1s',
 	'replwatch.known_after = 0',
 	"replwatch.alert_hold = '200ms'",
-	"replwatch.missing_timeout = '3s'");
+	"replwatch.missing_timeout = '1s'",
+	"replwatch.slot_inactive_timeout = '1s'");
 my $primary = Replwatch::primary('primary', @conf, Port::conf());
 my $port = Port::of($primary);
 my %node;
@@ -70,11 +71,22 @@ sub no_duplicates
 	return;
 }
 
+# The alerts that are silenced, of all that fire.
 sub silenced
 {
-	return answer(
-		"SELECT coalesce(string_agg(name, ' ' ORDER BY name COLLATE \"C\"), '') FROM replwatch_silences()"
-	);
+	return join ', ', sort map { "$_->{alert} $_->{subject}" }
+	  grep { $_->{state} eq 'silenced' } Alerts::alerts($primary);
+}
+
+# Stop a standby, and wait until it is missed under this name.
+sub stop
+{
+	my ($name, $subject) = @_;
+
+	$node{$name}->stop;
+	Alerts::alert_when($primary, 'replica_missing', $subject, 'firing',
+		"$name is missed");
+	return;
 }
 
 $primary->backup('backup');
@@ -131,38 +143,33 @@ my %labels = map { $_->[1] => 1 }
 is(scalar keys %labels, 2, 'both have a series')
   || diag(explain([ keys %labels ]));
 
+Alerts::alert_when($primary, 'slot_inactive', 'standby1', 'warning',
+	'the slot has an alert');
+Alerts::wait_judged($primary);
+is_deeply(
+	[ map { "$_->{state} $_->{health}" } rows_of('standby1') ],
+	[ 'streaming ok', 'inactive warning' ],
+	'which is not the health of the standby');
 is(answer("SELECT replwatch_silence('slot:standby1', '1 hour')"),
 	't', 'the slot can be silenced');
-is(silenced(), 'slot:standby1', 'by itself');
-is(answer("SELECT replwatch_silence('standby1', '1 hour')"),
-	't', 'so can the standby');
-is(silenced(), 'slot:standby1 standby1', 'they are two');
-is(answer("SELECT replwatch_silence('slot:standby1', '0')"),
-	't', 'the silence of the slot ends');
-is(silenced(), 'standby1', 'by itself');
-answer("SELECT replwatch_silence('standby1', '0')");
-
-$node{standby1}->stop;
-Replwatch::wait_until(
-	$primary,
-	"SELECT count(*) = 0 FROM pg_stat_replication WHERE application_name = 'standby1'",
-	'the standby has gone');
-Replwatch::wait_sampled($primary);
+stop('standby1', 'standby1');
 is_deeply(
 	[ sort map { $_->{state} } rows_of('standby1') ],
 	[qw(inactive missing)],
 	'the standby is missing, the slot is inactive');
-Alerts::alert_when($primary, 'replica_missing', 'standby1', 'warning',
-	'the standby is missed');
-Replwatch::wait_sampled($primary, 3);
-is_deeply(
-	[ map { "$_->{state} $_->{health}" } rows_of('standby1') ],
-	[ 'missing warning', 'inactive ok' ],
-	'which is not the health of the slot');
+is(silenced(), 'slot_inactive standby1', 'the slot is silenced by itself');
+is(answer("SELECT replwatch_silence('standby1', '1 hour')"),
+	't', 'so can the standby be');
+is(silenced(), 'replica_missing standby1, slot_inactive standby1',
+	'they are two');
+is(answer("SELECT replwatch_silence('slot:standby1', '0')"),
+	't', 'the silence of the slot ends');
+is(silenced(), 'replica_missing standby1', 'by itself');
+answer("SELECT replwatch_silence('standby1', '0')");
 no_duplicates('a missing standby and a slot');
 is(answer("SELECT replwatch_forget('slot:standby1')"),
-	'f', 'no replica is behind the slot');
-is(scalar(() = rows_of('standby1')), 2, 'so that nothing is forgotten');
+	't', 'the alert of the slot can be forgotten');
+is(scalar(() = rows_of('standby1')), 2, 'which leaves the replica');
 is(answer("SELECT replwatch_forget('standby1')"),
 	't', 'the standby can be forgotten');
 is_deeply([ map { $_->{state} } rows_of('standby1') ],
@@ -184,10 +191,6 @@ foreach my $name ('a-b', 'a_b', $long)
 		),
 		'>=', 0,
 		"$name is found");
-	is(answer("SELECT replwatch_silence('$name', '1 hour')"),
-		't', "$name can be silenced");
-	is(silenced(), $name, "$name alone");
-	answer("SELECT replwatch_silence('$name', '0')");
 }
 like(
 	answer("SELECT replwatch_silence('A.B', '1 hour')"),
@@ -198,21 +201,27 @@ my $error = Session->new($primary)->query(
 my $text = join ' ', map { $_ // '' } @$error{qw(message detail hint)};
 like($text, qr/"a-b"/, 'which names one');
 like($text, qr/"a_b"/, 'and the other');
-is(silenced(), '', 'nobody is silenced');
 no_duplicates('names that are nearly one');
 
-$node{'a-b'}->stop;
-Alerts::alert_when($primary, 'replica_missing', 'a-b', 'warning',
-	'one of them is missed');
+stop('a-b', 'a-b');
 is_deeply(
 	[ map { $_->{state} } rows_of('a-b'), rows_of('a_b') ],
 	[qw(missing streaming)],
 	'the other streams');
 is(Alerts::alert($primary, 'replica_missing', 'a_b'),
 	undef, 'and is not missed');
+stop($_, $_) foreach 'a_b', $long;
+is(silenced(), '', 'nobody is silenced');
+foreach my $name ('a-b', 'a_b', $long)
+{
+	is(answer("SELECT replwatch_silence('$name', '1 hour')"),
+		't', "$name can be silenced");
+	is(silenced(), "replica_missing $name", "$name alone");
+	answer("SELECT replwatch_silence('$name', '0')");
+}
 is(answer("SELECT replwatch_forget('a-b')"), 't', 'the one can be forgotten');
 is_deeply([ map { $_->{state} } rows_of('a_b') ],
-	['streaming'], 'the other stays');
+	['missing'], 'the other stays');
 
 
 note '3. slots of failover managers';
@@ -224,12 +233,6 @@ foreach my $name (sort keys %slot)
 		["streaming $name"],
 		"$name has one row, under its slot");
 	is_deeply([ rows_of($name) ], [], "$name has no other");
-	is(answer("SELECT replwatch_silence('$name', '1 hour')"),
-		't', "$name can be silenced by its application_name");
-	is(silenced(), $slot{$name}, "$name: which silences the replica");
-	is(answer("SELECT replwatch_silence('$slot{$name}', '0')"),
-		't', "$name: it is the same by its slot");
-	is(silenced(), '', "$name: nothing is silenced any more");
 	Replwatch::wait_until(
 		$primary,
 		"SELECT count(*) > 0 FROM replwatch_history('$slot{$name}')",
@@ -243,5 +246,17 @@ foreach my $name (sort keys %slot)
 		"$name: it has the same history by either name");
 }
 no_duplicates('slots of failover managers');
+stop($_, $slot{$_}) foreach sort keys %slot;
+foreach my $name (sort keys %slot)
+{
+	is(answer("SELECT replwatch_silence('$name', '1 hour')"),
+		't', "$name can be silenced by its application_name");
+	is( join(', ', grep { /^replica_missing/ } split /, /, silenced()),
+		"replica_missing $slot{$name}",
+		"$name: which silences the replica");
+	is(answer("SELECT replwatch_silence('$slot{$name}', '0')"),
+		't', "$name: it is the same by its slot");
+	is(silenced(), '', "$name: nothing is silenced any more");
+}
 
 done_testing();
