@@ -30,7 +30,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $seconds = $ENV{REPLWATCH_SOAK} ? 60 : 5;
+my $seconds = $ENV{REPLWATCH_SOAK} ? 60 : 3;
 my $segment_size = 16 * 1024 * 1024;
 
 # Until the timelines have parted: promoted, diverged, the fork, and the tokens of

@@ -20,7 +20,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $seconds = $ENV{REPLWATCH_SOAK} ? 60 : 6;
+my $seconds = $ENV{REPLWATCH_SOAK} ? 60 : 4;
 
 my $primary = Replwatch::primary(
 	'primary',
