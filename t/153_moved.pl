@@ -17,6 +17,7 @@ use Parted;
 use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Session;
 use Test::More;
 
 # In seconds.
@@ -32,6 +33,9 @@ my $primary = Replwatch::primary(
 my $upstream = Replwatch::standby($primary, 'upstream');
 my $moved = Replwatch::standby($primary, 'moved');
 Alerts::wait_known($primary);
+
+
+note '1. one that moves';
 
 my $from = Replwatch::now($primary);
 Replwatch::connect_to($moved, $upstream, 'moved');
@@ -71,5 +75,39 @@ Parted::is_well(
 	primary => $primary);
 is(Alerts::firing($upstream), '', 'no alert fires on its new upstream');
 is(Alerts::firing($moved), '', 'nor on itself');
+
+note '2. one that connects again';
+
+Replwatch::burst($primary, 5000);
+Replwatch::wait_replayed($primary, $upstream);
+Replwatch::row_when_current($primary, 'upstream');
+Replwatch::wait_sampled($primary);
+my $client = Session->new($primary);
+my ($most, $looks) = (0, 0);
+foreach my $try (1 .. 5)
+{
+	my $pid = Replwatch::value($client,
+		"SELECT pid FROM pg_stat_replication WHERE application_name = 'upstream'"
+	);
+	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+	my $streams = 0;
+
+	Replwatch::value($client, "SELECT pg_terminate_backend($pid)");
+	while (!$streams)
+	{
+		die 'it does not stream again' if time() > $limit;
+		$looks++;
+		foreach my $row (grep { $_->{name} eq 'upstream' }
+			Replwatch::statuses($client))
+		{
+			$most = $row->{lag_bytes} if ($row->{lag_bytes} // 0) > $most;
+			$streams = 1
+			  if $row->{state} eq 'streaming'
+			  && defined $row->{replay_lsn}
+			  && $row->{pid} != $pid;
+		}
+	}
+}
+cmp_ok($most, '<', 8192, "its lag stays small in each of $looks looks");
 
 done_testing();

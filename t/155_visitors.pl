@@ -157,13 +157,26 @@ is_a_visitor('a connection that only asks', 'startup');
 $guest->vanish;
 no_visitor();
 
-note '4. the replica itself';
+note '4. another standby, and the replica itself';
+
+# By its name it is the replica.
+Replwatch::connect_to($r2, $primary, 'r1');
+$r2->reload;
+Alerts::alert_when($primary, 'replica_missing', 'r1', 'cleared',
+	'a standby of that name ends it');
+is_deeply([ states() ], ['streaming'], 'in the one row');
+Replwatch::connect_to($r2, $primary, 'r2');
+$r2->reload;
+Alerts::alert_when($primary, 'replica_missing', 'r1', 'warning',
+	'it goes on under its own name, and r1 is missed');
 
 $r1->start;
 Alerts::alert_when($primary, 'replica_missing', 'r1', 'cleared',
 	'the replica itself ends it');
-Alerts::story_is($primary, 'replica_missing', 'r1',
-	'raised warning, cleared', 'once');
+Alerts::story_is(
+	$primary, 'replica_missing', 'r1',
+	'raised warning, cleared, raised warning, cleared',
+	'each once');
 is_deeply([ states() ], ['streaming'], 'it has one row again');
 
 
