@@ -2,8 +2,8 @@
 
 # matrix: every major
 
-# A standby that connects again and again and gets nowhere: its slot is gone, its
-# WAL is gone, it follows a timeline that its upstream does not know, no
+# A standby that connects again and again and gets nowhere: its slot is gone or lost,
+# its WAL is gone, it follows a timeline that its upstream does not know, no
 # walsender is free, or what it is sent can't be replayed.  However often and
 # however long it is connected, it is missing all the time: that is raised in
 # time, once, and lasts until the standby really streams.  Both sides say that it
@@ -43,7 +43,8 @@ my @conf = (
 
 # What is sent must come from the file.
 my $primary = Replwatch::primary('primary', @conf, 'wal_buffers = 64kB',
-	'max_wal_senders = 20');
+	'max_wal_senders = 20',
+	'max_slot_wal_keep_size = 16MB');
 my $crowded = Replwatch::primary('crowded', @conf, 'max_wal_senders = 2');
 my $archive = PostgreSQL::Test::Utils::tempdir_short();
 
@@ -63,6 +64,14 @@ my %case = (
 		code => 'refused',
 		said => qr/requested WAL segment \w+ has already been removed/,
 	},
+	slot_lost => {
+		upstream => $primary,
+		attempt =>
+		  qr/FATAL: .*(requested WAL segment \w+ has already been removed|replication slot "slot_lost")/,
+		code => 'refused',
+		said => qr/slot|WAL segment/,
+		row => qr/lost slot_lost/,
+	},
 	other_line => {
 		upstream => $primary,
 		attempt =>
@@ -75,6 +84,7 @@ my %case = (
 		upstream => $primary,
 		attempt => qr/LOG: .*incorrect resource manager data checksum in record/,
 		code => 'broken_wal',
+		row => qr/missing (?:gone|refused)/,
 	},
 	crowded_out => {
 		upstream => $crowded,
@@ -192,7 +202,7 @@ sub watch
 			my @rows = grep { $_->{name} eq $name }
 			  Replwatch::statuses($session{ $upstream->name });
 			my ($row) =
-			  grep { $_->{state} =~ /^(missing|inactive)$/ } @rows;
+			  grep { $_->{state} =~ /^(missing|inactive|lost)$/ } @rows;
 			my ($own) = Replwatch::statuses($session{ $node->name }, 'upstream');
 			my $seen = $seen{$name};
 
@@ -227,15 +237,15 @@ sub all_are_refused
 		my $what = "$name, $when";
 
 		# With the flipped byte there is hardly an attempt to be seen.
-		my $reason = $name eq 'flipped' ? qr/gone|refused/ : qr/refused/;
+		my $expected = $case{$name}{row} // 'missing refused';
 
 		is_deeply(
-			[ grep { !/^missing ($reason)$/ } keys %$down ],
+			[ grep { !/^$expected$/ } keys %$down ],
 			[], "$what: it is missing at each look, and why")
 		  || diag(explain($down));
 		like($row->{reason} // '', $minute,
 			"$what: the reason has how often in a minute")
-		  if $name ne 'flipped';
+		  if $expected eq 'missing refused';
 		# What can't be replayed is here, so that since when it is missing may be known.
 		my $bound = $name eq 'flipped' ? qr/.+/ : qr/(?!exact).+/;
 
@@ -284,10 +294,13 @@ foreach my $upstream ($primary, $crowded)
 			  . "\n");
 	}
 }
-$case{slot_gone}{node}
-  ->append_conf('postgresql.conf', "primary_slot_name = 'slot_gone'\n");
-$primary->safe_psql('postgres',
-	"SELECT pg_create_physical_replication_slot('slot_gone', true)");
+foreach my $name (qw(slot_gone slot_lost))
+{
+	$case{$name}{node}
+	  ->append_conf('postgresql.conf', "primary_slot_name = '$name'\n");
+	$primary->safe_psql('postgres',
+		"SELECT pg_create_physical_replication_slot('$name', true)");
+}
 start($_) foreach sort keys %case;
 foreach my $name (sort keys %case)
 {
@@ -303,8 +316,8 @@ foreach my $name (sort keys %case)
 
 note '1. each is cut off in its way';
 
-# The WAL that one needs is removed; all others have it.
-stop('wal_gone');
+# The WAL that two need is removed, and the slot of one is lost; all others have it.
+stop($_) foreach qw(wal_gone slot_lost);
 my $needed = Replwatch::value($primary,
 	'SELECT pg_walfile_name(pg_current_wal_flush_lsn())');
 foreach (1 .. 2)
@@ -315,7 +328,7 @@ foreach (1 .. 2)
 	  foreach qw(slot_gone other_line flipped fine);
 	Replwatch::wait_until(
 		$primary,
-		'SELECT restart_lsn >= (SELECT max(replay_lsn) FROM pg_stat_replication) FROM pg_replication_slots',
+		"SELECT restart_lsn >= (SELECT max(replay_lsn) FROM pg_stat_replication) FROM pg_replication_slots WHERE slot_name = 'slot_gone'",
 		'the slot keeps nothing');
 	$primary->safe_psql('postgres', 'CHECKPOINT');
 }
@@ -423,7 +436,7 @@ foreach my $name (qw(slot_gone flipped crowded_out))
 		"$name: nor on its own side",
 		sub { $_[0]->{state} eq 'streaming' && !defined $_[0]->{reason_code} });
 }
-foreach my $name (qw(wal_gone other_line))
+foreach my $name (qw(wal_gone slot_lost other_line))
 {
 	is(Alerts::story($primary, 'replica_missing', $name),
 		'raised warning', "$name: it is still missed, once");
