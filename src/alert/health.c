@@ -22,7 +22,7 @@ has_replica_row(const RwLinks *links, const char *name)
 	{
 		const RwLink *link = &links->links[i];
 
-		if (!link->upstream && (link->sender || link->replica) &&
+		if (!link->upstream && rw_is_replicas_link(link) &&
 			rw_name_equal(link->name, name))
 			return true;
 	}
@@ -45,8 +45,8 @@ is_row_of(const RwLinks *links, const RwLink *link, const RwAlert *alert)
 		return false;
 	if (class == RW_SUBJECT_SLOT)
 		return link->slot != NULL;
-	return link->sender || link->replica ||
-		!has_replica_row(links, link->name);
+	return rw_is_replicas_link(link) ||
+		(rw_is_slot_alone(link) && !has_replica_row(links, link->name));
 }
 
 void

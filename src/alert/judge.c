@@ -142,15 +142,10 @@ void
 rw_search_expected(const RwJudgeInput *input, RwNameSearch *search,
 				   const char *name)
 {
-	const RwLinks *links = input->links;
-	int			i;
+	const RwPublished *published = input->links->published;
 
 	rw_search_begin(search, name);
-	rw_search_replicas(search, links->published->replicas,
-					   links->published->max_replicas);
-	/* Slots, and connections that are not followed. */
-	for (i = 0; i < links->nlinks; i++)
-		rw_search_add(search, links->links[i].name);
+	rw_search_replicas(search, published->replicas, published->max_replicas);
 }
 
 /*
@@ -178,24 +173,29 @@ find_link(const RwLinks *links, const char *name)
 	return found;
 }
 
-/* The subject that an expected name means; added to the *n if it is new. */
+/*
+ * The subject that an expected name means; added to the *n if it is new.  It
+ * has the name in the list until a replica is known that the name means:
+ * slots and connections that come and go must not change it.
+ */
 static RwSubject *
 find_expected(const RwJudgeInput *input, RwSubject *subjects, int *n,
 			  const char *name)
 {
 	RwNameSearch search;
+	const char *shown = name;
 	int			i;
 
 	rw_search_expected(input, &search, name);
 	if (rw_search_end(&search) == RW_NAME_FOUND)
-		name = search.found[0];
+		shown = search.found[0];
 	for (i = 0; i < *n; i++)
 	{
-		if (rw_name_equal(subjects[i].name, name))
+		if (rw_name_equal(subjects[i].name, shown))
 			return &subjects[i];
 	}
 	return start_subject(&subjects[(*n)++], RW_SUBJECT_REPLICA, name,
-						 find_link(input->links, name));
+						 find_link(input->links, shown));
 }
 
 /*
@@ -205,9 +205,14 @@ find_expected(const RwJudgeInput *input, RwSubject *subjects, int *n,
 static int
 add_expected(const RwJudgeInput *input, RwSubject *subjects, int njudged)
 {
+	bool		has_own = false;
 	int			n = njudged;
 	int			i;
 	int			j = 0;
+
+	/* If the list has one of its own names, another one is another server's. */
+	for (i = 0; i < input->nexpected; i++)
+		has_own |= is_own_name(input, input->expected[i], false);
 
 	for (i = 0; i < input->nexpected; i++)
 	{
@@ -225,7 +230,7 @@ add_expected(const RwJudgeInput *input, RwSubject *subjects, int njudged)
 			j++;
 		if (j < njudged && rw_name_equal(subjects[j].name, name))
 			subject = &subjects[j];
-		else if (is_own_name(input, name, true))
+		else if (!has_own && is_own_name(input, name, true))
 			continue;
 		else
 			subject = find_expected(input, subjects, &n, name);

@@ -43,13 +43,15 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_detail(text,
 					  "It is listed in \"replwatch.expected_replicas\".",
 					  NULL);
-	if (link && link->sender == NULL && !link->logical &&
-		link->reason != RW_REASON_REFUSED)
+	if (link && link->sender == NULL && link->last_seen != RW_NEVER &&
+		!link->logical && link->reason != RW_REASON_REFUSED)
 		rw_add_detail(text, "It may stream from another server.", NULL);
 	if (!input->standby_streams)
 		rw_add_detail(text, "No standby is streaming.", NULL);
 
-	if (subject->expected)
+	if (link && link->reason == RW_REASON_REFUSED)
+		rw_add_hint(text, "Remove the cause.", NULL);
+	else if (subject->expected)
 		rw_add_hint(text,
 					"Bring it back, or remove it from \"replwatch.expected_replicas\".",
 					NULL);
@@ -58,7 +60,7 @@ rw_words_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_hint(text,
 					"If it is this server, set \"replwatch.node_name\" to this name.",
 					NULL);
-	if (!subject->expected)
+	if (!subject->expected && !(link && link->reason == RW_REASON_REFUSED))
 		rw_add_hint(text,
 					"Bring it back or, if it was removed or moved on purpose, run replwatch_forget(",
 					rw_quoted_name(name, subject->name), ").", NULL);

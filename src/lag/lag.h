@@ -144,7 +144,9 @@ extern bool rw_upstream_is_cut_off(const RwLink *link, const RwFacts *facts,
 static inline bool
 rw_is_replicas_link(const RwLink *link)
 {
-	return link->replica && (link->replica->known || link->replica->belongs);
+	return link->replica &&
+		(link->replica->known || link->replica->expected ||
+		 link->replica->belongs);
 }
 
 /* Is this the row of a slot that no replica is known to use? */

@@ -166,7 +166,8 @@ find_returning(const RwSenderFacts *sender, const RwFacts *facts,
 									  published->max_replicas,
 									  sender->peer.application_name,
 									  slot && !slot->temporary ?
-									  slot->name : "");
+									  slot->name : "",
+									  sender->peer.address);
 }
 
 /* What a receiver has reported to have replayed or applied. */
@@ -197,8 +198,7 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 {
 	const RwReplica *replica = link->replica;
 	RwReported	reported = {
-		.streaming = sender->state == RW_SENDER_STREAMING ||
-			sender->state == RW_SENDER_STOPPING,
+		.streaming = sender->state == RW_SENDER_STREAMING,
 		.sent = sender->sent,
 		.position = reported_position(link)
 	};
@@ -406,7 +406,8 @@ rw_add_rows(const RwFacts *facts, RwLinks *links)
 	{
 		const RwReplica *replica = &published->replicas[i];
 
-		if (replica->used && !replica->connected && replica->known &&
+		if (replica->used && !replica->connected &&
+			(replica->known || replica->expected) &&
 			!has_row(links, replica))
 			add_gone_row(links, replica);
 	}

@@ -250,7 +250,7 @@ explain_parted(RwLink *link, const RwUpstream *upstream)
 			rw_give_reason(link, RW_REASON_AHEAD,
 						   "this standby has replayed WAL beyond LSN ", lsn,
 						   upstream->lost_wal ?
-						   " that the upstream server no longer has; rebuild this standby" :
+						   " that the upstream server no longer has; unless that is a standby which is only behind, rebuild this one" :
 						   ", where the WAL of the upstream server ended",
 						   NULL);
 			break;
@@ -281,14 +281,14 @@ explain_refused(RwLink *link, const RwFacts *facts,
 }
 
 /*
- * Does replay not get past an LSN although there is a whole record?  It reads
- * what is here even while the upstream server is away, unless it is held.
+ * Does replay wait for WAL although there is a whole record?  It reads what is
+ * here even while the upstream server is away.
  */
 static bool
 is_wal_broken(const RwFacts *facts, const RwUpstream *upstream)
 {
 	return facts->complete > facts->recovery.replay &&
-		facts->recovery.hold == RW_REPLAY_WAIT_NONE &&
+		facts->recovery.waits_for_wal &&
 		facts->now - upstream->replay_moved_at >= BROKEN_AFTER;
 }
 

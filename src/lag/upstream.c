@@ -120,7 +120,7 @@ follow_messages(RwUpstream *upstream, const RwFacts *facts)
 		!rw_message_counts(receiver, upstream, facts->now))
 		return;
 	upstream->message_came = true;
-	upstream->refused = false;
+	upstream->refused = upstream->not_in_history = false;
 
 	at = facts->now - Max(facts->wall - receiver->receipt_time, 0);
 	at = Max(at, upstream->message_at);
@@ -247,6 +247,7 @@ get_ahead(RwUpstream *upstream, uint32 follows, uint64 end)
 	if (upstream->parted == RW_AHEAD)
 		return;
 	part(upstream, RW_AHEAD, end);
+	upstream->ahead_to = upstream->replay;
 	upstream->lost_wal = upstream->in_step_with == follows;
 }
 
@@ -267,15 +268,16 @@ end_is_known(const RwFacts *facts)
 
 /*
  * The upstream server has all our WAL, and sends what comes after it.  If it
- * once did not have WAL that it had sent us, other WAL is there now under the
- * same LSNs, and we have what it lost: that remains until this standby is
- * rebuilt, or follows another server.
+ * once did not have WAL that it had sent us, it may have written other WAL
+ * under the same LSNs, which its end does not show.  Replay does: it goes on
+ * only if the next record says that the one before it is where ours is.
  */
 static void
 note_in_step(RwUpstream *upstream, const RwReceiverFacts *receiver)
 {
 	if (upstream->parted == RW_AHEAD && upstream->lost_wal &&
-		receiver->upstream == upstream->in_step_with)
+		receiver->upstream == upstream->in_step_with &&
+		upstream->replay <= upstream->ahead_to)
 		return;
 	part(upstream, RW_NOT_PARTED, 0);
 	upstream->lost_wal = false;
@@ -317,13 +319,21 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 	bool		past_end;
 	bool		no_more;
 
+	/* WAL of our timeline beyond it shows that the upstream has not left it. */
+	if (known && left_at != 0 && end > left_at)
+		upstream->refuted_at = left_at;
+	if (left_at == upstream->refuted_at)
+		left_at = 0;
+
 	if (!known || facts->horizon < end)
 		upstream->caught_up_since = RW_NEVER;
 	else if (upstream->caught_up_since == RW_NEVER)
 		upstream->caught_up_since = facts->now;
 
 	upstream->left_at = left_at;
-	if (left_at == 0 || replay < left_at)
+	/* Replay that is paused looks for no timeline. */
+	if (left_at == 0 || replay < left_at ||
+		facts->recovery.pause_state != RW_PAUSE_NONE)
 		upstream->left_since = RW_NEVER;
 	else if (upstream->left_since == RW_NEVER)
 		upstream->left_since = facts->now;
@@ -349,7 +359,7 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 		follow_behind(upstream, facts);
 	else if (left_at != 0 && replay > left_at)
 	{
-		if (past_end || no_more || upstream->refused)
+		if (past_end || no_more || upstream->not_in_history)
 			part(upstream, RW_DIVERGED, left_at);
 	}
 	else if (upstream->left_since != RW_NEVER &&
@@ -367,35 +377,23 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 }
 
 /*
- * Does an upstream server's message say that its WAL ends before the LSN at
- * which it was asked to start?  It has both LSNs, whatever language it is in,
- * and no other message about a start has two.  The end is put into *end.
+ * What an upstream server says when it refuses to send WAL shows by the LSNs
+ * in it.  Two are the LSN asked for, which is beyond the end of its WAL, and
+ * that end.  One alone is the LSN asked for, which is not in its history.
  */
-static bool
-says_ahead(const char *message, uint64 replay, uint64 *end)
+static void
+follow_refusal(RwUpstream *upstream, const RwFacts *facts,
+			   const RwEndedFacts *ended)
 {
-	const char *stop = message + strlen(message);
-	uint64		lsns[2];
-	int			n = 0;
+	uint64		first = ended->lsns[0];
+	uint64		second = ended->lsns[1];
 
-	for (const char *at = message; at < stop; at++)
-	{
-		const char *next = at;
-		uint64		lsn;
-
-		if (rw_digit(*at, 16) < 0 ||
-			(at > message && rw_digit(at[-1], 16) >= 0) ||
-			!rw_take_lsn(&next, stop, RW_LSN_DIGITS, &lsn))
-			continue;
-		if (n == 2)
-			return false;
-		lsns[n++] = lsn;
-		at = next - 1;
-	}
-	if (n < 2)
-		return false;
-	*end = Min(lsns[0], lsns[1]);
-	return *end < Max(lsns[0], lsns[1]) && Max(lsns[0], lsns[1]) <= replay;
+	if (ended->nlsns == 2 && first != second &&
+		Max(first, second) <= facts->recovery.replay)
+		get_ahead(upstream, facts->receiver.upstream, Min(first, second));
+	upstream->refused = true;
+	upstream->not_in_history = ended->nlsns == 1 &&
+		first <= facts->recovery.replay;
 }
 
 /* Follow the receivers that have ended since the last round. */
@@ -405,7 +403,6 @@ follow_ends(RwUpstream *upstream, const RwFacts *facts)
 	for (int i = 0; i < facts->nended; i++)
 	{
 		const RwEndedFacts *ended = &facts->ended[i];
-		uint64		end;
 
 		if (!ended->receiver)
 			continue;
@@ -413,9 +410,7 @@ follow_ends(RwUpstream *upstream, const RwFacts *facts)
 		{
 			rw_attempts_add(&upstream->attempts, facts->now);
 			memcpy(upstream->refusal, ended->message, RW_REFUSAL_LEN);
-			upstream->refused = true;
-			if (says_ahead(ended->message, facts->recovery.replay, &end))
-				get_ahead(upstream, facts->receiver.upstream, end);
+			follow_refusal(upstream, facts, ended);
 		}
 		upstream->message_came = false;
 	}
@@ -454,7 +449,7 @@ rw_upstream_forget(RwUpstream *upstream)
 	upstream->lost_wal = false;
 	upstream->in_step_with = 0;
 	upstream->behind_end = 0;
-	upstream->refused = false;
+	upstream->refused = upstream->not_in_history = false;
 	return true;
 }
 

@@ -72,7 +72,9 @@ typedef struct RwUpstream
 	/* Have we got WAL that the upstream does not have?  See position.h. */
 	RwParted	parted;
 	uint64		mark;
+	uint64		refuted_at;		/* a left_at that was not the upstream's */
 	bool		lost_wal;		/* ahead of the server that it came from */
+	uint64		ahead_to;		/* what we had replayed when we got ahead */
 	uint64		behind_end;		/* where the upstream's WAL ends, behind ours,
 								 * as a message says; 0: none does */
 	RwTime		behind_since;
@@ -85,6 +87,7 @@ typedef struct RwUpstream
 	char		refusal[RW_REFUSAL_LEN];	/* what the upstream server said to
 											 * the last of them */
 	bool		refused;		/* it did, since the last real message */
+	bool		not_in_history; /* because our WAL is not in its history */
 	bool		message_came;	/* since the last receiver ended */
 
 	RwTime		down_since;		/* nothing comes; RW_NEVER while it does */

@@ -220,37 +220,12 @@ note_error(const ErrorData *edata)
 	note_backup();
 }
 
-/*
- * What the upstream server said, if the message of a receiver has that: libpq
- * puts its own words before it.  Else NULL.
- */
-static const char *
-upstream_answer(const char *message)
-{
-	static const char *const severities[] = {"FATAL:  ", "ERROR:  "};
-	const char *answer = NULL;
-	const char *found;
-	int			i;
-
-	for (i = 0; i < lengthof(severities); i++)
-	{
-		found = message;
-		while ((found = strstr(found, severities[i])) != NULL)
-		{
-			found += strlen(severities[i]);
-			if (answer == NULL || found > answer)
-				answer = found;
-		}
-	}
-	return answer;
-}
-
 static void
 receiver_ends(const ErrorData *edata)
 {
 	RwEndedFacts note;
 	const char *message = edata->message;
-	const char *answer = message ? upstream_answer(message) : NULL;
+	const char *answer = message ? rw_upstream_answer(message) : NULL;
 
 	memset(&note, 0, sizeof(note));
 	note.receiver = true;
@@ -267,13 +242,32 @@ receiver_ends(const ErrorData *edata)
 		message = answer;
 	}
 	if (message != NULL && !is_asked_for(edata))
+	{
 		rw_first_line(note.message, message, RW_ENDED_MESSAGE_LEN);
+		note.nlsns = rw_lsns_in(message, note.lsns, lengthof(note.lsns));
+	}
 	leave_note(&note);
+}
+
+/*
+ * A receiver that would start beyond the end of its upstream server's WAL, but
+ * not by much, does not ask in some releases: it logs that, and waits.
+ */
+static bool
+waits_for_upstream(const ErrorData *edata)
+{
+	return edata->elevel == LOG && edata->message_id != NULL &&
+		edata->message != NULL &&
+		strncmp(edata->message_id, "walreceiver requested start point",
+				strlen("walreceiver requested start point")) == 0;
 }
 
 void
 rw_ended_message(const ErrorData *edata)
 {
+	if (AmWalReceiverProcess() && WalRcv != NULL && waits_for_upstream(edata))
+		receiver_ends(edata);
+
 	/* A process that panics may hold any lock, and ends the server. */
 	if (edata->elevel != ERROR && edata->elevel != FATAL)
 		return;

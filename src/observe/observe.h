@@ -173,6 +173,7 @@ typedef struct RwRecoveryFacts
 	TimestampTz latest_commit_time; /* of the last replayed commit, the
 									 * primary's clock; 0 if none */
 	RwReplayWait hold;			/* see rw_observe_hold */
+	bool		waits_for_wal;	/* likewise */
 	int			nblockers;		/* 0 if they can't be known */
 	int			blockers[RW_MAX_BLOCKERS];
 	bool		blockers_likely;	/* guessed, not known */
@@ -206,6 +207,9 @@ typedef struct RwEndedFacts
 	XLogRecPtr	write;
 	XLogRecPtr	flush;
 	XLogRecPtr	replay;
+	int			nlsns;			/* how many LSNs were in a receiver's message,
+								 * and the first two of them */
+	XLogRecPtr	lsns[2];
 	char		message[RW_ENDED_MESSAGE_LEN];	/* its last error, one line of
 												 * UTF-8; empty: none */
 } RwEndedFacts;
@@ -251,7 +255,8 @@ extern void rw_observe(RwFacts *facts, bool remember);
 extern void rw_observe_sync(RwSyncFacts *sync);
 
 /*
- * Fill facts->recovery's hold and blockers, which rw_observe() leaves empty.
+ * Fill facts->recovery's hold, waits_for_wal and blockers, which rw_observe()
+ * leaves empty.
  * This may read the state of all backends and locks: call it when replay is
  * behind.  Only for a server in recovery.
  */
@@ -271,11 +276,11 @@ extern void rw_observe_ended(RwFacts *facts);
 extern void rw_own_name(char *name);
 
 /*
- * Does the upstream server's WAL end before what has been replayed here, as the
- * last message on the present connection has it?  Only in recovery.  On a
- * connection that catches up that can be so for a moment.
+ * May the upstream server's WAL end before what has been replayed here?  So it
+ * may until the first message on a connection shows that it does not.  Only in
+ * recovery.  On a connection that catches up that can be so for a moment.
  */
-extern bool rw_upstream_is_behind(void);
+extern bool rw_upstream_may_be_behind(void);
 
 /* The horizon alone, and its timeline: for lookups in the history. */
 extern XLogRecPtr rw_horizon(TimeLineID *tli);

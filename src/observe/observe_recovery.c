@@ -159,21 +159,22 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 }
 
 bool
-rw_upstream_is_behind(void)
+rw_upstream_may_be_behind(void)
 {
 	/* Read in this order, no healthy upstream server seems to be behind. */
 	XLogRecPtr	replay = GetXLogReplayRecPtr(NULL);
 	XLogRecPtr	end;
+	bool		connected;
 	bool		known;
 
 	/* A receiver that starts sets both times to one value. */
 	SpinLockAcquire(&WalRcv->mutex);
-	known = WalRcv->pid != 0 && WalRcv->ready_to_display &&
-		WalRcv->walRcvState == WALRCV_STREAMING &&
-		WalRcv->lastMsgSendTime != WalRcv->lastMsgReceiptTime;
+	connected = WalRcv->pid != 0 && WalRcv->ready_to_display;
+	known = WalRcv->lastMsgSendTime != WalRcv->lastMsgReceiptTime &&
+		WalRcv->latestWalEnd != InvalidXLogRecPtr;
 	end = WalRcv->latestWalEnd;
 	SpinLockRelease(&WalRcv->mutex);
-	return known && end != InvalidXLogRecPtr && end < replay;
+	return connected && (!known || end < replay);
 }
 
 static RwPauseState
@@ -321,6 +322,7 @@ rw_observe_hold(RwFacts *facts)
 	const char *event;
 
 	recovery->hold = RW_REPLAY_WAIT_NONE;
+	recovery->waits_for_wal = false;
 	recovery->nblockers = 0;
 	recovery->blockers_likely = false;
 
@@ -339,6 +341,9 @@ rw_observe_hold(RwFacts *facts)
 	if (type == NULL || event == NULL)
 		return;
 
+	recovery->waits_for_wal =
+		strcmp(event, "RecoveryWalStream") == 0 ||
+		strcmp(event, "RecoveryRetrieveRetryInterval") == 0;
 	if (strcmp(event, "RecoveryApplyDelay") == 0)
 		recovery->hold = RW_REPLAY_WAIT_DELAY;
 	else if (strcmp(event, "RecoveryConflictSnapshot") == 0)

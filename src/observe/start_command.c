@@ -10,6 +10,8 @@
 #include "src/base/pure.h"
 
 #include "src/base/units.h"
+#include "src/base/digit.h"
+#include "src/base/units.h"
 #include "src/observe/start_command.h"
 
 static inline bool
@@ -144,6 +146,42 @@ utf8_length(const unsigned char *p)
 		(p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return len;
+}
+
+int
+rw_lsns_in(const char *message, XLogRecPtr *lsns, int max)
+{
+	const char *end = message + strlen(message);
+	int			n = 0;
+
+	for (const char *at = message; at < end; at++)
+	{
+		const char *next = at;
+		uint64		lsn;
+
+		if (rw_digit(*at, 16) < 0 ||
+			(at > message && rw_digit(at[-1], 16) >= 0) ||
+			!rw_take_lsn(&next, end, RW_LSN_DIGITS, &lsn))
+			continue;
+		if (n < max)
+			lsns[n] = lsn;
+		n++;
+		at = next - 1;
+	}
+	return n;
+}
+
+const char *
+rw_upstream_answer(const char *message)
+{
+	const char *answer = NULL;
+
+	while ((message = strstr(message, ":  ")) != NULL)
+	{
+		message += 3;
+		answer = message;
+	}
+	return answer;
 }
 
 void

@@ -38,6 +38,20 @@ typedef struct RwStartCommand
 extern bool rw_start_command_in(const char *string, RwStartCommand *command);
 
 /*
+ * Store the LSNs in a message, which are the same in every language, in the
+ * order in which they stand; returns how many there are, and stores no more
+ * than `max`.
+ */
+extern int	rw_lsns_in(const char *message, XLogRecPtr *lsns, int max);
+
+/*
+ * What the upstream server said, if the message of a receiver has that: libpq
+ * puts its own words and a severity before it, then a colon and two blanks.
+ * Else NULL.
+ */
+extern const char *rw_upstream_answer(const char *message);
+
+/*
  * Copy the first line of an error's message, as UTF-8, to `size` bytes with
  * the final 0, cut off between two characters.  Bytes that are not UTF-8 and
  * control characters become '?', because clients choose some of them.

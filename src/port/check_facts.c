@@ -119,7 +119,7 @@ rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request,
 		return;
 	facts->system = GetSystemIdentifier();
 	if (facts->in_recovery && facts->standby.parted == RW_NOT_PARTED)
-		facts->upstream_is_behind = rw_upstream_is_behind();
+		facts->upstream_may_be_behind = rw_upstream_may_be_behind();
 	if (facts->system == limits->token_system &&
 		limits->token_tli < facts->tli)
 		facts->timeline = cached_history(cache, facts->tli);

@@ -200,8 +200,8 @@ check_token(const RwAskLimits *limits, const RwCheckFacts *facts,
 			return say_no(verdict, "the commit is not part of this server's history");
 	}
 	/* Other WAL may be, or soon be found to be, under the same LSN. */
-	if (facts->upstream_is_behind)
-		return say_no(verdict, "the upstream server's WAL ends before what was replayed here");
+	if (facts->upstream_may_be_behind)
+		return say_no(verdict, "the upstream server's WAL may end before what was replayed here");
 	if (facts->in_recovery && facts->standby.parted != RW_NOT_PARTED &&
 		limits->token_lsn > facts->standby.common)
 		return check_not_parted(facts, verdict);

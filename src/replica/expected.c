@@ -78,6 +78,12 @@ parse_expected(char *list, ExpectedNames *parsed)
 								RW_MAX_EXPECTED);
 			return false;
 		}
+		if (strlen(member) >= RW_NAME_LEN)
+		{
+			GUC_check_errdetail("A name can have at most %d bytes.",
+								RW_NAME_LEN - 1);
+			return false;
+		}
 		rw_clean_name(parsed->names[parsed->n++], member, RW_NAME_LEN);
 		member = next;
 	}

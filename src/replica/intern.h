@@ -41,21 +41,6 @@ extern int	rw_replicas_find_room(RwReplica *table, int size,
 extern void rw_replica_part(RwReplica *replica, RwParted parted,
 							uint64 mark);
 
-/*
- * Has it parted, and will not be found not to have?  A server in recovery may
- * only be behind, as a cascade can be.
- */
-extern bool rw_replica_parted_for_good(const RwReplica *replica,
-									   const RwOwnWal *own);
-
-/*
- * The WAL that the replica asks for has ended at `mark`, where its timeline was
- * left, and it has replayed all of that.  One that follows to the next timeline
- * soon does.
- */
-extern void rw_replica_reach_fork(RwReplica *replica, uint64 mark,
-								  RwTime now);
-
 /* The replica is known to have this server's WAL again. */
 extern void rw_replica_reunite(RwReplica *replica);
 
@@ -68,10 +53,11 @@ extern bool rw_name_identifies(const char *application_name);
 /*
  * The known replica that this would be, if it has come without its slot or,
  * with `has_slot`, has been given one: the only one that uses this
- * application_name, or NULL.
+ * application_name, and from the same address unless that is NULL.  Else NULL.
  */
 extern RwReplica *rw_replicas_find_by_application(RwReplica *table, int size,
 												  const char *application_name,
+												  const char *address,
 												  bool has_slot);
 
 /* Add an event; one beyond RW_REPLICA_MAX_EVENTS is dropped. */

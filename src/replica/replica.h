@@ -22,7 +22,8 @@
  *
  * A replica is found by its shown name, which is its slot's, else its
  * application_name.  One that has come without its slot, or has been given
- * one, is found by its application_name, unless others use that, too.
+ * one, is found by its application_name, if it comes from the same address and
+ * no others use that name.  (Many servers are given one by their cluster_name.)
  *
  * A replica that connects again and again and gets nowhere would, at each
  * attempt, stream for some milliseconds or not, and be seen doing so or not.
@@ -43,7 +44,13 @@
  *
  * A replica that has parted from this server (position.h) is known at once,
  * and stays parted, connected or gone, until it is seen to have this server's
- * WAL again, or is forgotten.
+ * WAL again, or is forgotten.  That a refused request alone shows it counts
+ * from the second one on, because anybody can ask for anything, and ends once
+ * the replica streams steadily.
+ *
+ * Attempts are counted for names that are not known, too, in places that are
+ * gone and not known.  Those last for a minute, give way to any other, and are
+ * not shown, unless the name is expected.
  *
  * When the table is full, the replica that has been gone longest makes room,
  * unless it is expected; if there is none, a newcomer is not followed.
@@ -147,6 +154,8 @@ typedef struct RwReplica
 								 * while it is connected more than once */
 	RwRate		replay_rate;	/* of this connection */
 	RwParted	parted;
+	bool		parted_by_request;	/* so a request says that was refused, and
+									 * nothing else */
 	uint64		mark;			/* where it has parted */
 	RwTime		ended_at_mark;	/* when WAL first ended there, for one that
 								 * may be left behind; RW_NEVER: it did not */
@@ -207,12 +216,13 @@ extern void rw_replicas_update(RwReplica *table, int size, RwRound *round,
 							   RwReplicaEvents *events);
 
 /*
- * The replica that a connection with these names would belong to, if it is
- * gone; else NULL.  slot_name may be empty.
+ * The replica that a connection with these names, from this address, would
+ * belong to, if it is gone; else NULL.  slot_name may be empty.
  */
 extern RwReplica *rw_replicas_find_returning(RwReplica *table, int size,
 											 const char *application_name,
-											 const char *slot_name);
+											 const char *slot_name,
+											 const char *address);
 
 /*
  * Does this replica stream now?  After an attempt that failed, or half a minute
@@ -221,6 +231,21 @@ extern RwReplica *rw_replicas_find_returning(RwReplica *table, int size,
  */
 extern bool rw_replica_streams(const RwReplica *replica, RwTime now);
 
+/*
+ * Has it parted, and will not be found not to have?  A server in recovery may
+ * only be behind, as a cascade can be.
+ */
+extern bool rw_replica_parted_for_good(const RwReplica *replica,
+									   const RwOwnWal *own);
+
+/*
+ * The WAL that the replica asks for has ended at `mark`, where its timeline was
+ * left, and it has replayed all of that.  One that follows to the next timeline
+ * soon does.
+ */
+extern void rw_replica_reach_fork(RwReplica *replica, uint64 mark,
+								  RwTime now);
+
 /* Is this replica gone, and has it tried to connect and failed? */
 extern bool rw_replica_is_refused(const RwReplica *replica, RwTime now);
 
@@ -228,7 +253,7 @@ extern bool rw_replica_is_refused(const RwReplica *replica, RwTime now);
 extern RwReplica *rw_replicas_find_gone(RwReplica *table, int size,
 										const char *name);
 
-/* The known replica that is gone and whose slot is this one, or NULL. */
+/* The known or expected replica that is gone and has this slot, or NULL. */
 extern RwReplica *rw_replicas_find_gone_slot(RwReplica *table, int size,
 											 const char *slot_name);
 

@@ -222,7 +222,8 @@ rw_replica_round_apply(RwReplicaRound *round)
 					   &round->events);
 	for (i = 0; i < rw_max_replicas; i++)
 		nparted += rw_replicas[i].connected &&
-			rw_replicas[i].parted != RW_NOT_PARTED;
+			rw_replica_parted_for_good(&rw_replicas[i],
+									   &round->replicas.own);
 	pg_atomic_write_u32(rw_nparted, nparted);
 	notice_dropped_slots(round);
 	rw_slot_notes_update(rw_slot_notes, RW_MAX_SLOTS, round->slots,

@@ -163,7 +163,7 @@ end_connections(Round *round)
 		rw_name_copy(name, replica->name);
 		heir = find_heir(round, i);
 
-		if (!replica->known)
+		if (!replica->known && !replica->expected)
 			rw_replica_clear(replica);
 		else if (heir >= 0)
 			move_connection(round, heir, i);
@@ -175,7 +175,8 @@ end_connections(Round *round)
 			replica->pid = 0;
 			replica->streaming_since = RW_NEVER;
 			replica->gone_at = round->now;
-			rw_replica_add_event(round->events, RW_REPLICA_GONE, name);
+			if (replica->known)
+				rw_replica_add_event(round->events, RW_REPLICA_GONE, name);
 		}
 		rw_replicas_count_connections(round->table, round->size, name,
 								  round->now);
@@ -199,29 +200,39 @@ take_in_gone(Round *round)
 
 		replica = rw_replicas_find_returning(round->table, round->size,
 											 seen->application_name,
-											 seen->slot_name);
+											 seen->slot_name, seen->address);
 		if (replica == NULL)
 			continue;
 
 		connect_place(round, replica - round->table, seen);
-		rw_replica_add_event(round->events, RW_REPLICA_BACK, replica->name);
+		if (replica->known)
+			rw_replica_add_event(round->events, RW_REPLICA_BACK,
+								 replica->name);
 	}
 }
 
-/* Forget replicas that have been gone for too long. */
+/*
+ * Forget replicas that have been gone for too long, and names that are not
+ * known and do not try any more.
+ */
 static void
 forget_expired(Round *round, RwTime forget_after)
 {
-	if (forget_after <= 0)
-		return;
-
 	for (int i = 0; i < round->size; i++)
 	{
 		RwReplica  *replica = &round->table[i];
+		RwTime		gone = round->now - replica->gone_at - replica->unwatched;
 
-		if (replica->used && !replica->connected && !replica->has_slot &&
-			!replica->expected &&
-			round->now - replica->gone_at - replica->unwatched >= forget_after)
+		if (!replica->used || replica->connected || replica->expected ||
+			rw_attempts_count(&replica->attempts, round->now) > 0)
+			continue;
+		if (!replica->known)
+		{
+			if (gone >= RW_MINUTE)
+				rw_replica_clear(replica);
+		}
+		else if (forget_after > 0 && gone >= forget_after &&
+				 !replica->has_slot)
 		{
 			rw_replica_add_event(round->events, RW_REPLICA_EXPIRED,
 								 replica->name);
@@ -283,13 +294,15 @@ claim_places(Round *round)
 
 		replica = rw_replicas_find_returning(round->table, round->size,
 											 seen->application_name,
-											 seen->slot_name);
+											 seen->slot_name, seen->address);
 		if (replica == NULL ||
 			is_another(replica, &round->table[seen->place]))
 			continue;
 
 		move_connection(round, seen->place, replica - round->table);
-		rw_replica_add_event(round->events, RW_REPLICA_BACK, replica->name);
+		if (replica->known)
+			rw_replica_add_event(round->events, RW_REPLICA_BACK,
+								 replica->name);
 	}
 }
 
@@ -358,6 +371,13 @@ is_replicas_own(const RwSeen *seen, uint64 first_sent)
 		(seen->streaming || seen->sent > first_sent);
 }
 
+static bool
+streams_steadily(const Round *round, const RwReplica *replica)
+{
+	return replica->streaming_since != RW_NEVER &&
+		round->now - replica->streaming_since >= STEADY_AFTER;
+}
+
 /* Update a place with what was seen of its connection. */
 static void
 follow_connection(const Round *round, RwReplica *replica, const RwSeen *seen)
@@ -387,9 +407,8 @@ follow_connection(const Round *round, RwReplica *replica, const RwSeen *seen)
 	replica->belongs |= is_replicas_own(seen, replica->first_sent);
 	follow_position(round, replica, seen);
 
-	if (replica->belongs && seen->streaming &&
-		replica->parted == RW_NOT_PARTED &&
-		now - replica->streaming_since >= STEADY_AFTER)
+	if (replica->belongs && replica->parted == RW_NOT_PARTED &&
+		streams_steadily(round, replica))
 		replica->steady = true;
 	if (rw_replica_streams(replica, now))
 		replica->streamed_at = now;
@@ -407,7 +426,8 @@ follow_parting(const Round *round, RwReplica *replica, const RwSeen *seen,
 	uint64		mark = 0;
 
 	if (before != RW_NOT_PARTED &&
-		rw_is_reunited(before, replica->mark, reported, round->own))
+		(rw_is_reunited(before, replica->mark, reported, round->own) ||
+		 (replica->parted_by_request && streams_steadily(round, replica))))
 		rw_replica_reunite(replica);
 	if (seen->logical)
 		return;
@@ -421,6 +441,8 @@ follow_parting(const Round *round, RwReplica *replica, const RwSeen *seen,
 		rw_replica_reach_fork(replica, mark, round->now);
 	else if (parted != RW_NOT_PARTED)
 		rw_replica_part(replica, parted, mark);
+	if (parted != RW_NOT_PARTED)
+		replica->parted_by_request = false;
 
 	/* What a cascade has received since is its upstream's, too. */
 	if (parted == RW_AHEAD && round->own->in_recovery)
@@ -489,7 +511,7 @@ move_connection(Round *round, int from, int to)
 	rw_replica_clear(&round->table[from]);
 	connect_place(round, to, seen);
 
-	replica->known = true;
+	replica->known |= moved.known;
 	replica->belongs = moved.belongs;
 	replica->steady |= moved.steady;
 	replica->shared = moved.shared;

@@ -14,17 +14,34 @@
 
 #include "src/replica/intern.h"
 
-/* The place of a replica that is known or expected under this name, or NULL. */
+/* The WAL archivers that have a name of their own, and follow no timeline. */
+static const char *const archivers[] = {"pg_receivewal", "barman_receive_wal"};
+
+static const char *
+shown_name(const RwSeenEnd *end)
+{
+	return end->slot_name[0] != '\0' ? end->slot_name : end->application_name;
+}
+
+/*
+ * The place of a name: that of a replica which is known or expected, else one
+ * in which attempts are counted, or NULL.
+ */
 static RwReplica *
 find_named(RwReplica *table, int size, const char *name)
 {
+	RwReplica  *found = NULL;
+
 	for (int i = 0; i < size; i++)
 	{
-		if (table[i].used && (table[i].known || table[i].expected) &&
-			rw_name_equal(table[i].name, name))
+		if (!table[i].used || !rw_name_equal(table[i].name, name))
+			continue;
+		if (table[i].known || table[i].expected)
 			return &table[i];
+		if (!table[i].connected)
+			found = &table[i];
 	}
-	return NULL;
+	return found;
 }
 
 /* The replica that has made this connection, or NULL. */
@@ -35,13 +52,24 @@ find_replica(RwReplica *table, int size, const RwSeenEnd *end)
 
 	if (replica != NULL && replica->known)
 		return replica;
-	replica = find_named(table, size, end->slot_name[0] != '\0' ?
-						 end->slot_name : end->application_name);
-	if (replica != NULL)
-		return replica;
-	return rw_replicas_find_by_application(table, size,
-										   end->application_name,
-										   end->slot_name[0] != '\0');
+	replica = find_named(table, size, shown_name(end));
+	/* One that is refused at once has not named its slot yet. */
+	if (replica == NULL && end->slot_name[0] == '\0')
+		replica = rw_replicas_find_by_application(table, size,
+												  end->application_name,
+												  NULL, false);
+	return replica;
+}
+
+static bool
+is_archiver(const RwSeenEnd *end)
+{
+	for (int i = 0; i < lengthof(archivers); i++)
+	{
+		if (strcmp(end->application_name, archivers[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Do several connections have this name? */
@@ -56,45 +84,67 @@ is_shared(const RwReplica *table, int size, const char *name)
 	return false;
 }
 
-/*
- * A place for a replica that is not known yet, gone, or NULL.  An archive of
- * WAL may well be on another timeline.
- */
+/* A place in which the attempts of a name are counted, or NULL. */
 static RwReplica *
-add_replica(RwReplica *table, int size, const RwSeenEnd *end, RwTime now,
-			RwReplicaEvents *events)
+add_place(RwReplica *table, int size, const RwSeenEnd *end, RwTime now,
+		  RwReplicaEvents *events)
 {
-	const char *name = end->slot_name[0] != '\0' ?
-		end->slot_name : end->application_name;
-	int			place;
+	const char *name = shown_name(end);
+	int			place = -1;
 
-	if (name[0] == '\0' || is_shared(table, size, name) ||
-		strcmp(end->application_name, "pg_receivewal") == 0)
+	if (name[0] == '\0' || is_archiver(end) || is_shared(table, size, name))
 		return NULL;
-	place = rw_replicas_find_room(table, size, events);
+	for (int i = 0; i < size && place < 0; i++)
+	{
+		if (!table[i].used || (!table[i].known && !table[i].connected &&
+							   !table[i].expected))
+			place = rw_replicas_find_room(table, size, events);
+	}
 	if (place < 0)
 		return NULL;
 	table[place].used = true;
-	table[place].known = true;
 	rw_name_copy(table[place].name, name);
 	rw_name_copy(table[place].application_name, end->application_name);
 	rw_name_copy(table[place].slot_name, end->slot_name);
 	table[place].has_slot = end->slot_name[0] != '\0';
-	table[place].gone_at = table[place].last_seen = now;
+	table[place].gone_at = now;
 	table[place].replay_moved_at = table[place].progressed_at = now;
 	return &table[place];
 }
 
-/* Does this end show that the replica has parted from this server? */
-static RwParted
-parted_at_end(const RwSeenEnd *end, const RwOwnWal *own, uint64 *mark)
+/*
+ * Note whether this end shows that the replica has parted from this server.
+ * Its positions do; a request that was refused does if it is not the first.
+ */
+static void
+note_parting(RwReplica *replica, const RwSeenEnd *end, const RwRound *round)
 {
-	RwParted	parted = rw_parted_by_request(end->start, end->start_tli, own,
-											  mark);
+	uint64		mark = 0;
+	RwParted	parted = rw_parted_at_end(end->sent, end->replay, &round->own,
+										  &mark);
+	bool		by_request = false;
 
 	if (parted == RW_NOT_PARTED)
-		parted = rw_parted_at_end(end->sent, end->replay, own, mark);
-	return parted;
+	{
+		parted = rw_parted_by_request(end->start, end->start_tli, &round->own,
+									  &mark);
+		by_request = parted != RW_NOT_PARTED;
+		if (by_request && parted != RW_LEFT_BEHIND &&
+			rw_attempts_count(&replica->attempts,
+							  round->now) < RW_ATTEMPTS_REFUSED)
+			return;
+	}
+
+	if (parted == RW_LEFT_BEHIND)
+		rw_replica_reach_fork(replica, mark, round->now);
+	else if (parted != RW_NOT_PARTED)
+	{
+		replica->parted_by_request = by_request &&
+			(replica->parted != parted || replica->parted_by_request);
+		rw_replica_part(replica, parted, mark);
+	}
+	if (rw_replica_parted_for_good(replica, &round->own))
+		replica->known = true;
 }
 
 /* Where a connection that no round has seen has brought the replica. */
@@ -126,18 +176,14 @@ note_end(RwReplica *table, int size, const RwSeenEnd *end,
 {
 	RwReplica  *own_place = rw_replicas_find_pid(table, size, end->pid);
 	RwReplica  *replica;
-	RwParted	parted;
-	uint64		mark = 0;
 
 	/* Neither a base backup nor pg_receivewal ever replays. */
 	if (end->backup || (end->replay == 0 && end->write != 0))
 		return;
 
-	parted = parted_at_end(end, &round->own, &mark);
 	replica = find_replica(table, size, end);
-	if (replica == NULL && parted != RW_NOT_PARTED &&
-		!(parted == RW_AHEAD && round->own.in_recovery))
-		replica = add_replica(table, size, end, round->now, events);
+	if (replica == NULL && (own_place == NULL || !own_place->steady))
+		replica = add_place(table, size, end, round->now, events);
 	if (replica == NULL)
 		return;
 
@@ -148,17 +194,12 @@ note_end(RwReplica *table, int size, const RwSeenEnd *end,
 			return;
 		note_position(replica, end, round);
 	}
-	if (parted == RW_LEFT_BEHIND)
-		rw_replica_reach_fork(replica, mark, round->now);
-	else if (parted != RW_NOT_PARTED)
-		rw_replica_part(replica, parted, mark);
-	if (rw_replica_parted_for_good(replica, &round->own))
-		replica->known = true;
 	if (!end->goes_on && (own_place == NULL || !own_place->steady))
 	{
 		rw_attempts_add(&replica->attempts, round->now);
 		memcpy(replica->refusal, end->message, RW_REFUSAL_LEN);
 	}
+	note_parting(replica, end, round);
 }
 
 void

@@ -57,6 +57,15 @@ rw_replica_add_event(RwReplicaEvents *events, RwReplicaEventType type,
 	events->nevents++;
 }
 
+/* Does a gone replica make room before another one? */
+static bool
+gives_way(const RwReplica *replica, const RwReplica *other)
+{
+	if (replica->known != other->known)
+		return !replica->known;
+	return replica->gone_at < other->gone_at;
+}
+
 int
 rw_replicas_find_room(RwReplica *table, int size, RwReplicaEvents *events)
 {
@@ -67,7 +76,7 @@ rw_replicas_find_room(RwReplica *table, int size, RwReplicaEvents *events)
 		if (!table[i].used)
 			room = i;
 		else if (!table[i].connected && !table[i].expected &&
-				 (room < 0 || table[i].gone_at < table[room].gone_at))
+				 (room < 0 || gives_way(&table[i], &table[room])))
 			room = i;
 	}
 	if (room < 0)
@@ -75,7 +84,9 @@ rw_replicas_find_room(RwReplica *table, int size, RwReplicaEvents *events)
 
 	if (table[room].used)
 	{
-		rw_replica_add_event(events, RW_REPLICA_EVICTED, table[room].name);
+		if (table[room].known)
+			rw_replica_add_event(events, RW_REPLICA_EVICTED,
+								 table[room].name);
 		rw_replica_clear(&table[room]);
 	}
 	if (++table[room].generation == 0)
@@ -125,6 +136,7 @@ void
 rw_replica_reunite(RwReplica *replica)
 {
 	replica->parted = RW_NOT_PARTED;
+	replica->parted_by_request = false;
 	replica->mark = 0;
 	replica->ended_at_mark = RW_NEVER;
 }
@@ -152,6 +164,7 @@ rw_replicas_find_gone_slot(RwReplica *table, int size, const char *slot_name)
 	for (int i = 0; i < size; i++)
 	{
 		if (table[i].used && !table[i].connected &&
+			(table[i].known || table[i].expected) &&
 			rw_name_equal(table[i].slot_name, slot_name))
 			return &table[i];
 	}
@@ -167,7 +180,8 @@ rw_name_identifies(const char *application_name)
 
 RwReplica *
 rw_replicas_find_by_application(RwReplica *table, int size,
-								const char *application_name, bool has_slot)
+								const char *application_name,
+								const char *address, bool has_slot)
 {
 	RwReplica  *found = NULL;
 	int			nusers = 0;
@@ -184,7 +198,8 @@ rw_replicas_find_by_application(RwReplica *table, int size,
 		/* A connection that belongs to nobody may be the one in question. */
 		if (table[i].known || table[i].expected || table[i].shared)
 			nusers++;
-		if (table[i].known && has_slot != (table[i].slot_name[0] != '\0'))
+		if (table[i].known && has_slot != (table[i].slot_name[0] != '\0') &&
+			(address == NULL || strcmp(table[i].address, address) == 0))
 			found = &table[i];
 	}
 	return nusers == 1 ? found : NULL;
@@ -193,7 +208,7 @@ rw_replicas_find_by_application(RwReplica *table, int size,
 RwReplica *
 rw_replicas_find_returning(RwReplica *table, int size,
 						   const char *application_name,
-						   const char *slot_name)
+						   const char *slot_name, const char *address)
 {
 	bool		has_slot = slot_name[0] != '\0';
 	RwReplica  *found = rw_replicas_find_gone(table, size, has_slot ?
@@ -202,7 +217,7 @@ rw_replicas_find_returning(RwReplica *table, int size,
 	if (found != NULL)
 		return found;
 	found = rw_replicas_find_by_application(table, size, application_name,
-											has_slot);
+											address, has_slot);
 	return found != NULL && !found->connected ? found : NULL;
 }
 
@@ -252,7 +267,12 @@ rw_replicas_cut(RwReplica *table, int size, uint64 lsn)
 	{
 		RwReplica  *replica = &table[i];
 
-		if (!replica->used || replica->position <= lsn)
+		if (!replica->used)
+			continue;
+		/* The next connection shows whether it has diverged. */
+		if (replica->parted == RW_AHEAD)
+			rw_replica_reunite(replica);
+		if (replica->position <= lsn)
 			continue;
 		replica->position = lsn;
 		rw_rate_init(&replica->replay_rate);

@@ -108,6 +108,7 @@ static bool
 same_series(const RwLink *link, const RwLink *other)
 {
 	return other->upstream == link->upstream &&
+		other->logical == link->logical &&
 		rw_is_slot_alone(other) == rw_is_slot_alone(link) &&
 		rw_name_equal(other->name, link->name);
 }
@@ -182,11 +183,30 @@ add_link_metrics(RwText *page, const RwSnapshot *snapshot)
 	pfree(rows);
 }
 
+/* Is there an alert of the same name and subject before this one? */
+static bool
+is_there_before(const RwAlertView *alerts, int i)
+{
+	int			j;
+
+	for (j = 0; j < i; j++)
+	{
+		if (strcmp(rw_alert_name(alerts[j].alert.alert),
+				   rw_alert_name(alerts[i].alert.alert)) == 0 &&
+			rw_name_equal(alerts[j].alert.subject, alerts[i].alert.subject))
+			return true;
+	}
+	return false;
+}
+
 static void
 add_alert_metrics(RwText *page, const RwSnapshot *snapshot)
 {
 	RwAlertTotals totals = {0, 0};
+	RwAlertView *firing;
 	int			nfiring = 0;
+	int			n = 0;
+	int			i;
 
 	while (nfiring < snapshot->nalerts &&
 		   snapshot->alerts[nfiring].cleared_at == 0)
@@ -199,8 +219,16 @@ add_alert_metrics(RwText *page, const RwSnapshot *snapshot)
 	}
 	rw_metrics_rows(page, &rw_alert_totals_columns, &totals,
 					sizeof(totals), 1);
-	rw_metrics_rows(page, &rw_alert_columns, snapshot->alerts,
-					sizeof(RwAlertView), nfiring);
+
+	/* One name may be that of a replica and of this server. */
+	firing = palloc(Max(nfiring, 1) * sizeof(RwAlertView));
+	for (i = 0; i < nfiring; i++)
+	{
+		if (!is_there_before(snapshot->alerts, i))
+			firing[n++] = snapshot->alerts[i];
+	}
+	rw_metrics_rows(page, &rw_alert_columns, firing, sizeof(RwAlertView), n);
+	pfree(firing);
 }
 
 void

@@ -367,7 +367,9 @@ replwatch_forget(PG_FUNCTION_ARGS)
 		if (meant.classes & RW_CLASS_BIT(RW_SUBJECT_REPLICA))
 			forgotten = rw_replicas_forget(rw_replicas, rw_max_replicas,
 										   meant.search.found[0]);
-		if (meant.classes & RW_CLASS_BIT(RW_SUBJECT_NODE))
+		/* The name may be that of a replica, too. */
+		if (!forgotten &&
+			(meant.classes & RW_CLASS_BIT(RW_SUBJECT_NODE)))
 			forgotten |= rw_upstream_forget(&rw_lag_shared->upstream);
 		forgotten |= rw_alerts_forget(&meant);
 	}

@@ -240,9 +240,9 @@ raise_lost(RwToken token, TimeLineID tli)
 
 /*
  * Is this LSN beyond what this standby and its upstream server are known to
- * have in common?  Until the sampler has worked that out, the last message
- * counts: the first one of an upstream server that was replaced by an older
- * copy shows that it is behind.
+ * have in common?  Until the sampler has worked that out, the first message on
+ * a connection is waited for: that of an upstream server which was replaced by
+ * an older copy shows that it is behind.
  */
 static bool
 is_beyond_common(XLogRecPtr lsn)
@@ -254,7 +254,7 @@ is_beyond_common(XLogRecPtr lsn)
 	state = rw_standby_state_read();
 	if (state.parted != RW_NOT_PARTED)
 		return lsn > state.common;
-	return rw_upstream_is_behind();
+	return rw_upstream_may_be_behind();
 }
 
 void

@@ -39,13 +39,14 @@ typedef struct StateHeader
 	uint32		nalerts;		/* firing ones first, then the cleared ones,
 								 * oldest first */
 	uint32		nsilences;
-	RwTime		message_at;		/* these eight as in RwUpstream */
+	RwTime		message_at;		/* these nine as in RwUpstream */
 	RwTime		complete_at;
 	bool		tended;
 	bool		settled;
 	bool		lost_wal;
 	RwParted	parted;
 	uint64		mark;
+	uint64		ahead_to;
 	uint32		in_step_with;
 	RwChart		upstream_chart;
 	RwOwnNames	own_names;
@@ -117,6 +118,7 @@ rw_save_state(const RwStoreLabel *label)
 	header.lost_wal = rw_lag_shared->upstream.lost_wal;
 	header.parted = rw_lag_shared->upstream.parted;
 	header.mark = rw_lag_shared->upstream.mark;
+	header.ahead_to = rw_lag_shared->upstream.ahead_to;
 	header.in_step_with = rw_lag_shared->upstream.in_step_with;
 	header.upstream_chart = rw_lag_shared->upstream_chart;
 	header.own_names = *rw_own_names;
@@ -375,6 +377,7 @@ rw_restore_state(const char *payload, uint32 length,
 	{
 		rw_lag_shared->upstream.parted = header.parted;
 		rw_lag_shared->upstream.mark = header.mark;
+		rw_lag_shared->upstream.ahead_to = header.ahead_to;
 		rw_lag_shared->upstream.lost_wal = header.lost_wal;
 	}
 	rw_lag_shared->upstream.in_step_with = header.in_step_with;

@@ -247,6 +247,7 @@ rw_sample(RwSampler *sampler)
 	RwFacts    *facts = &sampler->facts;
 	RwLinks		links;
 	RwTime		begin;
+	RwParted	parted;
 	bool		role_or_timeline_changed;
 	bool		moved;
 
@@ -271,6 +272,7 @@ rw_sample(RwSampler *sampler)
 	record_horizon(sampler);
 	load_timelines(sampler);
 	look_at_next_record(sampler);
+	parted = rw_lag_shared->upstream.parted;	/* only written here */
 	publish_round(sampler, role_or_timeline_changed);
 	/* After a promotion or timeline switch, awaited WAL may never come. */
 	if (role_or_timeline_changed)
@@ -279,6 +281,9 @@ rw_sample(RwSampler *sampler)
 	rw_links(facts, &links, false);
 	rw_sort_links(&links);
 	rw_standby_state_publish(facts, &links);
+	/* Tokens may be confirmed again. */
+	if (parted != rw_lag_shared->upstream.parted)
+		rw_waiters_wake_all(RW_QUEUE_REPLAY);
 	rw_lag_chart_add(facts, &links);
 
 	begin = rw_clock_now();
