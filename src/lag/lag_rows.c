@@ -204,10 +204,11 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 	};
 	uint64		known = 0;
 
-	if (replica && replica->position != 0)
+	/* The place of a new connection has only what was sent on it. */
+	if (replica)
 		known = replica->position;
-	else if (returning)
-		known = returning->position;
+	if (returning)
+		known = Max(known, returning->position);
 
 	/*
 	 * A base backup has no position, and neither has a connection before it
