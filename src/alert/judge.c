@@ -183,19 +183,21 @@ find_expected(const RwJudgeInput *input, RwSubject *subjects, int *n,
 			  const char *name)
 {
 	RwNameSearch search;
+	const RwLink *link;
 	const char *shown = name;
 	int			i;
 
 	rw_search_expected(input, &search, name);
 	if (rw_search_end(&search) == RW_NAME_FOUND)
 		shown = search.found[0];
+	link = find_link(input->links, shown);
 	for (i = 0; i < *n; i++)
 	{
-		if (rw_name_equal(subjects[i].name, shown))
+		if (rw_name_equal(subjects[i].name, shown) ||
+			(link != NULL && subjects[i].link == link))
 			return &subjects[i];
 	}
-	return start_subject(&subjects[(*n)++], RW_SUBJECT_REPLICA, name,
-						 find_link(input->links, shown));
+	return start_subject(&subjects[(*n)++], RW_SUBJECT_REPLICA, name, link);
 }
 
 /*

@@ -152,7 +152,10 @@ note_backup(void)
 		own_note.backup = true;
 }
 
-/* Its names, as pg_stat_replication shows them. */
+/*
+ * Its names, as pg_stat_replication shows them, and its address.  With
+ * log_hostname that is a name.
+ */
 static void
 note_names(void)
 {
@@ -161,6 +164,9 @@ note_names(void)
 	if ((name == NULL || name[0] == '\0') && MyProcPort != NULL)
 		name = MyProcPort->application_name;
 	own_note.pid = MyProcPid;
+	if (MyProcPort != NULL && MyProcPort->remote_host != NULL &&
+		strcmp(MyProcPort->remote_host, "[local]") != 0)
+		rw_address_copy(own_note.address, MyProcPort->remote_host);
 	if (name != NULL)
 		rw_clean_name(own_note.application_name, name, RW_NAME_LEN);
 }

@@ -201,6 +201,8 @@ typedef struct RwEndedFacts
 	bool		backup;			/* it sent a base backup */
 	char		application_name[RW_NAME_LEN];
 	char		slot[RW_NAME_LEN];	/* used or asked for; empty: none */
+	char		address[RW_ADDRESS_LEN];	/* of a walsender's client, as in
+											 * RwPeer */
 	XLogRecPtr	start_lsn;		/* of a START_REPLICATION that failed; or 0 */
 	TimeLineID	start_tli;		/* or 0 if it named none */
 	XLogRecPtr	sent;			/* of the walsender, at the end */

@@ -53,7 +53,7 @@ extern bool rw_name_identifies(const char *application_name);
 /*
  * The known replica that this would be, if it has come without its slot or,
  * with `has_slot`, has been given one: the only one that uses this
- * application_name, and from the same address unless that is NULL.  Else NULL.
+ * application_name, and from the same address.  Else NULL.
  */
 extern RwReplica *rw_replicas_find_by_application(RwReplica *table, int size,
 												  const char *application_name,

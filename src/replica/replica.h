@@ -99,6 +99,7 @@ typedef struct RwSeenEnd
 {
 	char		application_name[RW_NAME_LEN];
 	char		slot_name[RW_NAME_LEN]; /* used or asked for; empty: none */
+	char		address[RW_ADDRESS_LEN];
 	int			pid;
 	bool		backup;			/* it was for a base backup */
 	bool		goes_on;		/* the connection is there, but does not

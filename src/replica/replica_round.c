@@ -75,6 +75,7 @@ prepare_ended(RwReplicaRound *round, const RwFacts *facts)
 			continue;
 		rw_name_copy(end->application_name, from->application_name);
 		rw_name_copy(end->slot_name, from->slot);
+		rw_address_copy(end->address, from->address);
 		end->pid = from->pid;
 		end->backup = from->backup;
 		end->start = from->start_lsn;
@@ -102,6 +103,7 @@ prepare_ended(RwReplicaRound *round, const RwFacts *facts)
 			continue;
 		rw_name_copy(end->application_name, sender->peer.application_name);
 		rw_name_copy(end->slot_name, sender->peer.asked_slot);
+		rw_address_copy(end->address, sender->peer.address);
 		end->pid = sender->pid;
 		end->goes_on = true;
 		end->start = sender->peer.asked_lsn;

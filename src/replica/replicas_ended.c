@@ -49,16 +49,19 @@ static RwReplica *
 find_replica(RwReplica *table, int size, const RwSeenEnd *end)
 {
 	RwReplica  *replica = rw_replicas_find_pid(table, size, end->pid);
+	RwReplica  *other;
 
 	if (replica != NULL && replica->known)
 		return replica;
 	replica = find_named(table, size, shown_name(end));
+	if (replica != NULL && (replica->known || replica->expected))
+		return replica;
 	/* One that is refused at once has not named its slot yet. */
-	if (replica == NULL && end->slot_name[0] == '\0')
-		replica = rw_replicas_find_by_application(table, size,
-												  end->application_name,
-												  NULL, false);
-	return replica;
+	other = rw_replicas_find_by_application(table, size,
+											end->application_name,
+											end->address,
+											end->slot_name[0] != '\0');
+	return other != NULL ? other : replica;
 }
 
 static bool
@@ -106,6 +109,7 @@ add_place(RwReplica *table, int size, const RwSeenEnd *end, RwTime now,
 	rw_name_copy(table[place].name, name);
 	rw_name_copy(table[place].application_name, end->application_name);
 	rw_name_copy(table[place].slot_name, end->slot_name);
+	rw_address_copy(table[place].address, end->address);
 	table[place].has_slot = end->slot_name[0] != '\0';
 	table[place].gone_at = now;
 	table[place].replay_moved_at = table[place].progressed_at = now;

@@ -199,7 +199,7 @@ rw_replicas_find_by_application(RwReplica *table, int size,
 		if (table[i].known || table[i].expected || table[i].shared)
 			nusers++;
 		if (table[i].known && has_slot != (table[i].slot_name[0] != '\0') &&
-			(address == NULL || strcmp(table[i].address, address) == 0))
+			strcmp(table[i].address, address) == 0)
 			found = &table[i];
 	}
 	return nusers == 1 ? found : NULL;
@@ -213,12 +213,13 @@ rw_replicas_find_returning(RwReplica *table, int size,
 	bool		has_slot = slot_name[0] != '\0';
 	RwReplica  *found = rw_replicas_find_gone(table, size, has_slot ?
 											  slot_name : application_name);
+	RwReplica  *other;
 
-	if (found != NULL)
+	if (found != NULL && (found->known || found->expected))
 		return found;
-	found = rw_replicas_find_by_application(table, size, application_name,
+	other = rw_replicas_find_by_application(table, size, application_name,
 											address, has_slot);
-	return found != NULL && !found->connected ? found : NULL;
+	return other != NULL && !other->connected ? other : found;
 }
 
 bool

@@ -136,15 +136,16 @@ test_subjects(void)
 	expect("pg_2");
 	is_text(subjects(), "r:pg_2! n:main", "several names of one replica");
 	replica->known = false;
-	is_text(subjects(), "r:pg_2! n:main", "that is not known yet");
+	is_text(subjects(), "r:Pg-2.eu! n:main",
+			"that is not known yet: the first of them");
 	ok(world.subjects[0].link == &world.link[0], "has its link");
 
 	reset_primary();
 	add_slot("pg_2");
 	expect("pg-2");
-	is_text(subjects(), "r:pg_2! s:pg_2 n:main",
-			"one that is away is shown by the name of its slot");
-	ok(world.subjects[0].link == &world.link[0], "whose link it has");
+	is_text(subjects(), "r:pg-2! s:pg_2 n:main",
+			"one that was never here keeps its name, whatever slot there is");
+	ok(world.subjects[0].link == NULL, "and has no link");
 
 	reset_primary();
 	add_slot("a");

@@ -326,7 +326,7 @@ test_parted(void)
 	is_int(own_row()->lag_bytes, 700,
 		   "lacks what the upstream server has written instead");
 	is_reason(own_row(), "ahead",
-			  "this standby has replayed WAL beyond LSN 4/FFFFFC18 that the upstream server no longer has; rebuild this standby",
+			  "this standby has replayed WAL beyond LSN 4/FFFFFC18 that the upstream server no longer has; unless that is a standby which is only behind, rebuild this one",
 			  "the reason");
 	upstream->lost_wal = false;
 	is_reason(own_row(), "ahead",
@@ -359,15 +359,16 @@ test_refused(void)
 	write_wal(1000);
 	pass(20 * RW_SECOND);
 	facts.complete = facts.horizon;
+	facts.recovery.waits_for_wal = true;
 	facts.receiver.state = RW_RECEIVER_STOPPED;
 	facts.receiver.pid = 0;
 	upstream->replay_moved_at = START;
 	is_reason(own_row(), "broken_wal",
 			  "replay does not get past LSN 5/0, where the WAL cannot be read; see the server log",
 			  "the reason");
-	facts.recovery.hold = RW_REPLAY_WAIT_PAUSED;
-	is_text(rw_reason_name(own_row()->reason), "paused",
-			"but for replay that is held");
+	facts.recovery.waits_for_wal = false;
+	is_text(rw_reason_name(own_row()->reason), "receiver_down",
+			"but for replay that is busy");
 }
 
 static bool

@@ -13,6 +13,7 @@
 #include "postgres_fe.h"
 
 #include "src/lag/upstream.h"
+#include "src/observe/start_command.h"
 #include "unit/tap.h"
 
 #define START			(2000 * RW_DAY)
@@ -542,6 +543,7 @@ receiver_ends(const char *message_of_upstream, bool connected)
 	ended.receiver = true;
 	ended.connected = connected;
 	strcpy(ended.message, message_of_upstream);
+	ended.nlsns = rw_lsns_in(message_of_upstream, ended.lsns, 2);
 	facts.ended = &ended;
 	facts.nended = 1;
 	end_receiver();
@@ -715,7 +717,10 @@ test_diverged(void)
 	is_parted(RW_NOT_PARTED, 0, "the file alone shows nothing");
 	pass(RW_MINUTE);
 	is_parted(RW_NOT_PARTED, 0, "for however long");
-	attempt("requested starting point is not in this server's history", 20);
+	attempt("requested WAL segment has already been removed", 20);
+	pass(LOOK);
+	is_parted(RW_NOT_PARTED, 0, "nor does any refusal");
+	attempt("requested starting point 5/0 on timeline 1 is not in this server's history", 20);
 	pass(LOOK);
 	is_parted(RW_DIVERGED, LEFT_AT, "with a refusal it does");
 	is_int(upstream.message_at, RW_NEVER, "nothing counts then");
@@ -816,24 +821,29 @@ test_ahead(void)
 	start_receiver(902);
 	message(HORIZON + 2000);
 	is_parted(RW_AHEAD, HORIZON - 300, "nor time");
-	receiver->upstream = 3;
-	message(HORIZON + 2500);
-	is_parted(RW_AHEAD, HORIZON - 300, "nor a reload alone");
 	receiver_ends("", true);
+	receiver->upstream = 3;
 	start_receiver(904);
 	message(HORIZON + 3000);
 	is_parted(RW_NOT_PARTED, 0, "another upstream may have it");
 	ok(!upstream.lost_wal, "and has not lost it");
 
-	begin("Ahead of another upstream after a reload");
+	begin_ahead("Ahead of an upstream that was only behind", true);
+	is_parted(RW_AHEAD, HORIZON - 300, "ahead");
+	message(HORIZON + 1000);
+	is_parted(RW_AHEAD, HORIZON - 300, "which its end alone does not change");
+	facts.recovery.replay = facts.horizon = HORIZON + 500;
+	message(HORIZON + 1000);
+	is_parted(RW_NOT_PARTED, 0, "but replay of what comes after ours does");
+
+	begin("Ahead of another upstream");
 	facts.recovery.replay_tli = 1;
 	receiver->upstream = 1;
 	start_receiver(900);
 	message(HORIZON);
-	receiver->upstream = 3;
-	pass(RW_SECOND / 10);
 	receiver_ends("", true);
 	pass(RW_SECOND);
+	receiver->upstream = 3;
 	start_receiver(901);
 	message(HORIZON - 300);
 	pass(RW_SECOND);
