@@ -244,10 +244,10 @@ $node{1}->append_conf('postgresql.conf',
 );
 start(1);
 Alerts::alert_when($node{1}, 'replica_missing', $_, 'critical',
-	"alone, it misses $_, by the name of the slot")
-  foreach 'pg_2', 'pg_3';
+	"alone, it misses $_, by the name in the list")
+  foreach 'pg-2', 'pg-3';
 Alerts::wait_judged($node{1});
 is( join(', ', sort map { $_->{subject} } Alerts::alerts($node{1})),
-	'pg_2, pg_3', 'but not itself');
+	'pg-2, pg-3', 'but not itself');
 
 done_testing();

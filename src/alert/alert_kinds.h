@@ -149,6 +149,12 @@ rw_alert_place(RwAlertKind alert)
 	return rw_alert_table[alert].place;
 }
 
+/*
+ * The alerts of each class, by place and in the order of their numbers, of
+ * which there are rw_class_alerts().
+ */
+extern const RwAlertKind rw_alerts_of_class[][RW_CLASS_MAX_ALERTS];
+
 /* How many alerts a subject of this class has. */
 extern int	rw_class_alerts(RwSubjectClass class);
 

@@ -200,21 +200,17 @@ static void
 step_subject(Round *round, const RwSubject *subject)
 {
 	RwAlertEntry *entry = find_entry(subject->class, subject->name);
-	RwChange	changes[RW_NUM_ALERTS];
+	const RwAlertKind *alerts = rw_alerts_of_class[subject->class];
+	int			nalerts = rw_class_alerts(subject->class);
+	RwChange	changes[RW_CLASS_MAX_ALERTS];
 	int			i;
 
 	entry->round = worker.round;
-	for (i = 0; i < RW_NUM_ALERTS; i++)
-	{
-		if (rw_alert_class(i) == subject->class)
-			changes[i] = step_alert(round, entry, i,
-									&subject->findings[rw_alert_place(i)]);
-	}
-	for (i = 0; i < RW_NUM_ALERTS; i++)
-	{
-		if (rw_alert_class(i) == subject->class)
-			settle_alert(round, entry, i, changes[i], subject);
-	}
+	for (i = 0; i < nalerts; i++)
+		changes[i] = step_alert(round, entry, alerts[i],
+								&subject->findings[i]);
+	for (i = 0; i < nalerts; i++)
+		settle_alert(round, entry, alerts[i], changes[i], subject);
 }
 
 /*
@@ -225,25 +221,23 @@ static bool
 step_absent(Round *round, RwAlertEntry *entry, bool at_once)
 {
 	RwJudged	judged = rw_judge_level(RW_SEVERITY_NONE);
-	RwChange	changes[RW_NUM_ALERTS];
+	const RwAlertKind *alerts = rw_alerts_of_class[entry->key.class];
+	int			nalerts = rw_class_alerts(entry->key.class);
+	RwChange	changes[RW_CLASS_MAX_ALERTS];
 	bool		idle = true;
 	int			i;
 
-	for (i = 0; i < RW_NUM_ALERTS; i++)
+	for (i = 0; i < nalerts; i++)
 	{
-		RwAlertState *state = &entry->states[rw_alert_place(i)];
+		RwAlertState *state = &entry->states[i];
 
-		if (rw_alert_class(i) != entry->key.class)
-			continue;
 		changes[i] = at_once ? rw_alert_end(state, round->facts->now) :
 			rw_alert_step(state, &judged, round->hold, round->facts->now);
 	}
-	for (i = 0; i < RW_NUM_ALERTS; i++)
+	for (i = 0; i < nalerts; i++)
 	{
-		if (rw_alert_class(i) != entry->key.class)
-			continue;
-		settle_alert(round, entry, i, changes[i], NULL);
-		idle &= rw_alert_idle(&entry->states[rw_alert_place(i)]);
+		settle_alert(round, entry, alerts[i], changes[i], NULL);
+		idle &= rw_alert_idle(&entry->states[i]);
 	}
 	return idle;
 }

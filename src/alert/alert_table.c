@@ -187,15 +187,32 @@ rw_alert_name(RwAlertKind alert)
 	return rw_alert_table[alert].name;
 }
 
+const RwAlertKind rw_alerts_of_class[][RW_CLASS_MAX_ALERTS] = {
+	[RW_SUBJECT_REPLICA] = {
+		RW_ALERT_REPLICA_MISSING, RW_ALERT_REPLICA_SILENT,
+		RW_ALERT_REPLICA_STALLED, RW_ALERT_REPLICA_LAG,
+		RW_ALERT_REPLICA_LAG_BYTES, RW_ALERT_REPLICA_DIVERGED
+	},
+	[RW_SUBJECT_SLOT] = {
+		RW_ALERT_SLOT_LOST, RW_ALERT_SLOT_AT_RISK, RW_ALERT_SLOT_INACTIVE
+	},
+	[RW_SUBJECT_NODE] = {
+		RW_ALERT_SYNC_SHORT, RW_ALERT_ARCHIVER_FAILING,
+		RW_ALERT_UPSTREAM_DOWN, RW_ALERT_REPLAY_PAUSED, RW_ALERT_SELF_LAG,
+		RW_ALERT_SELF_DIVERGED
+	},
+};
+
 int
 rw_class_alerts(RwSubjectClass class)
 {
-	int			n = 0;
-	int			alert;
+	static const int numbers[] = {
+		[RW_SUBJECT_REPLICA] = 6,
+		[RW_SUBJECT_SLOT] = 3,
+		[RW_SUBJECT_NODE] = 6,
+	};
 
-	for (alert = 0; alert < RW_NUM_ALERTS; alert++)
-		n += rw_alert_table[alert].class == class;
-	return n;
+	return numbers[class];
 }
 
 bool

@@ -311,14 +311,12 @@ rw_judge_subject(const RwJudgeInput *input, RwSubject *subject)
 	else if (subject->class == RW_SUBJECT_NODE && input->facts->in_recovery)
 		subject->delay = input->facts->recovery.apply_delay_ms * RW_MS;
 
-	for (i = 0; i < RW_NUM_ALERTS; i++)
+	for (i = 0; i < rw_class_alerts(subject->class); i++)
 	{
-		const RwAlertInfo *info = &rw_alert_table[i];
-		RwFinding  *finding;
+		const RwAlertInfo *info =
+			&rw_alert_table[rw_alerts_of_class[subject->class][i]];
+		RwFinding  *finding = &subject->findings[i];
 
-		if (info->class != subject->class)
-			continue;
-		finding = &subject->findings[info->place];
 		start_finding(finding, info, &subject->limits);
 		info->judge(input, subject, finding);
 	}

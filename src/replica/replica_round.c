@@ -188,11 +188,11 @@ has_slot_named(const RwReplicaRound *round, const char *name)
  * subscriber is forgotten at once, because DROP SUBSCRIPTION drops its slot.
  */
 static void
-notice_dropped_slots(const RwReplicaRound *round)
+notice_dropped_slots(const RwReplicaRound *round, int size)
 {
 	int			i;
 
-	for (i = 0; i < rw_max_replicas; i++)
+	for (i = 0; i < size; i++)
 	{
 		RwReplica  *replica = &rw_replicas[i];
 
@@ -200,17 +200,32 @@ notice_dropped_slots(const RwReplicaRound *round)
 			has_slot_named(round, replica->name))
 			continue;
 		if (replica->logical && !replica->expected)
-			(void) rw_replicas_forget(rw_replicas, rw_max_replicas,
-									  replica->name);
+			(void) rw_replicas_forget(rw_replicas, size, replica->name);
 		else
-			rw_replicas_slot_dropped(rw_replicas, rw_max_replicas,
-									 replica->name);
+			rw_replicas_slot_dropped(rw_replicas, size, replica->name);
 	}
+}
+
+/*
+ * How many places the steps of a round have to go through: those in use, and
+ * as many as there are connections, now or until they have ended, each of
+ * which may need a new one.
+ */
+static int
+places_needed(const RwReplicaRound *round)
+{
+	int			size = rw_max_replicas;
+
+	while (size > 0 && !rw_replicas[size - 1].used)
+		size--;
+	size += round->replicas.nseen + round->replicas.nended;
+	return Min(size, rw_max_replicas);
 }
 
 void
 rw_replica_round_apply(RwReplicaRound *round)
 {
+	int			size = places_needed(round);
 	uint32		nparted = 0;
 	int			i;
 	const char	(*expected)[RW_NAME_LEN];
@@ -218,16 +233,15 @@ rw_replica_round_apply(RwReplicaRound *round)
 
 	/* The list, or whom it means, may have changed since the last round. */
 	expected = rw_expected(&nexpected);
-	rw_mark_expected(rw_replicas, rw_max_replicas, expected, nexpected);
+	rw_mark_expected(rw_replicas, size, expected, nexpected);
 
-	rw_replicas_update(rw_replicas, rw_max_replicas, &round->replicas,
-					   &round->events);
-	for (i = 0; i < rw_max_replicas; i++)
+	rw_replicas_update(rw_replicas, size, &round->replicas, &round->events);
+	for (i = 0; i < size; i++)
 		nparted += rw_replicas[i].connected &&
 			rw_replica_parted_for_good(&rw_replicas[i],
 									   &round->replicas.own);
 	pg_atomic_write_u32(rw_nparted, nparted);
-	notice_dropped_slots(round);
+	notice_dropped_slots(round, size);
 	rw_slot_notes_update(rw_slot_notes, RW_MAX_SLOTS, round->slots,
 						 round->nslots, round->replicas.now);
 }

@@ -71,6 +71,20 @@ test_rows(void)
 		wrong += strcmp(rw_alert_name(i), names[i]) != 0;
 	is_int(wrong, 0, "names and numbers are those of earlier versions");
 
+	wrong = RW_NUM_ALERTS;
+	for (int class = RW_SUBJECT_REPLICA; class <= RW_SUBJECT_NODE; class++)
+	{
+		for (int i = 0; i < rw_class_alerts(class); i++)
+		{
+			RwAlertKind kind = rw_alerts_of_class[class][i];
+
+			wrong -= rw_alert_class(kind) == class &&
+				rw_alert_place(kind) == i &&
+				(i == 0 || kind > rw_alerts_of_class[class][i - 1]);
+		}
+	}
+	is_int(wrong, 0, "each has its place in the list of its class");
+
 	ok(!rw_alert_exists(-1), "no alert has a negative number");
 	ok(rw_alert_exists(0) && rw_alert_exists(RW_NUM_ALERTS - 1),
 	   "the first and the last exist");
