@@ -396,6 +396,9 @@ follow_refusal(RwUpstream *upstream, const RwFacts *facts,
 		first <= facts->recovery.replay;
 }
 
+StaticAssertDecl(RW_REFUSAL_LEN == RW_ENDED_MESSAGE_LEN,
+				 "a message can be copied");
+
 /* Follow the receivers that have ended since the last round. */
 static void
 follow_ends(RwUpstream *upstream, const RwFacts *facts)

@@ -153,11 +153,15 @@ rw_save_state(const RwStoreLabel *label)
 	pfree(payload);
 }
 
-/* A moment of the file on the present clock; RW_NEVER stays RW_NEVER. */
+/*
+ * A moment of the file on the present clock; RW_NEVER stays RW_NEVER.  None is
+ * in the future.
+ */
 static RwTime
 shift_moment(RwTime at, int64 delta)
 {
-	return at == RW_NEVER ? RW_NEVER : Max(at + delta, 1);
+	return at == RW_NEVER ? RW_NEVER :
+		Min(Max(at + delta, 1), rw_clock_now());
 }
 
 /*
