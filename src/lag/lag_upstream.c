@@ -17,6 +17,9 @@
 #include "src/base/render.h"
 #include "src/lag/intern.h"
 
+/* What the worker has seen of replay so lately counts. */
+#define WAITED_LATELY		(5 * RW_SECOND)
+
 /* Replay that does not get past a whole record for so long can't read it. */
 #define BROKEN_AFTER		(3 * RW_SECOND)
 
@@ -288,7 +291,8 @@ static bool
 is_wal_broken(const RwFacts *facts, const RwUpstream *upstream)
 {
 	return facts->complete > facts->recovery.replay &&
-		facts->recovery.waits_for_wal &&
+		upstream->waited_at != RW_NEVER &&
+		facts->now - upstream->waited_at <= WAITED_LATELY &&
 		facts->now - upstream->replay_moved_at >= BROKEN_AFTER;
 }
 

@@ -427,6 +427,10 @@ follow_replay(RwUpstream *upstream, const RwFacts *facts)
 
 	if (replay > upstream->replay)
 		upstream->replay_moved_at = facts->now;
+	if (replay != upstream->replay)
+		upstream->waited_at = RW_NEVER;
+	if (facts->recovery.waits_for_wal)
+		upstream->waited_at = facts->now;
 	upstream->replay = replay;
 	upstream->horizon = facts->horizon;
 	upstream->partial = facts->recovery.partial;

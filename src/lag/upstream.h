@@ -57,6 +57,8 @@ typedef struct RwUpstream
 	bool		partial;		/* between them there is no whole record */
 
 	RwTime		replay_moved_at;
+	RwTime		waited_at;		/* when replay, which has not moved since, was
+								 * last seen to wait for WAL; RW_NEVER: not */
 	RwRate		replay_rate;
 
 	/*

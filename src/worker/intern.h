@@ -54,6 +54,7 @@ typedef struct RwSampler
 	RwTimeline	timeline;
 	RwNewerTimelines newer;		/* than the one that a standby replays */
 	RwTime		newer_looked;	/* when */
+	RwTime		replay_looked;	/* when it was last seen what replay waits for */
 
 	/* On a primary, see flush_inserted(); InvalidXLogRecPtr: none. */
 	XLogRecPtr	unflushed;		/* end of WAL at the last round, if it had not

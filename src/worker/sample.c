@@ -91,6 +91,25 @@ look_at_next_record(RwSampler *sampler)
 		rw_observe_next_record(facts);
 }
 
+/*
+ * While no receiver streams, see once a second what replay waits for if there
+ * is WAL that it does not replay.
+ */
+static void
+look_at_replay(RwSampler *sampler)
+{
+	RwFacts    *facts = &sampler->facts;
+
+	if (facts->in_recovery &&
+		facts->recovery.replay < facts->horizon &&
+		facts->receiver.state != RW_RECEIVER_STREAMING &&
+		facts->now - sampler->replay_looked >= RW_SECOND)
+	{
+		sampler->replay_looked = facts->now;
+		rw_observe_hold(facts);
+	}
+}
+
 /* Bring the published links and replicas up to date. */
 static void
 publish_round(RwSampler *sampler, bool role_or_timeline_changed)
@@ -272,6 +291,7 @@ rw_sample(RwSampler *sampler)
 	record_horizon(sampler);
 	load_timelines(sampler);
 	look_at_next_record(sampler);
+	look_at_replay(sampler);
 	parted = rw_lag_shared->upstream.parted;	/* only written here */
 	publish_round(sampler, role_or_timeline_changed);
 	/* After a promotion or timeline switch, awaited WAL may never come. */

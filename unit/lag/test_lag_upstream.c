@@ -359,14 +359,14 @@ test_refused(void)
 	write_wal(1000);
 	pass(20 * RW_SECOND);
 	facts.complete = facts.horizon;
-	facts.recovery.waits_for_wal = true;
+	upstream->waited_at = facts.now;
 	facts.receiver.state = RW_RECEIVER_STOPPED;
 	facts.receiver.pid = 0;
 	upstream->replay_moved_at = START;
 	is_reason(own_row(), "broken_wal",
 			  "replay does not get past LSN 5/0, where the WAL cannot be read; see the server log",
 			  "the reason");
-	facts.recovery.waits_for_wal = false;
+	upstream->waited_at = RW_NEVER;
 	is_text(rw_reason_name(own_row()->reason), "receiver_down",
 			"but for replay that is busy");
 }
