@@ -148,6 +148,26 @@ rw_search_expected(const RwJudgeInput *input, RwNameSearch *search,
 	rw_search_replicas(search, published->replicas, published->max_replicas);
 }
 
+/* The place of the first link that is not before those of this name. */
+static int
+first_link(const RwLinks *links, const char *name)
+{
+	int			low = 0;
+	int			high = links->nlinks;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+		const RwLink *link = &links->links[middle];
+
+		if (link->upstream || rw_name_compare(link->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /*
  * The link of an expected replica that is not judged: its own, rather than
  * that of a slot of the same name; NULL if there is none.  A connection that
@@ -159,12 +179,13 @@ find_link(const RwLinks *links, const char *name)
 	const RwLink *found = NULL;
 	int			i;
 
-	for (i = 0; i < links->nlinks; i++)
+	/* Links are in order of name. */
+	for (i = first_link(links, name); i < links->nlinks; i++)
 	{
 		const RwLink *link = &links->links[i];
 
-		if (link->upstream || !rw_name_equal(link->name, name))
-			continue;
+		if (!rw_name_equal(link->name, name))
+			break;
 		if (rw_is_replicas_link(link))
 			return link;
 		if (rw_is_slot_alone(link))
@@ -191,6 +212,10 @@ find_expected(const RwJudgeInput *input, RwSubject *subjects, int *n,
 	if (rw_search_end(&search) == RW_NAME_FOUND)
 		shown = search.found[0];
 	link = find_link(input->links, shown);
+	/* Names in the list are different, and this one is nobody's. */
+	if (shown == name && link == NULL)
+		return start_subject(&subjects[(*n)++], RW_SUBJECT_REPLICA, name,
+							 NULL);
 	for (i = 0; i < *n; i++)
 	{
 		if (rw_name_equal(subjects[i].name, shown) ||
