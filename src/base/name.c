@@ -16,7 +16,7 @@ rw_name_alike(const char *a, const char *b)
 {
 	for (int i = 0; i < RW_NAME_LEN - 1; i++)
 	{
-		if (rw_name_folded(a[i]) != rw_name_folded(b[i]))
+		if (a[i] != b[i] && rw_name_folded(a[i]) != rw_name_folded(b[i]))
 			return false;
 		if (a[i] == '\0')
 			break;

@@ -39,6 +39,13 @@ note_found(RwNameSearch *search, RwNameFit fit, const char *shown)
 		rw_name_copy(search->found[search->nfound++], shown);
 }
 
+/* Is this name alike, and does that matter still? */
+static bool
+is_alike(const RwNameSearch *search, const char *name)
+{
+	return search->fit >= RW_FIT_ALIKE && rw_name_alike(name, search->wanted);
+}
+
 /*
  * Does somebody else in the table use this name, as the one that it is shown
  * by or as its application_name?
@@ -73,7 +80,8 @@ rw_search_replicas(RwNameSearch *search, const RwReplica *table, int size)
 {
 	const char *wanted = search->wanted;
 
-	for (int i = 0; i < size; i++)
+	/* Nothing fits better than the name that one is shown by. */
+	for (int i = 0; i < size && search->fit != RW_FIT_SHOWN; i++)
 	{
 		const RwReplica *replica = &table[i];
 		bool		exact;
@@ -82,12 +90,12 @@ rw_search_replicas(RwNameSearch *search, const RwReplica *table, int size)
 			continue;
 		if (rw_name_equal(replica->name, wanted))
 			note_found(search, RW_FIT_SHOWN, replica->name);
-		else if (rw_name_alike(replica->name, wanted))
+		else if (is_alike(search, replica->name))
 			note_found(search, RW_FIT_ALIKE, replica->name);
 
 		/* Few get to the last test, which goes through the whole table. */
 		exact = rw_name_equal(replica->application_name, wanted);
-		if ((exact || rw_name_alike(replica->application_name, wanted)) &&
+		if ((exact || is_alike(search, replica->application_name)) &&
 			rw_own_application(table, size, replica)[0] != '\0')
 			note_found(search, exact ? RW_FIT_APPLICATION : RW_FIT_ALIKE,
 					   replica->name);
@@ -101,7 +109,7 @@ rw_search_add(RwNameSearch *search, const char *name)
 		return;
 	if (rw_name_equal(name, search->wanted))
 		note_found(search, RW_FIT_OTHER, name);
-	else if (rw_name_alike(name, search->wanted))
+	else if (is_alike(search, name))
 		note_found(search, RW_FIT_ALIKE, name);
 }
 
