@@ -338,7 +338,7 @@ follow_parting(RwUpstream *upstream, const RwFacts *facts)
 	else if (upstream->left_since == RW_NEVER)
 		upstream->left_since = facts->now;
 
-	/* That it has left our timeline is not true of one that goes on with it. */
+	/* The stream of a timeline that was left ends soon after its last WAL. */
 	past_end = known && left_at != 0 && end <= left_at &&
 		(upstream->caught_up_since == RW_NEVER ||
 		 facts->now - upstream->caught_up_since < PAST_TIMELINE_END);

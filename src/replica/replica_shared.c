@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-
 #include "storage/shmem.h"
 
 #include "src/base/compat.h"
