@@ -65,6 +65,21 @@ extern void rw_replica_add_event(RwReplicaEvents *events,
 								 RwReplicaEventType type, const char *name);
 
 /* ----------------------------------------------------------------
+ *		replicas_follow.c: one connection
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * Does a connection belong to a replica, and is not only an attempt of one?
+ * `first_sent` is what had been sent when it was first seen.
+ */
+extern bool rw_replica_is_own(const RwSeen *seen, uint64 first_sent);
+
+/* Update a place with what was seen of its connection. */
+extern void rw_replica_follow(RwReplica *replica, const RwSeen *seen,
+							  const RwOwnWal *own, RwTime now);
+
+/* ----------------------------------------------------------------
  *		replicas_ended.c: connections that have ended
  * ----------------------------------------------------------------
  */

@@ -55,9 +55,10 @@
  * When the table is full, the replica that has been gone longest makes room,
  * unless it is expected; if there is none, a newcomer is not followed.
  *
- * replicas.c has the steps of a round, replicas_ended.c what follows from
- * connections that have ended, replicas_names.c what names mean, and
- * replicas_table.c what is asked and forgotten between rounds.
+ * replicas.c has the steps of a round, replicas_follow.c what it learns of one
+ * connection, replicas_ended.c what follows from those that have ended,
+ * replicas_names.c what names mean, and replicas_table.c what is asked and
+ * forgotten between rounds.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -28,9 +28,6 @@
 
 #include "src/replica/intern.h"
 
-/* A connection that has streamed for so long gets somewhere. */
-#define STEADY_AFTER		(3 * RW_SECOND)
-
 /* The arguments of a round, for its steps. */
 typedef struct Round
 {
@@ -51,13 +48,6 @@ static void take_in_new(Round *round);
 static void claim_places(Round *round);
 
 static void connect_place(Round *round, int place, RwSeen *seen);
-static bool is_replicas_own(const RwSeen *seen, uint64 first_sent);
-static void follow_connection(const Round *round, RwReplica *replica,
-							  const RwSeen *seen);
-static void follow_parting(const Round *round, RwReplica *replica,
-						   const RwSeen *seen, const RwReported *reported);
-static void follow_position(const Round *round, RwReplica *replica,
-							const RwSeen *seen);
 static void move_connection(Round *round, int from, int to);
 static int	find_heir(Round *round, int place);
 static RwSeen *find_seen(Round *round, int place);
@@ -133,7 +123,7 @@ find_continued(Round *round)
 			if (replica->pid == seen->pid && is_continued(replica, seen))
 			{
 				seen->place = place;
-				follow_connection(round, replica, seen);
+				rw_replica_follow(replica, seen, round->own, round->now);
 				found++;
 				break;
 			}
@@ -195,7 +185,7 @@ take_in_gone(Round *round)
 		RwSeen	   *seen = &round->seen[i];
 		RwReplica  *replica;
 
-		if (seen->place >= 0 || !is_replicas_own(seen, seen->sent))
+		if (seen->place >= 0 || !rw_replica_is_own(seen, seen->sent))
 			continue;
 
 		replica = rw_replicas_find_returning(round->table, round->size,
@@ -341,7 +331,7 @@ connect_place(Round *round, int place, RwSeen *seen)
 	rw_rate_init(&replica->replay_rate);
 
 	seen->place = place;
-	follow_connection(round, replica, seen);
+	rw_replica_follow(replica, seen, round->own, round->now);
 
 	rw_replicas_count_connections(round->table, round->size, replica->name,
 								  round->now);
@@ -351,148 +341,6 @@ connect_place(Round *round, int place, RwSeen *seen)
 			rw_replica_is_connected(&round->table[i], replica->name))
 			replica->shared = true;
 	}
-}
-
-/* The position that a receiver has reported: what it has replayed or applied. */
-static uint64
-reported_position(const RwSeen *seen)
-{
-	return seen->replay == 0 && seen->logical ? seen->flush : seen->replay;
-}
-
-/*
- * Does a connection belong to a replica, and is not only an attempt of one?
- * `first_sent` is what had been sent when it was first seen.
- */
-static bool
-is_replicas_own(const RwSeen *seen, uint64 first_sent)
-{
-	return reported_position(seen) != 0 &&
-		(seen->streaming || seen->sent > first_sent);
-}
-
-static bool
-streams_steadily(const Round *round, const RwReplica *replica)
-{
-	return replica->streaming_since != RW_NEVER &&
-		round->now - replica->streaming_since >= STEADY_AFTER;
-}
-
-/* Update a place with what was seen of its connection. */
-static void
-follow_connection(const Round *round, RwReplica *replica, const RwSeen *seen)
-{
-	RwTime		now = round->now;
-
-	if (!seen->ended)
-	{
-		replica->logical = seen->logical;
-		replica->has_slot = seen->has_slot;
-		rw_name_copy(replica->slot_name, seen->slot_name);
-	}
-	rw_name_copy(replica->application_name, seen->application_name);
-	rw_address_copy(replica->address, seen->address);
-
-	if (!seen->streaming)
-		replica->streaming_since = RW_NEVER;
-	else if (replica->streaming_since == RW_NEVER)
-		replica->streaming_since = now;
-
-	if (seen->reply_time != replica->reply_time)
-	{
-		replica->reply_time = seen->reply_time;
-		replica->replied_at = now;
-		replica->last_seen = now;
-	}
-	replica->belongs |= is_replicas_own(seen, replica->first_sent);
-	follow_position(round, replica, seen);
-
-	if (replica->belongs && replica->parted == RW_NOT_PARTED &&
-		streams_steadily(round, replica))
-		replica->steady = true;
-	if (rw_replica_streams(replica, now))
-		replica->streamed_at = now;
-}
-
-/* Follow whether the replica has this server's WAL. */
-static void
-follow_parting(const Round *round, RwReplica *replica, const RwSeen *seen,
-			   const RwReported *reported)
-{
-	/* One whose WAL has only ended at a fork may be left behind there. */
-	RwParted	before = replica->ended_at_mark != RW_NEVER &&
-		replica->parted == RW_NOT_PARTED ? RW_LEFT_BEHIND : replica->parted;
-	RwParted	parted;
-	uint64		mark = 0;
-
-	if (before != RW_NOT_PARTED &&
-		(rw_is_reunited(before, replica->mark, reported, round->own) ||
-		 (replica->parted_by_request && streams_steadily(round, replica))))
-		rw_replica_reunite(replica);
-	if (seen->logical)
-		return;
-
-	parted = seen->ended ?
-		rw_parted_at_end(seen->sent, seen->replay, round->own, &mark) :
-		rw_parted_live(reported, round->own, &mark);
-	/* So much it shows of being a replica, whether or not it streams. */
-	replica->belongs |= parted != RW_NOT_PARTED;
-	if (parted == RW_LEFT_BEHIND)
-		rw_replica_reach_fork(replica, mark, round->now);
-	else if (parted != RW_NOT_PARTED)
-		rw_replica_part(replica, parted, mark);
-	if (parted != RW_NOT_PARTED)
-		replica->parted_by_request = false;
-
-	/* What a cascade has received since is its upstream's, too. */
-	if (parted == RW_AHEAD && round->own->in_recovery)
-		replica->mark = mark;
-}
-
-/*
- * Follow how far the replica has got.  A walsender starts with its LSNs at 0
- * and knows where the replica is only after the first reply.  Until then the
- * place keeps where the replica was; afterwards it has where the replica is,
- * even if that is less, as it is after a rebuild from a backup.
- */
-static void
-follow_position(const Round *round, RwReplica *replica, const RwSeen *seen)
-{
-	RwReported	reported = {seen->streaming, seen->sent,
-	reported_position(seen)};
-	uint64		flushed = Min(seen->flush, seen->sent);
-	uint64		position;
-
-	if (seen->sent != 0)
-		replica->sent = seen->sent;
-	if (seen->write != 0)
-		replica->write = seen->write;
-	/* One whose WAL is broken gets more of it at each attempt. */
-	if (flushed > replica->flush &&
-		round->now - replica->connected_at >= STEADY_AFTER)
-		replica->progressed_at = round->now;
-	if (seen->flush != 0)
-		replica->flush = seen->flush;
-	if (seen->replay != 0)
-		replica->replay = seen->replay;
-	rw_rate_add(&replica->replay_rate, seen->replay, round->now);
-	if (reported.position == 0)
-		return;
-
-	follow_parting(round, replica, seen, &reported);
-
-	position = rw_position_here(&reported, replica->position);
-	if (replica->parted != RW_NOT_PARTED)
-		position = Min(position, replica->mark);
-	if (position > replica->position)
-	{
-		/* Where it is first seen to be it need not have got by itself. */
-		if (replica->position != 0)
-			replica->steady |= seen->streaming;
-		replica->replay_moved_at = round->now;
-		replica->progressed_at = round->now;
-	}
-	replica->position = position;
 }
 
 /*
