@@ -180,13 +180,18 @@ reported_position(const RwLink *link)
 
 /*
  * Does this connection take the place of the gone replica of its names?  The
- * worker may not have noticed yet that it streams.
+ * worker may not have noticed yet that it streams.  If that replica is refused,
+ * this may be one more attempt.
  */
 static bool
-is_replicas_own(const RwLink *link)
+is_replicas_own(const RwLink *link, const RwReplica *returning,
+				const RwFacts *facts)
 {
-	return link->replica ? link->replica->belongs :
-		link->sender->replica &&
+	if (link->replica)
+		return link->replica->belongs;
+	if (returning && rw_replica_must_prove(returning, facts->now))
+		return false;
+	return link->sender->replica &&
 		link->sender->state == RW_SENDER_STREAMING &&
 		reported_position(link) != 0;
 }
@@ -276,7 +281,7 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 											 sender->pid);
 	if (link->replica == NULL || !link->replica->belongs)
 		returning = find_returning(sender, facts, published);
-	if (link->replica == NULL && is_replicas_own(link) &&
+	if (link->replica == NULL && is_replicas_own(link, returning, facts) &&
 		(returning == NULL || !has_row(links, returning)))
 		link->replica = returning;
 	if (link->replica && sender->state == RW_SENDER_STARTUP)
@@ -286,7 +291,7 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 		const RwSlotFacts *slot = &facts->slots[sender->slot];
 
 		link->logical = slot->logical;
-		if (returning == NULL || is_replicas_own(link) ||
+		if (returning == NULL || is_replicas_own(link, returning, facts) ||
 			!rw_name_equal(returning->slot_name, slot->name))
 			fill_slot(link, slot, facts, published);
 	}

@@ -29,7 +29,8 @@
  * attempt, stream for some milliseconds or not, and be seen doing so or not.
  * Therefore after an attempt that failed, or half a minute without a
  * connection, streaming counts only once it is *steady*: it has gone on for
- * three seconds, or the replica has got further.
+ * three seconds, or the replica has got further.  To the place of a replica
+ * that is refused, after two such attempts, a connection moves only then.
  *
  * A name that is connected twice is either one replica that came back before
  * its old, dead connection was noticed, or two replicas that were given the
@@ -250,6 +251,12 @@ extern void rw_replica_reach_fork(RwReplica *replica, uint64 mark,
 
 /* Is this replica gone, and has it tried to connect and failed? */
 extern bool rw_replica_is_refused(const RwReplica *replica, RwTime now);
+
+/*
+ * Has this gone replica been refused, so that a connection is its own only once
+ * it is steady, or shows that the replica has parted?
+ */
+extern bool rw_replica_must_prove(const RwReplica *gone, RwTime now);
 
 /* The known replica of this name that is gone, or NULL. */
 extern RwReplica *rw_replicas_find_gone(RwReplica *table, int size,

@@ -191,7 +191,7 @@ take_in_gone(Round *round)
 		replica = rw_replicas_find_returning(round->table, round->size,
 											 seen->application_name,
 											 seen->slot_name, seen->address);
-		if (replica == NULL)
+		if (replica == NULL || rw_replica_must_prove(replica, round->now))
 			continue;
 
 		connect_place(round, replica - round->table, seen);
@@ -288,6 +288,13 @@ claim_places(Round *round)
 		if (replica == NULL ||
 			is_another(replica, &round->table[seen->place]))
 			continue;
+		if (rw_replica_must_prove(replica, round->now) &&
+			!round->table[seen->place].steady &&
+			round->table[seen->place].parted == RW_NOT_PARTED)
+		{
+			round->table[seen->place].belongs = false;
+			continue;
+		}
 
 		move_connection(round, seen->place, replica - round->table);
 		if (replica->known)

@@ -241,6 +241,13 @@ rw_replica_is_refused(const RwReplica *replica, RwTime now)
 		rw_attempts_count(&replica->attempts, now) >= RW_ATTEMPTS_REFUSED;
 }
 
+bool
+rw_replica_must_prove(const RwReplica *gone, RwTime now)
+{
+	return gone->known && gone->parted == RW_NOT_PARTED &&
+		rw_replica_is_refused(gone, now);
+}
+
 RwReplica *
 rw_replicas_find_pid(RwReplica *table, int size, int pid)
 {

@@ -314,6 +314,20 @@ test_gone(void)
 	is_int(count_rows("s1"), 1, "has one row");
 	is_int(row("s1")->state, RW_STATE_STREAMING, "as it is now");
 
+	begin("A replica that is refused, at an attempt that nobody has noticed");
+	add_slot("s1");
+	replica = add_gone_replica("s1");
+	strcpy(replica->slot_name, "s1");
+	for (int i = 0; i < RW_ATTEMPTS_REFUSED; i++)
+		rw_attempts_add(&replica->attempts, START);
+	add_walsender("s1", 102);
+	work_out();
+	is_int(count_rows("s1"), 2, "has a row beside the attempt's");
+	is_int(links.links[0].state, RW_STATE_STREAMING, "which is that");
+	is_int(links.links[1].state, RW_STATE_INACTIVE, "that of its slot");
+	is_int(links.links[1].reason, RW_REASON_REFUSED, "says why");
+	ok(links.links[1].replica == replica, "it is the replica's");
+
 	begin("A walsender that has ended, unnoticed by the worker");
 	replica = add_replica("s1", 101);
 	add_replica("s2", 102)->known = false;

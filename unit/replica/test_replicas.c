@@ -1433,14 +1433,19 @@ test_visitors(void)
 	section("coming back for good");
 	come("a", 108);
 	after(RW_SECOND);
-	is_text(places("a"), "0 connected known", "it is connected");
-	ok(!rw_replica_streams(&table[0], now), "which may be another attempt");
-	is_int(table[0].streamed_at, before.streamed_at, "and does not count yet");
+	is_text(places("a"), "0 gone known, 1 connected",
+			"it may be another attempt");
+	ok(!table[1].belongs, "and is not the replica's yet");
 	after(3 * RW_SECOND - 1);
-	ok(!rw_replica_streams(&table[0], now), "not for three seconds");
+	is_text(places("a"), "0 gone known, 1 connected", "not for three seconds");
+	is_text(reported(), "", "no event");
+	ok(rw_replica_is_refused(&table[0], now), "the replica is refused");
 	after(1);
-	ok(rw_replica_streams(&table[0], now), "then it does");
-	is_int(table[0].streamed_at, now, "count");
+	is_text(places("a"), "0 connected known", "then it is");
+	is_text(reported(), "back a", "as is said");
+	ok(rw_replica_streams(&table[0], now), "it streams");
+	after(RW_SECOND);
+	is_int(table[0].streamed_at, now, "which counts");
 	leave(108);
 	attempts = rw_attempts_count(&table[0].attempts, now);
 	note_end("a", 108);
@@ -1449,9 +1454,11 @@ test_visitors(void)
 		   "and its end is no failure");
 	come("a", 109);
 	after(RW_SECOND);
+	is_text(places("a"), "0 gone known, 1 connected", "another attempt, maybe");
 	replay(109, 1500);
 	after(RW_SECOND);
-	ok(rw_replica_streams(&table[0], now), "getting further counts at once");
+	is_text(places("a"), "0 connected known", "getting further counts at once");
+	ok(rw_replica_streams(&table[0], now), "it streams");
 }
 
 static void
