@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "utils/hsearch.h"
+#include "utils/memutils.h"
 
 #include "src/alert/alert.h"
 #include "src/alert/intern.h"
@@ -34,10 +35,13 @@
 typedef struct AlertWorker
 {
 	HTAB	   *entries;		/* RwAlertEntry; NULL before the first round */
+	RwAlertEntry *first;		/* of the first subject of the last round */
 	uint64		round;
 	uint32		seen_requests;	/* RwAlerts' requests, as of the last round */
 	RwTime		refreshed_at;
 	RwJudgeMemory memory;
+	int			max_subjects;	/* the room in subjects */
+	RwSubject  *subjects;		/* of a round; kept because it is large */
 } AlertWorker;
 
 /* What a round works on. */
@@ -57,6 +61,7 @@ typedef struct Round
 
 static AlertWorker worker;
 
+/* The entry of a subject, made if there is none. */
 static RwAlertEntry *
 find_entry(RwSubjectClass class, const char *name)
 {
@@ -71,6 +76,7 @@ find_entry(RwSubjectClass class, const char *name)
 	if (!found)
 	{
 		entry->round = 0;
+		entry->next = NULL;
 		memset(entry->states, 0, sizeof(entry->states));
 		memset(entry->progress, 0, sizeof(entry->progress));
 		for (i = 0; i < RW_CLASS_MAX_ALERTS; i++)
@@ -195,11 +201,32 @@ step_alert(const Round *round, RwAlertEntry *entry, RwAlertKind alert,
 	return change;
 }
 
-/* Step the alerts of a subject that is there. */
-static void
-step_subject(Round *round, const RwSubject *subject)
+/*
+ * The entry of a subject, which is *at if the subject before it is the same as
+ * in the last round; updates *at.  Subjects come and go so seldom that few have
+ * to be looked up.  The memory of an entry that was removed stays the table's,
+ * but is not one that was stepped in the last round.
+ */
+static RwAlertEntry *
+find_entry_at(RwAlertEntry **at, const RwSubject *subject)
 {
-	RwAlertEntry *entry = find_entry(subject->class, subject->name);
+	RwAlertEntry *entry = *at;
+
+	if (entry == NULL || entry->round != worker.round - 1 ||
+		entry->key.class != subject->class ||
+		!rw_name_equal(entry->key.name, subject->name))
+		*at = entry = find_entry(subject->class, subject->name);
+	return entry;
+}
+
+/*
+ * Step the alerts of a subject that is there; `at` is for find_entry_at().
+ * Returns the same for the next subject.
+ */
+static RwAlertEntry **
+step_subject(Round *round, RwAlertEntry **at, const RwSubject *subject)
+{
+	RwAlertEntry *entry = find_entry_at(at, subject);
 	const RwAlertKind *alerts = rw_alerts_of_class[subject->class];
 	int			nalerts = rw_class_alerts(subject->class);
 	RwChange	changes[RW_CLASS_MAX_ALERTS];
@@ -211,6 +238,7 @@ step_subject(Round *round, const RwSubject *subject)
 								&subject->findings[i]);
 	for (i = 0; i < nalerts; i++)
 		settle_alert(round, entry, alerts[i], changes[i], subject);
+	return &entry->next;
 }
 
 /*
@@ -374,11 +402,28 @@ begin_round(Round *round, const RwFacts *facts)
 	LWLockRelease(rw_state_lock);
 }
 
+/* Room for all subjects of a round. */
+static RwSubject *
+room_for_subjects(int n)
+{
+	if (n > worker.max_subjects)
+	{
+		if (worker.subjects != NULL)
+			pfree(worker.subjects);
+		worker.subjects = NULL;
+		worker.max_subjects = 0;
+		worker.subjects = MemoryContextAlloc(TopMemoryContext,
+											 n * sizeof(RwSubject));
+		worker.max_subjects = n;
+	}
+	return worker.subjects;
+}
+
 /* Find all subjects and judge them; returns how many in *n. */
 static RwSubject *
 judge_subjects(const RwJudgeInput *input, int *n)
 {
-	RwSubject  *subjects = palloc(rw_max_subjects(input) * sizeof(RwSubject));
+	RwSubject  *subjects = room_for_subjects(rw_max_subjects(input));
 	const RwPublished *published = input->links->published;
 	RwLimits	general;
 	int			i;
@@ -426,6 +471,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	RwNodeFacts node;
 	RwJudgeInput input;
 	RwSubject  *subjects;
+	RwAlertEntry **at;
 	char		own_names[RW_MAX_NODE_NAMES][RW_NAME_LEN];
 	int			nsubjects;
 	bool		role_changed;
@@ -459,8 +505,9 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	if (changed || role_changed)
 		end_outdated_alerts(&round, role_changed);
 	worker.seen_requests = round.requests;
+	at = &worker.first;
 	for (i = 0; i < nsubjects; i++)
-		step_subject(&round, &subjects[i]);
+		at = step_subject(&round, at, &subjects[i]);
 	step_absent_subjects(&round);
 
 	for (i = 0; i < round.nitems; i++)

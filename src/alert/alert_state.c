@@ -202,16 +202,6 @@ rw_judge_lasting(int64 lasts, int64 warning, int64 critical)
 }
 
 RwJudged
-rw_judge_level(RwSeverity level)
-{
-	RwJudged	judged = rw_judge_nothing();
-
-	judged.known = true;
-	judged.raise = judged.keep = level;
-	return judged;
-}
-
-RwJudged
 rw_judge_either(RwJudged one, RwJudged other)
 {
 	RwJudged	judged;
@@ -221,15 +211,5 @@ rw_judge_either(RwJudged one, RwJudged other)
 	judged.no_warning = one.no_warning && other.no_warning;
 	judged.known = (one.known && other.known) ||
 		judged.raise > RW_SEVERITY_NONE;
-	return judged;
-}
-
-RwJudged
-rw_judge_nothing(void)
-{
-	RwJudged	judged;
-
-	memset(&judged, 0, sizeof(judged));
-	judged.raise = judged.keep = RW_SEVERITY_NONE;
 	return judged;
 }

@@ -123,15 +123,23 @@ extern RwJudged rw_judge_value(int64 value, int64 warning, int64 critical);
 extern RwJudged rw_judge_lasting(int64 lasts, int64 warning, int64 critical);
 
 /* Judge a plain condition, which needs no limit besides the hold time. */
-extern RwJudged rw_judge_level(RwSeverity level);
+static inline RwJudged
+rw_judge_level(RwSeverity level)
+{
+	return (RwJudged) {.known = true, .raise = level, .keep = level};
+}
+
+/* Not known. */
+static inline RwJudged
+rw_judge_nothing(void)
+{
+	return (RwJudged) {.raise = RW_SEVERITY_NONE, .keep = RW_SEVERITY_NONE};
+}
 
 /*
  * Combine two judgements of one alert, either of which raises and keeps it.
  * While one of them is not known, the alert is not cleared.
  */
 extern RwJudged rw_judge_either(RwJudged one, RwJudged other);
-
-/* Not known. */
-extern RwJudged rw_judge_nothing(void);
 
 #endif							/* RW_ALERT_STATE_H */

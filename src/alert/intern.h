@@ -126,6 +126,8 @@ typedef struct RwAlertEntryKey
 typedef struct RwAlertEntry
 {
 	RwAlertEntryKey key;
+	struct RwAlertEntry *next;	/* of the subject that came next in the last
+								 * round */
 	uint64		round;			/* in which its subject was last there */
 	RwAlertState states[RW_CLASS_MAX_ALERTS]; /* by rw_alert_place() */
 	uint64		progress[RW_CLASS_MAX_ALERTS];	/* RwFinding's, when raised */

@@ -213,9 +213,9 @@ find_expected(const RwJudgeInput *input, RwSubject *subjects, int *n,
 		shown = search.found[0];
 	link = find_link(input->links, shown);
 	/* Names in the list are different, and this one is nobody's. */
-	if (shown == name && link == NULL)
+	if (shown == name)
 		return start_subject(&subjects[(*n)++], RW_SUBJECT_REPLICA, name,
-							 NULL);
+							 link);
 	for (i = 0; i < *n; i++)
 	{
 		if (rw_name_equal(subjects[i].name, shown) ||
