@@ -137,6 +137,16 @@ Replwatch::wait_until(
 	'the standby is current');
 cmp_ok((rows_of('standby1'))[1]->{lag_bytes} // 0,
 	'>', 0, 'the slot is behind by itself');
+Replwatch::wait_until(
+	$primary,
+	"SELECT trend IS NOT NULL FROM replwatch_lag WHERE name = 'standby1' AND state = 'streaming'",
+	'the standby has a trend');
+is( $primary->safe_psql(
+		'postgres',
+		"SELECT trend IS NULL FROM replwatch_lag WHERE name = 'standby1' AND state = 'inactive'"
+	),
+	't',
+	'which is not that of the slot');
 no_duplicates('a standby and a slot');
 my %labels = map { $_->[1] => 1 }
   grep { $_->[1] =~ /"standby1"/ } grep { $_->[0] =~ /lag_bytes/ } series();
@@ -247,6 +257,14 @@ foreach my $name (sort keys %slot)
 }
 no_duplicates('slots of failover managers');
 stop($_, $slot{$_}) foreach sort keys %slot;
+is( $primary->safe_psql(
+		'postgres',
+		"SELECT count(*) FROM replwatch_lag WHERE name IN ('"
+		  . join("', '", values %slot)
+		  . "') AND state = 'inactive' AND trend IS NOT NULL"
+	),
+	scalar keys %slot,
+	'the slots show the trends of the replicas that have used them');
 foreach my $name (sort keys %slot)
 {
 	is(answer("SELECT replwatch_silence('$name', '1 hour')"),

@@ -271,19 +271,25 @@ replwatch_history(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Copy the chart of a link by name.  False if there is none. */
+/*
+ * Copy the chart of a link by name; `link` is as for replwatch_trend().  False
+ * if there is none.
+ */
 static bool
-find_chart(const char *name, bool upstream, NamedChart *copy)
+find_chart(const char *name, const char *link, NamedChart *copy)
 {
-	bool		found = upstream;
+	bool		found = strcmp(link, "upstream") == 0;
+	bool		by_slot = strcmp(link, "slot") == 0;
 	int			i;
 
 	LWLockAcquire(rw_state_lock, LW_SHARED);
-	if (upstream)
+	if (found)
 		copy->chart = rw_lag_shared->upstream_chart;
 	for (i = 0; i < rw_max_replicas && !found; i++)
 	{
-		if (rw_name_equal(rw_replicas[i].name, name))
+		const RwReplica *replica = &rw_replicas[i];
+
+		if (rw_name_equal(by_slot ? replica->slot_name : replica->name, name))
 			found = copy_chart(i, copy);
 	}
 	LWLockRelease(rw_state_lock);
@@ -307,9 +313,10 @@ append_trend_step(StringInfo trend, int height, bool blocks)
 }
 
 /*
- * The lag of a link (its name and "upstream" or "downstream") in the last five
- * minutes, as a text of one character a step; the greatest lag has full
- * height.  NULL if there is no such link, if nothing is recorded, or if core
+ * The lag of a link in the last five minutes, as a text of one character a
+ * step; the greatest lag has full height.  The arguments (text) are its name and
+ * "upstream", "downstream" or, of a slot that nobody uses, "slot": then it is
+ * the lag of the replica that has used that slot.  NULL if there is no such link, if nothing is recorded, or if core
  * does not show walsenders to the caller.
  *
  * Uses block characters if both server and client use UTF8, else digits.
@@ -318,8 +325,7 @@ Datum
 replwatch_trend(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	bool		upstream = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)),
-								  "upstream") == 0;
+	char	   *link = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	bool		blocks = GetDatabaseEncoding() == PG_UTF8 &&
 		pg_get_client_encoding() == PG_UTF8;
 	int			heights[TREND_STEPS];
@@ -330,7 +336,7 @@ replwatch_trend(PG_FUNCTION_ARGS)
 	if (!rw_is_preloaded() || !may_see_replicas())
 		PG_RETURN_NULL();
 	copy = palloc(sizeof(NamedChart));
-	if (!find_chart(name, upstream, copy))
+	if (!find_chart(name, link, copy))
 		PG_RETURN_NULL();
 
 	rw_chart_trend(&copy->chart, rw_clock_now(), TREND_STEPS, heights);
