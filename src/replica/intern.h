@@ -44,6 +44,10 @@ extern void rw_replica_part(RwReplica *replica, RwParted parted,
 /* The replica is known to have this server's WAL again. */
 extern void rw_replica_reunite(RwReplica *replica);
 
+/* How far it has this server's WAL, after what it has reported. */
+extern uint64 rw_replica_position_from(const RwReplica *replica,
+									   const RwReported *reported);
+
 /*
  * Can this application_name identify a replica?  It can't if it is the one
  * that every receiver uses which was given none.

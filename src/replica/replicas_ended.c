@@ -164,9 +164,7 @@ note_position(RwReplica *replica, const RwSeenEnd *end, const RwRound *round)
 	replica->flush = end->flush;
 	replica->replay = end->replay;
 	replica->last_seen = round->now;
-	position = rw_position_here(&reported, replica->position);
-	if (replica->parted != RW_NOT_PARTED)
-		position = Min(position, replica->mark);
+	position = rw_replica_position_from(replica, &reported);
 	if (position > replica->position)
 	{
 		replica->position = position;

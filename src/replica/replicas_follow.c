@@ -148,9 +148,7 @@ follow_position(RwReplica *replica, const RwSeen *seen, const RwOwnWal *own,
 
 	follow_parting(replica, seen, &reported, own, now);
 
-	position = rw_position_here(&reported, replica->position);
-	if (replica->parted != RW_NOT_PARTED)
-		position = Min(position, replica->mark);
+	position = rw_replica_position_from(replica, &reported);
 	if (position > replica->position)
 	{
 		/* Where it is first seen to be it need not have got by itself. */

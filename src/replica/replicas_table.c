@@ -141,6 +141,15 @@ rw_replica_reunite(RwReplica *replica)
 	replica->ended_at_mark = RW_NEVER;
 }
 
+uint64
+rw_replica_position_from(const RwReplica *replica, const RwReported *reported)
+{
+	uint64		position = rw_position_here(reported, replica->position);
+
+	return replica->parted != RW_NOT_PARTED ?
+		Min(position, replica->mark) : position;
+}
+
 /* ----------------------------------------------------------------
  *		Looking up and forgetting
  * ----------------------------------------------------------------
