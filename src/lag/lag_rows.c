@@ -268,6 +268,7 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 	RwPublished *published = links->published;
 	RwLink	   *link = add_row(links, sender->name, state_of_sender(sender));
 	const RwReplica *returning = NULL;
+	bool		own;
 
 	link->sender = sender;
 	link->sent = sender->sent;
@@ -281,7 +282,8 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 											 sender->pid);
 	if (link->replica == NULL || !link->replica->belongs)
 		returning = find_returning(sender, facts, published);
-	if (link->replica == NULL && is_replicas_own(link, returning, facts) &&
+	own = is_replicas_own(link, returning, facts);
+	if (link->replica == NULL && own &&
 		(returning == NULL || !has_row(links, returning)))
 		link->replica = returning;
 	if (link->replica && sender->state == RW_SENDER_STARTUP)
@@ -291,7 +293,7 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 		const RwSlotFacts *slot = &facts->slots[sender->slot];
 
 		link->logical = slot->logical;
-		if (returning == NULL || is_replicas_own(link, returning, facts) ||
+		if (returning == NULL || own ||
 			!rw_name_equal(returning->slot_name, slot->name))
 			fill_slot(link, slot, facts, published);
 	}

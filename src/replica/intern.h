@@ -30,6 +30,9 @@ extern bool rw_replica_is_connected(const RwReplica *replica,
  */
 extern void rw_replica_clear(RwReplica *replica);
 
+/* Is there a place for a newcomer that is not a replica's? */
+extern bool rw_replicas_has_room(const RwReplica *table, int size);
+
 /*
  * A place for a newcomer, with a generation of its own and else cleared, or -1.
  * If there is none, the replica that has been gone longest makes room.
@@ -43,6 +46,13 @@ extern void rw_replica_part(RwReplica *replica, RwParted parted,
 
 /* The replica is known to have this server's WAL again. */
 extern void rw_replica_reunite(RwReplica *replica);
+
+/*
+ * Does a connection that belongs to a gone replica which must prove show that
+ * the replica is back, or that it has parted?
+ */
+extern bool rw_replica_proves(const RwReplica *gone,
+							  const RwReplica *connection, RwTime now);
 
 /* How far it has this server's WAL, after what it has reported. */
 extern uint64 rw_replica_position_from(const RwReplica *replica,

@@ -30,7 +30,8 @@
  * Therefore after an attempt that failed, or half a minute without a
  * connection, streaming counts only once it is *steady*: it has gone on for
  * three seconds, or the replica has got further.  To the place of a replica
- * that is refused, after two such attempts, a connection moves only then.
+ * that is refused, after two such attempts, a connection moves only then, or
+ * once it has brought the replica further while it catches up.
  *
  * A name that is connected twice is either one replica that came back before
  * its old, dead connection was noticed, or two replicas that were given the
@@ -254,7 +255,7 @@ extern bool rw_replica_is_refused(const RwReplica *replica, RwTime now);
 
 /*
  * Has this gone replica been refused, so that a connection is its own only once
- * it is steady, or shows that the replica has parted?
+ * it gets somewhere, or shows that the replica has parted?
  */
 extern bool rw_replica_must_prove(const RwReplica *gone, RwTime now);
 

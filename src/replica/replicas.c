@@ -191,7 +191,11 @@ take_in_gone(Round *round)
 		replica = rw_replicas_find_returning(round->table, round->size,
 											 seen->application_name,
 											 seen->slot_name, seen->address);
-		if (replica == NULL || rw_replica_must_prove(replica, round->now))
+		if (replica == NULL)
+			continue;
+		/* It gets a place beside the replica's, if there is one. */
+		if (rw_replica_must_prove(replica, round->now) &&
+			rw_replicas_has_room(round->table, round->size))
 			continue;
 
 		connect_place(round, replica - round->table, seen);
@@ -289,8 +293,8 @@ claim_places(Round *round)
 			is_another(replica, &round->table[seen->place]))
 			continue;
 		if (rw_replica_must_prove(replica, round->now) &&
-			!round->table[seen->place].steady &&
-			round->table[seen->place].parted == RW_NOT_PARTED)
+			!rw_replica_proves(replica, &round->table[seen->place],
+							   round->now))
 		{
 			round->table[seen->place].belongs = false;
 			continue;

@@ -93,18 +93,12 @@ add_place(RwReplica *table, int size, const RwSeenEnd *end, RwTime now,
 		  RwReplicaEvents *events)
 {
 	const char *name = shown_name(end);
-	int			place = -1;
+	int			place;
 
-	if (name[0] == '\0' || is_archiver(end) || is_shared(table, size, name))
+	if (name[0] == '\0' || is_archiver(end) || is_shared(table, size, name) ||
+		!rw_replicas_has_room(table, size))
 		return NULL;
-	for (int i = 0; i < size && place < 0; i++)
-	{
-		if (!table[i].used || (!table[i].known && !table[i].connected &&
-							   !table[i].expected))
-			place = rw_replicas_find_room(table, size, events);
-	}
-	if (place < 0)
-		return NULL;
+	place = rw_replicas_find_room(table, size, events);
 	table[place].used = true;
 	rw_name_copy(table[place].name, name);
 	rw_name_copy(table[place].application_name, end->application_name);

@@ -45,6 +45,20 @@ streams_steadily(const RwReplica *replica, RwTime now)
 		now - replica->streaming_since >= STEADY_AFTER;
 }
 
+/*
+ * A replica that catches up is not steady, but if it has got beyond where it
+ * was, and goes on, it has not been refused.  One that can't replay the WAL that
+ * it gets stays where it was.
+ */
+bool
+rw_replica_proves(const RwReplica *gone, const RwReplica *connection,
+				  RwTime now)
+{
+	return connection->steady || connection->parted != RW_NOT_PARTED ||
+		(now - connection->connected_at >= STEADY_AFTER &&
+		 connection->position > gone->position);
+}
+
 /* Update a place with what was seen of its connection. */
 void
 rw_replica_follow(RwReplica *replica, const RwSeen *seen, const RwOwnWal *own,

@@ -66,6 +66,18 @@ gives_way(const RwReplica *replica, const RwReplica *other)
 	return replica->gone_at < other->gone_at;
 }
 
+bool
+rw_replicas_has_room(const RwReplica *table, int size)
+{
+	for (int i = 0; i < size; i++)
+	{
+		if (!table[i].used || (!table[i].known && !table[i].connected &&
+							   !table[i].expected))
+			return true;
+	}
+	return false;
+}
+
 int
 rw_replicas_find_room(RwReplica *table, int size, RwReplicaEvents *events)
 {

@@ -279,18 +279,24 @@ static bool
 find_chart(const char *name, const char *link, NamedChart *copy)
 {
 	bool		found = strcmp(link, "upstream") == 0;
-	bool		by_slot = strcmp(link, "slot") == 0;
+	const RwReplica *user;
 	int			i;
 
 	LWLockAcquire(rw_state_lock, LW_SHARED);
 	if (found)
 		copy->chart = rw_lag_shared->upstream_chart;
-	for (i = 0; i < rw_max_replicas && !found; i++)
+	else if (strcmp(link, "slot") == 0)
 	{
-		const RwReplica *replica = &rw_replicas[i];
-
-		if (rw_name_equal(by_slot ? replica->slot_name : replica->name, name))
-			found = copy_chart(i, copy);
+		user = rw_replicas_find_gone_slot(rw_replicas, rw_max_replicas, name);
+		found = user != NULL && copy_chart(user - rw_replicas, copy);
+	}
+	else
+	{
+		for (i = 0; i < rw_max_replicas && !found; i++)
+		{
+			if (rw_name_equal(rw_replicas[i].name, name))
+				found = copy_chart(i, copy);
+		}
 	}
 	LWLockRelease(rw_state_lock);
 	return found;
@@ -314,9 +320,9 @@ append_trend_step(StringInfo trend, int height, bool blocks)
 
 /*
  * The lag of a link in the last five minutes, as a text of one character a
- * step; the greatest lag has full height.  The arguments (text) are its name and
- * "upstream", "downstream" or, of a slot that nobody uses, "slot": then it is
- * the lag of the replica that has used that slot.  NULL if there is no such link, if nothing is recorded, or if core
+ * step; the greatest lag has full height.  The arguments (text) are its name
+ * and "upstream", "downstream" or, of a slot that nobody uses, "slot": then it
+ * is the lag of the replica that has used that slot.  NULL if there is no such link, if nothing is recorded, or if core
  * does not show walsenders to the caller.
  *
  * Uses block characters if both server and client use UTF8, else digits.

@@ -277,6 +277,7 @@ test_slots(void)
 static void
 test_gone(void)
 {
+	RwSlotFacts *slot;
 	RwReplica  *replica;
 
 	begin("A known replica that is gone");
@@ -313,6 +314,16 @@ test_gone(void)
 	make_rows();
 	is_int(count_rows("s1"), 1, "has one row");
 	is_int(row("s1")->state, RW_STATE_STREAMING, "as it is now");
+
+	begin("One that is back with its slot");
+	slot = add_slot("s1");
+	replica = add_gone_replica("s1");
+	strcpy(replica->slot_name, "s1");
+	use_slot(add_walsender("s1", 102), slot);
+	make_rows();
+	is_int(count_rows("s1"), 1, "has one row");
+	ok(row("s1")->slot == slot && row("s1")->replica == replica,
+	   "of both");
 
 	begin("A replica that is refused, at an attempt that nobody has noticed");
 	add_slot("s1");

@@ -1461,6 +1461,79 @@ test_visitors(void)
 	ok(rw_replica_streams(&table[0], now), "it streams");
 }
 
+/* Replica a, known, is gone, and has been refused; it is in place 0. */
+static void
+refuse_a(void)
+{
+	leave(100);
+	after(RW_SECOND);
+	note_end("a", 101);
+	note_end("a", 102);
+	after(RW_SECOND);
+	ok(rw_replica_is_refused(&table[0], now), "it is refused");
+}
+
+static void
+test_back_from_refusal(void)
+{
+	begin("a refused replica that catches up", SIZE);
+	settle("a", 100);
+	refuse_a();
+	start("a", 103)->streaming = false;
+	replay(103, 2000);
+	after(RW_SECOND);
+	for (int i = 1; i <= 3; i++)
+	{
+		is_text(places("a"), "0 gone known, 1 connected",
+				"it may be another attempt");
+		note_end("a", 200 + i);
+		replay(103, 2000 + 100 * i);
+		after(RW_SECOND);
+	}
+	is_text(places("a"), "0 connected known",
+			"after three seconds, and further on, it is back");
+	ok(!rw_replica_streams(&table[0], now), "though it does not stream yet");
+
+	begin("a refused replica that gets no further", SIZE);
+	settle("a", 100);
+	refuse_a();
+	start("a", 103)->streaming = false;
+	of(103)->replay = table[0].position;
+	for (int i = 1; i <= 20; i++)
+	{
+		of(103)->sent = of(103)->write = of(103)->flush = 2000 + 100 * i;
+		reply(103);
+		after(RW_SECOND);
+	}
+	is_text(places("a"), "0 gone known, 1 connected",
+			"is not back, however much it is sent");
+
+	begin("a refused replica in a full table", 3);
+	settle("a", 100);
+	settle("b", 110);
+	settle("c", 120);
+	leave(110);
+	after(RW_SECOND);
+	refuse_a();
+	come("a", 103);
+	after(RW_SECOND);
+	is_text(reported(), "back a", "takes its own place");
+	is_text(places("b"), "1 gone known", "and nobody else's");
+	leave(103);
+	note_end("a", 103);
+	after(RW_SECOND);
+	is_text(places("a"), "0 gone known", "it is known after the attempt");
+
+	begin("a refused replica that is expected, in a full table", 2);
+	settle("a", 100);
+	settle("c", 120);
+	table[0].expected = true;
+	refuse_a();
+	come("a", 103);
+	after(RW_SECOND);
+	is_text(reported(), "back a", "takes its own place, too");
+}
+
 static void
 test_returning(void)
 {
@@ -2210,6 +2283,7 @@ main(void)
 	test_forgetting();
 	test_finding();
 	test_visitors();
+	test_back_from_refusal();
 	test_returning();
 	test_parted();
 	test_in_vain();
