@@ -202,6 +202,8 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 			  const RwReplica *returning, const RwFacts *facts)
 {
 	const RwReplica *replica = link->replica;
+	const RwSlotFacts *slot = sender->slot >= 0 ?
+		&facts->slots[sender->slot] : link->slot;
 	RwReported	reported = {
 		.streaming = sender->state == RW_SENDER_STREAMING,
 		.sent = sender->sent,
@@ -227,8 +229,8 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 		link->position = rw_position_here(&reported, known);
 	else if (known != 0)
 		link->position = known;
-	else if (link->logical)
-		link->position = link->slot->confirmed_flush;
+	else if (link->logical && slot)
+		link->position = slot->confirmed_flush;
 	else
 		link->position = Min(sender->write, sender->sent);
 
@@ -282,6 +284,8 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 											 sender->pid);
 	if (link->replica == NULL || !link->replica->belongs)
 		returning = find_returning(sender, facts, published);
+	if (sender->slot >= 0)
+		link->logical = facts->slots[sender->slot].logical;
 	own = is_replicas_own(link, returning, facts);
 	if (link->replica == NULL && own &&
 		(returning == NULL || !has_row(links, returning)))
@@ -292,8 +296,8 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 	{
 		const RwSlotFacts *slot = &facts->slots[sender->slot];
 
-		link->logical = slot->logical;
 		if (returning == NULL || own ||
+			(!returning->known && !returning->expected) ||
 			!rw_name_equal(returning->slot_name, slot->name))
 			fill_slot(link, slot, facts, published);
 	}

@@ -48,11 +48,10 @@ extern void rw_replica_part(RwReplica *replica, RwParted parted,
 extern void rw_replica_reunite(RwReplica *replica);
 
 /*
- * Does a connection that belongs to a gone replica which must prove show that
- * the replica is back, or that it has parted?
+ * Does a connection to which rw_replica_must_prove() applies show that the
+ * replica is back, or that it has parted?
  */
-extern bool rw_replica_proves(const RwReplica *gone,
-							  const RwReplica *connection, RwTime now);
+extern bool rw_replica_proves(const RwReplica *connection, RwTime now);
 
 /* How far it has this server's WAL, after what it has reported. */
 extern uint64 rw_replica_position_from(const RwReplica *replica,
@@ -82,6 +81,12 @@ extern void rw_replica_add_event(RwReplicaEvents *events,
  *		replicas_follow.c: one connection
  * ----------------------------------------------------------------
  */
+
+/*
+ * The position that a receiver has reported: what it has replayed or applied; 0
+ * before its first reply.
+ */
+extern uint64 rw_seen_position(const RwSeen *seen);
 
 /*
  * Does a connection belong to a replica, and is not only an attempt of one?

@@ -29,9 +29,10 @@
  * attempt, stream for some milliseconds or not, and be seen doing so or not.
  * Therefore after an attempt that failed, or half a minute without a
  * connection, streaming counts only once it is *steady*: it has gone on for
- * three seconds, or the replica has got further.  To the place of a replica
- * that is refused, after two such attempts, a connection moves only then, or
- * once it has brought the replica further while it catches up.
+ * three seconds, or the replica has reported to have got further.  To the place
+ * of a replica that is refused, after two such attempts, a connection moves only
+ * then, or if it has lasted as long, and the replica gets further, while it
+ * catches up.
  *
  * A name that is connected twice is either one replica that came back before
  * its old, dead connection was noticed, or two replicas that were given the
@@ -55,7 +56,9 @@
  * not shown, unless the name is expected.
  *
  * When the table is full, the replica that has been gone longest makes room,
- * unless it is expected; if there is none, a newcomer is not followed.
+ * unless it is expected; if there is none, a newcomer is not followed.  A
+ * connection that may be that of a gone replica takes nobody's place but that
+ * one's, once it has reported a position.
  *
  * replicas.c has the steps of a round, replicas_follow.c what it learns of one
  * connection, replicas_ended.c what follows from those that have ended,
@@ -122,6 +125,7 @@ typedef struct RwReplica
 	bool		connected;
 	bool		belongs;		/* its connection is the replica's */
 	bool		steady;			/* its connection gets somewhere */
+	bool		moves;			/* what it reports on this connection has risen */
 	bool		known;
 	bool		shared;			/* another connection has the same name */
 	bool		logical;
@@ -137,6 +141,8 @@ typedef struct RwReplica
 	uint64		flush;
 	uint64		replay;
 	uint64		first_sent;		/* when this connection was first seen */
+	uint64		first_reported; /* the first position that was reported on
+								 * this connection; 0: none yet */
 	uint64		position;		/* how far it has replayed this server's WAL;
 								 * 0 if not known */
 	int64		reply_time;

@@ -161,7 +161,7 @@ end_connections(Round *round)
 		{
 			replica->connected = false;
 			replica->belongs = false;
-			replica->steady = false;
+			replica->steady = replica->moves = false;
 			replica->pid = 0;
 			replica->streaming_since = RW_NEVER;
 			replica->gone_at = round->now;
@@ -191,11 +191,7 @@ take_in_gone(Round *round)
 		replica = rw_replicas_find_returning(round->table, round->size,
 											 seen->application_name,
 											 seen->slot_name, seen->address);
-		if (replica == NULL)
-			continue;
-		/* It gets a place beside the replica's, if there is one. */
-		if (rw_replica_must_prove(replica, round->now) &&
-			rw_replicas_has_room(round->table, round->size))
+		if (replica == NULL || rw_replica_must_prove(replica, round->now))
 			continue;
 
 		connect_place(round, replica - round->table, seen);
@@ -235,6 +231,27 @@ forget_expired(Round *round, RwTime forget_after)
 	}
 }
 
+/*
+ * The place of a new connection, or -1.  If the table is full, one that may be
+ * that of a gone replica neither takes its place from the replica itself, nor
+ * another's.
+ */
+static int
+place_for(Round *round, const RwSeen *seen)
+{
+	RwReplica  *gone;
+
+	if (!rw_replicas_has_room(round->table, round->size))
+	{
+		gone = rw_replicas_find_returning(round->table, round->size,
+										  seen->application_name,
+										  seen->slot_name, seen->address);
+		if (gone != NULL)
+			return rw_seen_position(seen) != 0 ? gone - round->table : -1;
+	}
+	return rw_replicas_find_room(round->table, round->size, round->events);
+}
+
 /* Give other new connections a place, as long as there is one. */
 static void
 take_in_new(Round *round)
@@ -248,14 +265,17 @@ take_in_new(Round *round)
 		if (seen->place >= 0)
 			continue;
 
-		place = rw_replicas_find_room(round->table, round->size,
-									  round->events);
+		place = place_for(round, seen);
 		if (place < 0)
-			return;
+			continue;
 
 		replica = &round->table[place];
-		replica->replay_moved_at = replica->progressed_at = round->now;
+		if (!replica->used)
+			replica->replay_moved_at = replica->progressed_at = round->now;
 		connect_place(round, place, seen);
+		if (replica->known)
+			rw_replica_add_event(round->events, RW_REPLICA_BACK,
+								 replica->name);
 	}
 }
 
@@ -293,8 +313,7 @@ claim_places(Round *round)
 			is_another(replica, &round->table[seen->place]))
 			continue;
 		if (rw_replica_must_prove(replica, round->now) &&
-			!rw_replica_proves(replica, &round->table[seen->place],
-							   round->now))
+			!rw_replica_proves(&round->table[seen->place], round->now))
 		{
 			round->table[seen->place].belongs = false;
 			continue;
@@ -328,11 +347,12 @@ connect_place(Round *round, int place, RwSeen *seen)
 	replica->used = true;
 	replica->connected = true;
 	replica->belongs = false;
-	replica->steady = false;
+	replica->steady = replica->moves = false;
 	rw_name_copy(replica->name, seen->name);
 	replica->pid = seen->pid;
 	replica->reply_time = seen->reply_time;
 	replica->first_sent = seen->sent;
+	replica->first_reported = 0;
 	replica->connected_at = round->now;
 	replica->alone_since = RW_NEVER;
 	replica->replied_at = RW_NEVER;
@@ -373,8 +393,10 @@ move_connection(Round *round, int from, int to)
 	replica->known |= moved.known;
 	replica->belongs = moved.belongs;
 	replica->steady |= moved.steady;
+	replica->moves |= moved.moves;
 	replica->shared = moved.shared;
 	replica->first_sent = moved.first_sent;
+	replica->first_reported = moved.first_reported;
 	replica->connected_at = moved.connected_at;
 	replica->streaming_since = moved.streaming_since;
 	replica->replied_at = moved.replied_at;

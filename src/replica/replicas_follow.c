@@ -20,9 +20,8 @@ static void follow_parting(RwReplica *replica, const RwSeen *seen,
 static void follow_position(RwReplica *replica, const RwSeen *seen,
 							const RwOwnWal *own, RwTime now);
 
-/* The position that a receiver has reported: what it has replayed or applied. */
-static uint64
-reported_position(const RwSeen *seen)
+uint64
+rw_seen_position(const RwSeen *seen)
 {
 	return seen->replay == 0 && seen->logical ? seen->flush : seen->replay;
 }
@@ -34,7 +33,7 @@ reported_position(const RwSeen *seen)
 bool
 rw_replica_is_own(const RwSeen *seen, uint64 first_sent)
 {
-	return reported_position(seen) != 0 &&
+	return rw_seen_position(seen) != 0 &&
 		(seen->streaming || seen->sent > first_sent);
 }
 
@@ -46,17 +45,14 @@ streams_steadily(const RwReplica *replica, RwTime now)
 }
 
 /*
- * A replica that catches up is not steady, but if it has got beyond where it
- * was, and goes on, it has not been refused.  One that can't replay the WAL that
- * it gets stays where it was.
+ * A replica that catches up is not steady, but has not been refused if this goes
+ * on and it gets further.  One that can't replay the WAL that it gets does not.
  */
 bool
-rw_replica_proves(const RwReplica *gone, const RwReplica *connection,
-				  RwTime now)
+rw_replica_proves(const RwReplica *connection, RwTime now)
 {
 	return connection->steady || connection->parted != RW_NOT_PARTED ||
-		(now - connection->connected_at >= STEADY_AFTER &&
-		 connection->position > gone->position);
+		(connection->moves && now - connection->connected_at >= STEADY_AFTER);
 }
 
 /* Update a place with what was seen of its connection. */
@@ -140,7 +136,7 @@ follow_position(RwReplica *replica, const RwSeen *seen, const RwOwnWal *own,
 				RwTime now)
 {
 	RwReported	reported = {seen->streaming, seen->sent,
-	reported_position(seen)};
+	rw_seen_position(seen)};
 	uint64		flushed = Min(seen->flush, seen->sent);
 	uint64		position;
 
@@ -160,14 +156,17 @@ follow_position(RwReplica *replica, const RwSeen *seen, const RwOwnWal *own,
 	if (reported.position == 0)
 		return;
 
+	if (replica->first_reported == 0)
+		replica->first_reported = reported.position;
+	replica->moves |= reported.position > replica->first_reported;
 	follow_parting(replica, seen, &reported, own, now);
+	if (seen->streaming && replica->moves &&
+		replica->parted == RW_NOT_PARTED)
+		replica->steady = true;
 
 	position = rw_replica_position_from(replica, &reported);
 	if (position > replica->position)
 	{
-		/* Where it is first seen to be it need not have got by itself. */
-		if (replica->position != 0)
-			replica->steady |= seen->streaming;
 		replica->replay_moved_at = now;
 		replica->progressed_at = now;
 	}

@@ -277,6 +277,7 @@ test_slots(void)
 static void
 test_gone(void)
 {
+	RwSenderFacts *sender;
 	RwSlotFacts *slot;
 	RwReplica  *replica;
 
@@ -324,6 +325,49 @@ test_gone(void)
 	is_int(count_rows("s1"), 1, "has one row");
 	ok(row("s1")->slot == slot && row("s1")->replica == replica,
 	   "of both");
+
+	begin("A subscriber that is back with its slot, and has no replay position");
+	slot = add_slot("sub");
+	slot->logical = true;
+	replica = add_gone_replica("sub");
+	replica->logical = true;
+	strcpy(replica->slot_name, "sub");
+	sender = add_walsender("sub", 102);
+	sender->replay = 0;
+	use_slot(sender, slot);
+	make_rows();
+	is_int(count_rows("sub"), 1, "has one row");
+	ok(row("sub")->slot == slot && row("sub")->replica == replica,
+	   "of both");
+
+	begin("A name that is not known has tried, and has not replied yet");
+	slot = add_slot("sub");
+	slot->logical = true;
+	slot->confirmed_flush = HORIZON - 300;
+	replica = add_gone_replica("sub");
+	replica->known = false;
+	replica->position = 0;
+	strcpy(replica->slot_name, "sub");
+	sender = add_walsender("sub", 102);
+	sender->write = sender->flush = sender->replay = 0;
+	use_slot(sender, slot);
+	make_rows();
+	is_int(count_rows("sub"), 1, "has one row");
+	is_uint(row("sub")->position, HORIZON - 300, "is where its slot is");
+
+	begin("The same of one that is known, whose slot it has not got yet");
+	replica = add_gone_replica("sub");
+	replica->position = 0;
+	strcpy(replica->slot_name, "sub");
+	slot = add_slot("sub");
+	slot->logical = true;
+	slot->confirmed_flush = HORIZON - 300;
+	sender = add_walsender("sub", 102);
+	sender->write = sender->flush = sender->replay = 0;
+	use_slot(sender, slot);
+	make_rows();
+	is_int(count_rows("sub"), 2, "has a row beside the replica's");
+	is_uint(links.links[0].position, HORIZON - 300, "is where its slot is");
 
 	begin("A replica that is refused, at an attempt that nobody has noticed");
 	add_slot("s1");

@@ -1461,7 +1461,7 @@ test_visitors(void)
 	ok(rw_replica_streams(&table[0], now), "it streams");
 }
 
-/* Replica a, known, is gone, and has been refused; it is in place 0. */
+/* Replica a, in place 0 and known, goes, and is refused. */
 static void
 refuse_a(void)
 {
@@ -1470,7 +1470,6 @@ refuse_a(void)
 	note_end("a", 101);
 	note_end("a", 102);
 	after(RW_SECOND);
-	ok(rw_replica_is_refused(&table[0], now), "it is refused");
 }
 
 static void
@@ -1479,6 +1478,7 @@ test_back_from_refusal(void)
 	begin("a refused replica that catches up", SIZE);
 	settle("a", 100);
 	refuse_a();
+	ok(rw_replica_is_refused(&table[0], now), "is refused");
 	start("a", 103)->streaming = false;
 	replay(103, 2000);
 	after(RW_SECOND);
@@ -1493,6 +1493,48 @@ test_back_from_refusal(void)
 	is_text(places("a"), "0 connected known",
 			"after three seconds, and further on, it is back");
 	ok(!rw_replica_streams(&table[0], now), "though it does not stream yet");
+
+	begin("a refused replica that was rebuilt from an older backup", SIZE);
+	settle("a", 100);
+	replay(100, 50000);
+	after(RW_SECOND);
+	refuse_a();
+	start("a", 103)->streaming = false;
+	for (int i = 0; i <= 3; i++)
+	{
+		note_end("a", 200 + i);
+		replay(103, 2000 + 100 * i);
+		after(RW_SECOND);
+	}
+	is_text(places("a"), "0 connected known", "is back, though further back");
+
+	begin("a refused replica that had replayed more than it reported", SIZE);
+	settle("a", 100);
+	refuse_a();
+	start("a", 103)->streaming = false;
+	for (int i = 1; i <= 5; i++)
+	{
+		of(103)->replay = 1500;
+		of(103)->sent = of(103)->write = of(103)->flush = 2000 + 100 * i;
+		reply(103);
+		after(RW_SECOND);
+	}
+	is_text(places("a"), "0 gone known, 1 connected",
+			"is not back for that alone");
+
+	begin("an attempt that is sent WAL from the start of a segment on", SIZE);
+	settle("a", 100);
+	refuse_a();
+	start("a", 103)->streaming = false;
+	of(103)->replay = table[0].position;
+	of(103)->sent = table[0].position - 100;
+	reply(103);
+	after(200 * RW_MS);
+	of(103)->streaming = true;
+	of(103)->sent = 2000;
+	reply(103);
+	after(200 * RW_MS);
+	is_text(places("a"), "0 gone known, 1 connected", "gets no further by it");
 
 	begin("a refused replica that gets no further", SIZE);
 	settle("a", 100);
@@ -1524,6 +1566,30 @@ test_back_from_refusal(void)
 	after(RW_SECOND);
 	is_text(places("a"), "0 gone known", "it is known after the attempt");
 
+	begin("a refused replica that catches up, in a full table", 3);
+	settle("a", 100);
+	settle("b", 110);
+	settle("c", 120);
+	leave(110);
+	after(RW_SECOND);
+	refuse_a();
+	start("a", 103)->streaming = false;
+	after(RW_SECOND);
+	is_text(places("a"), "0 gone known", "is not followed before it replies");
+	replay(103, 2000);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "then in its own place");
+	is_text(places("b"), "1 gone known", "and in nobody else's");
+
+	begin("a newcomer that takes the last place", 3);
+	settle("a", 100);
+	settle("c", 120);
+	refuse_a();
+	come("n", 130);
+	come("a", 103);
+	after(RW_SECOND);
+	is_text(reported(), "back a", "leaves the refused replica its own");
+
 	begin("a refused replica that is expected, in a full table", 2);
 	settle("a", 100);
 	settle("c", 120);
@@ -1532,6 +1598,86 @@ test_back_from_refusal(void)
 	come("a", 103);
 	after(RW_SECOND);
 	is_text(reported(), "back a", "takes its own place, too");
+}
+
+/*
+ * Rounds of a refused replica, which either only tries, in connections of less
+ * than three seconds that bring it no further, or is really back, and gets
+ * further in each round.  Others try under its name.  Returns in how many runs
+ * it was taken for what it is not.
+ */
+static int
+count_mistaken(bool tries)
+{
+	uint64		random = 4711;
+	int			mistaken = 0;
+
+	for (int run = 0; run < 300; run++)
+	{
+		RwSeen	   *it = NULL;
+		RwTime		begun = 0;
+		uint64		position = 20000;
+		int			pid = 1000;
+
+		begin(tries ? "tries" : "is back", SIZE);
+		settle("a", 100);
+		replay(100, position);
+		after(RW_SECOND);
+		refuse_a();
+		for (int step = 0; step < 60; step++)
+		{
+			RwTime		time = (100 + next_random(&random) % 400) * RW_MS;
+
+			if (next_random(&random) % 4 == 0)
+			{
+				note_end("a", 5000 + step)->sent = 60000;
+				ended[nended - 1].replay = next_random(&random) % 2 * 60000;
+			}
+			if (it != NULL && tries && now + time - begun >= 2900 * RW_MS)
+			{
+				note_end("a", pid);
+				leave(pid);
+				it = NULL;
+			}
+			else if (it == NULL)
+			{
+				it = start("a", ++pid);
+				begun = now;
+				it->streaming = next_random(&random) % 2;
+				it->sent = position + next_random(&random) % 3000 -
+					(it->streaming ? 0 : 5000);
+				it->replay = next_random(&random) % 2 * position;
+				reply(pid);
+			}
+			else
+			{
+				it = of(pid);
+				it->streaming |= next_random(&random) % 4 == 0;
+				if (!tries)
+					position += 1 + next_random(&random) % 500;
+				it->sent = Max(it->sent, position) +
+					next_random(&random) % 1000;
+				it->write = it->flush = it->sent;
+				it->replay = position;
+				reply(pid);
+			}
+			after(time);
+			if (tries ? table[0].connected :
+				now - begun > 5 * RW_SECOND && !table[0].connected)
+			{
+				mistaken++;
+				break;
+			}
+		}
+	}
+	return mistaken;
+}
+
+static void
+test_tries(void)
+{
+	is_int(count_mistaken(true), 0, "a replica that only tries is not back");
+	is_int(count_mistaken(false), 0, "one that is back is back within 5 s");
 }
 
 static void
@@ -2284,6 +2430,7 @@ main(void)
 	test_finding();
 	test_visitors();
 	test_back_from_refusal();
+	test_tries();
 	test_returning();
 	test_parted();
 	test_in_vain();
