@@ -29,10 +29,9 @@
  * attempt, stream for some milliseconds or not, and be seen doing so or not.
  * Therefore after an attempt that failed, or half a minute without a
  * connection, streaming counts only once it is *steady*: it has gone on for
- * three seconds, or the replica has reported to have got further.  To the place
- * of a replica that is refused, after two such attempts, a connection moves only
- * then, or if it has lasted as long, and the replica gets further, while it
- * catches up.
+ * three seconds, or the position that it reports has risen.  To the place of a
+ * replica that is refused, after two such attempts, a connection moves only
+ * then, or when it has been catching up for three seconds and that has risen.
  *
  * A name that is connected twice is either one replica that came back before
  * its old, dead connection was noticed, or two replicas that were given the

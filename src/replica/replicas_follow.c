@@ -45,8 +45,8 @@ streams_steadily(const RwReplica *replica, RwTime now)
 }
 
 /*
- * A replica that catches up is not steady, but has not been refused if this goes
- * on and it gets further.  One that can't replay the WAL that it gets does not.
+ * A replica that catches up is not steady, but is not refused either if this
+ * goes on and it gets further.  One that can't replay its WAL does not.
  */
 bool
 rw_replica_proves(const RwReplica *connection, RwTime now)

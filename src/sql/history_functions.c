@@ -322,8 +322,9 @@ append_trend_step(StringInfo trend, int height, bool blocks)
  * The lag of a link in the last five minutes, as a text of one character a
  * step; the greatest lag has full height.  The arguments (text) are its name
  * and "upstream", "downstream" or, of a slot that nobody uses, "slot": then it
- * is the lag of the replica that has used that slot.  NULL if there is no such link, if nothing is recorded, or if core
- * does not show walsenders to the caller.
+ * is the lag of the replica that has used that slot.  NULL if there is no such
+ * link, if nothing is recorded, or if core does not show walsenders to the
+ * caller.
  *
  * Uses block characters if both server and client use UTF8, else digits.
  */
