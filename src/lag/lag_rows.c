@@ -26,7 +26,7 @@ rw_wall_time(const RwFacts *facts, RwTime at)
 	return at == RW_NEVER ? 0 : facts->wall - (facts->now - at);
 }
 
-/* A replica that is not known leaves no row behind. */
+/* A replica that is neither known nor expected leaves no row behind. */
 void
 rw_notice_gone(const RwFacts *facts, RwPublished *published)
 {
@@ -46,7 +46,7 @@ rw_notice_gone(const RwFacts *facts, RwPublished *published)
 		}
 		if (j < facts->nsenders)
 			continue;
-		if (!replica->known)
+		if (!replica->known && !replica->expected)
 			replica->used = false;
 		replica->connected = false;
 		replica->pid = 0;
@@ -244,22 +244,45 @@ locate_sender(RwLink *link, const RwSenderFacts *sender,
 		link->last_seen = replica->last_seen;
 }
 
-/*
- * Between two streams a connection has given back its slot, which is its
- * replica's all the same.
- */
-static void
-keep_identity(RwLink *link, const RwFacts *facts,
-			  const RwPublished *published)
+/* Does a row have this slot? */
+static bool
+has_slot_row(const RwLinks *links, const RwSlotFacts *slot)
 {
 	int			i;
 
-	rw_name_copy(link->name, link->replica->name);
+	for (i = 0; i < links->nlinks; i++)
+	{
+		if (links->links[i].slot == slot)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Between two streams a connection has given back its slot, which is its
+ * replica's all the same, unless that is gone or has another connection.
+ */
+static void
+keep_identity(RwLink *link, const RwLinks *links, const RwFacts *facts)
+{
+	RwPublished *published = links->published;
+	const RwReplica *replica = link->replica;
+	int			i;
+
+	rw_name_copy(link->name, replica->name);
+	if (!replica->belongs &&
+		rw_replicas_find_gone_slot(published->replicas,
+								   published->max_replicas,
+								   replica->slot_name))
+		return;
 	for (i = 0; i < facts->nslots; i++)
 	{
-		if (facts->slots[i].sender < 0 &&
-			rw_name_equal(facts->slots[i].name, link->replica->slot_name))
-			fill_slot(link, &facts->slots[i], facts, published);
+		const RwSlotFacts *slot = &facts->slots[i];
+
+		if (slot->sender < 0 &&
+			rw_name_equal(slot->name, replica->slot_name) &&
+			!has_slot_row(links, slot))
+			fill_slot(link, slot, facts, published);
 	}
 }
 
@@ -291,7 +314,7 @@ add_sender_row(RwLinks *links, const RwFacts *facts,
 		(returning == NULL || !has_row(links, returning)))
 		link->replica = returning;
 	if (link->replica && sender->state == RW_SENDER_STARTUP)
-		keep_identity(link, facts, published);
+		keep_identity(link, links, facts);
 	if (sender->slot >= 0)
 	{
 		const RwSlotFacts *slot = &facts->slots[sender->slot];
@@ -361,20 +384,6 @@ add_gone_row(RwLinks *links, const RwReplica *replica)
 	link->logical = replica->logical;
 	if (link->position == InvalidXLogRecPtr)
 		link->position = replica->flush;
-}
-
-/* Does a row have this slot? */
-static bool
-has_slot_row(const RwLinks *links, const RwSlotFacts *slot)
-{
-	int			i;
-
-	for (i = 0; i < links->nlinks; i++)
-	{
-		if (links->links[i].slot == slot)
-			return true;
-	}
-	return false;
 }
 
 int

@@ -392,6 +392,11 @@ test_gone(void)
 	is_int(replica->pid, 0, "without a walsender");
 	is_int(count_rows("s2"), 0, "a replica that is not known has no row");
 	ok(!replicas[1].used, "and no place in the table");
+	replica = add_replica("s2", 102);
+	replica->known = false;
+	replica->expected = true;
+	make_rows();
+	is_int(row("s2")->state, RW_STATE_MISSING, "one that is expected has");
 
 	begin("A walsender that goes on");
 	replica = add_replica("s1", 101);
@@ -468,6 +473,37 @@ test_visitors(void)
 	make_rows();
 	is_int(links.nlinks, 1, "with nobody gone it is the user of the slot");
 
+	begin("A connection between two streams, of a replica that is gone");
+	slot = add_slot("slot");
+	slot->restart_lsn = HORIZON - 5000;
+	gone = add_gone_user("slot");
+	visitor = add_replica("slot", 101);
+	visitor->known = visitor->belongs = false;
+	strcpy(visitor->slot_name, "slot");
+	sender = add_walsender("s1", 101);
+	sender->state = RW_SENDER_STARTUP;
+	make_rows();
+	ok(links.links[0].sender == sender && links.links[0].slot == NULL,
+	   "does not take the slot");
+	ok(links.links[1].slot == slot && links.links[1].replica == gone,
+	   "which is the replica's");
+	visitor->belongs = true;
+	make_rows();
+	ok(links.links[0].slot == slot, "unless it is the replica's, too");
+
+	begin("Two connections between two streams, of one slot");
+	add_slot("slot");
+	for (int i = 101; i <= 102; i++)
+	{
+		sender = add_walsender("s1", i);
+		sender->state = RW_SENDER_STARTUP;
+		strcpy(add_replica("slot", i)->slot_name, "slot");
+	}
+	make_rows();
+	is_int(links.nlinks, 2, "are two rows");
+	ok(links.links[0].slot && !links.links[1].slot,
+	   "of which one has the slot");
+
 	begin("A standby without the slot that bears its name");
 	slot = add_slot("s1");
 	slot->restart_lsn = HORIZON - 5000;
@@ -535,6 +571,212 @@ test_wall(void)
 		   "an hour ago");
 }
 
+/* An LSN near the end of WAL, before, at or beyond it; often there is none. */
+static uint64
+random_lsn(uint64 *state)
+{
+	switch (next_random(state) % 8)
+	{
+		case 0:
+		case 1:
+			return 0;
+		case 2:
+		case 3:
+			return HORIZON;
+		case 4:
+			return HORIZON + next_random(state) % 1000;
+		default:
+			return HORIZON - next_random(state) % 2000000;
+	}
+}
+
+static const char *
+random_name(uint64 *state)
+{
+	static const char *const names[] =
+	{"a", "b", "c", "d", "e", "f", "g", "walreceiver", ""};
+
+	return names[next_random(state) % lengthof(names)];
+}
+
+static bool
+one_in(int n, uint64 *state)
+{
+	return next_random(state) % n == 0;
+}
+
+static void
+add_random_slot(uint64 *state)
+{
+	/* No two slots have the same name, and no replica that of a temporary. */
+	bool		temporary = one_in(4, state);
+	RwSlotFacts *slot = add_slot((char[])
+								 {(temporary ? 'A' : 'a') + facts.nslots, 0});
+	RwSlotNote *note = &slot_notes[slot->number];
+
+	memset(note, 0, sizeof(RwSlotNote));
+	slot->logical = one_in(2, state);
+	slot->temporary = temporary;
+	slot->wal_status = next_random(state) % (RW_WAL_LOST + 1);
+	slot->restart_lsn = random_lsn(state);
+	if (slot->logical || one_in(8, state))
+		slot->confirmed_flush = random_lsn(state);
+	slot->limited = one_in(2, state);
+	slot->safe_wal_size = (int64) (next_random(state) % 2000) - 1000;
+	if (slot->wal_status == RW_WAL_LOST && one_in(2, state))
+		slot->invalidation = "rows_removed";
+	if (one_in(4, state))
+		slot->active_pid = 4711;
+	if (one_in(2, state))
+		slot->inactive_since = WALL - RW_HOUR;
+	if (one_in(2, state))
+	{
+		(void) add_slot_note(slot);
+		note->restart_lsn = random_lsn(state);
+		note->retained = 6000;
+		note->inactive_since = one_in(2, state) ? START - RW_HOUR : RW_NEVER;
+	}
+}
+
+/* Also some that no server has, such as a base backup that replays. */
+static void
+add_random_walsender(uint64 *state)
+{
+	RwSenderFacts *sender = add_walsender(random_name(state),
+										  101 + facts.nsenders);
+
+	if (facts.nslots > 0 && one_in(2, state))
+	{
+		RwSlotFacts *slot = &slots[next_random(state) % facts.nslots];
+
+		if (slot->sender < 0)
+		{
+			use_slot(sender, slot);
+			if (!slot->temporary)
+				strcpy(sender->name, slot->name);
+		}
+	}
+	sender->state = next_random(state) % (RW_SENDER_STOPPING + 1);
+	sender->replica = !one_in(3, state);
+	sender->parted = one_in(8, state);
+	sender->sent = Min(random_lsn(state), HORIZON);
+	sender->write = random_lsn(state);
+	sender->flush = random_lsn(state);
+	sender->replay = random_lsn(state);
+	if (one_in(4, state))
+		sender->write = sender->flush = sender->replay = 0;
+	if (one_in(4, state))
+		sender->reply_time = one_in(2, state) ? 0 : WALL - RW_MINUTE;
+	if (one_in(4, state))
+		strcpy(sender->peer.address, "192.0.2.1");
+}
+
+/* The walsender that serves this place, or NULL. */
+static const RwSenderFacts *
+find_walsender(const RwReplica *replica)
+{
+	for (int i = 0; i < facts.nsenders; i++)
+	{
+		if (senders[i].pid == replica->pid)
+			return &senders[i];
+	}
+	return NULL;
+}
+
+/*
+ * A connection has the names of its walsender.  Between two streams it keeps
+ * those of the slot that it had.
+ */
+static void
+name_connection(RwReplica *replica)
+{
+	const RwSenderFacts *sender = find_walsender(replica);
+
+	if (sender == NULL || sender->state == RW_SENDER_STARTUP)
+		return;
+	strcpy(replica->name, sender->name);
+	strcpy(replica->application_name, sender->peer.application_name);
+	strcpy(replica->address, sender->peer.address);
+	replica->has_slot = sender->slot >= 0 && !slots[sender->slot].temporary;
+	strcpy(replica->slot_name,
+		   replica->has_slot ? slots[sender->slot].name : "");
+}
+
+/* A name is known, expected or gone in one place only. */
+static bool
+has_other_place(const RwReplica *replica)
+{
+	for (int i = 0; i < MAX_EACH; i++)
+	{
+		const RwReplica *other = &replicas[i];
+
+		if (other != replica && other->used &&
+			strcmp(other->name, replica->name) == 0 &&
+			(!other->connected || other->known || other->expected))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_random_replica(int pid, uint64 *state)
+{
+	RwReplica  *replica = one_in(2, state) ?
+		add_gone_replica(random_name(state)) :
+		add_replica(random_name(state), pid);
+	int			n;
+
+	if (one_in(2, state))
+		strcpy(replica->slot_name, one_in(2, state) ?
+			   replica->name : random_name(state));
+	replica->has_slot = replica->slot_name[0] != '\0';
+	if (one_in(4, state))
+		strcpy(replica->address, "192.0.2.1");
+	if (replica->connected)
+	{
+		name_connection(replica);
+		replica->belongs = one_in(2, state);
+		replica->steady = replica->belongs && one_in(2, state);
+		replica->shared = one_in(8, state);
+	}
+	if (has_other_place(replica))
+	{
+		replica->known = false;
+		if (!replica->connected)
+		{
+			memset(replica, 0, sizeof(RwReplica));
+			return;
+		}
+	}
+	else
+	{
+		replica->known = one_in(2, state);
+		replica->expected = one_in(4, state);
+	}
+	replica->logical = one_in(4, state);
+
+	replica->position = random_lsn(state);
+	replica->flush = random_lsn(state);
+	replica->replay = random_lsn(state);
+	if (one_in(3, state))
+	{
+		/* One that has parted has a position: what it has of our WAL. */
+		replica->parted = 1 + next_random(state) % RW_LEFT_BEHIND;
+		replica->mark = HORIZON - next_random(state) % 3 * 1000;
+		replica->position = replica->mark - next_random(state) % 2 * 500;
+	}
+	if (one_in(2, state))
+		replica->replay_moved_at = START - next_random(state) % RW_MINUTE;
+	rw_rate_add(&replica->replay_rate, HORIZON - 5000, START - RW_SECOND);
+	rw_rate_add(&replica->replay_rate, HORIZON - 1000, START);
+	n = next_random(state) % 4;
+	for (int i = 0; i < n; i++)
+		rw_attempts_add(&replica->attempts,
+						START - next_random(state) % RW_MINUTE);
+	if (one_in(2, state))
+		strcpy(replica->refusal, "no such WAL");
+}
+
 /* Any mixture of walsenders, slots and replicas of a few names. */
 static void
 make_random(uint64 *state)
@@ -546,51 +788,130 @@ make_random(uint64 *state)
 	memset(slots, 0, sizeof(slots));
 	memset(replicas, 0, sizeof(replicas));
 	facts.nsenders = facts.nslots = 0;
-	facts.in_recovery = next_random(state) % 2;
+	facts.in_recovery = one_in(2, state);
+	facts.crash_recovery = one_in(8, state);
+	facts.complete = HORIZON - next_random(state) % 2 * 100;
+	published.wal_rate = (int) (next_random(state) % 3000) - 1000;
+	published.tends_walsenders = one_in(2, state);
+	links.published = one_in(8, state) ? NULL : &published;
 
 	n = next_random(state) % 8;
 	for (i = 0; i < n; i++)
-	{
-		RwSlotFacts *slot = add_slot((char[]) {'a' + i, 0});
-
-		slot->restart_lsn = next_random(state) % 3 ? HORIZON - i : 0;
-		slot->logical = next_random(state) % 2;
-	}
+		add_random_slot(state);
 	n = next_random(state) % 8;
 	for (i = 0; i < n; i++)
-	{
-		RwSenderFacts *sender;
-		char		name[2] = {'a' + next_random(state) % 12, 0};
-
-		sender = add_walsender(name, 101 + i);
-		if (i < facts.nslots && next_random(state) % 2)
-		{
-			use_slot(sender, &slots[i]);
-			strcpy(sender->name, slots[i].name);
-		}
-		sender->state = next_random(state) % 5;
-		sender->replica = next_random(state) % 2;
-		if (next_random(state) % 3 == 0)
-			sender->replay = 0;
-	}
+		add_random_walsender(state);
+	/* The places are in another order than the walsenders. */
 	n = next_random(state) % 12;
 	for (i = 0; i < n; i++)
-	{
-		RwReplica  *replica = add_replica((char[]) {'a' + i, 0},
-										  100 + next_random(state) % 10);
+		add_random_replica(101 + i * 7 % 12, state);
+}
 
-		replica->known = next_random(state) % 2;
-		replica->belongs = next_random(state) % 2;
-		if (next_random(state) % 2)
-			strcpy(replica->slot_name, replica->name);
-		if (next_random(state) % 2)
-		{
-			replica->connected = replica->belongs = false;
-			replica->known = true;
-			replica->pid = 0;
-			replica->gone_at = facts.now;
-		}
+/* How many rows have this walsender, slot or replica? */
+static int
+count_rows_of(const void *what)
+{
+	int			n = 0;
+
+	for (int i = 0; i < links.nlinks; i++)
+		n += links.links[i].sender == what || links.links[i].slot == what ||
+			links.links[i].replica == what;
+	return n;
+}
+
+/* Each walsender has a row, and each slot one, be it the walsender's. */
+static int
+count_wrong_rows(void)
+{
+	int			expected = facts.in_recovery && !facts.crash_recovery;
+	int			wrong = expected && !links.links[0].upstream;
+
+	for (int i = 0; i < facts.nsenders; i++)
+		wrong += count_rows_of(&senders[i]) != 1;
+	for (int i = 0; i < facts.nslots; i++)
+		wrong += count_rows_of(&slots[i]) != 1;
+
+	expected += facts.nsenders;
+	for (int i = 0; i < links.nlinks; i++)
+	{
+		const RwLink *link = &links.links[i];
+
+		expected += !link->sender && (link->slot || link->replica);
+		if (link->sender && link->slot)
+			wrong += link->slot->sender < 0 ?
+				link->state != RW_STATE_STARTUP :
+				link->sender != &senders[link->slot->sender];
+		else if (link->slot)
+			wrong += link->state != (link->slot->wal_status == RW_WAL_LOST ?
+									 RW_STATE_LOST : RW_STATE_INACTIVE);
+		else if (link->replica && !link->sender)
+			wrong += link->state != RW_STATE_MISSING;
 	}
+	wrong += links.nlinks != expected;
+	return wrong + (links.nlinks > rw_max_links(&facts, links.published));
+}
+
+/*
+ * A gone replica has one row: its slot's or its own, unless it is back on a
+ * connection that the worker has not noticed yet.  No other connection takes
+ * its slot.  `before` is the table before those were noticed that are gone.
+ */
+static int
+count_wrong_replicas(const RwReplica *before)
+{
+	int			wrong = 0;
+
+	for (int i = 0; i < MAX_EACH; i++)
+	{
+		bool		lasts = before[i].known || before[i].expected;
+
+		wrong += count_rows_of(&replicas[i]) > 1;
+		if (links.published && before[i].used && lasts &&
+			!replicas[i].connected)
+			wrong += count_rows_of(&replicas[i]) != 1;
+	}
+	for (int i = 0; i < links.nlinks; i++)
+	{
+		const RwLink *link = &links.links[i];
+		const RwReplica *gone;
+
+		if (!link->replica)
+			continue;
+		if (link->sender)
+			wrong += link->replica->connected ?
+				link->replica->pid != link->sender->pid :
+				link->state != RW_STATE_STREAMING;
+		else if (!link->slot)
+			wrong += strcmp(link->name, link->replica->name) != 0;
+		else
+			wrong += strcmp(link->slot->name, link->replica->slot_name) != 0;
+
+		if (!link->sender || !link->slot || !link->replica->connected ||
+			link->replica->belongs)
+			continue;
+		gone = rw_replicas_find_gone_slot(replicas, MAX_EACH,
+										  link->slot->name);
+		wrong += gone && strcmp(gone->name, link->slot->name) == 0;
+	}
+	return wrong;
+}
+
+/* A replica that has parted never seems to have all of this server's WAL. */
+static int
+count_wrong_positions(void)
+{
+	int			wrong = 0;
+
+	for (int i = 0; i < links.nlinks; i++)
+	{
+		const RwLink *link = &links.links[i];
+
+		wrong += link->lag < -1 || link->lag_bytes < -1 || link->catchup < -1;
+		if (rw_has_parted(link))
+			wrong += link->lag == 0 || link->lag_bytes == 0 ||
+				link->position > link->replica->mark;
+	}
+	return wrong;
 }
 
 static int
@@ -599,118 +920,73 @@ sign(int number)
 	return (number > 0) - (number < 0);
 }
 
-static void
-test_random(void)
+/* Any three rows can be put in order. */
+static int
+count_disorder(uint64 *state)
 {
-	uint64		state = 20260802;
-	int			wrong = 0;
 	int			disorder = 0;
-	int			rounds;
 	int			i;
 	int			j;
 	int			k;
 
-	begin("Random servers");
-	make_standby();
-	for (rounds = 0; rounds < 20000; rounds++)
+	for (i = 0; i < links.nlinks; i++)
+		links.links[i].health = next_random(state) % 4;
+	for (i = 0; i < links.nlinks; i++)
 	{
-		int			expected = 0;
+		const RwLink *a = &links.links[i];
 
-		make_random(&state);
-		make_rows();
-
-		/* One row a walsender, one a slot, be it the walsender's. */
-		for (i = 0; i < facts.nsenders; i++)
+		for (j = 0; j < links.nlinks; j++)
 		{
-			int			n = 0;
+			const RwLink *b = &links.links[j];
+			int			ab = rw_compare_links(a, b);
 
-			for (j = 0; j < links.nlinks; j++)
-				n += links.links[j].sender == &senders[i];
-			wrong += n != 1;
-			expected++;
-		}
-		for (i = 0; i < facts.nslots; i++)
-		{
-			const RwLink *of_slot = NULL;
-			int			n = 0;
-
-			for (j = 0; j < links.nlinks; j++)
-			{
-				if (links.links[j].slot != &slots[i])
-					continue;
-				of_slot = &links.links[j];
-				n++;
-			}
-			wrong += n != 1;
-			if (n != 1)
-				continue;
-			if (of_slot->sender && slots[i].sender < 0)
-				wrong += of_slot->state != RW_STATE_STARTUP;
-			else
-				wrong += of_slot->sender ?
-					of_slot->sender != &senders[slots[i].sender] :
-					of_slot->state != RW_STATE_INACTIVE;
-			expected += of_slot->sender == NULL;
-		}
-
-		/*
-		 * A gone replica has one row: its slot's or its own, unless it is back
-		 * on a connection that the worker has not noticed yet.
-		 */
-		for (i = 0; i < MAX_EACH; i++)
-		{
-			int			n = 0;
-
-			if (!replicas[i].used || !replicas[i].known ||
-				replicas[i].connected)
-				continue;
-			for (j = 0; j < links.nlinks; j++)
-			{
-				const RwLink *link = &links.links[j];
-
-				if (link->replica == &replicas[i])
-				{
-					n++;
-					wrong += link->sender ?
-						link->sender->state != RW_SENDER_STREAMING :
-						strcmp(link->name, replicas[i].name) != 0;
-					expected += link->state == RW_STATE_MISSING;
-				}
-			}
-			wrong += n != 1;
-		}
-		expected += facts.in_recovery;
-		wrong += links.nlinks != expected;
-		wrong += links.nlinks > rw_max_links(&facts, &published);
-		wrong += facts.in_recovery && !links.links[0].upstream;
-
-		/* Any three of them can be put in order. */
-		for (i = 0; i < links.nlinks; i++)
-			links.links[i].health = next_random(&state) % 4;
-		for (i = 0; i < links.nlinks; i++)
-		{
-			const RwLink *a = &links.links[i];
-
-			for (j = 0; j < links.nlinks; j++)
-			{
-				const RwLink *b = &links.links[j];
-				int			ab = rw_compare_links(a, b);
-
-				disorder += sign(ab) != -sign(rw_compare_links(b, a));
-				disorder += a->upstream && !b->upstream && ab >= 0;
-				disorder += a->upstream == b->upstream &&
-					a->health > b->health && ab >= 0;
-				disorder += a->upstream == b->upstream &&
-					a->health == b->health &&
-					strcmp(a->name, b->name) < 0 && ab >= 0;
-				k = next_random(&state) % links.nlinks;
-				disorder += ab < 0 &&
-					rw_compare_links(b, &links.links[k]) < 0 &&
-					rw_compare_links(a, &links.links[k]) >= 0;
-			}
+			disorder += sign(ab) != -sign(rw_compare_links(b, a));
+			disorder += a->upstream && !b->upstream && ab >= 0;
+			disorder += a->upstream == b->upstream &&
+				a->health > b->health && ab >= 0;
+			disorder += a->upstream == b->upstream &&
+				a->health == b->health &&
+				strcmp(a->name, b->name) < 0 && ab >= 0;
+			k = next_random(state) % links.nlinks;
+			disorder += ab < 0 &&
+				rw_compare_links(b, &links.links[k]) < 0 &&
+				rw_compare_links(a, &links.links[k]) >= 0;
 		}
 	}
+	return disorder;
+}
+
+static void
+test_random(void)
+{
+	static RwReplica before[MAX_EACH];
+	uint64		state = 20260802;
+	int			wrong = 0;
+	int			wrong_replicas = 0;
+	int			wrong_positions = 0;
+	int			disorder = 0;
+	int			rounds;
+
+	begin("Random servers");
+	make_standby();
+	rw_history_init(&history);
+	rw_history_add(&history, HORIZON - 1000000, START - RW_HOUR);
+	rw_history_add(&history, HORIZON - 500000, START - RW_MINUTE);
+	rw_history_add(&history, HORIZON - 400, START - 2 * RW_SECOND);
+	rw_history_add(&history, HORIZON, START - RW_SECOND);
+	for (rounds = 0; rounds < 20000; rounds++)
+	{
+		make_random(&state);
+		memcpy(before, replicas, sizeof(before));
+		work_out();
+		wrong += count_wrong_rows();
+		wrong_replicas += count_wrong_replicas(before);
+		wrong_positions += count_wrong_positions();
+		disorder += count_disorder(&state);
+	}
 	is_int(wrong, 0, "each link has its row, and there are no others");
+	is_int(wrong_replicas, 0, "and so has each replica that is gone");
+	is_int(wrong_positions, 0, "one that has parted has no more than its mark");
 	is_int(disorder, 0, "upstream first, then the worst, then by name");
 
 	begin("Two connections of one name");
