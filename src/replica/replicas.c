@@ -153,7 +153,7 @@ end_connections(Round *round)
 		rw_name_copy(name, replica->name);
 		heir = find_heir(round, i);
 
-		if (!replica->known && !replica->expected)
+		if (!replica->known && (!replica->expected || heir >= 0))
 			rw_replica_clear(replica);
 		else if (heir >= 0)
 			move_connection(round, heir, i);

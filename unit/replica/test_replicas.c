@@ -1461,6 +1461,25 @@ test_visitors(void)
 	ok(rw_replica_streams(&table[0], now), "it streams");
 }
 
+/* A visitor under the name of an expected replica that is there. */
+static void
+test_visitor_of_expected(void)
+{
+	uint32		generation;
+
+	begin("a visitor of an expected replica", SIZE);
+	settle("a", 100);
+	generation = table[0].generation;
+	start("a", 101)->streaming = false;
+	after(RW_SECOND);
+	table[0].expected = table[1].expected = true;
+	leave(101);
+	reply(100);
+	after(RW_SECOND);
+	is_text(places("a"), "0 connected known", "leaves nothing behind");
+	is_int(table[0].generation, generation, "the replica keeps its place");
+}
+
 /* Replica a, in place 0 and known, goes, and is refused. */
 static void
 refuse_a(void)
@@ -2429,6 +2448,7 @@ main(void)
 	test_forgetting();
 	test_finding();
 	test_visitors();
+	test_visitor_of_expected();
 	test_back_from_refusal();
 	test_tries();
 	test_returning();
