@@ -9,7 +9,6 @@
  */
 #include "src/base/pure.h"
 
-#include "src/base/units.h"
 #include "src/base/digit.h"
 #include "src/base/units.h"
 #include "src/observe/start_command.h"

@@ -194,7 +194,8 @@ typedef struct RwCheckFacts
 								 * with a limit of an LSN or a token */
 	uint32		tli;			/* of that position */
 	uint64		system;			/* identifier; only set with a token */
-	bool		upstream_may_be_behind; /* so its last message says; likewise */
+	bool		upstream_may_be_behind; /* its last message does not show that it
+										 * is not; likewise */
 	const RwTimeline *timeline; /* its history, only set for a token of an
 								 * older timeline; NULL if it cannot be read */
 	int64		sample_age_max; /* microseconds */
