@@ -93,16 +93,16 @@ rw_receiver_is_connecting(WalRcvState state)
 }
 
 /*
- * Has the receiver connected to its upstream?  The caller holds the spinlock.
- * 19 displays a receiver that still connects, without a host.
+ * Is the receiver connected to its upstream server?  The caller holds the
+ * spinlock.  19 displays a receiver that still connects, without a host.
  */
 static inline bool
-rw_receiver_has_connected(const WalRcvData *walrcv)
+rw_receiver_is_connected(const WalRcvData *walrcv)
 {
 #if PG_VERSION_NUM >= 190000
-	return walrcv->sender_host[0] != '\0';
+	return walrcv->pid != 0 && walrcv->sender_host[0] != '\0';
 #else
-	return walrcv->ready_to_display;
+	return walrcv->pid != 0 && walrcv->ready_to_display;
 #endif
 }
 

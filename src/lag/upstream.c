@@ -248,7 +248,7 @@ get_ahead(RwUpstream *upstream, uint32 follows, uint64 end)
 		return;
 	part(upstream, RW_AHEAD, end);
 	upstream->ahead_to = upstream->replay;
-	upstream->lost_wal = upstream->in_step_with == follows;
+	upstream->lost_wal = follows != 0 && upstream->in_step_with == follows;
 }
 
 /*
@@ -390,7 +390,7 @@ follow_refusal(RwUpstream *upstream, const RwFacts *facts,
 
 	if (ended->nlsns == 2 && first != second &&
 		Max(first, second) <= facts->recovery.replay)
-		get_ahead(upstream, facts->receiver.upstream, Min(first, second));
+		get_ahead(upstream, ended->upstream, Min(first, second));
 	upstream->refused = true;
 	upstream->not_in_history = ended->nlsns == 1 &&
 		first <= facts->recovery.replay;

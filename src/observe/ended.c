@@ -238,10 +238,11 @@ receiver_ends(const ErrorData *edata)
 	note.pid = MyProcPid;
 	rw_own_application_name(note.application_name);
 	SpinLockAcquire(&WalRcv->mutex);
-	note.connected = rw_receiver_has_connected(WalRcv);
+	note.connected = rw_receiver_is_connected(WalRcv);
 	if (!WalRcv->is_temp_slot)
 		rw_name_copy(note.slot, WalRcv->slotname);
 	SpinLockRelease(&WalRcv->mutex);
+	note.upstream = rw_connected_upstream();
 	if (answer != NULL)
 	{
 		note.connected = true;

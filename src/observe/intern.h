@@ -26,6 +26,12 @@ extern void rw_observe_receiver(RwReceiverFacts *receiver);
 extern void rw_observe_recovery(RwRecoveryFacts *recovery);
 
 /*
+ * observe_recovery.c: the server that the WAL receiver is connected to, as in
+ * RwReceiverFacts.  Allocates nothing and raises nothing.
+ */
+extern uint32 rw_connected_upstream(void);
+
+/*
  * observe_recovery.c: write the application_name of this server's WAL receiver
  * to RW_NAME_LEN bytes.  Allocates nothing and raises nothing.
  */

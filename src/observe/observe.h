@@ -139,8 +139,8 @@ typedef struct RwReceiverFacts
 	bool		has_conninfo;	/* primary_conninfo is set */
 	bool		has_restore_command;
 	bool		follows_latest; /* recovery_target_timeline is 'latest' */
-	uint32		upstream;		/* a hash of the host and port that were connected
-								 * last; never 0 */
+	uint32		upstream;		/* a hash of the host and port of the server
+								 * that it is connected to; 0: none */
 } RwReceiverFacts;
 
 #define RW_MAX_BLOCKERS		8
@@ -198,6 +198,8 @@ typedef struct RwEndedFacts
 	int			pid;
 	bool		connected;		/* of a receiver: its upstream had accepted
 								 * the connection, or answered why not */
+	uint32		upstream;		/* which one that was, as in RwReceiverFacts; 0:
+								 * not known */
 	bool		backup;			/* it sent a base backup */
 	char		application_name[RW_NAME_LEN];
 	char		slot[RW_NAME_LEN];	/* used or asked for; empty: none */

@@ -100,6 +100,28 @@ receiver_state_from_core(WalRcvState state)
 	}
 }
 
+static uint32
+upstream_id(const char *host, int port)
+{
+	return 1 | hash_combine(hash_bytes((const unsigned char *) host,
+									   strlen(host)),
+							(uint32) port);
+}
+
+uint32
+rw_connected_upstream(void)
+{
+	RwReceiverFacts receiver;
+	bool		connected;
+
+	SpinLockAcquire(&WalRcv->mutex);
+	connected = rw_receiver_is_connected(WalRcv);
+	strlcpy(receiver.host, WalRcv->sender_host, sizeof(receiver.host));
+	receiver.port = WalRcv->sender_port;
+	SpinLockRelease(&WalRcv->mutex);
+	return connected ? upstream_id(receiver.host, receiver.port) : 0;
+}
+
 void
 rw_observe_receiver(RwReceiverFacts *receiver)
 {
@@ -115,12 +137,11 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 	receiver->receipt_time = WalRcv->lastMsgReceiptTime;
 	receiver->latest_end = WalRcv->latestWalEnd;
 	receiver->latest_end_time = WalRcv->latestWalEndTime;
-	connected = WalRcv->pid != 0 && WalRcv->ready_to_display;
+	connected = rw_receiver_is_connected(WalRcv);
 	strlcpy(receiver->host, WalRcv->sender_host, sizeof(receiver->host));
 	receiver->port = WalRcv->sender_port;
 	/* Up to 18 a receiver is "streaming" before it has connected. */
-	if (!WalRcv->ready_to_display &&
-		receiver->state == RW_RECEIVER_STREAMING)
+	if (!connected && receiver->state == RW_RECEIVER_STREAMING)
 		receiver->state = RW_RECEIVER_CONNECTING;
 	if (WalRcv->is_temp_slot)
 		slot[0] = '\0';
@@ -130,21 +151,16 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 
 	receiver->written = pg_atomic_read_u64(&WalRcv->writtenUpto);
 
-	/*
-	 * Shared memory keeps the server that was connected last.  The settings
-	 * may name another one before the receiver has ended.
-	 */
-	receiver->upstream = 1 |
-		hash_combine(hash_bytes((const unsigned char *) receiver->host,
-								strlen(receiver->host)),
-					 (uint32) receiver->port);
+	/* In shared memory there may still be the server that was connected last. */
 	if (!connected)
 	{
 		receiver->host[0] = '\0';
 		receiver->port = 0;
 	}
+	receiver->upstream = connected ?
+		upstream_id(receiver->host, receiver->port) : 0;
 
-	/* It keeps the slot, too, but that setting may have changed since. */
+	/* So may the slot, but that setting may have changed since. */
 	if (receiver->pid == 0)
 		slot[0] = '\0';
 	(void) application_sent_upstream(receiver->application_name);
@@ -169,7 +185,7 @@ rw_upstream_may_be_behind(void)
 
 	/* A receiver that starts sets both times to one value. */
 	SpinLockAcquire(&WalRcv->mutex);
-	connected = WalRcv->pid != 0 && WalRcv->ready_to_display;
+	connected = rw_receiver_is_connected(WalRcv);
 	known = WalRcv->lastMsgSendTime != WalRcv->lastMsgReceiptTime &&
 		WalRcv->latestWalEnd != InvalidXLogRecPtr;
 	end = WalRcv->latestWalEnd;

@@ -542,11 +542,15 @@ receiver_ends(const char *message_of_upstream, bool connected)
 	memset(&ended, 0, sizeof(ended));
 	ended.receiver = true;
 	ended.connected = connected;
+	ended.upstream = receiver->upstream;
 	strcpy(ended.message, message_of_upstream);
 	ended.nlsns = rw_lsns_in(message_of_upstream, ended.lsns, 2);
 	facts.ended = &ended;
 	facts.nended = 1;
+	/* Nobody is connected by the time the note is read. */
+	receiver->upstream = 0;
 	end_receiver();
+	receiver->upstream = ended.upstream;
 	facts.nended = 0;
 }
 
@@ -835,6 +839,26 @@ test_ahead(void)
 	facts.recovery.replay = facts.horizon = HORIZON + 500;
 	message(HORIZON + 1000);
 	is_parted(RW_NOT_PARTED, 0, "but replay of what comes after ours does");
+
+	begin("Ahead of the upstream that it came from, which refuses it");
+	facts.recovery.replay_tli = 1;
+	receiver->upstream = 1;
+	start_receiver(900);
+	message(HORIZON);
+	receiver_ends("", true);
+	start_receiver(901);
+	receiver_ends("requested starting point 0/1000 is ahead of the WAL flush position of this server 0/900",
+				  true);
+	is_parted(RW_AHEAD, 0x900, "ahead");
+	ok(upstream.lost_wal, "of what that has lost");
+
+	begin("Refused by an upstream that it was not in step with");
+	facts.recovery.replay_tli = 1;
+	start_receiver(900);
+	receiver_ends("requested starting point 0/1000 is ahead of the WAL flush position of this server 0/900",
+				  true);
+	is_parted(RW_AHEAD, 0x900, "ahead");
+	ok(!upstream.lost_wal, "of what that may never have had");
 
 	begin("Ahead of another upstream");
 	facts.recovery.replay_tli = 1;
