@@ -37,6 +37,7 @@ typedef struct AlertWorker
 	HTAB	   *entries;		/* RwAlertEntry; NULL before the first round */
 	RwAlertEntry *first;		/* of the first subject of the last round */
 	uint64		round;
+	RwTime		round_at;		/* when it was; RW_NEVER before the first */
 	uint32		seen_requests;	/* RwAlerts' requests, as of the last round */
 	RwTime		refreshed_at;
 	RwJudgeMemory memory;
@@ -49,6 +50,8 @@ typedef struct Round
 {
 	const RwFacts *facts;
 	RwTime		hold;
+	RwTime		unseen;			/* the time before this round in which nobody
+								 * looked */
 	RwTime		repeat;
 	uint32		requests;
 	int			nsilences;
@@ -181,6 +184,14 @@ settle_alert(Round *round, RwAlertEntry *entry, RwAlertKind alert,
 		round->nfiring++;
 }
 
+static RwChange
+step_state(const Round *round, RwAlertState *state, const RwJudged *judged)
+{
+	if (round->unseen > 0)
+		rw_alert_unseen(state, round->unseen);
+	return rw_alert_step(state, judged, round->hold, round->facts->now);
+}
+
 /* Step one alert by its finding. */
 static RwChange
 step_alert(const Round *round, RwAlertEntry *entry, RwAlertKind alert,
@@ -195,7 +206,7 @@ step_alert(const Round *round, RwAlertEntry *entry, RwAlertKind alert,
 	if (finding->progress != 0 &&
 		finding->progress == entry->progress[place])
 		judged.keep = Max(judged.keep, state->severity);
-	change = rw_alert_step(state, &judged, round->hold, round->facts->now);
+	change = step_state(round, state, &judged);
 	if (change == RW_CHANGE_RAISED)
 		entry->progress[place] = finding->progress;
 	return change;
@@ -260,7 +271,7 @@ step_absent(Round *round, RwAlertEntry *entry, bool at_once)
 		RwAlertState *state = &entry->states[i];
 
 		changes[i] = at_once ? rw_alert_end(state, round->facts->now) :
-			rw_alert_step(state, &judged, round->hold, round->facts->now);
+			step_state(round, state, &judged);
 	}
 	for (i = 0; i < nalerts; i++)
 	{
@@ -390,6 +401,10 @@ begin_round(Round *round, const RwFacts *facts)
 	memset(round, 0, offsetof(Round, silences));
 	round->facts = facts;
 	round->hold = rw_alert_hold_ms * RW_MS;
+	if (worker.round_at != RW_NEVER &&
+		facts->now - worker.round_at > rw_sample_lifetime())
+		round->unseen = facts->now - worker.round_at;
+	worker.round_at = facts->now;
 	round->repeat = rw_alert_repeat_s * RW_SECOND;
 	round->nitems = round->nfiring = round->max_items = 0;
 	round->items = NULL;

@@ -42,6 +42,22 @@ has_held(RwTime since, RwTime hold, RwTime now)
 	return since != RW_NEVER && now - since >= hold;
 }
 
+void
+rw_alert_unseen(RwAlertState *state, RwTime lasted)
+{
+	RwSeverity	severity;
+
+	for (severity = RW_SEVERITY_WARNING; severity < RW_NUM_SEVERITIES; severity++)
+	{
+		if (state->over[severity] != RW_NEVER)
+			state->over[severity] += lasted;
+		if (state->under[severity] != RW_NEVER)
+			state->under[severity] += lasted;
+	}
+	if (state->unknown_since != RW_NEVER)
+		state->unknown_since += lasted;
+}
+
 RwChange
 rw_alert_step(RwAlertState *state, const RwJudged *judged, RwTime hold,
 			 RwTime now)
@@ -50,7 +66,15 @@ rw_alert_step(RwAlertState *state, const RwJudged *judged, RwTime hold,
 	RwSeverity	severity;
 
 	if (!judged->known)
+	{
+		note_since(&state->unknown_since, true, now);
 		return RW_CHANGE_NONE;
+	}
+	if (state->unknown_since != RW_NEVER)
+	{
+		rw_alert_unseen(state, now - state->unknown_since);
+		state->unknown_since = RW_NEVER;
+	}
 
 	for (severity = RW_SEVERITY_WARNING; severity < RW_NUM_SEVERITIES; severity++)
 	{
@@ -94,8 +118,7 @@ rw_alert_end(RwAlertState *state, RwTime now)
 {
 	bool		fired = state->severity != RW_SEVERITY_NONE;
 
-	memset(state->over, 0, sizeof(state->over));
-	memset(state->under, 0, sizeof(state->under));
+	rw_alert_restart(state);
 	state->severity = RW_SEVERITY_NONE;
 	if (!fired)
 		return RW_CHANGE_NONE;
@@ -138,6 +161,7 @@ rw_alert_restart(RwAlertState *state)
 {
 	memset(state->over, 0, sizeof(state->over));
 	memset(state->under, 0, sizeof(state->under));
+	state->unknown_since = RW_NEVER;
 }
 
 bool

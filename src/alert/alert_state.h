@@ -13,7 +13,11 @@
  * alert is raised when `raise` has been at a severity or above for the hold
  * time without interruption, and eased or cleared when `keep` has been below
  * it for as long.  So it turns at most once in a hold time, however fast the
- * facts do.  Facts that are not known neither begin nor interrupt anything.
+ * facts do.
+ *
+ * Facts that are not known neither begin nor interrupt anything, and the time in
+ * which they are not known is no part of a hold time.  Neither is a time in which
+ * nobody looked.
  *
  * Reports are separate from that.  A muted alert changes silently.  Once it is
  * no longer muted, its present severity is compared with the one last
@@ -77,6 +81,7 @@ typedef struct RwAlertState
 	RwTime		reported_at;	/* of the last report */
 	RwTime		over[RW_NUM_SEVERITIES];
 	RwTime		under[RW_NUM_SEVERITIES];
+	RwTime		unknown_since;	/* RW_NEVER if the facts are known */
 } RwAlertState;
 
 /*
@@ -85,6 +90,12 @@ typedef struct RwAlertState
  */
 extern RwChange rw_alert_step(RwAlertState *state, const RwJudged *judged,
 							  RwTime hold, RwTime now);
+
+/*
+ * Nobody has looked for so long, in microseconds: called before the step of the
+ * first look after that.
+ */
+extern void rw_alert_unseen(RwAlertState *state, RwTime lasted);
 
 /*
  * End the alert whatever the facts are: its subject was forgotten, or the

@@ -215,7 +215,6 @@ test_hold(void)
 	RwJudged	none = rw_judge_level(RW_SEVERITY_NONE);
 	RwJudged	between = rw_judge_value(20, 30, 0);
 	RwJudged	unknown = rw_judge_nothing();
-	RwAlertState before;
 
 	section("the hold time");
 
@@ -274,10 +273,8 @@ test_hold(void)
 	play(&state, unknown, START);
 	ok(rw_alert_idle(&state), "what is not known begins nothing");
 	play(&state, warning, START + 1);
-	before = state;
 	is_int(play(&state, unknown, START + HOLD + 1).change, RW_CHANGE_NONE,
 		   "it raises nothing");
-	ok(memcmp(&state, &before, sizeof(state)) == 0, "changes nothing");
 	is_int(play(&state, warning, START + HOLD + 2).change, RW_CHANGE_RAISED,
 		   "and interrupts nothing");
 	is_int(play(&state, unknown, START + RW_DAY).change, RW_CHANGE_NONE,
@@ -285,7 +282,39 @@ test_hold(void)
 	play(&state, none, START + RW_DAY + 1);
 	play(&state, unknown, START + RW_DAY + 2);
 	is_int(play(&state, none, START + RW_DAY + 1 + HOLD).change,
-		   RW_CHANGE_CLEARED, "until it is known to be over");
+		   RW_CHANGE_NONE, "two good looks with nothing known between them");
+	is_int(play(&state, none, START + RW_DAY + 2 * HOLD - 1).change,
+		   RW_CHANGE_NONE, "do not clear it");
+	is_int(play(&state, none, START + RW_DAY + 2 * HOLD).change,
+		   RW_CHANGE_CLEARED, "until it is known to be over for long enough");
+
+	memset(&state, 0, sizeof(state));
+	play(&state, warning, START);
+	play(&state, unknown, START + RW_SECOND);
+	play(&state, unknown, START + RW_MINUTE);
+	is_int(play(&state, warning, START + RW_HOUR).change, RW_CHANGE_NONE,
+		   "two bad looks with an hour between them raise nothing");
+	is_int(play(&state, warning, START + RW_HOUR + HOLD - RW_SECOND - 1).change,
+		   RW_CHANGE_NONE, "that was a second");
+	is_int(play(&state, warning, START + RW_HOUR + HOLD - RW_SECOND).change,
+		   RW_CHANGE_RAISED, "and the others have to follow");
+
+	section("nobody looks");
+
+	memset(&state, 0, sizeof(state));
+	play(&state, warning, START);
+	rw_alert_unseen(&state, RW_HOUR);
+	is_int(play(&state, warning, START + RW_HOUR).change, RW_CHANGE_NONE,
+		   "the time until a late look raises nothing");
+	is_int(play(&state, warning, START + RW_HOUR + HOLD).change,
+		   RW_CHANGE_RAISED, "but the time after it");
+	play(&state, none, START + 2 * RW_HOUR);
+	play(&state, unknown, START + 2 * RW_HOUR + 1);
+	rw_alert_unseen(&state, RW_HOUR);
+	is_int(play(&state, none, START + 3 * RW_HOUR + 1).change, RW_CHANGE_NONE,
+		   "nor does it clear anything");
+	is_int(play(&state, none, START + 3 * RW_HOUR + HOLD).change,
+		   RW_CHANGE_CLEARED, "which takes as long");
 
 	section("severities");
 
@@ -790,6 +819,8 @@ live(uint64 *random, Tally *tally)
 	RwTime		pace = 1 + next_random(random) % (500 * RW_MS);
 	int			calm = 2 + next_random(random) % 200;
 	RwTime		now = START;
+	RwTime		unknown_since = RW_NEVER;
+	RwTime		not_counted = 0;
 	int64		warning = 30;
 	int64		critical = 300;
 	int64		value = 0;
@@ -831,12 +862,21 @@ live(uint64 *random, Tally *tally)
 					rw_alert_restart(&state);
 					old = state;
 					model.nlooks = 0;
+					unknown_since = RW_NEVER;
 					break;
 				case 5:
 					decreed = true;
 					break;
 				case 6:
 					value = -1;
+					break;
+				case 7:
+					now += RW_HOUR;
+					rw_alert_unseen(&state, RW_HOUR);
+					old = state;
+					not_counted += RW_HOUR;
+					if (unknown_since != RW_NEVER)
+						unknown_since += RW_HOUR;
 					break;
 				default:
 					value = next_random(random) % 600;
@@ -851,17 +891,26 @@ live(uint64 *random, Tally *tally)
 		{
 			expected = RW_SEVERITY_NONE;
 			model.nlooks = 0;
+			unknown_since = RW_NEVER;
 			change = rw_alert_end(&state, now);
 		}
 		else
 		{
 			if (judged.known)
 			{
-				model.looks[model.nlooks % LOOKS].at = now;
+				/* The model's clock stands still while nothing is known. */
+				if (unknown_since != RW_NEVER)
+					not_counted += now - unknown_since;
+				unknown_since = RW_NEVER;
+				model.looks[model.nlooks % LOOKS].at = now - not_counted;
 				model.looks[model.nlooks++ % LOOKS].judged = judged;
-				expected = expected_severity(&model, expected, hold, now);
+				expected = expected_severity(&model, expected, hold,
+											 now - not_counted);
 			}
+			else if (unknown_since == RW_NEVER)
+				unknown_since = now;
 			change = rw_alert_step(&state, &judged, hold, now);
+			old.unknown_since = state.unknown_since;
 			tally->unknown += !judged.known &&
 				memcmp(&old, &state, sizeof(state)) != 0;
 		}
