@@ -2,9 +2,7 @@
 
 # What a primary says of itself: that synchronous standbys are missing, and
 # that commits wait for them; from 17 on, that logical replication waits for
-# a standby; that the archive gets nothing.  Quiet are a list that is
-# satisfied, a standby that is soon back, and an attempt to archive that failed
-# once.
+# a standby.  Quiet are a list that is satisfied and a standby that is soon back.
 #
 # matrix: every major
 
@@ -21,14 +19,11 @@ use Test::More;
 
 my $primary = Replwatch::primary(
 	'primary',
-	'archive_mode = on',
-	"archive_command = 'exit 0'",
 	'wal_level = logical',
 	"replwatch.alert_hold = '200ms'",
 	'replwatch.missing_timeout = 0',
 	"replwatch.replica_overrides = 'marker: missing_timeout=1ms'",
 	'replwatch.slot_inactive_timeout = 0');
-my $flag = $primary->data_dir . '/archive_works';
 my $major = $primary->pg_version->major;
 my %standby =
   map { $_ => Replwatch::standby($primary, $_) } qw(alpha beta);
@@ -200,69 +195,6 @@ SKIP:
 	Replwatch::set($primary, "synchronized_standby_slots = ''");
 }
 
-
-note '5. the archive';
-
-# One attempt that fails.
-sub archive_with
-{
-	my ($command, $timeout) = @_;
-
-	Replwatch::set($primary, "archive_command = '$command'",
-		"replwatch.archiver_failing_timeout = '$timeout'");
-	$primary->safe_psql('postgres',
-		"SELECT pg_logical_emit_message(false, 'test', 'x'); SELECT pg_switch_wal()"
-	);
-	return;
-}
-
-# True while the last attempt of the archiver failed.
-my $fails =
-  'SELECT coalesce(last_failed_time, $$-infinity$$) > coalesce(last_archived_time, $$-infinity$$) FROM pg_stat_archiver';
-my $works = "SELECT NOT f FROM ($fails) s (f)";
-
-archive_with("test -e $flag", '5min');
-Replwatch::wait_until($primary, $fails, 'an attempt to archive has failed');
-append_to_file($flag, '');
-Replwatch::wait_until($primary, $works, 'the next one has not');
-Alerts::wait_judged($primary);
-is(Alerts::story($primary, 'archiver_failing', 'primary'),
-	'', 'a failure that is soon over is not logged');
-
-archive_with('exit 1', '1s');
-$row =
-  Alerts::alert_when($primary, 'archiver_failing', 'primary', 'warning',
-	'nothing is archived');
-Alerts::story_is(
-	$primary, 'archiver_failing', 'primary',
-	'raised warning',
-	'a warning is raised');
-($event) = Alerts::log_events($primary, 'archiver_failing', 'primary');
-is($event->{level}, 'WARNING', 'the archive: the level of the log entry');
-like(
-	$event->{detail},
-	qr/^Archiving WAL file "[0-9A-F]{24}" failed, and nothing has been archived for 00:\d\d:\d\d\.$/,
-	'the archive: the detail');
-like(
-	$event->{hint},
-	qr/^Check the server log for messages of "archive_command" or "archive_library"\. /,
-	'the archive: the hint');
-is($row->{threshold}, '00:00:01', 'the archive: the threshold');
-cmp_ok(
-	$row->{raised_at} - $primary->safe_psql(
-		'postgres',
-		'SELECT extract(epoch FROM last_archived_time) FROM pg_stat_archiver'
-	),
-	'>=', 1.19,
-	'the archive: not before its time');
-
-archive_with('exit 0', '1s');
-Alerts::alert_when($primary, 'archiver_failing', 'primary', 'cleared',
-	'the archive gets what there is');
-Alerts::story_is(
-	$primary, 'archiver_failing', 'primary',
-	'raised warning, cleared',
-	'the log says that it is cleared');
 Alerts::agree($primary, 'the log and SQL say the same');
 
 done_testing();

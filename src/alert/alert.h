@@ -30,6 +30,12 @@
 extern bool rw_alerts_round(RwFacts *facts, RwLinks *links);
 
 /*
+ * Look at what takes too long for a round, if that is due, so that the next
+ * rounds can judge it; called at the end of each.
+ */
+extern void rw_alerts_look(const RwFacts *facts);
+
+/*
  * Clear the alerts of a replica or slot that was removed on purpose.  The
  * worker does so in its next round; until then they are shown as cleared.
  * Returns true if there were any.  The caller holds state_lock exclusively.

@@ -24,6 +24,7 @@
 #include "src/alert/intern.h"
 #include "src/lag/lag.h"
 #include "src/lag/lag_shared.h"
+#include "src/observe/archive_status.h"
 #include "src/replica/expected.h"
 #include "src/replica/node_name.h"
 #include "src/settings.h"
@@ -41,6 +42,7 @@ typedef struct AlertWorker
 	uint32		seen_requests;	/* RwAlerts' requests, as of the last round */
 	RwTime		refreshed_at;
 	RwJudgeMemory memory;
+	RwArchiveFacts archive;		/* looked at after the round */
 	int			max_subjects;	/* the room in subjects */
 	RwSubject  *subjects;		/* of a round; kept because it is large */
 } AlertWorker;
@@ -504,6 +506,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 
 	input.facts = facts;
 	input.node = &node;
+	input.archive = &worker.archive;
 	input.links = links;
 	input.standby_streams = rw_any_standby_streams(links, facts->now);
 	input.memory = &worker.memory;
@@ -545,4 +548,11 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 		round.nitems = 0;
 	finish_round(&round);
 	return changed || reported;
+}
+
+void
+rw_alerts_look(const RwFacts *facts)
+{
+	if (!facts->crash_recovery)
+		rw_observe_archive(&worker.archive, facts->in_recovery);
 }

@@ -81,7 +81,7 @@ static const LimitInfo limit_infos[RW_NUM_LIMITS] = {
 	"The alert is critical after five times as long. " ZERO_IS_OFF, 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_ARCHIVER_FAILING_TIMEOUT] = {
 		"replwatch.archiver_failing_timeout",
-		"Sets the time WAL archiving may fail before an alert is raised.",
+		"Sets the time a finished WAL file may wait to be archived before an alert is raised.",
 	ZERO_IS_OFF, 5 * 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_DELAY] = {
 		"replwatch.delay", NULL, NULL, 0, GUC_UNIT_MS

@@ -54,11 +54,13 @@ extern RwJudgeFunction rw_judge_replay_paused;
 extern RwJudgeFunction rw_judge_self_lag;
 extern RwJudgeFunction rw_judge_self_diverged;
 extern RwWordsFunction rw_words_sync_short;
-extern RwWordsFunction rw_words_archiver_failing;
 extern RwWordsFunction rw_words_upstream_down;
 extern RwWordsFunction rw_words_replay_paused;
 extern RwWordsFunction rw_words_self_lag;
 extern RwWordsFunction rw_words_self_diverged;
+
+/* words_archiver.c */
+extern RwWordsFunction rw_words_archiver_failing;
 
 /* ----------------------------------------------------------------
  *		Words (alert_words.c)

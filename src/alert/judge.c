@@ -22,11 +22,6 @@ rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
 	if (first || role_changed)
 		memory->watching_since = facts->now;
 	memory->in_recovery = facts->in_recovery;
-
-	if (!node->archiver_failing)
-		memory->archiver_failing_since = RW_NEVER;
-	else if (memory->archiver_failing_since == RW_NEVER)
-		memory->archiver_failing_since = facts->now;
 	return role_changed;
 }
 

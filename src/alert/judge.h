@@ -27,6 +27,7 @@
 
 #include "src/alert/alert_kinds.h"
 #include "src/lag/lag.h"
+#include "src/observe/archive_queue.h"
 #include "src/observe/observe_node.h"
 #include "src/replica/resolve.h"
 
@@ -63,7 +64,6 @@ typedef struct RwJudgeMemory
 {
 	RwTime		watching_since; /* in the present role */
 	bool		in_recovery;	/* the role of the last round */
-	RwTime		archiver_failing_since; /* RW_NEVER while it does not fail */
 } RwJudgeMemory;
 
 /* What a round is judged by; the same for all subjects. */
@@ -71,6 +71,7 @@ typedef struct RwJudgeInput
 {
 	const RwFacts *facts;
 	const RwNodeFacts *node;
+	const RwArchiveFacts *archive;	/* of the last look */
 	const RwLinks *links;		/* with links->published; in the order of
 								 * rw_sort_links() */
 	bool		standby_streams;	/* rw_any_standby_streams() */

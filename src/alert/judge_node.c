@@ -3,7 +3,8 @@
  * judge_node.c
  *	  The rules of the alerts about this server itself, the node.
  *
- * Those of a primary find nothing on a standby, and the other way round.
+ * Those of a primary find nothing on a standby, and the other way round; both
+ * may archive.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -34,19 +35,28 @@ rw_judge_sync_short(const RwJudgeInput *input, const RwSubject *subject,
 		finding->judged = rw_judge_level(RW_SEVERITY_WARNING);
 }
 
-/* archiver_failing, on a primary: it has failed for archiver_failing_timeout. */
+/*
+ * archiver_failing, where this server archives: a file has waited to be
+ * archived for archiver_failing_timeout, as of the last look.
+ */
 void
 rw_judge_archiver_failing(const RwJudgeInput *input, const RwSubject *subject,
 						  RwFinding *finding)
 {
-	if (input->facts->in_recovery)
-		return;
-	if (input->memory->archiver_failing_since != RW_NEVER)
-		finding->value = input->facts->now -
-			input->memory->archiver_failing_since;
-	finding->judged = rw_judge_lasting(finding->value,
-									   finding->limits[RW_SEVERITY_WARNING],
-									   0);
+	const RwArchiveFacts *archive = input->archive;
+	const RwArchiveFile *oldest = rw_archive_oldest(archive);
+	int64		limit = finding->limits[RW_SEVERITY_WARNING];
+
+	finding->judged.no_warning = limit <= 0;
+	if (archive->looked_at == RW_NEVER ||
+		(archive->active && !archive->known))
+		finding->judged.known = limit <= 0;
+	else if (oldest)
+	{
+		finding->value = Max(archive->looked_at - oldest->since, 0);
+		if (limit > 0 && finding->value >= limit)
+			finding->judged = rw_judge_level(RW_SEVERITY_WARNING);
+	}
 }
 
 /*

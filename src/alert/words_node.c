@@ -45,19 +45,6 @@ rw_words_sync_short(const RwJudgeInput *input, const RwSubject *subject,
 }
 
 void
-rw_words_archiver_failing(const RwJudgeInput *input,
-						  const RwSubject *subject, const RwFinding *finding,
-						  RwSeverity severity, RwAlertText *text)
-{
-	rw_add_detail(text, "Archiving WAL file \"", input->node->failed_wal,
-				  "\" failed, and nothing has been archived for ",
-				  text->value, ".", NULL);
-	rw_add_hint(text,
-				"Check the server log for messages of \"archive_command\" or \"archive_library\".",
-				NULL);
-}
-
-void
 rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 					   const RwFinding *finding, RwSeverity severity,
 					   RwAlertText *text)

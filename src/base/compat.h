@@ -26,7 +26,10 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
-#if PG_VERSION_NUM < 160000
+#if PG_VERSION_NUM >= 160000
+#include "archive/archive_module.h"
+#else
+#include "postmaster/pgarch.h"
 #include "storage/sinvaladt.h"
 #endif
 

@@ -1,16 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * observe_node.c
- *	  One look at what a primary depends on: synchronous standbys, archiver.
+ *	  One look at what commits on a primary depend on: synchronous standbys.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
-
-#include "access/xlog.h"
-#include "pgstat.h"
 
 #include "src/base/compat.h"
 #include "src/observe/observe_node.h"
@@ -52,21 +49,6 @@ find_absent_slot(const RwFacts *facts, char *name)
 	}
 }
 
-static void
-observe_archiver(RwNodeFacts *node)
-{
-	PgStat_ArchiverStats *stats;
-
-	if (!XLogArchivingActive())
-		return;
-	/* Else the statistics stay as they were first read in a transaction. */
-	pgstat_clear_snapshot();
-	stats = pgstat_fetch_stat_archiver();
-	node->archiver_failing =
-		stats->last_failed_timestamp > stats->last_archived_timestamp;
-	rw_name_copy(node->failed_wal, stats->last_failed_wal);
-}
-
 void
 rw_observe_node(const RwFacts *facts, RwNodeFacts *node)
 {
@@ -75,5 +57,4 @@ rw_observe_node(const RwFacts *facts, RwNodeFacts *node)
 		return;
 	rw_observe_sync(&node->sync);
 	find_absent_slot(facts, node->absent_slot);
-	observe_archiver(node);
 }

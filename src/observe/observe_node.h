@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * observe_node.h
- *	  One look at what a primary depends on: synchronous standbys, archiver.
+ *	  One look at what commits on a primary depend on: synchronous standbys.
  *
  * Apart from observe.h because only the alerts need it.  The header needs no
  * server, so that files which work on these facts can be pure.
@@ -22,8 +22,6 @@ typedef struct RwNodeFacts
 											 * synchronized_standby_slots,
 											 * and not in use or not there;
 											 * empty: none */
-	bool		archiver_failing;	/* the last attempt to archive failed */
-	char		failed_wal[RW_NAME_LEN];	/* the file of the last failure */
 } RwNodeFacts;
 
 /*

@@ -316,5 +316,8 @@ rw_sample(RwSampler *sampler)
 	each_second(sampler);
 	moved = has_moved(sampler);
 	sampler->unsaved |= moved;
+
+	/* Nothing of this round waits for the disk. */
+	rw_alerts_look(facts);
 	return moved;
 }

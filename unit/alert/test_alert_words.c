@@ -425,17 +425,6 @@ test_node(void)
 			"Bring its standby back, or remove it from \"synchronized_standby_slots\".",
 			"what to do");
 
-	section("archiver_failing");
-
-	strcpy(world.node.failed_wal, "000000010000000000000001");
-	world.memory.archiver_failing_since = START - 400 * S;
-	detail_is(RW_ALERT_ARCHIVER_FAILING,
-			  "Archiving WAL file \"000000010000000000000001\" failed, and nothing has been archived for 00:06:40.",
-			  "which file, and since when");
-	hint_is(RW_ALERT_ARCHIVER_FAILING,
-			"Check the server log for messages of \"archive_command\" or \"archive_library\".",
-			"what to do");
-
 	section("upstream_down");
 
 	reset_standby();
@@ -530,6 +519,77 @@ test_node(void)
 }
 
 /* The longest names and greatest figures leave no hint without its end. */
+/* What is said of the archiver, after what waits. */
+static void
+archiver_is(const char *detail, const char *hint, const char *what)
+{
+	char		whole[RW_ALERT_DETAIL_LEN];
+
+	snprintf(whole, sizeof(whole),
+			 "WAL file \"000000010000000000000001\" has waited to be archived for 00:06:40. Files waiting: 3. %s",
+			 detail);
+	detail_is(RW_ALERT_ARCHIVER_FAILING, whole, what);
+	hint_is(RW_ALERT_ARCHIVER_FAILING, hint, what);
+}
+
+static void
+test_archiver(void)
+{
+	const char *exits = "The archiver exits if \"archive_command\" is not found, is ended by a signal, or exits with a code above 125; the server log says which.";
+	RwArchiveFacts *archive = &world.archive;
+
+	section("archiver_failing");
+
+	reset_primary();
+	waits_for_archive(START - 400 * S);
+	archive->nwaiting = 3;
+	archiver_is("The archiver is running, but has finished nothing for 00:06:40. Last archived: none.",
+				"Check what the archiver, process 4711, and its \"archive_command\" wait for.",
+				"hangs from the start");
+	archive->by = RW_ARCHIVE_BY_NOTHING;
+	archiver_is("Neither \"archive_command\" nor \"archive_library\" is set. Last archived: none.",
+				"Set \"archive_command\" or \"archive_library\".",
+				"nothing to archive with");
+	archive->by = RW_ARCHIVE_BY_COMMAND;
+	archive->pid = 0;
+	archive->gone_since = START - 70 * S;
+	archiver_is("The archiver has not been seen running for 00:01:10. Last archived: none.",
+				exits, "gone");
+	archive->pid = 4712;
+	archive->gone_since = RW_NEVER;
+	archive->restarted_at = START - 5 * S;
+	archiver_is("The archiver has exited and was restarted 00:00:05 ago. Last archived: none.",
+				exits, "restarted");
+	archive->by = RW_ARCHIVE_BY_LIBRARY;
+	hint_is(RW_ALERT_ARCHIVER_FAILING,
+			"Check the server log for why the archiver exits: \"archive_library\" may not load, or raise an error.",
+			"restarted, with a library");
+	archive->failed_at = START - 4 * S;
+	strcpy(archive->failed, "000000010000000000000002");
+	archiver_is("The archiver's last attempt failed. Last archived: none. Last failure: \"000000010000000000000002\" 00:00:04 ago.",
+				"Check the server log for messages of \"archive_library\".",
+				"fails");
+	archive->archived_at = START - 3 * S;
+	strcpy(archive->archived, "000000010000000000000003");
+	archiver_is("The archiver works, but cannot keep up with the WAL. Last archived: \"000000010000000000000003\" 00:00:03 ago. Last failure: \"000000010000000000000002\" 00:00:04 ago.",
+				"Check how long \"archive_library\" takes for a file, and what it waits for.",
+				"too slow");
+	archive->failed_at = archive->restarted_at = RW_NEVER;
+	archive->archived_at = START - 310 * S;
+	archiver_is("The archiver works, but cannot keep up with the WAL. Last archived: \"000000010000000000000003\" 00:05:10 ago.",
+				"Check how long \"archive_library\" takes for a file, and what it waits for.",
+				"takes as long as the timeout for a file");
+	archive->archived_at--;
+	archiver_is("The archiver is running, but has finished nothing for 00:05:10. Last archived: \"000000010000000000000003\" 00:05:10 ago.",
+				"Check what the archiver, process 4712, and its \"archive_library\" wait for.",
+				"longer: hangs since then");
+	world.limits.of[RW_LIMIT_ARCHIVER_FAILING_TIMEOUT] = S;
+	archive->archived_at = START - 120 * S;
+	archiver_is("The archiver works, but cannot keep up with the WAL. Last archived: \"000000010000000000000003\" 00:02:00 ago.",
+				"Check how long \"archive_library\" takes for a file, and what it waits for.",
+				"a short timeout does not make it hang");
+}
+
 static void
 test_length(void)
 {
@@ -551,7 +611,13 @@ test_length(void)
 		expect(longest);
 		rw_name_copy(world.node.absent_slot, longest);
 		world.node.sync.wanted = world.node.sync.waiting = PG_INT32_MAX;
-		rw_name_copy(world.node.failed_wal, longest);
+		waits_for_archive(1);
+		memset(&world.archive.first[RW_ARCHIVE_SEGMENT], 'F',
+			   RW_ARCHIVE_NAME_LEN - 1);
+		memset(world.archive.archived, 'F', RW_ARCHIVE_NAME_LEN - 1);
+		memset(world.archive.failed, 'F', RW_ARCHIVE_NAME_LEN - 1);
+		world.archive.nwaiting = PG_INT32_MAX;
+		world.archive.archived_at = world.archive.failed_at = 1;
 		for (int i = 0; i < world.links.nlinks; i++)
 		{
 			world.link[i].lag = world.link[i].lag_bytes = PG_INT64_MAX;
@@ -586,6 +652,7 @@ main(void)
 	test_replicas();
 	test_slots();
 	test_node();
+	test_archiver();
 	test_length();
 	return tap_end();
 }

@@ -256,17 +256,6 @@ test_memory(void)
 	ok(rw_judge_remember(&memory, &world.facts, &world.node), "another role");
 	is_int(memory.watching_since, START + 10 * S, "begins anew");
 	ok(!rw_judge_remember(&memory, &world.facts, &world.node), "once");
-
-	world.node.archiver_failing = true;
-	rw_judge_remember(&memory, &world.facts, &world.node);
-	is_int(memory.archiver_failing_since, START + 10 * S,
-		   "since when archiving fails");
-	world.facts.now += S;
-	rw_judge_remember(&memory, &world.facts, &world.node);
-	is_int(memory.archiver_failing_since, START + 10 * S, "and goes on to");
-	world.node.archiver_failing = false;
-	rw_judge_remember(&memory, &world.facts, &world.node);
-	is_int(memory.archiver_failing_since, RW_NEVER, "until it does not");
 }
 
 static void
@@ -997,19 +986,45 @@ test_primary(void)
 	section("archiver_failing");
 
 	reset_primary();
-	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "none none", "it does not");
-	world.memory.archiver_failing_since = START - 310 * S + 1;
-	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "none warning", "not for long");
-	world.memory.archiver_failing_since = START - 310 * S;
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "none none", "nothing waits");
+	is_int(value(RW_ALERT_ARCHIVER_FAILING), -1, "which has no value");
+	waits_for_archive(START - 310 * S + 1);
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "none none",
+			"a segment waits, not for long");
+	is_int(value(RW_ALERT_ARCHIVER_FAILING), 310 * S - 1,
+		   "which is its value");
+	waits_for_archive(START - 310 * S);
 	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "warning warning", "for long");
-	is_int(value(RW_ALERT_ARCHIVER_FAILING), 310 * S, "which is its value");
 	is_text(judge_without(RW_ALERT_ARCHIVER_FAILING,
 						  RW_LIMIT_ARCHIVER_FAILING_TIMEOUT),
 			"none none, no warnings", "switched off");
-	reset_standby();
-	world.memory.archiver_failing_since = START - RW_HOUR;
+	waits_for_archive(START - 309 * S);
+	world.facts.now += 2 * S;
 	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "none none",
-			"not on a standby");
+			"only what was looked at counts");
+	waits_for_archive(START + S);
+	is_int(value(RW_ALERT_ARCHIVER_FAILING), 0, "never negative");
+	waits_for_archive(START - RW_HOUR);
+	strcpy(world.archive.first[RW_ARCHIVE_OTHER].name, "00000002.history");
+	world.archive.first[RW_ARCHIVE_OTHER].since = START - S;
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "warning warning",
+			"a new file goes before the oldest");
+	world.archive.known = false;
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "unknown",
+			"archive_status can't be read");
+	is_text(judge_without(RW_ALERT_ARCHIVER_FAILING,
+						  RW_LIMIT_ARCHIVER_FAILING_TIMEOUT),
+			"none none, no warnings", "and nobody wants to know");
+	memset(&world.archive, 0, sizeof(world.archive));
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "unknown",
+			"before the first look");
+	world.archive.looked_at = START;
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "none none",
+			"this server does not archive");
+	reset_standby();
+	waits_for_archive(START - RW_HOUR);
+	is_text(judge(RW_ALERT_ARCHIVER_FAILING), "warning warning",
+			"a standby archives, too");
 }
 
 static void
@@ -1199,7 +1214,9 @@ reset_at_random(uint64 *random)
 	world.facts.recovery.apply_delay_ms = any_bool(random) ? 0 : 5000;
 	world.facts.receiver.has_conninfo = any_bool(random);
 	world.memory.watching_since = START - any(random);
-	world.memory.archiver_failing_since = any_moment(random);
+	world.archive.known = any_bool(random);
+	if (any_bool(random))
+		waits_for_archive(any_moment(random));
 	world.published.upstream.down_since = any_moment(random);
 	world.published.upstream.paused_since = any_moment(random);
 	world.published.upstream.settled = any_bool(random);

@@ -24,6 +24,7 @@ typedef struct World
 {
 	RwFacts		facts;
 	RwNodeFacts node;
+	RwArchiveFacts archive;
 	RwLinks		links;
 	RwPublished published;
 	RwJudgeMemory memory;
@@ -85,8 +86,11 @@ reset_primary(void)
 	world.published.max_slots = lengthof(world.notes);
 	world.published.max_replicas = lengthof(world.replicas);
 	world.memory.watching_since = START - WATCHED;
+	world.archive.looked_at = START;
+	world.archive.active = world.archive.known = true;
 	world.input.facts = &world.facts;
 	world.input.node = &world.node;
+	world.input.archive = &world.archive;
 	world.input.links = &world.links;
 	world.input.memory = &world.memory;
 	world.input.known_after = RW_MINUTE;
@@ -140,6 +144,19 @@ add_replica(const char *name)
 	replica->streaming_since = replica->alone_since = START - RW_HOUR;
 	replica->streamed_at = replica->replay_moved_at = world.facts.now;
 	return replica;
+}
+
+/* A segment that has waited to be archived since then, while nothing happens. */
+static inline void
+waits_for_archive(RwTime since)
+{
+	RwArchiveFile *segment = &world.archive.first[RW_ARCHIVE_SEGMENT];
+
+	strcpy(segment->name, "000000010000000000000001");
+	segment->since = since;
+	world.archive.nwaiting = 1;
+	world.archive.by = RW_ARCHIVE_BY_COMMAND;
+	world.archive.pid = 4711;
 }
 
 /* A slot that is in use and retains nothing. */
