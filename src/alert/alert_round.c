@@ -502,7 +502,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 
 	begin_round(&round, facts);
 	rw_observe_node(facts, &node);
-	role_changed = rw_judge_remember(&worker.memory, facts, &node);
+	role_changed = rw_judge_remember(&worker.memory, facts);
 
 	input.facts = facts;
 	input.node = &node;

@@ -12,8 +12,7 @@
 #include "src/alert/judge.h"
 
 bool
-rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
-				  const RwNodeFacts *node)
+rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts)
 {
 	bool		first = memory->watching_since == RW_NEVER;
 	bool		role_changed = !first &&

@@ -93,8 +93,7 @@ typedef struct RwJudgeInput
  * Bring *memory up to date, before anything else of a round.  Returns true if
  * the server's role has changed since the last round.
  */
-extern bool rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
-							  const RwNodeFacts *node);
+extern bool rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts);
 
 /* The room that rw_find_subjects() needs. */
 extern int	rw_max_subjects(const RwJudgeInput *input);

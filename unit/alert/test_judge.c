@@ -246,16 +246,16 @@ test_memory(void)
 
 	reset_primary();
 	memset(&memory, 0, sizeof(memory));
-	ok(!rw_judge_remember(&memory, &world.facts, &world.node),
+	ok(!rw_judge_remember(&memory, &world.facts),
 	   "the first round finds no other role");
 	is_int(memory.watching_since, START, "it is watched since then");
 	world.facts.now += 10 * S;
-	ok(!rw_judge_remember(&memory, &world.facts, &world.node), "nor the next");
+	ok(!rw_judge_remember(&memory, &world.facts), "nor the next");
 	is_int(memory.watching_since, START, "which changes nothing");
 	world.facts.in_recovery = true;
-	ok(rw_judge_remember(&memory, &world.facts, &world.node), "another role");
+	ok(rw_judge_remember(&memory, &world.facts), "another role");
 	is_int(memory.watching_since, START + 10 * S, "begins anew");
-	ok(!rw_judge_remember(&memory, &world.facts, &world.node), "once");
+	ok(!rw_judge_remember(&memory, &world.facts), "once");
 }
 
 static void
