@@ -177,7 +177,6 @@ age_of_xmin(TransactionId xmin, TransactionId next)
 static void
 observe_slots(RwFacts *facts)
 {
-	TransactionId next = XidFromFullTransactionId(ReadNextFullTransactionId());
 	XLogRecPtr	write_position;
 	int			i;
 	int			j;
@@ -218,8 +217,8 @@ observe_slots(RwFacts *facts)
 		slot->name[RW_NAME_LEN - 1] = '\0';
 		slot->number = i;
 		slot->sender = -1;
-		slot->xmin_age = Max(age_of_xmin(xmin, next),
-							 age_of_xmin(catalog_xmin, next));
+		slot->xmin_age = Max(age_of_xmin(xmin, facts->next_xid),
+							 age_of_xmin(catalog_xmin, facts->next_xid));
 		facts->nslots++;
 	}
 	LWLockRelease(ReplicationSlotControlLock);
@@ -319,6 +318,12 @@ join_senders(RwFacts *facts)
 			sender->receiver = !sender->replica &&
 				!is_part_of_backup(facts, sender);
 		}
+
+		/* With a slot, the feedback is the slot's xmin. */
+		sender->xmin_age = -1;
+		if (sender->replica && slot == NULL)
+			sender->xmin_age = age_of_xmin(sender->peer.backend_xmin,
+										   facts->next_xid);
 	}
 }
 
@@ -353,6 +358,7 @@ rw_observe(RwFacts *facts, bool remember)
 	 * Walsenders come before the horizon: all that they had sent was flushed
 	 * by then, so no replica seems to be ahead of this server.
 	 */
+	facts->next_xid = XidFromFullTransactionId(ReadNextFullTransactionId());
 	observe_senders(facts);
 	observe_slots(facts);
 

@@ -69,6 +69,8 @@ typedef struct RwSenderFacts
 	TimestampTz reply_time;		/* the replica's clock; 0 if none yet */
 	RwPeer		peer;
 	int			slot;			/* index of the slot in use, or -1 */
+	int32		xmin_age;		/* of the feedback of a standby without a slot;
+								 * -1 if it holds nothing back */
 	bool		replica;		/* something that replays or applies: neither
 								 * a base backup nor pg_receivewal */
 	bool		receiver;		/* something that keeps the WAL, such as
@@ -233,6 +235,7 @@ typedef struct RwFacts
 	TimeLineID	tli;			/* of the horizon */
 	int			sender_timeout_ms;	/* wal_sender_timeout; 0: none */
 	uint64		segment_size;	/* of WAL files */
+	TransactionId next_xid;
 	int			nsenders;
 	RwSenderFacts *senders;
 	int			nslots;

@@ -17,6 +17,8 @@
 #include "common/ip.h"
 #include "miscadmin.h"
 #include "replication/walsender.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
@@ -34,6 +36,7 @@ typedef struct RememberedPeer
 	int			pid;
 	RwTime		at;
 	RwPeer		peer;
+	const PGPROC *proc;			/* of its walsender; NULL: not known */
 } RememberedPeer;
 
 /* What this process remembers, [max_wal_senders]; NULL until it does. */
@@ -134,6 +137,18 @@ find_peers(RwFacts *facts)
 	return found == facts->nsenders;
 }
 
+/*
+ * The xmin of a walsender now, which changes with each feedback of its standby.
+ * Reading it needs no lock.
+ */
+static TransactionId
+present_xmin(const RememberedPeer *peer)
+{
+	const volatile PGPROC *proc = peer->proc;
+
+	return proc && proc->pid == peer->pid ? proc->xmin : InvalidTransactionId;
+}
+
 /* Fill in the peers as remembered; false if one of them is not. */
 static bool
 recall_peers(RwFacts *facts)
@@ -151,6 +166,7 @@ recall_peers(RwFacts *facts)
 				facts->now - remembered[j].at < PEER_AGE_MAX)
 			{
 				sender->peer = remembered[j].peer;
+				sender->peer.backend_xmin = present_xmin(&remembered[j]);
 				break;
 			}
 		}
@@ -202,6 +218,7 @@ rw_observe_peers(RwFacts *facts, bool remember)
 			remembered[i].pid = facts->senders[i].pid;
 			remembered[i].at = facts->now;
 			remembered[i].peer = facts->senders[i].peer;
+			remembered[i].proc = BackendPidGetProc(facts->senders[i].pid);
 		}
 	}
 }

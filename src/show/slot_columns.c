@@ -16,7 +16,7 @@
 #include "src/show/show.h"
 
 /*
- * SLOT_GETTER(xmin_age, value) defines slot_xmin_age(), a getter of an
+ * SLOT_GETTER(synced, value) defines slot_synced(), a getter of an
  * RwLinkRow.  The value is an expression of `link` and `slot`.
  */
 #define SLOT_GETTER(column, value) \
@@ -43,9 +43,20 @@ SLOT_GETTER(safe_wal_size, slot->limited ?
 			rw_value_number(slot->safe_wal_size) : rw_value_absent())
 SLOT_GETTER(retained_bytes, rw_value_count(link->retained_bytes))
 SLOT_GETTER(time_left, rw_value_count(link->slot_time_left))
-SLOT_GETTER(xmin_age, rw_value_count(slot->xmin_age))
 SLOT_GETTER(inactive_since, rw_value_nonzero(link->inactive_since))
 SLOT_GETTER(invalidation_reason, rw_value_text(slot->invalidation))
+
+/* Without a slot, the feedback of a standby can hold back vacuum, too. */
+static RwValue
+slot_xmin_age(const void *row)
+{
+	const RwLink *link = ((const RwLinkRow *) row)->link;
+
+	if (link->slot)
+		return rw_value_count(link->slot->xmin_age);
+	return link->sender ? rw_value_count(link->sender->xmin_age) :
+		rw_value_absent();
+}
 
 static const RwColumn slot_columns[] = {
 	{"slot_name", RW_NAME, RW_HIDDEN, .get = slot_name},
