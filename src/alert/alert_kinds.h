@@ -44,13 +44,15 @@ typedef enum RwAlertKind
 	RW_ALERT_REPLAY_PAUSED,
 	RW_ALERT_SELF_LAG,
 	RW_ALERT_REPLICA_DIVERGED,
-	RW_ALERT_SELF_DIVERGED
+	RW_ALERT_SELF_DIVERGED,
+	RW_ALERT_WAL_DISK,
+	RW_ALERT_XMIN_HELD
 } RwAlertKind;
 
-#define RW_NUM_ALERTS	(RW_ALERT_SELF_DIVERGED + 1)
+#define RW_NUM_ALERTS	(RW_ALERT_XMIN_HELD + 1)
 
 /* The most alerts that a class of subjects has. */
-#define RW_CLASS_MAX_ALERTS		6
+#define RW_CLASS_MAX_ALERTS		8
 
 typedef enum RwSubjectClass
 {

@@ -28,7 +28,7 @@ typedef struct LimitInfo
 	const char *short_desc;
 	const char *long_desc;
 	int			boot_value;
-	int			unit;			/* GUC_UNIT_MS or GUC_UNIT_KB */
+	int			unit;			/* GUC_UNIT_MS, GUC_UNIT_KB or 0 */
 } LimitInfo;
 
 #define PREFIX_LEN		(sizeof("replwatch.") - 1)
@@ -83,6 +83,18 @@ static const LimitInfo limit_infos[RW_NUM_LIMITS] = {
 		"replwatch.archiver_failing_timeout",
 		"Sets the time a finished WAL file may wait to be archived before an alert is raised.",
 	ZERO_IS_OFF, 5 * 60 * 1000, GUC_UNIT_MS},
+	[RW_LIMIT_WAL_DISK_TIME_LEFT] = {
+		"replwatch.wal_disk_time_left",
+		"Sets the time before held WAL is expected to fill its volume at which an alert is raised.",
+	"The alert is critical within a quarter of it. " ZERO_IS_OFF, 4 * 60 * 60 * 1000, GUC_UNIT_MS},
+	[RW_LIMIT_WAL_DISK_FREE] = {
+		"replwatch.wal_disk_free",
+		"Sets the free part, in percent, of the volume of WAL files below which an alert is raised.",
+	"Less than four times \"max_wal_size\" must be free, too. The alert is critical below half of that. " ZERO_IS_OFF, 5, 0},
+	[RW_LIMIT_XMIN_AGE] = {
+		"replwatch.xmin_age",
+		"Sets the number of transactions by which replication may hold back vacuum before an alert is raised.",
+	ZERO_IS_OFF, 50 * 1000 * 1000, 0},
 	[RW_LIMIT_DELAY] = {
 		"replwatch.delay", NULL, NULL, 0, GUC_UNIT_MS
 	},
@@ -166,11 +178,25 @@ matches_subject(const char *pattern, const char *name,
 	return search.fit != RW_FIT_SHOWN && search.fit != RW_FIT_APPLICATION;
 }
 
+/* One is a percentage. */
+static int
+max_value_of(int limit)
+{
+	return limit == RW_LIMIT_WAL_DISK_FREE ? 100 : INT_MAX;
+}
+
 static int64
 limit_of(int limit, int value)
 {
-	return value *
-		(limit_infos[limit].unit == GUC_UNIT_KB ? INT64CONST(1024) : RW_MS);
+	switch (limit_infos[limit].unit)
+	{
+		case GUC_UNIT_KB:
+			return value * INT64CONST(1024);
+		case GUC_UNIT_MS:
+			return value * RW_MS;
+		default:
+			return value;
+	}
 }
 
 void
@@ -238,7 +264,7 @@ parse_assignment(char *text, Override *override)
 		return false;
 	}
 	if (!parse_int(value, &override->values[i], limit_infos[i].unit, &hint) ||
-		override->values[i] < 0)
+		override->values[i] < 0 || override->values[i] > max_value_of(i))
 	{
 		GUC_check_errdetail("\"%s\" is not a value of \"%s\".", value, text);
 		if (hint)
@@ -344,7 +370,7 @@ rw_alert_settings(void)
 		if (limit_infos[i].short_desc)
 			DefineCustomIntVariable(limit_infos[i].name, limit_infos[i].short_desc,
 									limit_infos[i].long_desc, &limit_values[i],
-									limit_infos[i].boot_value, 0, INT_MAX,
+									limit_infos[i].boot_value, 0, max_value_of(i),
 									PGC_SIGHUP, limit_infos[i].unit,
 									NULL, NULL, NULL);
 	}

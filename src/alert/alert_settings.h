@@ -41,6 +41,9 @@ typedef enum RwLimit
 	RW_LIMIT_SLOT_RETAINED,
 	RW_LIMIT_UPSTREAM_TIMEOUT,
 	RW_LIMIT_ARCHIVER_FAILING_TIMEOUT,
+	RW_LIMIT_WAL_DISK_TIME_LEFT,
+	RW_LIMIT_WAL_DISK_FREE,		/* percent */
+	RW_LIMIT_XMIN_AGE,			/* transactions */
 	RW_LIMIT_DELAY				/* intentional lag; only in overrides */
 } RwLimit;
 

@@ -175,6 +175,25 @@ const RwAlertInfo rw_alert_table[] = {
 		.judge = rw_judge_self_diverged,
 		.words = rw_words_self_diverged,
 	},
+	[RW_ALERT_WAL_DISK] = {
+		.name = "wal_disk",
+		.class = RW_SUBJECT_NODE,
+		.place = 6,
+		.unit = RW_UNIT_TIME,
+		.warning = RW_LIMIT_WAL_DISK_TIME_LEFT,
+		.others = {RW_LIMIT_WAL_DISK_FREE},
+		.judge = rw_judge_wal_disk,
+		.words = rw_words_wal_disk,
+	},
+	[RW_ALERT_XMIN_HELD] = {
+		.name = "xmin_held",
+		.class = RW_SUBJECT_NODE,
+		.place = 7,
+		.unit = RW_UNIT_NONE,
+		.warning = RW_LIMIT_XMIN_AGE,
+		.judge = rw_judge_xmin_held,
+		.words = rw_words_xmin_held,
+	},
 };
 
 StaticAssertDecl(lengthof(rw_alert_table) == RW_NUM_ALERTS,
@@ -199,7 +218,7 @@ const RwAlertKind rw_alerts_of_class[][RW_CLASS_MAX_ALERTS] = {
 	[RW_SUBJECT_NODE] = {
 		RW_ALERT_SYNC_SHORT, RW_ALERT_ARCHIVER_FAILING,
 		RW_ALERT_UPSTREAM_DOWN, RW_ALERT_REPLAY_PAUSED, RW_ALERT_SELF_LAG,
-		RW_ALERT_SELF_DIVERGED
+		RW_ALERT_SELF_DIVERGED, RW_ALERT_WAL_DISK, RW_ALERT_XMIN_HELD
 	},
 };
 
@@ -209,7 +228,7 @@ rw_class_alerts(RwSubjectClass class)
 	static const int numbers[] = {
 		[RW_SUBJECT_REPLICA] = 6,
 		[RW_SUBJECT_SLOT] = 3,
-		[RW_SUBJECT_NODE] = 6,
+		[RW_SUBJECT_NODE] = 8,
 	};
 
 	return numbers[class];

@@ -62,6 +62,23 @@ extern RwWordsFunction rw_words_self_diverged;
 /* words_archiver.c */
 extern RwWordsFunction rw_words_archiver_failing;
 
+/* judge_held.c, words_held.c */
+extern RwJudgeFunction rw_judge_wal_disk;
+extern RwJudgeFunction rw_judge_xmin_held;
+extern RwWordsFunction rw_words_wal_disk;
+extern RwWordsFunction rw_words_xmin_held;
+
+/* Who holds back vacuum: a slot, with its sender if it has one, or a sender. */
+typedef struct RwXminHolder
+{
+	const RwSlotFacts *slot;	/* NULL: a standby without a slot */
+	const RwSenderFacts *sender;
+	int32		age;			/* in transactions; -1: nobody does */
+} RwXminHolder;
+
+/* judge_held.c: find the one that holds it back the most. */
+extern void rw_find_xmin_holder(const RwFacts *facts, RwXminHolder *holder);
+
 /* ----------------------------------------------------------------
  *		Words (alert_words.c)
  * ----------------------------------------------------------------

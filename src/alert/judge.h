@@ -15,8 +15,8 @@
  * node.
  *
  * This file finds the subjects and calls the function in each alert's row of
- * the table (alert_kinds.h).  Those are in judge_replica.c, judge_slot.c and
- * judge_node.c.
+ * the table (alert_kinds.h).  Those are in judge_replica.c, judge_slot.c,
+ * judge_node.c and judge_held.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -26,6 +26,7 @@
 #define RW_JUDGE_H
 
 #include "src/alert/alert_kinds.h"
+#include "src/alert/wal_disk.h"
 #include "src/lag/lag.h"
 #include "src/observe/archive_queue.h"
 #include "src/observe/observe_node.h"
@@ -64,6 +65,7 @@ typedef struct RwJudgeMemory
 {
 	RwTime		watching_since; /* in the present role */
 	bool		in_recovery;	/* the role of the last round */
+	RwWalDisk	wal_disk;
 } RwJudgeMemory;
 
 /* What a round is judged by; the same for all subjects. */

@@ -195,6 +195,7 @@ observe_slots(RwFacts *facts)
 		RwSlotFacts *slot = &facts->slots[facts->nslots];
 		TransactionId xmin;
 		TransactionId catalog_xmin;
+		int32		catalog_age;
 
 		if (!live->in_use || rw_slot_is_own(live))
 			continue;
@@ -217,8 +218,13 @@ observe_slots(RwFacts *facts)
 		slot->name[RW_NAME_LEN - 1] = '\0';
 		slot->number = i;
 		slot->sender = -1;
-		slot->xmin_age = Max(age_of_xmin(xmin, facts->next_xid),
-							 age_of_xmin(catalog_xmin, facts->next_xid));
+		slot->xmin_age = age_of_xmin(xmin, facts->next_xid);
+		catalog_age = age_of_xmin(catalog_xmin, facts->next_xid);
+		if (catalog_age > slot->xmin_age)
+		{
+			slot->xmin_age = catalog_age;
+			slot->catalog_only = true;
+		}
 		facts->nslots++;
 	}
 	LWLockRelease(ReplicationSlotControlLock);

@@ -101,6 +101,7 @@ typedef struct RwSlotFacts
 	XLogRecPtr	restart_lsn;
 	XLogRecPtr	confirmed_flush;
 	int32		xmin_age;		/* of the older of both xmins; -1 if none */
+	bool		catalog_only;	/* that is catalog_xmin */
 	RwWalStatus wal_status;
 	bool		limited;		/* safe_wal_size is known */
 	int64		safe_wal_size;
@@ -140,6 +141,7 @@ typedef struct RwReceiverFacts
 												 * that says nothing */
 	bool		has_conninfo;	/* primary_conninfo is set */
 	bool		has_restore_command;
+	bool		sends_feedback; /* hot_standby_feedback is on */
 	bool		follows_latest; /* recovery_target_timeline is 'latest' */
 	uint32		upstream;		/* a hash of the host and port of the server
 								 * that it is connected to; 0: none */

@@ -167,6 +167,7 @@ rw_observe_receiver(RwReceiverFacts *receiver)
 	name_known_upstream(receiver->name, slot, receiver->application_name);
 	rw_name_copy(receiver->slot_name, slot);
 	receiver->timeout_ms = wal_receiver_timeout;
+	receiver->sends_feedback = hot_standby_feedback;
 	receiver->has_conninfo = PrimaryConnInfo && PrimaryConnInfo[0] != '\0';
 	receiver->has_restore_command =
 		recoveryRestoreCommand && recoveryRestoreCommand[0] != '\0';

@@ -61,6 +61,9 @@ sub primary
 				"shared_preload_libraries = 'replwatch'",
 				"replwatch.known_after = 1",
 				"autovacuum = off",
+				# However little is free where the tests run.
+				"replwatch.wal_disk_free = 0",
+				"replwatch.wal_disk_time_left = 0",
 				@conf)) . "\n");
 	$node->start;
 	$node->safe_psql('postgres',

@@ -42,7 +42,8 @@ test_rows(void)
 		"replica_missing", "replica_silent", "replica_stalled",
 		"replica_lag", "replica_lag_bytes", "slot_lost", "slot_at_risk",
 		"slot_inactive", "sync_short", "archiver_failing", "upstream_down",
-		"replay_paused", "self_lag", "replica_diverged", "replica_diverged"
+		"replay_paused", "self_lag", "replica_diverged", "replica_diverged",
+		"wal_disk", "xmin_held"
 	};
 
 	section("rows");
@@ -101,7 +102,7 @@ test_classes(void)
 
 	is_int(rw_class_alerts(RW_SUBJECT_REPLICA), 6, "alerts of a replica");
 	is_int(rw_class_alerts(RW_SUBJECT_SLOT), 3, "of a slot");
-	is_int(rw_class_alerts(RW_SUBJECT_NODE), 6, "of the node");
+	is_int(rw_class_alerts(RW_SUBJECT_NODE), 8, "of the node");
 	is_int(rw_class_alerts(RW_SUBJECT_REPLICA) +
 		   rw_class_alerts(RW_SUBJECT_SLOT) +
 		   rw_class_alerts(RW_SUBJECT_NODE), RW_NUM_ALERTS, "that is all");

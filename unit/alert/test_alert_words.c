@@ -518,6 +518,119 @@ test_node(void)
 			  "with recovery_min_apply_delay");
 }
 
+static void
+test_held(void)
+{
+	section("wal_disk");
+
+	reset_primary();
+	set_volume(500, 41, 0.1);
+	detail_is(RW_ALERT_WAL_DISK,
+			  "At the rate at which it grows, pg_wal will fill its volume in 01:23:20. Of the volume's 1000 MB, 500 MB (50%) are free. \"max_wal_size\" and \"wal_keep_size\" allow 40 MB.",
+			  "when, and how much is free");
+	world.facts.horizon = 1000 * MB;
+	world.memory.wal_disk.volume.wal_keep_size = 2 * MB;
+	world.memory.wal_disk.volume.unarchived = 930 * MB;
+	detail_is(RW_ALERT_WAL_DISK,
+			  "Of the volume's 1000 MB, 500 MB (50%) are free. 70 MB are not archived. \"max_wal_size\" and \"wal_keep_size\" allow 42 MB.",
+			  "no longer, and what is not archived");
+	hint_is(RW_ALERT_WAL_DISK,
+			"Look at pg_stat_archiver and the server log for why WAL is not archived.",
+			"what to do");
+	set_volume(40, 81, 0.1);
+	world.facts.nslots = 1;
+	world.slots[0].restart_lsn = 919 * MB;
+	rw_name_copy(world.slots[0].name, "s");
+	detail_is(RW_ALERT_WAL_DISK,
+			  "At the rate at which it grows, pg_wal will fill its volume in 00:06:40. Of the volume's 1000 MB, 40 MB (4%) are free. Slot \"s\" holds 81 MB of WAL. \"max_wal_size\" and \"wal_keep_size\" allow 40 MB.",
+			  "a slot");
+	hint_is(RW_ALERT_WAL_DISK,
+			"Bring the consumer of the slot back, set \"max_slot_wal_keep_size\", or run pg_drop_replication_slot('s').",
+			"what to do");
+	world.slots[0].active_pid = 4711;
+	hint_is(RW_ALERT_WAL_DISK,
+			"Look at replwatch_status() for why the consumer of the slot is behind, set \"max_slot_wal_keep_size\", or run pg_drop_replication_slot('s').",
+			"what to do about one that is used");
+	set_volume(40, 0, 0);
+	world.slots[0].restart_lsn = 960 * MB;
+	detail_is(RW_ALERT_WAL_DISK,
+			  "Of the volume's 1000 MB, 40 MB (4%) are free, less than 50 MB. Slot \"s\" holds 40 MB of WAL. \"max_wal_size\" and \"wal_keep_size\" allow 40 MB.",
+			  "little space");
+	hint_is(RW_ALERT_WAL_DISK,
+			"Enlarge the volume, remove what else is on it, or decrease \"max_wal_size\" or \"wal_keep_size\".",
+			"what to do");
+	set_volume(60, 0, 0);
+	world.memory.wal_disk.volume.oldest = 900 * MB;
+	detail_is(RW_ALERT_WAL_DISK,
+			  "Of the volume's 1000 MB, 60 MB (6%) are free, no longer less than 50 MB. Slot \"s\" holds 40 MB of WAL. \"max_wal_size\" and \"wal_keep_size\" allow 40 MB.",
+			  "and a little more");
+	hint_is(RW_ALERT_WAL_DISK,
+			"Run CHECKPOINT to remove WAL that is no longer needed, and look at the server log if that fails.",
+			"nobody holds the WAL that is there");
+	reset_standby();
+	set_volume(40, 81, 0.1);
+	world.facts.horizon = 1000 * MB;
+	world.facts.recovery.replay = 919 * MB;
+	detail_is(RW_ALERT_WAL_DISK,
+			  "At the rate at which it grows, pg_wal will fill its volume in 00:06:40. Of the volume's 1000 MB, 40 MB (4%) are free. 81 MB are not replayed. \"max_wal_size\" and \"wal_keep_size\" allow 40 MB.",
+			  "replay");
+	hint_is(RW_ALERT_WAL_DISK,
+			"Look at replwatch_status() for why replay is behind.",
+			"what to do");
+
+	section("xmin_held");
+
+	reset_primary();
+	world.facts.nslots = 1;
+	world.slots[0].sender = -1;
+	world.slots[0].xmin_age = 123456;
+	rw_name_copy(world.slots[0].name, "s");
+	detail_is(RW_ALERT_XMIN_HELD,
+			  "Slot \"s\" holds back vacuum by 123456 transactions, above 100000. Nobody uses it.",
+			  "a slot");
+	hint_is(RW_ALERT_XMIN_HELD,
+			"Bring its standby back, or run pg_drop_replication_slot('s').",
+			"what to do");
+	world.slots[0].logical = world.slots[0].catalog_only = true;
+	detail_is(RW_ALERT_XMIN_HELD,
+			  "Slot \"s\" holds back vacuum of system catalogs by 123456 transactions, above 100000. Nobody uses it.",
+			  "a logical slot");
+	hint_is(RW_ALERT_XMIN_HELD,
+			"Bring its consumer back, or run pg_drop_replication_slot('s').",
+			"what to do");
+	world.facts.nsenders = 1;
+	world.senders[0].xmin_age = -1;
+	world.slots[0].sender = 0;
+	world.slots[0].active_pid = 4711;
+	rw_name_copy(world.senders[0].name, "r");
+	world.slots[0].xmin_age = 70000;
+	detail_is(RW_ALERT_XMIN_HELD,
+			  "Slot \"s\" holds back vacuum of system catalogs by 70000 transactions, no longer above 100000.",
+			  "one that is used");
+	hint_is(RW_ALERT_XMIN_HELD,
+			"Look at replwatch_status() for why its consumer does not advance it, or run pg_drop_replication_slot('s').",
+			"what to do");
+	world.slots[0].logical = false;
+	detail_is(RW_ALERT_XMIN_HELD,
+			  "The feedback of standby \"r\" holds back vacuum of system catalogs by 70000 transactions, no longer above 100000. It is held by a logical slot on that standby or on one that follows it.",
+			  "a standby with a logical slot");
+	hint_is(RW_ALERT_XMIN_HELD,
+			"Look for the oldest \"catalog_xmin\" in pg_replication_slots on that standby, and advance or drop its slot.",
+			"what to do");
+	world.slots[0].catalog_only = false;
+	detail_is(RW_ALERT_XMIN_HELD,
+			  "The feedback of standby \"r\" holds back vacuum by 70000 transactions, no longer above 100000. It is held by a transaction on that standby or on one that follows it.",
+			  "a standby with a transaction");
+	hint_is(RW_ALERT_XMIN_HELD,
+			"Look for the oldest \"backend_xmin\" in pg_stat_activity on that standby and end its session, or turn off \"hot_standby_feedback\" there.",
+			"what to do");
+	world.facts.nslots = 0;
+	world.senders[0].xmin_age = 200000;
+	detail_is(RW_ALERT_XMIN_HELD,
+			  "The feedback of standby \"r\" holds back vacuum by 200000 transactions, above 100000. It is held by a transaction on that standby or on one that follows it.",
+			  "a standby without a slot");
+}
+
 /* The longest names and greatest figures leave no hint without its end. */
 /* What is said of the archiver, after what waits. */
 static void
@@ -618,6 +731,20 @@ test_length(void)
 		memset(world.archive.failed, 'F', RW_ARCHIVE_NAME_LEN - 1);
 		world.archive.nwaiting = PG_INT32_MAX;
 		world.archive.archived_at = world.archive.failed_at = 1;
+		world.facts.nslots = MAX_THINGS;
+		for (int i = 0; i < MAX_THINGS; i++)
+		{
+			world.slots[i].sender = -1;
+			world.slots[i].xmin_age = PG_INT32_MAX;
+			world.slots[i].catalog_only = true;
+			world.slots[i].restart_lsn = 1;
+			rw_name_copy(world.slots[i].name, longest);
+		}
+		world.facts.receiver.sends_feedback = true;
+		world.facts.horizon = PG_INT64_MAX;
+		set_volume(1, PG_INT64_MAX / 1048576, 0);
+		world.memory.wal_disk.levels[0].points[0].held = 0;
+		world.memory.wal_disk.volume.unarchived = 2;
 		for (int i = 0; i < world.links.nlinks; i++)
 		{
 			world.link[i].lag = world.link[i].lag_bytes = PG_INT64_MAX;
@@ -653,6 +780,7 @@ main(void)
 	test_slots();
 	test_node();
 	test_archiver();
+	test_held();
 	test_length();
 	return tap_end();
 }

@@ -1120,6 +1120,148 @@ test_standby(void)
 	is_text(judge(RW_ALERT_SELF_LAG), "none none", "a primary");
 }
 
+static void
+test_wal_disk(void)
+{
+	section("wal_disk");
+
+	reset_primary();
+	is_text(judge(RW_ALERT_WAL_DISK), "unknown", "no look at the volume yet");
+	set_volume(500, 41, 0.01);
+	is_text(judge(RW_ALERT_WAL_DISK), "none none", "thirteen hours are left");
+	is_int(subject_of(RW_ALERT_WAL_DISK)->
+		   findings[rw_alert_place(RW_ALERT_WAL_DISK)].limits[RW_SEVERITY_CRITICAL],
+		   3600 * S, "a quarter of the limit is critical");
+	set_volume(500, 41, 0.018);
+	is_text(judge(RW_ALERT_WAL_DISK), "none warning", "twice the limit");
+	set_volume(500, 41, 0.017);
+	is_text(judge(RW_ALERT_WAL_DISK), "none none", "more than that");
+	set_volume(500, 41, 0.036);
+	is_text(judge(RW_ALERT_WAL_DISK), "warning warning", "less than the limit");
+	set_volume(500, 41, 0.5 / 7.1);
+	is_text(judge(RW_ALERT_WAL_DISK), "warning critical",
+			"twice a quarter of the limit");
+	set_volume(500, 41, 0.14);
+	is_text(judge(RW_ALERT_WAL_DISK), "critical critical",
+			"less than a quarter");
+	set_volume(3600, 41, 1);
+	is_int(value(RW_ALERT_WAL_DISK), 3600 * S, "the value is the time left");
+	set_volume(500, 40, 10);
+	is_text(judge(RW_ALERT_WAL_DISK), "none none",
+			"no more than max_wal_size is held");
+	set_volume(500, 41, 0);
+	is_text(judge(RW_ALERT_WAL_DISK), "none none", "held, and not growing");
+	world.memory.wal_disk.levels[0].npoints = 0;
+	is_text(judge(RW_ALERT_WAL_DISK), "unknown", "observed not long enough");
+	set_volume(500, 41, 10);
+	is_text(judge_without(RW_ALERT_WAL_DISK, RW_LIMIT_WAL_DISK_TIME_LEFT),
+			"none none", "switched off");
+	set_volume(500, 41, 10);
+	world.memory.wal_disk.volume.known = false;
+	is_text(judge(RW_ALERT_WAL_DISK), "unknown",
+			"the file system does not answer");
+
+	section("wal_disk: free space");
+
+	reset_primary();
+	set_volume(50, 0, 0);
+	is_text(judge(RW_ALERT_WAL_DISK), "none warning, size", "the limit");
+	set_volume(75, 0, 0);
+	is_text(judge(RW_ALERT_WAL_DISK), "none warning, size",
+			"half as much again");
+	set_volume(76, 0, 0);
+	is_text(judge(RW_ALERT_WAL_DISK), "none none", "more");
+	set_volume(49, 0, 0);
+	is_text(judge(RW_ALERT_WAL_DISK), "warning warning, size", "less");
+	is_int(value(RW_ALERT_WAL_DISK), 49 * 1048576, "which is its value");
+	is_int(subject_of(RW_ALERT_WAL_DISK)->
+		   findings[rw_alert_place(RW_ALERT_WAL_DISK)].limits[RW_SEVERITY_WARNING],
+		   1000 / 20 * 1048576, "below its limit");
+	set_volume(37, 0, 0);
+	is_text(judge(RW_ALERT_WAL_DISK), "warning critical, size", "little");
+	set_volume(24, 0, 0);
+	is_text(judge(RW_ALERT_WAL_DISK), "critical critical, size", "half");
+	is_text(judge_without(RW_ALERT_WAL_DISK, RW_LIMIT_WAL_DISK_FREE),
+			"none none", "switched off");
+	is_text(judge_without(RW_ALERT_WAL_DISK, RW_LIMIT_WAL_DISK_TIME_LEFT),
+			"critical critical, size", "which the time is alone");
+	world.memory.wal_disk.volume.max_wal_size = 6 * 1048576;
+	is_text(judge(RW_ALERT_WAL_DISK), "none warning, size",
+			"but four times max_wal_size");
+	world.memory.wal_disk.volume.max_wal_size = 4 * 1048576 - 1;
+	is_text(judge(RW_ALERT_WAL_DISK), "none none", "and half as much again");
+	set_volume(49, 41, 1);
+	is_text(judge(RW_ALERT_WAL_DISK), "critical critical",
+			"and the volume fills: the worse one is shown");
+	set_volume(20, 41, 0.002);
+	is_text(judge(RW_ALERT_WAL_DISK), "critical critical, size",
+			"whichever it is");
+
+	reset_standby();
+	set_volume(500, 41, 10);
+	is_text(judge(RW_ALERT_WAL_DISK), "critical critical", "on a standby, too");
+}
+
+static void
+test_xmin_held(void)
+{
+	RwXminHolder holder;
+
+	section("xmin_held");
+
+	reset_primary();
+	is_text(judge(RW_ALERT_XMIN_HELD), "none none", "nobody holds it");
+	is_int(value(RW_ALERT_XMIN_HELD), 0, "back");
+	world.facts.nslots = 2;
+	world.slots[0].sender = world.slots[1].sender = -1;
+	world.slots[0].xmin_age = 100000;
+	world.slots[1].xmin_age = -1;
+	is_text(judge(RW_ALERT_XMIN_HELD), "none warning", "a slot, at the limit");
+	world.slots[0].xmin_age = 100001;
+	is_text(judge(RW_ALERT_XMIN_HELD), "warning warning", "above it");
+	is_int(value(RW_ALERT_XMIN_HELD), 100001, "which is its value");
+	is_text(judge_without(RW_ALERT_XMIN_HELD, RW_LIMIT_XMIN_AGE),
+			"none none, no warnings", "switched off");
+	world.slots[0].xmin_age = 49999;
+	is_text(judge(RW_ALERT_XMIN_HELD), "none none", "less than half");
+	world.slots[1].xmin_age = 200000;
+	world.slots[1].invalidation = "wal_removed";
+	is_text(judge(RW_ALERT_XMIN_HELD), "none none",
+			"one that was invalidated holds nothing");
+	world.slots[1].invalidation = NULL;
+	rw_find_xmin_holder(&world.facts, &holder);
+	ok(holder.slot == &world.slots[1] && holder.sender == NULL,
+	   "the one that holds back most");
+	world.facts.nsenders = 2;
+	world.slots[1].sender = 1;
+	world.senders[0].xmin_age = world.senders[1].xmin_age = -1;
+	rw_find_xmin_holder(&world.facts, &holder);
+	ok(holder.sender == &world.senders[1], "and who uses it");
+	world.senders[0].xmin_age = 200001;
+	rw_find_xmin_holder(&world.facts, &holder);
+	ok(holder.slot == NULL && holder.sender == &world.senders[0],
+	   "a standby without a slot");
+	is_int(value(RW_ALERT_XMIN_HELD), 200001, "with its value");
+
+	reset_standby();
+	world.facts.nslots = 1;
+	world.slots[0].sender = -1;
+	world.slots[0].xmin_age = 200000;
+	is_text(judge(RW_ALERT_XMIN_HELD), "none none",
+			"a standby that sends no feedback");
+	world.facts.receiver.sends_feedback = true;
+	is_text(judge(RW_ALERT_XMIN_HELD), "warning warning", "one that does");
+	world.slots[0].synced = true;
+	is_text(judge(RW_ALERT_XMIN_HELD), "none none", "a slot of the primary's");
+	reset_primary();
+	world.facts.nslots = 1;
+	world.slots[0].sender = -1;
+	world.slots[0].xmin_age = 200000;
+	world.slots[0].synced = true;
+	is_text(judge(RW_ALERT_XMIN_HELD), "warning warning",
+			"which this server is now");
+}
+
 /* A moment, a duration or a size, also none, unknown and the limits. */
 static int64
 any(uint64 *random)
@@ -1223,6 +1365,16 @@ reset_at_random(uint64 *random)
 	world.published.upstream.parted =
 		next_random(random) % (RW_LEFT_BEHIND + 1);
 	world.published.upstream.lost_wal = any_bool(random);
+	world.facts.nslots = any_bool(random) ? MAX_THINGS : 0;
+	for (int i = 0; i < MAX_THINGS; i++)
+	{
+		world.slots[i].sender = -1;
+		world.slots[i].xmin_age = any_or_unknown(random) % 10000000;
+	}
+	world.facts.receiver.sends_feedback = any_bool(random);
+	set_volume(any(random) % 1000, any(random) % 100,
+			   next_random(random) % 100 / 10.0);
+	world.memory.wal_disk.volume.known = next_random(random) % 5 > 0;
 	world.node.sync.wanted = next_random(random) % 3;
 	world.node.sync.connected = next_random(random) % 3;
 	world.node.sync.waiting = next_random(random) % 2;
@@ -1323,6 +1475,8 @@ main(void)
 	test_primary();
 	test_standby();
 	test_diverged();
+	test_wal_disk();
+	test_xmin_held();
 	test_in_vain();
 	test_at_random();
 	return tap_end();

@@ -59,6 +59,9 @@ default_limits(RwLimits *limits)
 	limits->of[RW_LIMIT_SLOT_TIME_LEFT] = 3600 * RW_SECOND;
 	limits->of[RW_LIMIT_UPSTREAM_TIMEOUT] = 50 * RW_SECOND;
 	limits->of[RW_LIMIT_ARCHIVER_FAILING_TIMEOUT] = 310 * RW_SECOND;
+	limits->of[RW_LIMIT_WAL_DISK_TIME_LEFT] = 14400 * RW_SECOND;
+	limits->of[RW_LIMIT_WAL_DISK_FREE] = 5;
+	limits->of[RW_LIMIT_XMIN_AGE] = 100000;
 }
 
 /* The two names that the server goes by. */
@@ -195,6 +198,28 @@ static inline void
 expect(const char *name)
 {
 	rw_name_copy(world.expected[world.input.nexpected++], name);
+}
+
+/*
+ * The volume of pg_wal has size 1000 MB, max_wal_size is 40 MB, and `held` is
+ * what somebody holds, `rate` of it, in MB, for each second of two minutes.
+ */
+static inline void
+set_volume(int64 free, int64 held, double rate)
+{
+	RwWalDisk  *disk = &world.memory.wal_disk;
+	RwHeldPoint *then = &disk->levels[0].points[0];
+
+	memset(disk, 0, sizeof(RwWalDisk));
+	disk->volume.at = disk->now.at = world.facts.now;
+	disk->volume.known = true;
+	disk->volume.size = 1000 * 1048576;
+	disk->volume.free = free * 1048576;
+	disk->volume.max_wal_size = 40 * 1048576;
+	disk->now.held = held * 1048576;
+	disk->levels[0].npoints = 1;
+	then->at = world.facts.now - 120 * RW_SECOND;
+	then->held = disk->now.held - (int64) (120 * rate * 1048576);
 }
 
 /* Find and judge all subjects. */

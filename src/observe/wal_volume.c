@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * wal_volume.c
+ *	  One look at the volume of pg_wal, and at how far back WAL is kept there.
+ *
+ * The directory is read at most once in the life of a process, because the
+ * server knows which WAL file it has removed last.  It does not know that from
+ * its start until it removes one, but then the oldest file stays the same.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <sys/statvfs.h>
+
+#include "access/xlog.h"
+#include "access/xlog_internal.h"
+#include "pgstat.h"
+#include "storage/fd.h"
+
+#include "src/base/compat.h"
+#include "src/observe/wal_volume.h"
+
+#define LOOK_INTERVAL	(5 * RW_SECOND)
+
+#define MB				INT64CONST(1048576)
+
+/* Read pg_wal for the oldest WAL file; returns 0 if there is none. */
+static XLogSegNo
+read_oldest_segment(void)
+{
+	XLogSegNo	oldest = 0;
+	struct dirent *entry;
+	DIR		   *dir = AllocateDir(XLOGDIR);
+
+	while ((entry = ReadDirExtended(dir, XLOGDIR, LOG)) != NULL)
+	{
+		TimeLineID	tli;
+		XLogSegNo	segment;
+
+		if (!IsXLogFileName(entry->d_name))
+			continue;
+		XLogFromFileName(entry->d_name, &tli, &segment, wal_segment_size);
+		if (oldest == 0 || segment < oldest)
+			oldest = segment;
+	}
+	if (dir != NULL)
+		FreeDir(dir);
+	return oldest;
+}
+
+/* Where the oldest WAL file begins; 0 if that is not known. */
+static XLogRecPtr
+find_oldest(void)
+{
+	static bool was_read = false;
+	static XLogSegNo oldest_read;
+	XLogSegNo	removed = XLogGetLastRemovedSegno();
+	XLogSegNo	oldest;
+
+	if (removed != 0)
+		oldest = removed + 1;
+	else
+	{
+		if (!was_read)
+			oldest_read = read_oldest_segment();
+		was_read = true;
+		oldest = oldest_read;
+	}
+	return oldest * wal_segment_size;
+}
+
+/*
+ * Where WAL begins that is not archived.  The archiver takes the oldest file
+ * first, so everything up to the one that it archived last is.  As long as it
+ * has archived none since the statistics were reset, that may be everything.
+ */
+static XLogRecPtr
+find_unarchived(const RwFacts *facts, const RwWalVolume *before,
+				XLogRecPtr oldest)
+{
+	const char *last;
+	TimeLineID	tli;
+	XLogSegNo	segment;
+
+	if (facts->in_recovery ? !XLogArchivingAlways() : !XLogArchivingActive())
+		return InvalidXLogRecPtr;
+
+	/* Else the statistics stay as they were first read in a transaction. */
+	pgstat_clear_snapshot();
+	last = pgstat_fetch_stat_archiver()->last_archived_wal;
+	if (IsXLogFileName(last))
+	{
+		XLogFromFileName(last, &tli, &segment, wal_segment_size);
+		return (segment + 1) * wal_segment_size;
+	}
+	/* It may have been a history file, in between. */
+	return Max(before->unarchived, oldest);
+}
+
+bool
+rw_observe_wal_volume(const RwFacts *facts, RwWalVolume *volume)
+{
+	RwWalVolume before = *volume;
+	struct statvfs found;
+
+	if (before.at != RW_NEVER && facts->now - before.at < LOOK_INTERVAL)
+		return false;
+
+	volume->at = facts->now;
+	/* This follows a symbolic link. */
+	volume->known = statvfs(XLOGDIR, &found) == 0;
+	if (volume->known)
+	{
+		volume->size = (int64) found.f_blocks * found.f_frsize;
+		volume->free = (int64) found.f_bavail * found.f_frsize;
+	}
+	else if (before.at == RW_NEVER || before.known)
+		ereport(WARNING,
+				(errcode_for_file_access(),
+				 errmsg("could not determine the free space of directory \"%s\": %m",
+						XLOGDIR),
+				 errdetail("The alert \"wal_disk\" stays as it is until this is known.")));
+
+	volume->oldest = find_oldest();
+	volume->unarchived = find_unarchived(facts, &before, volume->oldest);
+	volume->max_wal_size = max_wal_size_mb * MB;
+	volume->wal_keep_size = wal_keep_size_mb * MB;
+	return true;
+}
