@@ -122,7 +122,7 @@ $session->ask("INSERT INTO burst VALUES ('waits')");
 ($event, $row) = changes('critical', 'escalated critical', 'a commit waits');
 like(
 	$event->{detail},
-	qr/^Synchronous standbys: 1 needed, 0 connected\. Commits waiting: 1\.$/,
+	qr/^Synchronous standbys: 1 needed, 0 connected\. Commits waiting: 1, the oldest for 00:00:\d\d\.$/,
 	'a commit waits: the detail');
 like($event->{hint}, $sync_hint, 'a commit waits: the hint');
 $standby{alpha}->start;

@@ -502,7 +502,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 
 	begin_round(&round, facts);
 	rw_observe_node(facts, &node);
-	role_changed = rw_judge_remember(&worker.memory, facts);
+	role_changed = rw_judge_remember(&worker.memory, facts, &node);
 
 	input.facts = facts;
 	input.node = &node;
@@ -511,6 +511,7 @@ rw_alerts_round(RwFacts *facts, RwLinks *links)
 	input.standby_streams = rw_any_standby_streams(links, facts->now);
 	input.memory = &worker.memory;
 	input.known_after = rw_known_after_s * RW_SECOND;
+	input.hold = round.hold;
 	input.expected = rw_expected(&input.nexpected);
 	input.node_name = rw_node_name(facts->in_recovery, facts->receiver.name);
 	input.node_is_named = rw_node_is_named();

@@ -87,7 +87,9 @@ rw_alert_step(RwAlertState *state, const RwJudged *judged, RwTime hold,
 	/* Go up to the highest that has held, or down past all that have ended. */
 	for (severity = RW_SEVERITY_CRITICAL; severity > before; severity--)
 	{
-		if (has_held(state->over[severity], hold, now))
+		if (state->over[severity] != RW_NEVER &&
+			(judged->held >= severity ||
+			 has_held(state->over[severity], hold, now)))
 		{
 			state->severity = severity;
 			break;
@@ -232,6 +234,7 @@ rw_judge_either(RwJudged one, RwJudged other)
 
 	judged.raise = one.raise > other.raise ? one.raise : other.raise;
 	judged.keep = one.keep > other.keep ? one.keep : other.keep;
+	judged.held = one.held > other.held ? one.held : other.held;
 	judged.no_warning = one.no_warning && other.no_warning;
 	judged.known = (one.known && other.known) ||
 		judged.raise > RW_SEVERITY_NONE;

@@ -13,7 +13,9 @@
  * alert is raised when `raise` has been at a severity or above for the hold
  * time without interruption, and eased or cleared when `keep` has been below
  * it for as long.  So it turns at most once in a hold time, however fast the
- * facts do.
+ * facts do.  Where the judge itself has seen that what raises the alert has
+ * lasted for the hold time, it says so (`held`), and the alert is raised at
+ * once.
  *
  * Facts that are not known neither begin nor interrupt anything, and the time in
  * which they are not known is no part of a hold time.  Neither is a time in which
@@ -52,6 +54,8 @@ typedef struct RwJudged
 	bool		no_warning;		/* warnings are switched off */
 	RwSeverity	raise;
 	RwSeverity	keep;
+	RwSeverity	held;			/* up to this severity, what raises the alert
+								 * has been seen to last for the hold time */
 } RwJudged;
 
 /* "warning" and so on; NULL for none. */

@@ -46,14 +46,16 @@ extern RwWordsFunction rw_words_slot_lost;
 extern RwWordsFunction rw_words_slot_at_risk;
 extern RwWordsFunction rw_words_slot_inactive;
 
-/* judge_node.c, words_node.c */
+/* judge_sync.c, words_sync.c */
 extern RwJudgeFunction rw_judge_sync_short;
+extern RwWordsFunction rw_words_sync_short;
+
+/* judge_node.c, words_node.c */
 extern RwJudgeFunction rw_judge_archiver_failing;
 extern RwJudgeFunction rw_judge_upstream_down;
 extern RwJudgeFunction rw_judge_replay_paused;
 extern RwJudgeFunction rw_judge_self_lag;
 extern RwJudgeFunction rw_judge_self_diverged;
-extern RwWordsFunction rw_words_sync_short;
 extern RwWordsFunction rw_words_upstream_down;
 extern RwWordsFunction rw_words_replay_paused;
 extern RwWordsFunction rw_words_self_lag;

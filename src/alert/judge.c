@@ -12,7 +12,8 @@
 #include "src/alert/judge.h"
 
 bool
-rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts)
+rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
+				  const RwNodeFacts *node)
 {
 	bool		first = memory->watching_since == RW_NEVER;
 	bool		role_changed = !first &&
@@ -21,6 +22,7 @@ rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts)
 	if (first || role_changed)
 		memory->watching_since = facts->now;
 	memory->in_recovery = facts->in_recovery;
+	rw_watch_sync(&memory->sync, &node->sync_queues, facts->now);
 	return role_changed;
 }
 

@@ -16,7 +16,7 @@
  *
  * This file finds the subjects and calls the function in each alert's row of
  * the table (alert_kinds.h).  Those are in judge_replica.c, judge_slot.c,
- * judge_node.c and judge_held.c.
+ * judge_sync.c, judge_node.c and judge_held.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -26,6 +26,7 @@
 #define RW_JUDGE_H
 
 #include "src/alert/alert_kinds.h"
+#include "src/alert/sync_watch.h"
 #include "src/alert/wal_disk.h"
 #include "src/lag/lag.h"
 #include "src/observe/archive_queue.h"
@@ -65,6 +66,7 @@ typedef struct RwJudgeMemory
 {
 	RwTime		watching_since; /* in the present role */
 	bool		in_recovery;	/* the role of the last round */
+	RwSyncWatch sync;
 	RwWalDisk	wal_disk;
 } RwJudgeMemory;
 
@@ -79,6 +81,7 @@ typedef struct RwJudgeInput
 	bool		standby_streams;	/* rw_any_standby_streams() */
 	const RwJudgeMemory *memory;
 	int64		known_after;	/* replwatch.known_after, in microseconds */
+	int64		hold;			/* replwatch.alert_hold, in microseconds */
 
 	/* replwatch.expected_replicas: in order of name, without duplicates. */
 	int			nexpected;
@@ -95,7 +98,8 @@ typedef struct RwJudgeInput
  * Bring *memory up to date, before anything else of a round.  Returns true if
  * the server's role has changed since the last round.
  */
-extern bool rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts);
+extern bool rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
+							  const RwNodeFacts *node);
 
 /* The room that rw_find_subjects() needs. */
 extern int	rw_max_subjects(const RwJudgeInput *input);

@@ -15,27 +15,6 @@
 #include "src/alert/intern.h"
 
 /*
- * sync_short, on a primary: fewer synchronous standbys are connected than
- * commits need, or nobody uses a slot that logical replication waits for.
- */
-void
-rw_judge_sync_short(const RwJudgeInput *input, const RwSubject *subject,
-					RwFinding *finding)
-{
-	const RwNodeFacts *node = input->node;
-	bool		is_short = node->sync.connected < node->sync.wanted;
-
-	if (input->facts->in_recovery)
-		return;
-	finding->value = node->sync.connected;
-	finding->limits[RW_SEVERITY_WARNING] = node->sync.wanted;
-	if (is_short && node->sync.waiting > 0)
-		finding->judged = rw_judge_level(RW_SEVERITY_CRITICAL);
-	else if (is_short || node->absent_slot[0] != '\0')
-		finding->judged = rw_judge_level(RW_SEVERITY_WARNING);
-}
-
-/*
  * archiver_failing, where this server archives: a file has waited to be
  * archived for archiver_failing_timeout, as of the last look.
  */

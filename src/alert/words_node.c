@@ -12,39 +12,6 @@
 #include "src/alert/intern.h"
 
 void
-rw_words_sync_short(const RwJudgeInput *input, const RwSubject *subject,
-					const RwFinding *finding, RwSeverity severity,
-					RwAlertText *text)
-{
-	const RwNodeFacts *node = input->node;
-	char		wanted[RW_NUMBER_LEN];
-	char		connected[RW_NUMBER_LEN];
-	char		waiting[RW_NUMBER_LEN];
-
-	if (node->sync.connected < node->sync.wanted)
-	{
-		rw_add_detail(text, "Synchronous standbys: ",
-					  rw_number_text(wanted, node->sync.wanted), " needed, ",
-					  rw_number_text(connected, node->sync.connected),
-					  " connected.", NULL);
-		rw_add_detail(text, "Commits waiting: ",
-					  rw_number_text(waiting, node->sync.waiting), ".", NULL);
-		rw_add_hint(text,
-					"Bring back a standby that is listed in \"synchronous_standby_names\", or shorten that list.",
-					NULL);
-	}
-	if (node->absent_slot[0] != '\0')
-	{
-		rw_add_detail(text, "Slot \"", node->absent_slot,
-					  "\" of \"synchronized_standby_slots\" is not used, and logical replication waits for it.",
-					  NULL);
-		rw_add_hint(text,
-					"Bring its standby back, or remove it from \"synchronized_standby_slots\".",
-					NULL);
-	}
-}
-
-void
 rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 					   const RwFinding *finding, RwSeverity severity,
 					   RwAlertText *text)

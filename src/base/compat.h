@@ -18,6 +18,7 @@
 #include "replication/slot.h"
 #include "replication/walreceiver.h"
 #include "replication/walsender.h"
+#include "replication/walsender_private.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -244,6 +245,56 @@ rw_synchronized_standby_slots(void)
 #endif
 	return NULL;
 }
+
+/*
+ * The queue of the commits that wait for synchronous standbys at a stage, in
+ * the order of their LSNs: whether it is empty, which needs no lock if the
+ * answer may be outdated, and its first and last process, under SyncRepLock,
+ * of a queue that is not empty.
+ */
+#if PG_VERSION_NUM >= 160000
+static inline bool
+rw_sync_queue_is_empty(int stage)
+{
+	return dlist_is_empty(&WalSndCtl->SyncRepQueue[stage]);
+}
+
+static inline const PGPROC *
+rw_sync_queue_first(int stage)
+{
+	return dlist_head_element(PGPROC, syncRepLinks,
+							  &WalSndCtl->SyncRepQueue[stage]);
+}
+
+static inline const PGPROC *
+rw_sync_queue_last(int stage)
+{
+	return dlist_tail_element(PGPROC, syncRepLinks,
+							  &WalSndCtl->SyncRepQueue[stage]);
+}
+#else
+static inline bool
+rw_sync_queue_is_empty(int stage)
+{
+	return SHMQueueEmpty(&WalSndCtl->SyncRepQueue[stage]);
+}
+
+static inline const PGPROC *
+rw_sync_queue_first(int stage)
+{
+	return (PGPROC *) SHMQueueNext(&WalSndCtl->SyncRepQueue[stage],
+								   &WalSndCtl->SyncRepQueue[stage],
+								   offsetof(PGPROC, syncRepLinks));
+}
+
+static inline const PGPROC *
+rw_sync_queue_last(int stage)
+{
+	return (PGPROC *) SHMQueuePrev(&WalSndCtl->SyncRepQueue[stage],
+								   &WalSndCtl->SyncRepQueue[stage],
+								   offsetof(PGPROC, syncRepLinks));
+}
+#endif
 
 /*
  * Memory for what the check hook of a setting passes to its assign hook; the

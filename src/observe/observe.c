@@ -386,35 +386,3 @@ rw_observe(RwFacts *facts, bool remember)
 	rw_observe_peers(facts, remember);
 	join_senders(facts);
 }
-
-void
-rw_observe_sync(RwSyncFacts *sync)
-{
-	int			i;
-
-	memset(sync, 0, sizeof(RwSyncFacts));
-	if (SyncRepConfig == NULL || RecoveryInProgress())
-		return;
-
-	sync->wanted = SyncRepConfig->num_sync;
-	for (i = 0; i < max_wal_senders; i++)
-	{
-		WalSnd	   *walsnd = &WalSndCtl->walsnds[i];
-
-		SpinLockAcquire(&walsnd->mutex);
-		if (walsnd->pid != 0 &&
-			(walsnd->state == WALSNDSTATE_STREAMING ||
-			 walsnd->state == WALSNDSTATE_STOPPING) &&
-			walsnd->sync_standby_priority > 0 &&
-			!XLogRecPtrIsInvalid(walsnd->flush))
-			sync->connected++;
-		SpinLockRelease(&walsnd->mutex);
-	}
-
-	/* A count for display needs no lock: each backend sets its own state. */
-	for (i = 0; i < ProcGlobal->allProcCount; i++)
-	{
-		if (ProcGlobal->allProcs[i].syncRepState == SYNC_REP_WAITING)
-			sync->waiting++;
-	}
-}

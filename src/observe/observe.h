@@ -188,6 +188,7 @@ typedef struct RwRecoveryFacts
 typedef struct RwSyncFacts
 {
 	int			wanted;			/* synchronous standbys that commits need */
+	bool		quorum;			/* any of those listed, not the first */
 	int			connected;		/* streaming now, of those listed */
 	int			waiting;		/* commits waiting now */
 } RwSyncFacts;

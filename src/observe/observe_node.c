@@ -56,5 +56,6 @@ rw_observe_node(const RwFacts *facts, RwNodeFacts *node)
 	if (facts->in_recovery)
 		return;
 	rw_observe_sync(&node->sync);
+	rw_observe_sync_queues(&node->sync_queues);
 	find_absent_slot(facts, node->absent_slot);
 }

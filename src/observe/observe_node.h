@@ -14,10 +14,12 @@
 #define RW_OBSERVE_NODE_H
 
 #include "src/observe/observe.h"
+#include "src/observe/sync_queues.h"
 
 typedef struct RwNodeFacts
 {
 	RwSyncFacts sync;
+	RwSyncQueues sync_queues;
 	char		absent_slot[RW_NAME_LEN];	/* listed in
 											 * synchronized_standby_slots,
 											 * and not in use or not there;

@@ -364,6 +364,36 @@ test_hold(void)
 }
 
 static void
+test_held(void)
+{
+	RwAlertState state;
+	RwJudged	judged = rw_judge_level(RW_SEVERITY_CRITICAL);
+
+	section("a condition that has held already");
+
+	memset(&state, 0, sizeof(state));
+	judged.held = RW_SEVERITY_WARNING;
+	is_int(rw_alert_step(&state, &judged, HOLD, START), RW_CHANGE_RAISED,
+		   "it is raised at once");
+	is_int(state.severity, RW_SEVERITY_WARNING, "as far as it has held");
+	is_int(rw_alert_step(&state, &judged, HOLD, START + HOLD),
+		   RW_CHANGE_ESCALATED, "the rest takes the hold time");
+	memset(&state, 0, sizeof(state));
+	judged.held = RW_SEVERITY_CRITICAL;
+	is_int(rw_alert_step(&state, &judged, HOLD, START), RW_CHANGE_RAISED,
+		   "critical at once");
+	is_int(state.severity, RW_SEVERITY_CRITICAL, "it is");
+	judged = rw_judge_either(judged, rw_judge_level(RW_SEVERITY_NONE));
+	is_int(judged.held, RW_SEVERITY_CRITICAL, "either of two may have held");
+	memset(&state, 0, sizeof(state));
+	judged = rw_judge_level(RW_SEVERITY_WARNING);
+	judged.held = RW_SEVERITY_WARNING;
+	judged.no_warning = true;
+	is_int(rw_alert_step(&state, &judged, HOLD, START), RW_CHANGE_NONE,
+		   "but not a warning that is switched off");
+}
+
+static void
 test_reports(void)
 {
 	RwAlertState state;
@@ -1000,6 +1030,7 @@ main(void)
 	test_values();
 	test_other_judgements();
 	test_hold();
+	test_held();
 	test_reports();
 	test_end();
 	test_ramp();

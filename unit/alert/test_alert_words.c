@@ -399,10 +399,39 @@ test_slots(void)
 			"what to do");
 }
 
-static void
-test_node(void)
+/* A standby that is synchronous, and how far it has got. */
+static RwSenderFacts *
+add_synchronous(const char *name, XLogRecPtr flush, XLogRecPtr replay)
 {
-	RwLink	   *link = &world.link[0];
+	RwSenderFacts *sender = &world.senders[world.facts.nsenders++];
+
+	rw_name_copy(sender->name, name);
+	sender->sync_state = world.node.sync.quorum ? "quorum" : "sync";
+	sender->write = sender->flush = flush;
+	sender->replay = replay;
+	sender->replica = !XLogRecPtrIsInvalid(replay);
+	sender->receiver = !sender->replica;
+	world.node.sync.connected++;
+	return sender;
+}
+
+/* A primary on which a commit at `lsn` has waited for 70 s at that stage. */
+static void
+reset_hanging(RwSyncStage stage, XLogRecPtr lsn)
+{
+	reset_primary();
+	world.input.hold = 5 * RW_SECOND;
+	world.node.sync.wanted = 1;
+	world.node.sync.waiting = 3;
+	world.memory.sync.since = START - 70 * RW_SECOND;
+	world.memory.sync.stage = stage;
+	world.memory.sync.lsn = lsn;
+}
+
+static void
+test_sync_short(void)
+{
+	RwLink	   *link;
 
 	section("sync_short");
 
@@ -416,7 +445,110 @@ test_node(void)
 	hint_is(RW_ALERT_SYNC_SHORT,
 			"Bring back a standby that is listed in \"synchronous_standby_names\", or shorten that list.",
 			"what to do");
-	world.node.sync.wanted = 0;
+	world.memory.sync.since = START - 70 * RW_SECOND;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Synchronous standbys: 2 needed, 1 connected. Commits waiting: 3, the oldest for 00:01:10.",
+			  "too few, for some time");
+
+	world.facts.horizon = 5000;
+	world.facts.nsenders = 1;
+	rw_name_copy(world.senders[0].name, "a");
+	world.senders[0].state = RW_SENDER_CATCHUP;
+	world.senders[0].sync_priority = 1;
+	world.senders[0].flush = 2000;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Synchronous standbys: 2 needed, 1 connected. Commits waiting: 3, the oldest for 00:01:10. \"a\" does not count until it has caught up (3000 bytes behind).",
+			  "one has not caught up");
+	hint_is(RW_ALERT_SYNC_SHORT,
+			"Wait for it, or shorten \"synchronous_standby_names\".",
+			"what to do");
+	world.senders[0].sync_priority = 0;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Synchronous standbys: 2 needed, 1 connected. Commits waiting: 3, the oldest for 00:01:10.",
+			  "an asynchronous one has not caught up");
+
+	section("sync_short: commits that hang");
+
+	reset_hanging(RW_SYNC_FLUSH, 20 * 1024 * 1024);
+	add_synchronous("archive", 0, 0)->flush = 4 * 1024 * 1024;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet flushed by \"archive\" (16 MB behind).",
+			  "a receiver that does not confirm");
+	hint_is(RW_ALERT_SYNC_SHORT,
+			"If \"archive\" is pg_receivewal, run it with --synchronous; or remove it from \"synchronous_standby_names\".",
+			"what to do");
+	is_text(words.value, "00:01:10", "the value");
+	is_text(words.threshold, "00:00:05", "the limit");
+	world.memory.sync.stage = RW_SYNC_REPLAY;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet replayed by \"archive\" (never reported).",
+			  "one that can't replay");
+	hint_is(RW_ALERT_SYNC_SHORT,
+			"\"archive\" does not replay WAL: remove it from \"synchronous_standby_names\", or do not use \"remote_apply\".",
+			"what to do");
+
+	reset_hanging(RW_SYNC_REPLAY, 5000);
+	add_replica("a");
+	link = &world.link[0];
+	link->sender = add_synchronous("a", 5000, 3000);
+	link->reason = RW_REASON_REPLAY_STUCK;
+	strcpy(link->reason_text, "replay has not advanced");
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet replayed by \"a\" (2000 bytes behind). Replay has not advanced.",
+			  "a standby that does not replay");
+	hint_is(RW_ALERT_SYNC_SHORT,
+			"Look at replwatch_status() on \"a\": replay may be paused or blocked there.",
+			"what to do");
+	link->reason = RW_REASON_REPLAY_BEHIND;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet replayed by \"a\" (2000 bytes behind).",
+			  "a reason that says nothing new");
+	link->reason = RW_REASON_REPLAY_STUCK;
+	memset(link->reason_text, 'x', RW_REASON_LEN - 1);
+	rw_name_copy(world.senders[0].name, "a_name_that_is_longer_than_most");
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet replayed by \"a_name_that_is_longer_than_most\" (2000 bytes behind).",
+			  "a reason without room");
+
+	reset_hanging(RW_SYNC_WRITE, 5000);
+	world.node.sync.wanted = 2;
+	add_synchronous("a", 4000, 1);
+	add_synchronous("b", 5000, 1);
+	add_synchronous("c", 0, 1)->sync_state = "potential";
+	add_synchronous("d", 0, 1)->sync_state = "async";
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet written by \"a\" (1000 bytes behind).",
+			  "one of the first two");
+	hint_is(RW_ALERT_SYNC_SHORT,
+			"Check \"a\" and the network to it, or remove it from \"synchronous_standby_names\".",
+			"what to do");
+	world.senders[1].write = 4999;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet written by \"a\" (1000 bytes behind) and \"b\" (1 bytes behind).",
+			  "both");
+	world.senders[1].write = 5001;
+	world.senders[0].write = 5000;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10.",
+			  "they have just got so far");
+
+	reset_hanging(RW_SYNC_FLUSH, 5000);
+	world.node.sync.wanted = 2;
+	world.node.sync.quorum = true;
+	add_synchronous("a", 4000, 1);
+	add_synchronous("b", 5000, 1);
+	add_synchronous("c", 3000, 1);
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet flushed by 1 of \"a\" (1000 bytes behind) and \"c\" (2000 bytes behind).",
+			  "one more of a quorum");
+	world.senders[1].flush = 1;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet flushed by 2 of \"a\" (1000 bytes behind), \"b\" (4999 bytes behind) and 1 other.",
+			  "two more");
+
+	section("sync_short: synchronized_standby_slots");
+
+	reset_primary();
 	rw_name_copy(world.node.absent_slot, "s");
 	detail_is(RW_ALERT_SYNC_SHORT,
 			  "Slot \"s\" of \"synchronized_standby_slots\" is not used, and logical replication waits for it.",
@@ -424,6 +556,14 @@ test_node(void)
 	hint_is(RW_ALERT_SYNC_SHORT,
 			"Bring its standby back, or remove it from \"synchronized_standby_slots\".",
 			"what to do");
+}
+
+static void
+test_node(void)
+{
+	RwLink	   *link = &world.link[0];
+
+	test_sync_short();
 
 	section("upstream_down");
 
@@ -722,6 +862,7 @@ test_length(void)
 		add_replica(longest);
 		add_slot(longest);
 		expect(longest);
+		world.memory.sync.since = 1;
 		rw_name_copy(world.node.absent_slot, longest);
 		world.node.sync.wanted = world.node.sync.waiting = PG_INT32_MAX;
 		waits_for_archive(1);

@@ -16,7 +16,8 @@
 
 /*
  * What is judged of the first subject that has this alert: what raises it and
- * what keeps it, and whether it is pending or kept for want of progress.
+ * what keeps it, and whether it has held, is pending or kept for want of
+ * progress.
  */
 static const char *
 judge(RwAlertKind alert)
@@ -33,11 +34,12 @@ judge(RwAlertKind alert)
 	if (subject == NULL)
 		return "no subject";
 	finding = &subject->findings[rw_alert_place(alert)];
-	snprintf(buffer, sizeof(text[0]), "%s%s%s%s%s%s%s",
+	snprintf(buffer, sizeof(text[0]), "%s%s%s%s%s%s%s%s",
 			 finding->judged.known ? levels[finding->judged.raise] : "unknown",
 			 finding->judged.known ? " " : "",
 			 finding->judged.known ? levels[finding->judged.keep] : "",
 			 finding->judged.no_warning ? ", no warnings" : "",
+			 finding->judged.held ? ", held" : "",
 			 finding->pending ? ", pending" : "",
 			 finding->progress ? ", progress" : "",
 			 finding->unit == RW_UNIT_SIZE ? ", size" : "");
@@ -246,16 +248,16 @@ test_memory(void)
 
 	reset_primary();
 	memset(&memory, 0, sizeof(memory));
-	ok(!rw_judge_remember(&memory, &world.facts),
+	ok(!rw_judge_remember(&memory, &world.facts, &world.node),
 	   "the first round finds no other role");
 	is_int(memory.watching_since, START, "it is watched since then");
 	world.facts.now += 10 * S;
-	ok(!rw_judge_remember(&memory, &world.facts), "nor the next");
+	ok(!rw_judge_remember(&memory, &world.facts, &world.node), "nor the next");
 	is_int(memory.watching_since, START, "which changes nothing");
 	world.facts.in_recovery = true;
-	ok(rw_judge_remember(&memory, &world.facts), "another role");
+	ok(rw_judge_remember(&memory, &world.facts, &world.node), "another role");
 	is_int(memory.watching_since, START + 10 * S, "begins anew");
-	ok(!rw_judge_remember(&memory, &world.facts), "once");
+	ok(!rw_judge_remember(&memory, &world.facts, &world.node), "once");
 }
 
 static void
@@ -955,6 +957,115 @@ test_slots(void)
 	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "it has no note yet");
 }
 
+/* A commit that waits, with as many standbys as are needed. */
+static void
+test_hanging_commit(void)
+{
+	reset_primary();
+	world.node.sync.wanted = world.node.sync.connected = 1;
+	world.node.sync.waiting = 1;
+	world.input.hold = 6 * S;
+	world.memory.sync.since = START;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "a commit begins to wait");
+	world.memory.sync.since = START - 3 * S;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "for half the hold time");
+	is_int(value(RW_ALERT_SYNC_SHORT), 1, "the value is of standbys");
+	world.memory.sync.since--;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none critical", "for more of it");
+	world.memory.sync.since = START - 6 * S;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none critical", "for all of it");
+	world.memory.sync.since--;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "critical critical, held",
+			"for longer than that");
+	is_int(value(RW_ALERT_SYNC_SHORT), 6 * S + 1, "the value is its time");
+	is_int(subject_of(RW_ALERT_SYNC_SHORT)->
+		   findings[rw_alert_place(RW_ALERT_SYNC_SHORT)].limits[RW_SEVERITY_WARNING], 6 * S,
+		   "the hold time is the limit");
+	world.node.sync.wanted = 2;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "critical critical, held",
+			"too few standbys, too");
+	is_int(value(RW_ALERT_SYNC_SHORT), 1, "the value is of standbys again");
+	world.input.hold = 0;
+	world.node.sync.wanted = 1;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "critical critical, held",
+			"without a hold time");
+	world.memory.sync.since = START;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none none",
+			"seen only once, without a hold time");
+}
+
+/*
+ * A tenth of a second later, commits with these LSNs wait.  Returns the
+ * severity with which the alert fires then.
+ */
+static RwSeverity
+wait_on(RwAlertState *state, XLogRecPtr first, XLogRecPtr last)
+{
+	RwSyncQueue *queue = &world.node.sync_queues.stages[RW_SYNC_FLUSH];
+	const RwFinding *finding;
+
+	world.facts.now += S / 10;
+	queue->first = first;
+	queue->last = last;
+	world.node.sync.waiting = first != 0;
+	(void) rw_judge_remember(&world.memory, &world.facts, &world.node);
+	judge_world();
+	finding = &subject_of(RW_ALERT_SYNC_SHORT)->
+		findings[rw_alert_place(RW_ALERT_SYNC_SHORT)];
+	(void) rw_alert_step(state, &finding->judged, world.input.hold,
+						 world.facts.now);
+	return state->severity;
+}
+
+/* From the looks to the alert, with a hold time of 5 s. */
+static void
+test_waiting_commits(void)
+{
+	RwAlertState state = {0};
+	int			fired = 0;
+	int			looks;
+	XLogRecPtr	lsn = 1000;
+
+	section("sync_short: from looks to the alert");
+
+	reset_primary();
+	world.input.hold = 5 * S;
+	world.node.sync.wanted = world.node.sync.connected = 1;
+	for (int i = 0; i < 6000; i++, lsn += 10)
+		fired += wait_on(&state, lsn, lsn + 15) != RW_SEVERITY_NONE;
+	is_int(fired, 0, "ten minutes of quick commits do not raise it");
+
+	for (int i = 0; i < 20; i++, lsn += 10)
+	{
+		for (int j = 0; j <= 49; j++)
+			fired += wait_on(&state, lsn, lsn) != RW_SEVERITY_NONE;
+	}
+	is_int(fired, 0, "nor do short hangs, one after the other");
+
+	for (looks = 0; looks < 100; looks++)
+	{
+		if (wait_on(&state, lsn, lsn + looks) != RW_SEVERITY_NONE)
+			break;
+	}
+	is_int(looks, 51, "a commit that hangs does after the hold time");
+	is_int(state.severity, RW_SEVERITY_CRITICAL, "it is critical");
+
+	/* Commits are slow from now on, and slower than half the hold time. */
+	for (int i = 0; i < 600; i++, lsn += 10)
+		fired += wait_on(&state, lsn, lsn + 300) == RW_SEVERITY_NONE;
+	is_int(fired, 0, "slow commits keep it");
+
+	for (looks = 1; looks < 100; looks++, lsn += 10)
+	{
+		if (wait_on(&state, lsn + 400, lsn + 405) == RW_SEVERITY_NONE)
+			break;
+	}
+	is_int(looks, 51, "quick ones clear it after the hold time");
+	for (looks = 0; looks < 600; looks++)
+		fired += wait_on(&state, 0, 0) != RW_SEVERITY_NONE;
+	is_int(fired, 0, "nobody waits");
+}
+
 static void
 test_primary(void)
 {
@@ -979,6 +1090,9 @@ test_primary(void)
 	rw_name_copy(world.node.absent_slot, "s");
 	is_text(judge(RW_ALERT_SYNC_SHORT), "warning warning",
 			"a slot is waited for");
+	test_hanging_commit();
+	test_waiting_commits();
+	section("sync_short: on a standby");
 	reset_standby();
 	world.node.sync.wanted = 1;
 	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "a standby needs none");
