@@ -23,6 +23,7 @@ rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
 		memory->watching_since = facts->now;
 	memory->in_recovery = facts->in_recovery;
 	rw_watch_sync(&memory->sync, &node->sync_queues, facts->now);
+	rw_watch_standby_slot(&memory->standby_slot, facts);
 	return role_changed;
 }
 

@@ -67,6 +67,7 @@ typedef struct RwJudgeMemory
 	RwTime		watching_since; /* in the present role */
 	bool		in_recovery;	/* the role of the last round */
 	RwSyncWatch sync;
+	RwStandbySlotWatch standby_slot;
 	RwWalDisk	wal_disk;
 } RwJudgeMemory;
 

@@ -38,10 +38,27 @@ judge_commits(const RwJudgeInput *input, RwFinding *finding)
 	return judged;
 }
 
+/* Judge the slots that logical replication waits for. */
+static RwJudged
+judge_standby_slot(const RwJudgeInput *input)
+{
+	RwTime		since = input->memory->standby_slot.since;
+	RwJudged	judged = rw_judge_level(RW_SEVERITY_NONE);
+
+	if (input->facts->standby_slot.fault == RW_STANDBY_SLOT_FINE)
+		return judged;
+	if (input->facts->standby_slot.fault != RW_STANDBY_SLOT_BEHIND)
+		return rw_judge_level(RW_SEVERITY_WARNING);
+	if (since != RW_NEVER && input->facts->now - since > input->hold)
+		judged.raise = judged.keep = judged.held = RW_SEVERITY_WARNING;
+	return judged;
+}
+
 /*
  * sync_short, on a primary: fewer synchronous standbys are connected than
- * commits need, or a commit has waited longer than the hold time, or nobody
- * uses a slot that logical replication waits for.
+ * commits need, or a commit has waited longer than the hold time, or a slot
+ * that logical replication waits for is not used, or can't be, or does not
+ * move.
  */
 void
 rw_judge_sync_short(const RwJudgeInput *input, const RwSubject *subject,
@@ -57,7 +74,6 @@ rw_judge_sync_short(const RwJudgeInput *input, const RwSubject *subject,
 	if (sync->connected < sync->wanted)
 		judged = rw_judge_level(sync->waiting > 0 ? RW_SEVERITY_CRITICAL :
 								RW_SEVERITY_WARNING);
-	else if (input->node->absent_slot[0] != '\0')
-		judged = rw_judge_level(RW_SEVERITY_WARNING);
-	finding->judged = rw_judge_either(judged, judge_commits(input, finding));
+	judged = rw_judge_either(judged, judge_commits(input, finding));
+	finding->judged = rw_judge_either(judged, judge_standby_slot(input));
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sync_watch.c
- *	  For how long commits have waited for standbys.
+ *	  For how long commits and logical replication have waited for standbys.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -10,6 +10,12 @@
 #include "src/base/pure.h"
 
 #include "src/alert/sync_watch.h"
+
+/*
+ * A walsender that waits is awake for a moment now and then, and may be seen
+ * so once.
+ */
+#define MISSES_ALLOWED		1
 
 static int
 remove_mark(RwSyncMark *marks, int nmarks, int which)
@@ -80,4 +86,40 @@ rw_watch_sync(RwSyncWatch *watch, const RwSyncQueues *queues, RwTime now)
 			watch->lsn = queue->first;
 		}
 	}
+}
+
+static bool
+does_anyone_wait(const RwFacts *facts)
+{
+	int			i;
+
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		if (facts->senders[i].waits_for_standby)
+			return true;
+	}
+	return false;
+}
+
+void
+rw_watch_standby_slot(RwStandbySlotWatch *watch, const RwFacts *facts)
+{
+	const RwStandbySlotFacts *slot = &facts->standby_slot;
+
+	if (slot->fault != RW_STANDBY_SLOT_BEHIND ||
+		slot->restart_lsn != watch->slot.restart_lsn ||
+		!rw_name_equal(slot->name, watch->slot.name))
+		watch->since = RW_NEVER;
+	watch->slot = *slot;
+
+	if (slot->fault != RW_STANDBY_SLOT_BEHIND)
+		return;
+	if (does_anyone_wait(facts))
+	{
+		watch->misses = 0;
+		if (watch->since == RW_NEVER)
+			watch->since = facts->now;
+	}
+	else if (++watch->misses > MISSES_ALLOWED)
+		watch->since = RW_NEVER;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sync_watch.h
- *	  For how long commits have waited for standbys.
+ *	  For how long commits and logical replication have waited for standbys.
  *
  * A pure file.  On a busy server there is always a commit that waits, so what
  * counts is how long the oldest one has waited.  Neither the server nor a
@@ -18,6 +18,9 @@
  * not.  When the room for marks is full, those that are closest in time are
  * merged; then a commit seems to have waited a little less than it has, and
  * never more.
+ *
+ * Likewise for the slot that logical walsenders wait for: it counts only for
+ * as long as it does not move.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -53,8 +56,19 @@ typedef struct RwSyncWatch
 	XLogRecPtr	lsn;
 } RwSyncWatch;
 
+/* All zero at first. */
+typedef struct RwStandbySlotWatch
+{
+	RwStandbySlotFacts slot;	/* the one that is waited for */
+	RwTime		since;			/* it has not moved; RW_NEVER: none is */
+	int			misses;			/* looks since somebody was seen to wait */
+} RwStandbySlotWatch;
+
 /* Bring the watch up to date with this look. */
 extern void rw_watch_sync(RwSyncWatch *watch, const RwSyncQueues *queues,
 						  RwTime now);
+
+extern void rw_watch_standby_slot(RwStandbySlotWatch *watch,
+								  const RwFacts *facts);
 
 #endif							/* RW_SYNC_WATCH_H */

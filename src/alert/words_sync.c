@@ -188,6 +188,59 @@ describe_commits(const RwJudgeInput *input, RwAlertText *text)
 					  NULL);
 }
 
+static void
+describe_standby_slot(const RwJudgeInput *input, RwAlertText *text)
+{
+	const RwStandbySlotFacts *slot = &input->facts->standby_slot;
+	RwTime		since = input->memory->standby_slot.since;
+	const char *what = "";
+	const char *hint = "";
+	char		clock[RW_CLOCK_LEN];
+	char		size[RW_SIZE_LEN];
+
+	switch (slot->fault)
+	{
+		case RW_STANDBY_SLOT_FINE:
+			return;
+		case RW_STANDBY_SLOT_ABSENT:
+			what = "does not exist";
+			hint = "Create it and have its standby use it, or remove it from \"synchronized_standby_slots\".";
+			break;
+		case RW_STANDBY_SLOT_LOGICAL:
+			what = "is a logical slot";
+			hint = "Remove it from \"synchronized_standby_slots\", which is for the slots of standbys.";
+			break;
+		case RW_STANDBY_SLOT_INVALID:
+			what = "has been invalidated";
+			hint = "Drop it and rebuild its standby, or remove it from \"synchronized_standby_slots\".";
+			break;
+		case RW_STANDBY_SLOT_UNUSED:
+			what = "is not used";
+			hint = "Bring its standby back, or remove it from \"synchronized_standby_slots\".";
+			break;
+		case RW_STANDBY_SLOT_BEHIND:
+			if (since == RW_NEVER ||
+				input->facts->now - since <= input->hold)
+				return;
+			rw_add_detail(text, "Slot \"", slot->name,
+						  "\" of \"synchronized_standby_slots\" is used but has not moved for ",
+						  rw_clock_text(clock, input->facts->now - since),
+						  ", is ",
+						  rw_size_text(size, input->facts->horizon -
+									   slot->restart_lsn),
+						  " behind, and logical replication waits for it.",
+						  NULL);
+			rw_add_hint(text,
+						"Check its standby, or remove it from \"synchronized_standby_slots\".",
+						NULL);
+			return;
+	}
+	rw_add_detail(text, "Slot \"", slot->name,
+				  "\" of \"synchronized_standby_slots\" ", what,
+				  ", and logical replication waits for it.", NULL);
+	rw_add_hint(text, hint, NULL);
+}
+
 /* The first synchronous standby that has not caught up yet, or NULL. */
 static const RwSenderFacts *
 find_catching_up(const RwFacts *facts)
@@ -249,13 +302,5 @@ rw_words_sync_short(const RwJudgeInput *input, const RwSubject *subject,
 		describe_commits(input, text);
 		describe_awaited(input, text);
 	}
-	if (input->node->absent_slot[0] != '\0')
-	{
-		rw_add_detail(text, "Slot \"", input->node->absent_slot,
-					  "\" of \"synchronized_standby_slots\" is not used, and logical replication waits for it.",
-					  NULL);
-		rw_add_hint(text,
-					"Bring its standby back, or remove it from \"synchronized_standby_slots\".",
-					NULL);
-	}
+	describe_standby_slot(input, text);
 }

@@ -246,6 +246,18 @@ rw_synchronized_standby_slots(void)
 	return NULL;
 }
 
+/* Does this process wait for those slots, in a walsender? */
+static inline bool
+rw_waits_for_standby(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return *(volatile const uint32 *) &proc->wait_event_info ==
+		WAIT_EVENT_WAIT_FOR_STANDBY_CONFIRMATION;
+#else
+	return false;
+#endif
+}
+
 /*
  * The queue of the commits that wait for synchronous standbys at a stage, in
  * the order of their LSNs: whether it is empty, which needs no lock if the

@@ -145,6 +145,47 @@ explain_refused(RwLink *link, const RwFacts *facts)
 				   replica->refusal, NULL);
 }
 
+/*
+ * Give the reason of a logical walsender that must not get ahead of the slots
+ * in synchronized_standby_slots.
+ */
+static void
+explain_waiting_for_standby(RwLink *link, const RwFacts *facts)
+{
+	const RwStandbySlotFacts *slot = &facts->standby_slot;
+	const char *what = "";
+	char		size[RW_SIZE_LEN];
+
+	switch (slot->fault)
+	{
+		case RW_STANDBY_SLOT_FINE:
+			return;
+		case RW_STANDBY_SLOT_ABSENT:
+			what = "which does not exist";
+			break;
+		case RW_STANDBY_SLOT_LOGICAL:
+			what = "which is a logical slot";
+			break;
+		case RW_STANDBY_SLOT_INVALID:
+			what = "which has been invalidated";
+			break;
+		case RW_STANDBY_SLOT_UNUSED:
+			what = "which is not used";
+			break;
+		case RW_STANDBY_SLOT_BEHIND:
+			rw_give_reason(link, RW_REASON_WAITS_FOR_STANDBY,
+						   "waits for slot \"", slot->name,
+						   "\" of synchronized_standby_slots, which is ",
+						   rw_size_text(size, facts->horizon -
+										slot->restart_lsn),
+						   " behind", NULL);
+			return;
+	}
+	rw_give_reason(link, RW_REASON_WAITS_FOR_STANDBY, "waits for slot \"",
+				   slot->name, "\" of synchronized_standby_slots, ", what,
+				   NULL);
+}
+
 static void
 explain_connected(RwLink *link, const RwFacts *facts,
 				  const RwPublished *published)
@@ -174,6 +215,9 @@ explain_connected(RwLink *link, const RwFacts *facts,
 	if (is_reply_overdue(link, age, facts, published))
 		rw_give_reason(link, RW_REASON_SILENT, "no reply for ",
 					   rw_duration(duration, age), NULL);
+	else if (link->sender->waits_for_standby &&
+			 facts->standby_slot.fault != RW_STANDBY_SLOT_FINE)
+		explain_waiting_for_standby(link, facts);
 	else if (to_send >= to_flush && to_send >= to_replay)
 		rw_give_reason(link, RW_REASON_SENDER_BEHIND,
 					   "most of the missing WAL has not been sent yet", NULL);

@@ -31,6 +31,7 @@ static const char *const reason_names[] = {
 	[RW_REASON_NOT_PRELOADED] = "not_preloaded",
 	[RW_REASON_SILENT] = "silent",
 	[RW_REASON_SENDER_BEHIND] = "sender_behind",
+	[RW_REASON_WAITS_FOR_STANDBY] = "waits_for_standby",
 	[RW_REASON_FLUSH_BEHIND] = "flush_behind",
 	[RW_REASON_REPLAY_STUCK] = "replay_stuck",
 	[RW_REASON_GONE] = "gone",

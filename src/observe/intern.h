@@ -37,4 +37,10 @@ extern uint32 rw_connected_upstream(void);
  */
 extern void rw_own_application_name(char *name);
 
+/*
+ * observe_sync.c: fill in facts->standby_slot and which walsenders wait for it,
+ * from senders and slots.
+ */
+extern void rw_observe_standby_slots(RwFacts *facts);
+
 #endif							/* RW_OBSERVE_INTERN_H */

@@ -385,4 +385,6 @@ rw_observe(RwFacts *facts, bool remember)
 
 	rw_observe_peers(facts, remember);
 	join_senders(facts);
+	if (!facts->in_recovery)
+		rw_observe_standby_slots(facts);
 }

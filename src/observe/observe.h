@@ -78,6 +78,9 @@ typedef struct RwSenderFacts
 	char		name[RW_NAME_LEN];	/* slot's, else application's */
 	bool		parted;			/* the replica's WAL is not this server's; set
 								 * by rw_find_parted() only */
+	bool		waits_for_standby;	/* sends nothing until the slots of
+									 * synchronized_standby_slots have got
+									 * further */
 } RwSenderFacts;
 
 typedef enum RwWalStatus
@@ -193,6 +196,28 @@ typedef struct RwSyncFacts
 	int			waiting;		/* commits waiting now */
 } RwSyncFacts;
 
+/*
+ * What is wrong with a slot of synchronized_standby_slots; core's order of
+ * looking, in which the first that applies counts.
+ */
+typedef enum RwStandbySlotFault
+{
+	RW_STANDBY_SLOT_FINE,
+	RW_STANDBY_SLOT_ABSENT,		/* there is no such slot */
+	RW_STANDBY_SLOT_LOGICAL,
+	RW_STANDBY_SLOT_INVALID,	/* invalidated */
+	RW_STANDBY_SLOT_UNUSED,
+	RW_STANDBY_SLOT_BEHIND		/* in use, and lacks WAL */
+} RwStandbySlotFault;
+
+/* The slot of synchronized_standby_slots that holds logical walsenders back. */
+typedef struct RwStandbySlotFacts
+{
+	RwStandbySlotFault fault;	/* FINE: none does */
+	char		name[RW_NAME_LEN];	/* as it is listed */
+	XLogRecPtr	restart_lsn;	/* of one that is BEHIND */
+} RwStandbySlotFacts;
+
 #define RW_ENDED_MESSAGE_LEN 128
 
 /* A replication connection that has ended, or was refused. */
@@ -244,6 +269,7 @@ typedef struct RwFacts
 	int			nslots;
 	RwSlotFacts *slots;			/* but for those that the server keeps for
 								 * itself: they are nobody's */
+	RwStandbySlotFacts standby_slot;	/* only on a primary */
 	XLogRecPtr	left_at;		/* a standby: where a newer timeline, whose
 								 * history file is here, parts from the one
 								 * that is replayed; 0: none does.  Only the

@@ -20,10 +20,6 @@ typedef struct RwNodeFacts
 {
 	RwSyncFacts sync;
 	RwSyncQueues sync_queues;
-	char		absent_slot[RW_NAME_LEN];	/* listed in
-											 * synchronized_standby_slots,
-											 * and not in use or not there;
-											 * empty: none */
 } RwNodeFacts;
 
 /*

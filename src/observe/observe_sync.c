@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * observe_sync.c
- *	  What commits wait for.
+ *	  What commits and logical walsenders wait for.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "miscadmin.h"
 #include "replication/syncrep.h"
 #include "replication/walsender.h"
 #include "replication/walsender_private.h"
@@ -18,6 +19,8 @@
 #include "storage/spin.h"
 
 #include "src/base/compat.h"
+#include "src/observe/intern.h"
+#include "src/observe/standby_slots.h"
 #include "src/observe/sync_queues.h"
 
 StaticAssertDecl(RW_SYNC_WRITE == SYNC_REP_WAIT_WRITE &&
@@ -97,4 +100,37 @@ rw_observe_sync_queues(RwSyncQueues *queues)
 		queue->last = rw_sync_queue_last(stage)->waitLSN;
 	}
 	LWLockRelease(SyncRepLock);
+}
+
+/* Mark the walsenders that wait for those slots. */
+static void
+find_waiting_senders(RwFacts *facts)
+{
+	int			i;
+	int			j;
+
+	/* Core keeps the last PGPROCs of backends for walsenders. */
+	for (i = MaxBackends - max_wal_senders; i < MaxBackends; i++)
+	{
+		const PGPROC *proc = &ProcGlobal->allProcs[i];
+
+		if (!rw_waits_for_standby(proc))
+			continue;
+		for (j = 0; j < facts->nsenders; j++)
+		{
+			if (facts->senders[j].pid == proc->pid)
+				facts->senders[j].waits_for_standby = true;
+		}
+	}
+}
+
+void
+rw_observe_standby_slots(RwFacts *facts)
+{
+	char	   *list = rw_synchronized_standby_slots();
+
+	if (list == NULL)
+		return;
+	rw_find_standby_slot(facts, list, &facts->standby_slot);
+	find_waiting_senders(facts);
 }

@@ -429,6 +429,14 @@ reset_hanging(RwSyncStage stage, XLogRecPtr lsn)
 }
 
 static void
+standby_slot_is(RwStandbySlotFault fault, const char *detail, const char *hint)
+{
+	world.facts.standby_slot.fault = fault;
+	detail_is(RW_ALERT_SYNC_SHORT, detail, "a slot that is waited for");
+	hint_is(RW_ALERT_SYNC_SHORT, hint, "what to do");
+}
+
+static void
 test_sync_short(void)
 {
 	RwLink	   *link;
@@ -549,13 +557,27 @@ test_sync_short(void)
 	section("sync_short: synchronized_standby_slots");
 
 	reset_primary();
-	rw_name_copy(world.node.absent_slot, "s");
-	detail_is(RW_ALERT_SYNC_SHORT,
-			  "Slot \"s\" of \"synchronized_standby_slots\" is not used, and logical replication waits for it.",
-			  "a slot that is not used");
-	hint_is(RW_ALERT_SYNC_SHORT,
-			"Bring its standby back, or remove it from \"synchronized_standby_slots\".",
-			"what to do");
+	rw_name_copy(world.facts.standby_slot.name, "s");
+	standby_slot_is(RW_STANDBY_SLOT_UNUSED,
+					"Slot \"s\" of \"synchronized_standby_slots\" is not used, and logical replication waits for it.",
+					"Bring its standby back, or remove it from \"synchronized_standby_slots\".");
+	standby_slot_is(RW_STANDBY_SLOT_ABSENT,
+					"Slot \"s\" of \"synchronized_standby_slots\" does not exist, and logical replication waits for it.",
+					"Create it and have its standby use it, or remove it from \"synchronized_standby_slots\".");
+	standby_slot_is(RW_STANDBY_SLOT_LOGICAL,
+					"Slot \"s\" of \"synchronized_standby_slots\" is a logical slot, and logical replication waits for it.",
+					"Remove it from \"synchronized_standby_slots\", which is for the slots of standbys.");
+	standby_slot_is(RW_STANDBY_SLOT_INVALID,
+					"Slot \"s\" of \"synchronized_standby_slots\" has been invalidated, and logical replication waits for it.",
+					"Drop it and rebuild its standby, or remove it from \"synchronized_standby_slots\".");
+	world.facts.horizon = 3000;
+	world.facts.standby_slot.restart_lsn = 1000;
+	world.memory.standby_slot.since = START - 70 * RW_SECOND;
+	standby_slot_is(RW_STANDBY_SLOT_BEHIND,
+					"Slot \"s\" of \"synchronized_standby_slots\" is used but has not moved for 00:01:10, is 2000 bytes behind, and logical replication waits for it.",
+					"Check its standby, or remove it from \"synchronized_standby_slots\".");
+	world.memory.standby_slot.since = RW_NEVER;
+	detail_is(RW_ALERT_SYNC_SHORT, "", "it has moved");
 }
 
 static void
@@ -863,7 +885,8 @@ test_length(void)
 		add_slot(longest);
 		expect(longest);
 		world.memory.sync.since = 1;
-		rw_name_copy(world.node.absent_slot, longest);
+		rw_name_copy(world.facts.standby_slot.name, longest);
+		world.facts.standby_slot.fault = RW_STANDBY_SLOT_INVALID;
 		world.node.sync.wanted = world.node.sync.waiting = PG_INT32_MAX;
 		waits_for_archive(1);
 		memset(&world.archive.first[RW_ARCHIVE_SEGMENT], 'F',

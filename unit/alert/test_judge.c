@@ -1087,9 +1087,22 @@ test_primary(void)
 		   "how many are needed is the limit");
 	world.node.sync.wanted = 0;
 	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "none is needed");
-	rw_name_copy(world.node.absent_slot, "s");
-	is_text(judge(RW_ALERT_SYNC_SHORT), "warning warning",
-			"a slot is waited for");
+	for (RwStandbySlotFault fault = RW_STANDBY_SLOT_ABSENT;
+		 fault < RW_STANDBY_SLOT_BEHIND; fault++)
+	{
+		world.facts.standby_slot.fault = fault;
+		is_text(judge(RW_ALERT_SYNC_SHORT), "warning warning",
+				"a slot that can't get further is waited for");
+	}
+	world.facts.standby_slot.fault = RW_STANDBY_SLOT_BEHIND;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none none", "one that is behind");
+	world.input.hold = 5 * S;
+	world.memory.standby_slot.since = START - 5 * S;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none none",
+			"it has not moved for the hold time");
+	world.memory.standby_slot.since--;
+	is_text(judge(RW_ALERT_SYNC_SHORT), "warning warning, held",
+			"and for longer");
 	test_hanging_commit();
 	test_waiting_commits();
 	section("sync_short: on a standby");

@@ -146,10 +146,56 @@ test_random(void)
 	is_int(too_short, 0, "and hardly too short");
 }
 
+static RwStandbySlotWatch slot_watch;
+static RwFacts facts;
+static RwSenderFacts sender;
+
+/* Look at the slot; returns for how long it has not moved, or -1. */
+static int64
+slot_at(XLogRecPtr restart_lsn, bool waits, RwTime step)
+{
+	facts.now += step;
+	facts.standby_slot.restart_lsn = restart_lsn;
+	sender.waits_for_standby = waits;
+	rw_watch_standby_slot(&slot_watch, &facts);
+	return slot_watch.since == RW_NEVER ? -1 : facts.now - slot_watch.since;
+}
+
+static void
+test_standby_slot(void)
+{
+	section("a slot that is waited for");
+
+	memset(&slot_watch, 0, sizeof(slot_watch));
+	facts.now = START;
+	facts.nsenders = 1;
+	facts.senders = &sender;
+	is_int(slot_at(0, true, S), -1, "there is none");
+	facts.standby_slot.fault = RW_STANDBY_SLOT_BEHIND;
+	rw_name_copy(facts.standby_slot.name, "a");
+	is_int(slot_at(100, false, S), -1, "nobody waits");
+	is_int(slot_at(100, true, S), 0, "somebody does");
+	is_int(slot_at(100, true, 10 * S), 10 * S, "it does not move");
+	is_int(slot_at(100, false, S), 11 * S, "the walsender is seen awake");
+	is_int(slot_at(100, true, S), 12 * S, "and waits again");
+	is_int(slot_at(101, true, S), 0, "it moves");
+	is_int(slot_at(101, false, S), S, "nobody is seen to wait");
+	is_int(slot_at(101, false, S), -1, "nobody waits");
+	is_int(slot_at(101, true, S), 0, "somebody does again");
+	rw_name_copy(facts.standby_slot.name, "b");
+	is_int(slot_at(101, true, S), 0, "another slot");
+	is_int(slot_at(101, true, S), S, "which does not move");
+	facts.standby_slot.fault = RW_STANDBY_SLOT_UNUSED;
+	is_int(slot_at(101, true, S), -1, "it is not used");
+	facts.standby_slot.fault = RW_STANDBY_SLOT_BEHIND;
+	is_int(slot_at(101, true, S), 0, "it is used again");
+}
+
 int
 main(void)
 {
 	test_stories();
 	test_random();
+	test_standby_slot();
 	return tap_end();
 }

@@ -72,6 +72,40 @@ test_parts(void)
 			  "most of the missing WAL has been sent but not acknowledged as flushed",
 			  "not flushed");
 
+	begin("A subscriber that must not get ahead of a standby");
+	standby_lacks(RW_MINUTE, 500, 500, 500);
+	sender->waits_for_standby = true;
+	work_out();
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet",
+			  "the standby has just got further");
+	rw_name_copy(facts.standby_slot.name, "p");
+	facts.standby_slot.restart_lsn = facts.horizon - 500;
+	for (RwStandbySlotFault fault = RW_STANDBY_SLOT_ABSENT;
+		 fault <= RW_STANDBY_SLOT_BEHIND; fault++)
+	{
+		static const char *const texts[] = {
+			[RW_STANDBY_SLOT_ABSENT] = "which does not exist",
+			[RW_STANDBY_SLOT_LOGICAL] = "which is a logical slot",
+			[RW_STANDBY_SLOT_INVALID] = "which has been invalidated",
+			[RW_STANDBY_SLOT_UNUSED] = "which is not used",
+			[RW_STANDBY_SLOT_BEHIND] = "which is 500 bytes behind"
+		};
+		char		text[RW_REASON_LEN];
+
+		facts.standby_slot.fault = fault;
+		work_out();
+		snprintf(text, sizeof(text),
+				 "waits for slot \"p\" of synchronized_standby_slots, %s",
+				 texts[fault]);
+		is_reason(row("s1"), "waits_for_standby", text, "which one");
+	}
+	sender->waits_for_standby = false;
+	work_out();
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet",
+			  "it does not wait");
+
 	begin("A replica that has replied nothing yet is where it was");
 	standby_lacks(RW_MINUTE, 100, 200, 900);
 	sender->sent = sender->write = sender->flush = sender->replay = 0;

@@ -42,6 +42,8 @@ main(void)
 	is_text(rw_reason_name(RW_REASON_SILENT), "silent", "silent");
 	is_text(rw_reason_name(RW_REASON_SENDER_BEHIND), "sender_behind",
 			"sender behind");
+	is_text(rw_reason_name(RW_REASON_WAITS_FOR_STANDBY), "waits_for_standby",
+			"waits for a standby");
 	is_text(rw_reason_name(RW_REASON_FLUSH_BEHIND), "flush_behind",
 			"flush behind");
 	is_text(rw_reason_name(RW_REASON_REPLAY_STUCK), "replay_stuck",
