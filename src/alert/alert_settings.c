@@ -65,7 +65,7 @@ static const LimitInfo limit_infos[RW_NUM_LIMITS] = {
 	ZERO_IS_OFF, 2 * 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_SLOT_INACTIVE_TIMEOUT] = {
 		"replwatch.slot_inactive_timeout",
-		"Sets the time a replication slot may be unused, retaining WAL, before an alert is raised.",
+		"Sets the time a replication slot that retains WAL may not move before an alert is raised.",
 	ZERO_IS_OFF, 15 * 60 * 1000, GUC_UNIT_MS},
 	[RW_LIMIT_SLOT_TIME_LEFT] = {
 		"replwatch.slot_time_left",

@@ -274,15 +274,11 @@ find_slots(const RwJudgeInput *input, RwSubject *subjects)
 	for (i = 0; i < links->nlinks; i++)
 	{
 		const RwLink *link = &links->links[i];
-		const RwSlotNote *note;
 
 		if (link->slot == NULL || link->slot->temporary)
 			continue;
-		note = rw_find_slot_note(links->published, link->slot);
-		if (input->facts->in_recovery && !(note && note->used_here))
-			continue;
 		start_subject(&subjects[n], RW_SUBJECT_SLOT, link->slot->name, link);
-		subjects[n++].note = note;
+		subjects[n++].note = rw_find_slot_note(links->published, link->slot);
 	}
 	return n;
 }

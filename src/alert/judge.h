@@ -10,9 +10,7 @@
  *
  * Subjects are: replicas that are known, that are expected, or that share
  * their name with another connection and have streamed for known_after;
- * replication slots, on a standby only those that a walsender has used since
- * the server started, because others are copies kept for a failover; and the
- * node.
+ * replication slots, but for temporary ones; and the node.
  *
  * This file finds the subjects and calls the function in each alert's row of
  * the table (alert_kinds.h).  Those are in judge_replica.c, judge_slot.c,

@@ -11,21 +11,15 @@
 
 #include "src/alert/intern.h"
 
-static bool
-is_lost(const RwSubject *subject)
-{
-	return subject->link->slot->wal_status == RW_WAL_LOST;
-}
-
-/* How long the slot has neither been used nor moved; -1 if it has. */
+/* For how long the slot has not moved; -1 if that is not known. */
 static int64
-time_unused(const RwJudgeInput *input, const RwSubject *subject)
+time_unmoved(const RwJudgeInput *input, const RwSubject *subject)
 {
 	const RwSlotNote *note = subject->note;
 
-	if (note == NULL || note->inactive_since == RW_NEVER)
+	if (note == NULL || note->moved_at == RW_NEVER)
 		return -1;
-	return input->facts->now - Max(note->inactive_since, note->moved_at);
+	return input->facts->now - note->moved_at;
 }
 
 /*
@@ -33,48 +27,85 @@ time_unused(const RwJudgeInput *input, const RwSubject *subject)
  * started, does not count.
  */
 static int64
-time_watched_unused(const RwJudgeInput *input, const RwSubject *subject)
+time_watched_unmoved(const RwJudgeInput *input, const RwSubject *subject)
 {
-	return Min(time_unused(input, subject),
+	return Min(time_unmoved(input, subject),
 			   input->facts->now - input->memory->watching_since);
 }
 
-/* slot_lost: it is invalidated. */
+/* slot_lost: it is invalidated, although a replica may stream through it. */
 void
 rw_judge_slot_lost(const RwJudgeInput *input, const RwSubject *subject,
 				   RwFinding *finding)
 {
 	finding->value = subject->link->retained_bytes;
-	if (is_lost(subject))
+	if (rw_slot_is_lost(subject->link->slot))
 		finding->judged = rw_judge_level(RW_SEVERITY_CRITICAL);
 }
 
 /*
- * Will the slot be lost within `limit`, at the present rate of WAL?  On a busy
- * server that is so for every slot if it stays where it is.  Therefore the slot
- * must also have used up half of what it may retain, or have been unused for
- * longer than a restart of its replica takes.
+ * Does the time count until the slot will have exceeded what it may retain?
+ * On a busy server there is little left of it for every slot that stays where
+ * it is.  Therefore the slot must also have used up half of what it may
+ * retain, or not have moved for longer than a restart of its replica takes.
  */
-static RwJudged
-judge_time_left(const RwJudgeInput *input, const RwSubject *subject,
-				int64 limit)
+static bool
+is_limited_by_size(const RwJudgeInput *input, const RwSubject *subject)
 {
 	const RwLink *link = subject->link;
-	RwJudged	judged = rw_judge_level(RW_SEVERITY_NONE);
-	bool		unused = time_watched_unused(input, subject) >=
-		subject->limits.of[RW_LIMIT_MISSING_TIMEOUT];
 
-	if (!link->slot->limited ||
-		(!unused && link->retained_bytes <= link->slot->safe_wal_size))
+	return link->slot->limited &&
+		(link->retained_bytes > link->slot->safe_wal_size ||
+		 time_watched_unmoved(input, subject) >=
+		 subject->limits.of[RW_LIMIT_MISSING_TIMEOUT]);
+}
+
+/*
+ * The same for idle_replication_slot_timeout: half of it is over, or more than
+ * a restart of the replica takes.
+ */
+static bool
+is_limited_by_use(const RwJudgeInput *input, const RwSubject *subject)
+{
+	int64		left = subject->link->slot_idle_left;
+	int64		unused = input->facts->idle_slot_timeout_s * RW_SECOND - left;
+
+	return left >= 0 &&
+		unused >= Min(left, subject->limits.of[RW_LIMIT_MISSING_TIMEOUT]);
+}
+
+/* Will the slot be lost within `limit`?  Sets *left to the time until then. */
+static RwJudged
+judge_time_left(const RwJudgeInput *input, const RwSubject *subject,
+				int64 limit, int64 *left)
+{
+	RwJudged	judged = rw_judge_level(RW_SEVERITY_NONE);
+	bool		by_size = is_limited_by_size(input, subject);
+
+	if (!by_size && !is_limited_by_use(input, subject))
 		return judged;
+	if (!by_size)
+		*left = subject->link->slot_idle_left;
 	/* That no WAL is written now does not mean that the danger is over. */
-	if (link->slot_time_left < 0)
+	if (*left < 0)
 		return rw_judge_nothing();
-	if (link->slot_time_left < limit)
+	if (*left < limit)
 		judged.raise = RW_SEVERITY_WARNING;
-	if (link->slot_time_left <= 2 * limit)
+	if (*left <= 2 * limit)
 		judged.keep = RW_SEVERITY_WARNING;
 	return judged;
+}
+
+/*
+ * Is this a standby's copy of a slot, which nobody uses here, and which a
+ * failover manager or slot synchronization keeps moving?
+ */
+static bool
+is_kept_elsewhere(const RwJudgeInput *input, const RwSubject *subject)
+{
+	return input->facts->in_recovery && subject->link->slot->sender < 0 &&
+		time_unmoved(input, subject) <
+		subject->limits.of[RW_LIMIT_MISSING_TIMEOUT];
 }
 
 /*
@@ -92,12 +123,12 @@ rw_judge_slot_at_risk(const RwJudgeInput *input, const RwSubject *subject,
 	int64		size_limit = subject->limits.of[RW_LIMIT_SLOT_RETAINED];
 
 	finding->value = link->slot_time_left;
-	if (is_lost(subject))
+	if (rw_slot_is_lost(link->slot) || is_kept_elsewhere(input, subject))
 		return;
 	if (time_limit > 0)
 		finding->judged = unreserved ?
 			rw_judge_level(RW_SEVERITY_CRITICAL) :
-			judge_time_left(input, subject, time_limit);
+			judge_time_left(input, subject, time_limit, &finding->value);
 	if (size_limit <= 0)
 		return;
 	finding->judged = rw_judge_either(finding->judged,
@@ -106,7 +137,7 @@ rw_judge_slot_at_risk(const RwJudgeInput *input, const RwSubject *subject,
 
 	/* Show the size where that, and not the time, is the reason. */
 	if (link->retained_bytes > size_limit && !unreserved &&
-		(link->slot_time_left < 0 || link->slot_time_left >= time_limit))
+		(finding->value < 0 || finding->value >= time_limit))
 	{
 		finding->unit = RW_UNIT_SIZE;
 		finding->value = link->retained_bytes;
@@ -115,9 +146,9 @@ rw_judge_slot_at_risk(const RwJudgeInput *input, const RwSubject *subject,
 }
 
 /*
- * slot_inactive: it retains WAL and has neither been used nor moved for
- * slot_inactive_timeout.  Any move clears it.  A slot that pg_basebackup has
- * made waits for its standby to start.
+ * slot_inactive: it retains WAL and has not moved for slot_inactive_timeout,
+ * whoever uses it.  A slot that pg_basebackup has made waits for its standby
+ * to start.
  */
 void
 rw_judge_slot_inactive(const RwJudgeInput *input, const RwSubject *subject,
@@ -125,19 +156,22 @@ rw_judge_slot_inactive(const RwJudgeInput *input, const RwSubject *subject,
 {
 	const RwLink *link = subject->link;
 	int64		limit = finding->limits[RW_SEVERITY_WARNING];
-	int64		unused = time_unused(input, subject);
+	int64		unmoved = time_unmoved(input, subject);
 
-	if (is_lost(subject) || unused < 0 || subject->note->for_backup ||
-		link->retained_bytes <= 0)
+	if (rw_slot_is_lost(link->slot) || unmoved < 0 ||
+		subject->note->for_backup || link->retained_bytes < 0)
 	{
 		finding->judged = rw_judge_lasting(-1, limit, 0);
 		return;
 	}
-	finding->value = unused;
-	finding->judged = rw_judge_lasting(time_watched_unused(input, subject),
+	finding->value = unmoved;
+	finding->judged = rw_judge_lasting(time_watched_unmoved(input, subject),
 									   limit, 0);
-	finding->judged.keep = finding->judged.raise;
-	if (limit > 0)
-		finding->progress = link->slot->restart_lsn +
-			link->slot->confirmed_flush;
+	if (subject->note->report_due || link->retained_bytes == 0)
+		finding->judged.raise = RW_SEVERITY_NONE;
+	/*
+	 * Only a move clears it, not a restart of the server, nor of a standby
+	 * whose horizon is not yet where it was.
+	 */
+	finding->judged.keep = rw_judge_lasting(unmoved, limit, 0).raise;
 }

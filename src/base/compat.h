@@ -33,6 +33,9 @@
 #include "postmaster/pgarch.h"
 #include "storage/sinvaladt.h"
 #endif
+#if PG_VERSION_NUM >= 170000
+#include "replication/slotsync.h"
+#endif
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
 #error "replwatch supports PostgreSQL 15 to 19"
@@ -203,6 +206,45 @@ rw_slot_inactive_since(const ReplicationSlot *slot)
 #endif
 }
 
+/* idle_replication_slot_timeout in seconds; 0: none. */
+#if PG_VERSION_NUM >= 180000
+#define RW_IDLE_SLOT_TIMEOUT_S	idle_replication_slot_timeout_secs
+#else
+#define RW_IDLE_SLOT_TIMEOUT_S	0
+#endif
+
+/* sync_replication_slots */
+#if PG_VERSION_NUM >= 170000
+#define RW_SYNCS_SLOTS	sync_replication_slots
+#else
+#define RW_SYNCS_SLOTS	false
+#endif
+
+/*
+ * Why slot synchronization has not brought a synced slot up to date the last
+ * time, in core's words; NULL if it has, or core does not know.
+ */
+static inline const char *
+rw_slot_sync_skipped(const ReplicationSlot *slot)
+{
+#if PG_VERSION_NUM >= 190000
+	switch (slot->slotsync_skip_reason)
+	{
+		case SS_SKIP_NONE:
+			return NULL;
+		case SS_SKIP_WAL_NOT_FLUSHED:
+			return "wal_not_flushed";
+		case SS_SKIP_WAL_OR_ROWS_REMOVED:
+			return "wal_or_rows_removed";
+		case SS_SKIP_NO_CONSISTENT_SNAPSHOT:
+			return "no_consistent_snapshot";
+		case SS_SKIP_INVALID:
+			return "slot_invalidated";
+	}
+#endif
+	return NULL;
+}
+
 /*
  * An application_name as the server shows it: printable ASCII.  A standby
  * and its upstream are of one major release, so this is what the upstream
@@ -319,6 +361,20 @@ rw_sync_queue_last(int stage)
 #define rw_guc_malloc(elevel, size)	malloc(size)
 #define rw_guc_free(p)				free(p)
 #endif
+
+/*
+ * The oldest transaction that has an ID and runs, in any database; the next ID
+ * if there is none.  Not in recovery.
+ */
+static inline TransactionId
+rw_oldest_running_xid(void)
+{
+#if PG_VERSION_NUM >= 190000
+	return GetOldestActiveTransactionId(false, true);
+#else
+	return GetOldestActiveTransactionId();
+#endif
+}
 
 /* The process that runs a virtual transaction, or NULL if it has gone. */
 static inline PGPROC *

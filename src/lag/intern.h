@@ -48,7 +48,16 @@ extern void rw_measure_links(const RwFacts *facts, RwLinks *links,
 
 /* ---- lag_reason.c: why a link is behind, and until when ---- */
 
-/* Fill in the reasons and forecasts of all links. */
+/*
+ * May an open transaction be why restart_lsn stays where it is, although the
+ * consumer is in step?
+ */
+extern bool rw_may_be_held(const RwLink *link, const RwFacts *facts);
+
+/*
+ * Fill in the reasons and forecasts of all links.  If rw_may_be_held() any,
+ * facts->oldest has been filled in.
+ */
 extern void rw_explain_links(const RwFacts *facts, RwLinks *links);
 
 /*

@@ -123,9 +123,19 @@ rw_links(RwFacts *facts, RwLinks *links, bool explain)
 void
 rw_explain(RwFacts *facts, RwLinks *links)
 {
+	int			i;
+
 	if (links->published && links->nlinks > 0 &&
 		links->links[0].upstream && links->links[0].lag_bytes > 0)
 		rw_observe_hold(facts);
+	for (i = 0; i < links->nlinks; i++)
+	{
+		if (rw_may_be_held(&links->links[i], facts))
+		{
+			rw_observe_oldest_transaction(facts);
+			break;
+		}
+	}
 	rw_explain_links(facts, links);
 }
 

@@ -45,6 +45,11 @@ typedef struct RwLink
 	RwHealth	health;
 	int64		retained_bytes;
 	int64		slot_time_left;
+	int64		slot_idle_left; /* until idle_replication_slot_timeout ends
+								 * it; slot_time_left is never longer */
+	RwTime		restart_passed; /* when the WAL after the restart_lsn of a
+								 * connected logical consumer appeared;
+								 * RW_NEVER if not known */
 	TimestampTz inactive_since; /* 0 if used or not known */
 	XLogRecPtr	position;		/* how far the replica has the WAL, as far as
 								 * is known */

@@ -65,6 +65,22 @@ measure_time_lag(RwLink *link, const RwHistoryView *view)
 	}
 }
 
+/*
+ * Since when has the restart_lsn of a logical consumer had WAL after it?  Only
+ * of one that is connected: else nothing can be said of why it stays.
+ */
+static void
+date_restart(RwLink *link, const RwHistoryView *view)
+{
+	RwTime		at;
+
+	if (link->sender && link->slot && link->slot->logical &&
+		link->slot->restart_lsn != InvalidXLogRecPtr &&
+		rw_history_appeared(view, link->slot->restart_lsn,
+							&at) != RW_FOUND_NOTHING)
+		link->restart_passed = at;
+}
+
 void
 rw_measure_links(const RwFacts *facts, RwLinks *links,
 				 const RwHistoryView *view)
@@ -85,6 +101,7 @@ rw_measure_links(const RwFacts *facts, RwLinks *links,
 		if (view == NULL)
 			continue;
 
+		date_restart(link, view);
 		if (link->lag_bytes == 0)
 			link->lag = 0;
 		else if (link->lag_bytes > 0)

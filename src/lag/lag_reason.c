@@ -30,6 +30,14 @@
 /* Replay that does not move for this long is stuck. */
 #define REPLAY_AGE_STUCK	(3 * RW_SECOND)
 
+/*
+ * The server logs the running transactions so often, where anything is
+ * written, and only then can restart_lsn move.  A transaction that began long
+ * after it stayed is not what holds it.
+ */
+#define HELD_AFTER			(15 * RW_SECOND)
+#define HELD_SINCE			(60 * RW_SECOND)
+
 /* A replica with less time lag than this keeps up. */
 #define KEEPS_UP			(1 * RW_SECOND)
 
@@ -186,6 +194,64 @@ explain_waiting_for_standby(RwLink *link, const RwFacts *facts)
 				   NULL);
 }
 
+bool
+rw_may_be_held(const RwLink *link, const RwFacts *facts)
+{
+	return !facts->in_recovery && link->restart_passed != RW_NEVER &&
+		facts->now - link->restart_passed >= HELD_AFTER &&
+		link->lag_bytes >= 0 && link->lag >= 0 && link->lag < HELD_AFTER;
+}
+
+/*
+ * Give the reason of a consumer that is in step while the restart_lsn of its
+ * slot stays for the oldest transaction.  Which transaction that is the server
+ * knows for itself; that decoding waits for it follows from both being old.
+ * Returns false if it does not follow.
+ */
+static bool
+explain_held(RwLink *link, const RwFacts *facts)
+{
+	const RwOldestTransaction *oldest = &facts->oldest;
+	int64		open = facts->wall - oldest->begun;
+	char		duration[RW_DURATION_LEN];
+	char		pid[RW_DURATION_LEN];
+	RwText		text;
+
+	if (!oldest->found || !rw_may_be_held(link, facts))
+		return false;
+	if (oldest->pid == 0)
+	{
+		rw_give_reason(link, RW_REASON_HELD_BY_TRANSACTION,
+					   "all is confirmed, but the slot retains WAL for a prepared transaction; see pg_prepared_xacts",
+					   NULL);
+		return true;
+	}
+	if (open < HELD_AFTER ||
+		facts->now - link->restart_passed > open + HELD_SINCE)
+		return false;
+	rw_text_begin(&text, pid, sizeof(pid));
+	rw_text_int(&text, oldest->pid);
+	rw_give_reason(link, RW_REASON_HELD_BY_TRANSACTION,
+				   "all is confirmed, but the slot retains WAL for the transaction of process ",
+				   pid, ", which has been open for ",
+				   rw_duration(duration, open), NULL);
+	return true;
+}
+
+/*
+ * Has the worker seen, at its last look, that the consumer of a logical slot
+ * has confirmed all that is for it?
+ */
+static bool
+has_nothing_to_confirm(const RwLink *link, const RwPublished *published)
+{
+	const RwSlotNote *note = link->slot ?
+		rw_find_slot_note(published, link->slot) : NULL;
+
+	return note != NULL && note->nothing_for_it &&
+		note->user == link->slot->active_pid;
+}
+
 static void
 explain_connected(RwLink *link, const RwFacts *facts,
 				  const RwPublished *published)
@@ -206,7 +272,15 @@ explain_connected(RwLink *link, const RwFacts *facts,
 					   NULL);
 		return;
 	}
-	if (link->lag_bytes <= 0)
+	if (link->lag_bytes > 0 && link->lag >= KEEPS_UP &&
+		has_nothing_to_confirm(link, published))
+	{
+		rw_give_reason(link, RW_REASON_NOTHING_FOR_IT,
+					   "all that was sent is confirmed, but for WAL that has nothing for it",
+					   NULL);
+		return;
+	}
+	if (explain_held(link, facts) || link->lag_bytes <= 0)
 		return;
 
 	/* Replay can't be stuck before there is something to replay. */

@@ -84,6 +84,27 @@ rw_find_slot_note(const RwPublished *published, const RwSlotFacts *slot)
 	return rw_name_equal(note->name, slot->name) ? note : NULL;
 }
 
+/*
+ * When will the server end the slot because nobody uses it?  Core's rules: it
+ * must reserve WAL, and one that is synchronized from a primary is exempt.
+ * The next checkpoint does it.
+ */
+static void
+fill_idle_left(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts)
+{
+	int64		timeout = facts->idle_slot_timeout_s * RW_SECOND;
+
+	if (timeout == 0 || slot->active_pid != 0 || slot->inactive_since == 0 ||
+		slot->restart_lsn == InvalidXLogRecPtr || rw_slot_is_lost(slot) ||
+		(facts->in_recovery && slot->synced))
+		return;
+	link->slot_idle_left = Max(slot->inactive_since + timeout - facts->wall,
+							   0);
+	if (link->slot_time_left < 0 ||
+		link->slot_idle_left < link->slot_time_left)
+		link->slot_time_left = link->slot_idle_left;
+}
+
 /* Fill in what a slot retains, and until when. */
 static void
 fill_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
@@ -94,7 +115,7 @@ fill_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
 	link->slot = slot;
 	link->logical = slot->logical;
 
-	if (slot->wal_status == RW_WAL_LOST)
+	if (rw_slot_is_lost(slot))
 	{
 		if (note && note->restart_lsn != InvalidXLogRecPtr)
 			link->retained_bytes = note->retained;
@@ -104,9 +125,11 @@ fill_slot(RwLink *link, const RwSlotFacts *slot, const RwFacts *facts,
 			facts->horizon - slot->restart_lsn : 0;
 
 	/* Core also works out safe_wal_size for a slot that retains nothing. */
-	if (slot->limited && slot->restart_lsn != InvalidXLogRecPtr && published)
+	if (slot->limited && slot->restart_lsn != InvalidXLogRecPtr && published &&
+		!rw_slot_is_lost(slot))
 		link->slot_time_left = rw_time_left(slot->safe_wal_size,
 											published->wal_rate);
+	fill_idle_left(link, slot, facts);
 	if (slot->active_pid == 0)
 	{
 		link->inactive_since = slot->inactive_since;
@@ -132,6 +155,8 @@ add_row(RwLinks *links, const char *name, RwLinkState state)
 	link->catchup = -1;
 	link->retained_bytes = -1;
 	link->slot_time_left = -1;
+	link->slot_idle_left = -1;
+	link->restart_passed = RW_NEVER;
 	return link;
 }
 
@@ -346,7 +371,7 @@ add_unused_slot_row(RwLinks *links, const RwFacts *facts,
 {
 	RwPublished *published = links->published;
 	RwLink	   *link = add_row(links, slot->name,
-							   slot->wal_status == RW_WAL_LOST ?
+							   rw_slot_is_lost(slot) ?
 							   RW_STATE_LOST : RW_STATE_INACTIVE);
 	const RwReplica *replica = NULL;
 

@@ -211,6 +211,7 @@ observe_slots(RwFacts *facts)
 		slot->confirmed_flush = live->data.confirmed_flush;
 		slot->inactive_since = rw_slot_inactive_since(live);
 		slot->invalidation = rw_slot_invalidation(live);
+		slot->sync_skipped = rw_slot_sync_skipped(live);
 		xmin = live->data.xmin;
 		catalog_xmin = live->data.catalog_xmin;
 		SpinLockRelease(&live->mutex);
@@ -382,6 +383,8 @@ rw_observe(RwFacts *facts, bool remember)
 	facts->wall = GetCurrentTimestamp();
 	facts->sender_timeout_ms = wal_sender_timeout;
 	facts->segment_size = wal_segment_size;
+	facts->idle_slot_timeout_s = RW_IDLE_SLOT_TIMEOUT_S;
+	facts->syncs_slots = RW_SYNCS_SLOTS;
 
 	rw_observe_peers(facts, remember);
 	join_senders(facts);

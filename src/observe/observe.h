@@ -110,8 +110,33 @@ typedef struct RwSlotFacts
 	int64		safe_wal_size;
 	TimestampTz inactive_since; /* core's; 0 if it does not say */
 	const char *invalidation;	/* NULL if intact */
+	const char *sync_skipped;	/* why slot synchronization did not bring it
+								 * up to date the last time; NULL: it did, or
+								 * core does not say */
 	int			sender;			/* index of the walsender using it, or -1 */
+	bool		counted;		/* `decoded` is known, see
+								 * rw_observe_decoded */
+	uint64		decoded;
 } RwSlotFacts;
+
+/*
+ * Is this slot invalidated?  16 and 17 let a standby stream through such a
+ * physical slot, and then show it as unreserved; it retains nothing all the
+ * same.
+ */
+static inline bool
+rw_slot_is_lost(const RwSlotFacts *slot)
+{
+	return slot->invalidation != NULL || slot->wal_status == RW_WAL_LOST;
+}
+
+/* The oldest transaction of this server that is open and has an ID. */
+typedef struct RwOldestTransaction
+{
+	bool		found;
+	int			pid;			/* 0: it is prepared */
+	TimestampTz begun;			/* 0 if not known */
+} RwOldestTransaction;
 
 typedef enum RwReceiverState
 {
@@ -270,6 +295,10 @@ typedef struct RwFacts
 	RwSlotFacts *slots;			/* but for those that the server keeps for
 								 * itself: they are nobody's */
 	RwStandbySlotFacts standby_slot;	/* only on a primary */
+	int			idle_slot_timeout_s;	/* idle_replication_slot_timeout; 0:
+										 * none */
+	bool		syncs_slots;	/* sync_replication_slots */
+	RwOldestTransaction oldest; /* see rw_observe_oldest_transaction */
 	XLogRecPtr	left_at;		/* a standby: where a newer timeline, whose
 								 * history file is here, parts from the one
 								 * that is replayed; 0: none does.  Only the
@@ -297,6 +326,20 @@ extern void rw_observe_sync(RwSyncFacts *sync);
  * behind.  Only for a server in recovery.
  */
 extern void rw_observe_hold(RwFacts *facts);
+
+/*
+ * Fill `counted` and `decoded` of the logical slots that walsenders use, which
+ * rw_observe() leaves empty: a number that changes whenever a transaction was
+ * decoded for the slot's consumer.  For the sampler alone.
+ */
+extern void rw_observe_decoded(RwFacts *facts);
+
+/*
+ * Fill facts->oldest, which rw_observe() leaves empty.  This may read the
+ * state of all backends.  On a standby it stays empty: the processes are the
+ * primary's.
+ */
+extern void rw_observe_oldest_transaction(RwFacts *facts);
 
 /*
  * Fill facts->ended, which rw_observe() leaves empty, with the replication

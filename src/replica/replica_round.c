@@ -113,6 +113,23 @@ prepare_ended(RwReplicaRound *round, const RwFacts *facts)
 	round->replicas.ended = ended;
 }
 
+/* The walsenders that have used a slot and ended since the last round. */
+static void
+add_ended_users(RwSlotSeen *seen, const RwFacts *facts)
+{
+	int			i;
+
+	for (i = 0; i < facts->nended && seen->nended < RW_SLOT_MAX_ENDED; i++)
+	{
+		const RwEndedFacts *ended = &facts->ended[i];
+
+		/* One that failed to start never had the slot for long. */
+		if (!ended->receiver && ended->start_lsn == InvalidXLogRecPtr &&
+			rw_name_equal(ended->slot, seen->name))
+			seen->ended[seen->nended++] = ended->pid;
+	}
+}
+
 static void
 prepare_slots(RwReplicaRound *round, const RwFacts *facts)
 {
@@ -127,16 +144,31 @@ prepare_slots(RwReplicaRound *round, const RwFacts *facts)
 
 		rw_name_copy(seen->name, slot->name);
 		seen->number = slot->number;
-		seen->active = slot->active_pid != 0;
+		seen->logical = slot->logical;
+		seen->pid = slot->active_pid;
+		/* A standby decodes what it has replayed. */
+		seen->end = slot->logical && facts->in_recovery ?
+			facts->recovery.replay : facts->horizon;
+		seen->replaying = facts->in_recovery;
+		seen->segment_size = facts->segment_size;
+		seen->counted = slot->counted;
+		seen->decoded = slot->decoded;
+		/* Each look of slot synchronization gives a synced slot back. */
+		if (!slot->synced)
+			seen->released = slot->inactive_since;
+		add_ended_users(seen, facts);
 		if (slot->sender >= 0)
 		{
 			const RwSenderFacts *sender = &facts->senders[slot->sender];
 
 			seen->sending = true;
+			seen->sent = sender->sent;
+			seen->written = sender->write;
+			seen->reply_time = sender->reply_time;
 			seen->for_backup = !sender->replica &&
 				strcmp(sender->peer.application_name, "pg_basebackup") == 0;
 		}
-		seen->lost = slot->wal_status == RW_WAL_LOST;
+		seen->lost = rw_slot_is_lost(slot);
 		seen->restart_lsn = slot->restart_lsn;
 		seen->confirmed_flush = slot->confirmed_flush;
 		if (slot->restart_lsn != InvalidXLogRecPtr &&

@@ -337,7 +337,9 @@ restore_slot_notes(const char *p, const StateHeader *header, int64 delta)
 		note->inactive_since = shift_moment(note->inactive_since, delta);
 		note->lost_at = shift_moment(note->lost_at, delta);
 		note->moved_at = shift_moment(note->moved_at, delta);
-		note->used_here = false;
+		/* A start is no use of the slot, and its last user is gone. */
+		note->released = note->reply_time = 0;
+		note->user = 0;
 	}
 }
 
@@ -368,6 +370,8 @@ rw_restore_state(const char *payload, uint32 length,
 	alerts = notes + header.nnotes * sizeof(RwSlotNote);
 	restore_alerts(alerts, &header, delta, same_role);
 	rw_own_names_restore(rw_own_names, &header.own_names);
+	/* A slot that is left over from another role has not moved since then. */
+	restore_slot_notes(notes, &header, delta);
 	if (!same_role)
 		return true;
 
@@ -388,6 +392,5 @@ rw_restore_state(const char *payload, uint32 length,
 	if (shift_chart(&header.upstream_chart, delta))
 		rw_lag_shared->upstream_chart = header.upstream_chart;
 	restore_replicas(replicas, &header, label, delta);
-	restore_slot_notes(notes, &header, delta);
 	return true;
 }

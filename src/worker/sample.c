@@ -272,6 +272,7 @@ rw_sample(RwSampler *sampler)
 
 	rw_observe(facts, true);
 	rw_observe_ended(facts);
+	rw_observe_decoded(facts);
 	log_ended(facts);
 
 	role_or_timeline_changed =

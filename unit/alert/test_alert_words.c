@@ -353,6 +353,16 @@ test_slots(void)
 				 causes[i].hint);
 		hint_is(RW_ALERT_SLOT_LOST, hint, causes[i].invalidation);
 	}
+	slot->sender = 0;
+	slot->invalidation = "wal_removed";
+	detail_is(RW_ALERT_SLOT_LOST,
+			  "The slot was invalidated (wal_removed). A replica streams through it all the same, but the slot retains no WAL for it.",
+			  "while a replica streams through it");
+	hint_is(RW_ALERT_SLOT_LOST,
+			"Increase \"max_slot_wal_keep_size\", disconnect its replica, run pg_drop_replication_slot('s'), and create the slot again.",
+			"the replica need not be rebuilt");
+	slot->sender = -1;
+	slot->invalidation = "anything";
 	note->name[0] = '\0';
 	detail_is(RW_ALERT_SLOT_LOST, "The slot was invalidated (anything).",
 			  "without a note");
@@ -368,18 +378,46 @@ test_slots(void)
 			  "The slot retains 64 MB of WAL and, at the rate of the last minute, will be lost in 00:10:00.",
 			  "for time");
 	hint_is(RW_ALERT_SLOT_AT_RISK,
-			"Look at replwatch_status() for why its replica is behind, or increase \"max_slot_wal_keep_size\".",
+			"Look at replwatch_status() for why its replica, process 4711, is behind, or increase \"max_slot_wal_keep_size\".",
 			"what to do while it is used");
+	slot->sender = 0;
+	rw_name_copy(world.senders[0].peer.application_name, "app");
+	hint_is(RW_ALERT_SLOT_AT_RISK,
+			"Look at replwatch_status() for why its replica, process 4711 (\"app\"), is behind, or increase \"max_slot_wal_keep_size\".",
+			"by a walsender");
+	link->reason = RW_REASON_HELD_BY_TRANSACTION;
+	strcpy(link->reason_text, "held by process 1");
+	detail_is(RW_ALERT_SLOT_AT_RISK,
+			  "The slot retains 64 MB of WAL and, at the rate of the last minute, will be lost in 00:10:00. Held by process 1.",
+			  "and an open transaction is why");
+	hint_is(RW_ALERT_SLOT_AT_RISK,
+			"End that transaction, or increase \"max_slot_wal_keep_size\".",
+			"what to do about that");
+	link->reason = RW_REASON_NONE;
+	slot->sender = -1;
 	slot->active_pid = 0;
 	hint_is(RW_ALERT_SLOT_AT_RISK,
 			"Bring its replica back, increase \"max_slot_wal_keep_size\", or run pg_drop_replication_slot('s').",
 			"and while it is not");
+	world.facts.idle_slot_timeout_s = 7200;
+	link->slot_idle_left = 600 * S;
+	detail_is(RW_ALERT_SLOT_AT_RISK,
+			  "The slot retains 64 MB of WAL and, being unused, will be lost in 00:10:00, or at the first checkpoint after that.",
+			  "for want of use");
+	hint_is(RW_ALERT_SLOT_AT_RISK,
+			"Bring its replica back, increase \"idle_replication_slot_timeout\", or run pg_drop_replication_slot('s').",
+			"by another setting");
+	link->slot_idle_left = -1;
 	link->slot_time_left = -1;
 	detail_is(RW_ALERT_SLOT_AT_RISK, "The slot retains 64 MB of WAL.",
 			  "nobody knows for how long");
 	world.limits.of[RW_LIMIT_SLOT_RETAINED] = 32 * MB;
 	detail_is(RW_ALERT_SLOT_AT_RISK,
 			  "The slot retains 64 MB of WAL, above 32 MB.", "for size");
+	slot->limited = false;
+	hint_is(RW_ALERT_SLOT_AT_RISK,
+			"Bring its replica back, increase \"replwatch.slot_retained\", or run pg_drop_replication_slot('s').",
+			"where the server has no limit");
 	slot->wal_status = RW_WAL_UNRESERVED;
 	detail_is(RW_ALERT_SLOT_AT_RISK,
 			  "The slot retains 64 MB of WAL, more than is allowed, and will be lost at the next checkpoint unless it advances.",
@@ -389,14 +427,71 @@ test_slots(void)
 
 	reset_primary();
 	note = add_slot("s");
-	note->inactive_since = note->moved_at = START - 1000 * S;
+	note->moved_at = START - 1000 * S;
 	link->retained_bytes = 64 * MB;
+	slot->active_pid = 0;
 	detail_is(RW_ALERT_SLOT_INACTIVE,
-			  "The slot has not been used for 00:16:40 and retains 64 MB of WAL.",
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. Nobody uses it.",
 			  "unused");
 	hint_is(RW_ALERT_SLOT_INACTIVE,
 			"Bring its replica back or, if the slot is no longer needed, run pg_drop_replication_slot('s').",
 			"what to do");
+	note->uses = 1;
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. In this time it was used once, and is not used now.",
+			  "used in vain");
+	note->uses = 12;
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. In this time it was used 12 times, and is not used now.",
+			  "again and again");
+	hint_is(RW_ALERT_SLOT_INACTIVE,
+			"See the server log and that of its client for why it gets no further, or run pg_drop_replication_slot('s') if the slot is no longer needed.",
+			"what to do about that");
+	slot->active_pid = 4711;
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. It is used by process 4711. In this time it was used 12 times.",
+			  "also now");
+	slot->sender = 0;
+	note->uses = 1;
+	rw_name_copy(world.senders[0].peer.application_name, "app");
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. It is used by process 4711 (\"app\").",
+			  "by a consumer that confirms nothing");
+	hint_is(RW_ALERT_SLOT_INACTIVE,
+			"Find out why that process's client confirms nothing: it may be stopped, blocked, or short of disk space, or not confirm what it receives.",
+			"what to do about it");
+
+	section("slot_inactive on a standby");
+
+	world.facts.in_recovery = true;
+	slot->active_pid = note->uses = 0;
+	slot->sender = -1;
+	hint_is(RW_ALERT_SLOT_INACTIVE,
+			"If it is left over from when this server was a primary, run pg_drop_replication_slot('s'); if it is kept for a failover, see why nothing moves it.",
+			"unused");
+	slot->synced = true;
+	world.facts.wall = 1000 * RW_DAY;
+	slot->inactive_since = world.facts.wall - 119 * S;
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. It is synchronized from the primary server, but \"sync_replication_slots\" is off.",
+			  "a copy that nothing synchronizes");
+	world.facts.syncs_slots = true;
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. Slot synchronization works, so it does not move on the primary server either.",
+			  "a true copy");
+	hint_is(RW_ALERT_SLOT_INACTIVE,
+			"Look at the slot on the primary server.", "where to look");
+	slot->inactive_since = world.facts.wall - 121 * S;
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. Slot synchronization last reached it 00:02:01 ago.",
+			  "a copy that is left alone");
+	hint_is(RW_ALERT_SLOT_INACTIVE,
+			"See the server log for why slot synchronization fails: it needs \"sync_replication_slots\", \"hot_standby_feedback\", \"primary_slot_name\", and dbname in \"primary_conninfo\".",
+			"what it needs");
+	slot->sync_skipped = "wal_not_flushed";
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. Slot synchronization does not bring it up to date (wal_not_flushed).",
+			  "a copy that is skipped");
 }
 
 /* A standby that is synchronous, and how far it has got. */

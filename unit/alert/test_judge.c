@@ -228,9 +228,9 @@ test_subjects(void)
 	expect("x");
 	is_text(subjects(), "n:upstream", "it expects nobody");
 	add_slot("s");
-	is_text(subjects(), "s:s n:upstream", "a slot that was used here");
-	world.notes[1].used_here = false;
-	is_text(subjects(), "n:upstream", "is judged, a copy is not");
+	is_text(subjects(), "s:s n:upstream", "its slots are judged");
+	world.slots[1].temporary = true;
+	is_text(subjects(), "n:upstream", "but for temporary ones");
 	reset_primary();
 	world.facts.in_recovery = true;
 	is_text(subjects(), "", "without a link upstream nothing is there");
@@ -823,6 +823,15 @@ test_slots(void)
 	slot->wal_status = RW_WAL_LOST;
 	is_text(judge(RW_ALERT_SLOT_LOST), "critical critical, size", "it is");
 	is_int(value(RW_ALERT_SLOT_LOST), 77, "what it retained is the value");
+	slot->wal_status = RW_WAL_UNRESERVED;
+	is_text(judge(RW_ALERT_SLOT_LOST), "none none, size",
+			"beyond its limit it is not lost yet");
+	slot->invalidation = "wal_removed";
+	is_text(judge(RW_ALERT_SLOT_LOST), "critical critical, size",
+			"but it is, if a replica streams through a dead slot");
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none",
+			"which is not at risk");
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "nor inactive");
 
 	section("slot_at_risk, for time");
 
@@ -851,13 +860,12 @@ test_slots(void)
 	link->retained_bytes = 100;
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none",
 			"less than half is used up");
-	note->inactive_since = START - 120 * S;
-	note->moved_at = START - RW_HOUR;
+	note->moved_at = START - 120 * S;
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning",
-			"but nobody uses it");
-	note->inactive_since++;
+			"but it does not move");
+	note->moved_at++;
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "for long enough");
-	note->inactive_since = START - RW_HOUR;
+	note->moved_at = START - RW_HOUR;
 	world.memory.watching_since = START - 119 * S;
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "while watched");
 	link->retained_bytes = 101;
@@ -874,6 +882,58 @@ test_slots(void)
 	slot->limited = true;
 	world.limits.of[RW_LIMIT_SLOT_RETAINED] = 10;
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "lost is lost");
+
+	section("slot_at_risk, for want of use");
+
+	reset_primary();
+	note = add_slot("s");
+	world.facts.idle_slot_timeout_s = 7200;
+	link->slot_time_left = link->slot_idle_left = 3599 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning", "unused");
+	is_int(value(RW_ALERT_SLOT_AT_RISK), 3599 * S, "for how long it may be");
+	link->slot_time_left = 10;
+	is_int(value(RW_ALERT_SLOT_AT_RISK), 3599 * S,
+		   "what it retains is not judged yet");
+	slot->limited = true;
+	link->retained_bytes = 101;
+	is_int(value(RW_ALERT_SLOT_AT_RISK), 10, "now it is");
+	slot->limited = false;
+	link->slot_idle_left = 3600 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none warning", "the limit");
+	is_text(judge_without(RW_ALERT_SLOT_AT_RISK, RW_LIMIT_SLOT_TIME_LEFT),
+			"none none", "switched off");
+	link->slot_idle_left = (7200 - 120) * S + 1;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none",
+			"its replica may be restarting");
+	link->slot_idle_left--;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none warning", "no longer");
+	world.facts.idle_slot_timeout_s = 100;
+	link->slot_idle_left = 50 * S + 1;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none",
+			"less than half of a short time is over");
+	link->slot_idle_left--;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning", "half is");
+	link->slot_idle_left = 0;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning", "all is");
+
+	section("slot_at_risk of a standby's copy");
+
+	reset_standby();
+	note = add_slot("s");
+	slot = &world.slots[1];
+	link = &world.link[1];
+	world.limits.of[RW_LIMIT_SLOT_RETAINED] = 1000;
+	link->retained_bytes = 1001;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "somebody moves it");
+	note->moved_at = START - 120 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning, size",
+			"nobody does");
+	note->moved_at = START;
+	slot->sender = 0;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning, size",
+			"it is used here");
+	slot = &world.slots[0];
+	link = &world.link[0];
 
 	section("slot_at_risk, for size");
 
@@ -909,40 +969,43 @@ test_slots(void)
 
 	reset_primary();
 	note = add_slot("s");
-	slot->restart_lsn = 5;
 	link->retained_bytes = 1;
-	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "it is used");
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "it moves");
 	is_text(judge_without(RW_ALERT_SLOT_INACTIVE,
 						  RW_LIMIT_SLOT_INACTIVE_TIMEOUT),
 			"none none, no warnings", "or that is switched off");
-	note->inactive_since = START;
-	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none, progress",
-			"no longer from now on");
-	note->inactive_since = START - 900 * S + 1;
-	note->moved_at = START - RW_DAY;
-	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none, progress",
-			"unused for less than the limit");
-	note->inactive_since--;
-	is_text(judge(RW_ALERT_SLOT_INACTIVE), "warning warning, progress",
-			"for as long");
+	note->moved_at = START - 900 * S + 1;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none",
+			"it has stayed for less than the limit");
+	note->moved_at--;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "warning warning",
+			"for as long, although it is used");
 	is_int(value(RW_ALERT_SLOT_INACTIVE), 900 * S, "which is its value");
+	note->report_due = true;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none warning",
+			"unless its consumer may be about to report");
+	note->report_due = false;
+	slot->active_pid = 0;
+	note->inactive_since = START;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "warning warning",
+			"its consumer has gone, which changes nothing");
 	is_text(judge_without(RW_ALERT_SLOT_INACTIVE,
 						  RW_LIMIT_SLOT_INACTIVE_TIMEOUT),
 			"none none, no warnings", "switched off");
-	note->moved_at = START - S;
-	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none, progress",
-			"somebody moves it");
-	note->moved_at = RW_NEVER;
-	note->inactive_since = START - RW_DAY;
+	note->moved_at = START - RW_DAY;
 	world.memory.watching_since = START - 899 * S;
-	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none, progress",
-			"what was before it was watched does not count");
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none warning",
+			"what was before it was watched does not raise it, nor clear it");
 	is_int(value(RW_ALERT_SLOT_INACTIVE), RW_DAY, "but is its value");
 	world.memory.watching_since = START - WATCHED;
-	is_text(judge(RW_ALERT_SLOT_INACTIVE), "warning warning, progress",
-			"a day");
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "warning warning", "a day");
+	world.facts.in_recovery = true;
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "warning warning",
+			"on a standby it is the same");
+	world.facts.in_recovery = false;
 	link->retained_bytes = 0;
-	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "it retains nothing");
+	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none warning",
+			"it retains nothing, as far as a starting standby has got");
 	link->retained_bytes = -1;
 	is_text(judge(RW_ALERT_SLOT_INACTIVE), "none none", "or nobody knows");
 	link->retained_bytes = 1;
@@ -1470,7 +1533,9 @@ reset_at_random(uint64 *random)
 		world.slots[n].limited = any_bool(random);
 		world.slots[n].safe_wal_size = any(random);
 		world.link[n].retained_bytes = any_or_unknown(random);
+		world.slots[n].invalidation = any_bool(random) ? "wal_removed" : NULL;
 		world.link[n].slot_time_left = any_or_unknown(random);
+		world.link[n].slot_idle_left = any_or_unknown(random);
 	}
 	for (int i = 0; i < world.links.nlinks; i++)
 	{

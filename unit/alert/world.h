@@ -113,6 +113,7 @@ add_link(const char *name, RwLinkState state)
 	link->state = state;
 	link->last_seen = world.facts.now;
 	link->catchup = link->retained_bytes = link->slot_time_left = -1;
+	link->slot_idle_left = -1;
 	return link;
 }
 
@@ -173,10 +174,11 @@ add_slot(const char *name)
 	link->retained_bytes = 0;
 	rw_name_copy(world.slots[i].name, name);
 	world.slots[i].number = i;
+	world.slots[i].sender = -1;
 	world.slots[i].active_pid = 4711;
 	world.slots[i].wal_status = RW_WAL_RESERVED;
 	rw_name_copy(world.notes[i].name, name);
-	world.notes[i].used_here = true;
+	world.notes[i].user = 4711;
 	world.notes[i].moved_at = world.facts.now;
 	return &world.notes[i];
 }

@@ -258,6 +258,103 @@ test_silent(void)
 			  "a connection without a first reply has no age");
 }
 
+/* A subscriber that is in step. */
+static RwSenderFacts *
+add_subscriber(const char *name)
+{
+	RwSenderFacts *sender = add_walsender(name, 100);
+	RwSlotFacts *slot = add_slot(name);
+
+	add_replica(name, 100)->logical = true;
+	slot->logical = true;
+	slot->confirmed_flush = facts.horizon;
+	use_slot(sender, slot);
+	return sender;
+}
+
+/* All that there is has been confirmed. */
+static void
+confirm_all(RwSenderFacts *sender)
+{
+	sender->sent = sender->write = facts.horizon;
+	sender->flush = sender->replay = facts.horizon;
+	slots[sender->slot].confirmed_flush = facts.horizon;
+	replicas[0].position = replicas[0].flush = facts.horizon;
+}
+
+static void
+test_in_step(void)
+{
+	RwSenderFacts *sender;
+	RwSlotNote *note;
+
+	begin("A consumer that an open transaction holds");
+	sender = add_subscriber("sub");
+	write_wal(1000);
+	pass(RW_MINUTE);
+	confirm_all(sender);
+	facts.oldest.pid = 4711;
+	facts.oldest.begun = facts.wall - 40 * RW_SECOND;
+	work_out();
+	ok(rw_may_be_held(row("sub"), &facts), "its restart_lsn stays");
+	is_reason(row("sub"), "", "", "but there is no transaction");
+	facts.oldest.found = true;
+	work_out();
+	is_reason(row("sub"), "held_by_transaction",
+			  "all is confirmed, but the slot retains WAL for the transaction of process 4711, which has been open for 40 s",
+			  "there is one");
+	facts.oldest.begun = facts.wall - 14 * RW_SECOND;
+	work_out();
+	is_reason(row("sub"), "", "", "one that has not been open for long");
+	pass(5 * RW_MINUTE);
+	facts.oldest.begun = facts.wall - RW_MINUTE;
+	work_out();
+	is_reason(row("sub"), "", "",
+			  "one that began long after restart_lsn had stayed");
+	facts.oldest.pid = 0;
+	facts.oldest.begun = 0;
+	work_out();
+	is_reason(row("sub"), "held_by_transaction",
+			  "all is confirmed, but the slot retains WAL for a prepared transaction; see pg_prepared_xacts",
+			  "a prepared one");
+	slots[0].restart_lsn = facts.horizon;
+	work_out();
+	ok(!rw_may_be_held(row("sub"), &facts), "restart_lsn has moved");
+	is_reason(row("sub"), "", "", "it is held no longer");
+	slots[0].restart_lsn = HORIZON;
+	write_wal(1000);
+	pass(RW_MINUTE);
+	work_out();
+	ok(!rw_may_be_held(row("sub"), &facts), "it is not in step");
+	confirm_all(sender);
+	facts.in_recovery = true;
+	work_out();
+	ok(!rw_may_be_held(row("sub"), &facts), "a standby knows no transactions");
+
+	begin("A consumer for which there is nothing");
+	sender = add_subscriber("sub");
+	note = add_slot_note(&slots[0]);
+	note->nothing_for_it = true;
+	note->user = 100;
+	work_out();
+	is_reason(row("sub"), "", "", "it has all");
+	write_wal(1000);
+	sender->sent = facts.horizon;
+	pass(RW_MINUTE);
+	work_out();
+	is_reason(row("sub"), "nothing_for_it",
+			  "all that was sent is confirmed, but for WAL that has nothing for it",
+			  "it has all that is for it");
+	note->user = 99;
+	work_out();
+	ok(row("sub")->reason != RW_REASON_NOTHING_FOR_IT,
+	   "that was another consumer");
+	note->user = 100;
+	note->nothing_for_it = false;
+	work_out();
+	ok(row("sub")->reason != RW_REASON_NOTHING_FOR_IT, "there is something");
+}
+
 static void
 test_gone(void)
 {
@@ -623,6 +720,7 @@ main(void)
 	test_parts();
 	test_stuck();
 	test_silent();
+	test_in_step();
 	test_gone();
 	test_refused();
 	test_parted();

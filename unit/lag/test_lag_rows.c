@@ -239,6 +239,48 @@ test_slots(void)
 	make_rows();
 	is_int(row("slot")->slot_time_left, -1, "there is no limit");
 
+	slot->limited = true;
+	slot->invalidation = "wal_removed";
+	slot->wal_status = RW_WAL_UNRESERVED;
+	make_rows();
+	is_int(row("slot")->slot_time_left, -1, "it is lost, whatever core says");
+
+	begin("For how long a slot can be unused");
+	slot = add_slot("slot");
+	slot->inactive_since = WALL - 100 * RW_SECOND;
+	make_rows();
+	is_int(row("slot")->slot_time_left, -1, "there is no such limit");
+	facts.idle_slot_timeout_s = 300;
+	make_rows();
+	is_int(row("slot")->slot_time_left, 200 * RW_SECOND, "the rest of it");
+	is_int(row("slot")->slot_idle_left, 200 * RW_SECOND, "which is known");
+	slot->limited = true;
+	slot->safe_wal_size = 1000000;
+	published.wal_rate = 10000;
+	make_rows();
+	is_int(row("slot")->slot_time_left, 100 * RW_SECOND,
+		   "at this rate that is not the first end");
+	published.wal_rate = 1000;
+	make_rows();
+	is_int(row("slot")->slot_time_left, 200 * RW_SECOND, "at this one it is");
+	slot->inactive_since = WALL - 301 * RW_SECOND;
+	make_rows();
+	is_int(row("slot")->slot_time_left, 0, "until the next checkpoint");
+	slot->limited = false;
+	facts.in_recovery = slot->synced = true;
+	make_rows();
+	is_int(row("slot")->slot_time_left, -1, "synced slots are exempt");
+	facts.in_recovery = false;
+	make_rows();
+	is_int(row("slot")->slot_time_left, 0, "after a promotion they are not");
+	slot->active_pid = 4711;
+	make_rows();
+	is_int(row("slot")->slot_time_left, -1, "it is used");
+	slot->active_pid = 0;
+	slot->restart_lsn = 0;
+	make_rows();
+	is_int(row("slot")->slot_time_left, -1, "it retains nothing");
+
 	begin("Since when a slot is not used");
 	slot = add_slot("slot");
 	make_rows();

@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * observe_decoding.c
+ *	  What logical decoding has done, and which transaction may hold it.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xlog.h"
+#include "pgstat.h"
+#include "utils/builtins.h"
+
+#include "src/base/compat.h"
+#include "src/observe/observe.h"
+
+void
+rw_observe_decoded(RwFacts *facts)
+{
+	bool		cleared = false;
+	int			i;
+
+	for (i = 0; i < facts->nslots; i++)
+	{
+		RwSlotFacts *slot = &facts->slots[i];
+		PgStat_StatReplSlotEntry *stats;
+		NameData	name;
+
+		if (!slot->logical || slot->sender < 0)
+			continue;
+		/* Else they stay as they were first read in a transaction. */
+		if (!cleared)
+			pgstat_clear_snapshot();
+		cleared = true;
+		namestrcpy(&name, slot->name);
+		stats = pgstat_fetch_replslot(name);
+		if (stats == NULL)
+			continue;
+		/* One of these grows with each transaction, whole or streamed. */
+		slot->decoded = stats->total_txns + stats->total_bytes;
+		slot->counted = true;
+	}
+}
+
+void
+rw_observe_oldest_transaction(RwFacts *facts)
+{
+	RwOldestTransaction *oldest = &facts->oldest;
+	TransactionId next;
+	TransactionId xid;
+	int			nbackends;
+	int			i;
+
+	memset(oldest, 0, sizeof(RwOldestTransaction));
+	if (RecoveryInProgress())
+		return;
+
+	/* Without any, this is the next ID that will be given. */
+	xid = rw_oldest_running_xid();
+	next = XidFromFullTransactionId(ReadNextFullTransactionId());
+	if (!TransactionIdPrecedes(xid, next))
+		return;
+	oldest->pid = BackendXidGetPid(xid);
+	if (oldest->pid == 0)
+	{
+		/* It is prepared, unless it has just ended. */
+		oldest->found = rw_oldest_running_xid() == xid;
+		return;
+	}
+
+	pgstat_clear_backend_activity_snapshot();
+	nbackends = pgstat_fetch_stat_numbackends();
+	for (i = 1; i <= nbackends; i++)
+	{
+		LocalPgBackendStatus *local = rw_backend_status(i);
+
+		if (local && local->backendStatus.st_procpid == oldest->pid)
+			oldest->begun = local->backendStatus.st_xact_start_timestamp;
+	}
+	oldest->found = oldest->begun != 0;
+}
