@@ -2,8 +2,8 @@
 # matrix: every major
 
 # A slot that nobody uses and that keeps WAL is alerted, physical or logical,
-# and whoever used it last; it is cleared when somebody uses, moves or drops
-# it.  Quiet are slots that are used or moved, that keep nothing, that belong
+# and whoever used it last; it is cleared when somebody moves or drops it, by
+# using it or otherwise.  Quiet are slots that move, that keep nothing, that belong
 # to a session, and one that pg_basebackup made for a standby that has not
 # started yet.
 
@@ -111,7 +111,7 @@ foreach my $slot (qw(idle idle_logical))
 	is($event->{level}, 'WARNING', "$slot: the level of the log entry");
 	like(
 		$event->{detail},
-		qr/^The slot has not been used for 00:\d\d:\d\d and retains \d+ \w+ of WAL\.$/,
+		qr/^The slot has not moved for 00:\d\d:\d\d and retains \d+ \w+ of WAL\. Nobody uses it\.$/,
 		"$slot: the detail");
 	like(
 		$event->{hint},
@@ -225,7 +225,7 @@ my $row =
 	'the alert on a slot that is dropped is cleared');
 like(
 	$row->{detail},
-	qr/^The slot has not been used for /,
+	qr/^The slot has not moved for /,
 	'it still says what it was about');
 Alerts::story_is(
 	$primary, 'slot_inactive', 'moved',
