@@ -11,12 +11,22 @@
 
 #include "src/alert/intern.h"
 
+static void
+add_command_hint(RwAlertText *text)
+{
+	rw_add_hint(text,
+				"Look at the processes that the command runs on this server, and at what they wait for.",
+				NULL);
+}
+
 void
 rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 					   const RwFinding *finding, RwSeverity severity,
 					   RwAlertText *text)
 {
 	const RwLink *link = subject->link;
+	bool		refused = rw_upstream_refuses(&input->links->published->upstream,
+											  input->facts->now);
 	char		lag[RW_CLOCK_LEN];
 
 	if (link->state == RW_STATE_STREAMING)
@@ -27,7 +37,9 @@ rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_detail(text, "This standby has not streamed for ",
 					  text->value, ".", NULL);
 	if (link->reason == RW_REASON_REFUSED ||
-		link->reason == RW_REASON_BROKEN_WAL)
+		link->reason == RW_REASON_BROKEN_WAL ||
+		link->reason == RW_REASON_FROM_ARCHIVE ||
+		link->reason == RW_REASON_RESTORE_COMMAND)
 		rw_add_reason(text, link);
 	if (link->lag >= 0)
 		rw_add_detail(text, "Data read here is stale by ",
@@ -37,7 +49,9 @@ rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_hint(text,
 					"The server log says what is wrong with the WAL. Restore it from an archive, or rebuild this standby.",
 					NULL);
-	else if (link->reason == RW_REASON_REFUSED)
+	else if (link->reason == RW_REASON_RESTORE_COMMAND)
+		add_command_hint(text);
+	else if (link->reason == RW_REASON_REFUSED || refused)
 		rw_add_hint(text,
 					"Check the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
 					NULL);
@@ -102,6 +116,9 @@ rw_words_self_lag(const RwJudgeInput *input, const RwSubject *subject,
 			rw_add_hint(text,
 						"Check that the upstream server is running and reachable.",
 						NULL);
+			break;
+		case RW_REASON_RESTORE_COMMAND:
+			add_command_hint(text);
 			break;
 		case RW_REASON_FROM_ARCHIVE:
 			rw_add_hint(text,

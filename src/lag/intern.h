@@ -66,6 +66,9 @@ extern void rw_explain_links(const RwFacts *facts, RwLinks *links);
  */
 extern void rw_give_reason(RwLink *link, RwReason reason,...);
 
+/* Add to the text of a link's reason. */
+extern void rw_add_to_reason(RwLink *link, const char *string);
+
 /* ---- lag_upstream.c: the row of this standby's own link ---- */
 
 /* Fill in the upstream row, but for its name and state. */

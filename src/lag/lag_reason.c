@@ -62,8 +62,8 @@ rw_give_reason(RwLink *link, RwReason reason,...)
 	va_end(strings);
 }
 
-static void
-add_to_reason(RwLink *link, const char *string)
+void
+rw_add_to_reason(RwLink *link, const char *string)
 {
 	RwText		text = {link->reason_text, RW_REASON_LEN, 0, false};
 
@@ -385,7 +385,7 @@ forecast_catchup(RwLink *link, const RwFacts *facts,
 	link->catchup = rw_catchup(link->lag_bytes, speed, growth);
 	if (link->catchup < 0 && speed >= 0 && growth > speed * CLEARLY_FASTER &&
 		link->reason != RW_REASON_NONE)
-		add_to_reason(link, "; falling further behind");
+		rw_add_to_reason(link, "; falling further behind");
 }
 
 void

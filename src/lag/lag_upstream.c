@@ -6,7 +6,8 @@
  * If WAL is known to be missing, the history says since when, whatever holds
  * it back.  If none is known to be missing, there may be none, or nobody may
  * report it: the age of the last real message decides (see
- * rw_message_is_real).
+ * rw_message_is_real) or, if that is younger, of the last commit that came from
+ * the archive.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -47,6 +48,10 @@ rw_fill_upstream(RwLink *link, const RwFacts *facts,
 				 const RwPublished *published)
 {
 	link->upstream = true;
+	/* Attempts to stream come and go beside it. */
+	if (published && rw_upstream_feeds_from_archive(&published->upstream,
+													&facts->receiver))
+		link->state = RW_STATE_ARCHIVE;
 	link->position = facts->recovery.replay;
 	if (published && published->upstream.parted != RW_NOT_PARTED)
 		link->position = Min(link->position, published->upstream.mark);
@@ -68,7 +73,7 @@ static bool
 has_recent_message(const RwLink *link, const RwFacts *facts,
 				   const RwPublished *published)
 {
-	return rw_message_is_real(&facts->receiver) &&
+	return rw_upstream_streams(&facts->receiver) &&
 		link->last_seen != RW_NEVER &&
 		facts->now - link->last_seen <
 		rw_allowed_silence(&published->upstream, &facts->receiver);
@@ -105,6 +110,14 @@ commit_age(const RwFacts *facts)
 	return Max(facts->wall - facts->recovery.latest_commit_time, 0);
 }
 
+/* When the last commit that came from the archive was made, or RW_NEVER. */
+static RwTime
+archived_commit(const RwFacts *facts, const RwUpstream *upstream)
+{
+	return rw_archive_commit(&upstream->archive, facts,
+							 rw_upstream_streams(&facts->receiver));
+}
+
 /*
  * What is read here may have been stale since this standby went on beyond the
  * mark or, if it has nothing beyond it, since the upstream server was last
@@ -133,6 +146,7 @@ rw_measure_upstream(RwLink *link, const RwFacts *facts,
 					const RwPublished *published)
 {
 	const RwUpstream *upstream = &published->upstream;
+	RwTime		proof;
 
 	if (upstream->parted != RW_NOT_PARTED)
 	{
@@ -143,12 +157,14 @@ rw_measure_upstream(RwLink *link, const RwFacts *facts,
 	/*
 	 * WAL that has not been received may be much older than what has been
 	 * received.  At worst it has been missing since the last moment at which
-	 * nothing was.
+	 * nothing was, or since the last commit that came from the archive.
 	 */
 	if (is_incomplete(facts, published))
 	{
-		int64		lag = upstream->complete_at != RW_NEVER ?
-			facts->now - upstream->complete_at : commit_age(facts);
+		int64		lag;
+
+		proof = Max(upstream->complete_at, archived_commit(facts, upstream));
+		lag = proof != RW_NEVER ? facts->now - proof : commit_age(facts);
 
 		link->lag_bytes = upstream->reported - link->position;
 		if (lag < 0 || lag > link->lag)
@@ -164,20 +180,17 @@ rw_measure_upstream(RwLink *link, const RwFacts *facts,
 		return;
 
 	/* The upstream server itself says that there is no more. */
-	if (link->state == RW_STATE_STREAMING &&
-		has_recent_message(link, facts, published))
+	if (has_recent_message(link, facts, published))
 		return;
 
 	/* Nobody says so, and where silence is normal nothing is known. */
 	link->lag = -1;
 	link->bound = RW_BOUND_AT_MOST;
-	if (link->state == RW_STATE_STREAMING &&
+	if (rw_upstream_streams(&facts->receiver) &&
 		rw_silence_is_normal(upstream, &facts->receiver))
 		return;
-	if (link->last_seen != RW_NEVER && facts->receiver.has_conninfo)
-		link->lag = facts->now - link->last_seen;
-	else
-		link->lag = commit_age(facts);
+	proof = Max(link->last_seen, archived_commit(facts, upstream));
+	link->lag = proof != RW_NEVER ? facts->now - proof : commit_age(facts);
 }
 
 /* Give the reason for which replay waits, if it does. */
@@ -309,9 +322,85 @@ explain_broken_wal(RwLink *link, const RwFacts *facts)
 				   ", where the WAL cannot be read; see the server log", NULL);
 }
 
-void
-rw_explain_upstream(RwLink *link, const RwFacts *facts,
-					const RwPublished *published)
+/*
+ * Give the reason of a standby whose WAL comes from the archive, with how old
+ * that is, and why it is not streamed.
+ */
+static void
+explain_archive(RwLink *link, const RwFacts *facts,
+				const RwUpstream *upstream)
+{
+	RwTime		commit_at = archived_commit(facts, upstream);
+	char		duration[RW_DURATION_LEN];
+	RwLink		why;
+
+	if (commit_at != RW_NEVER)
+		rw_give_reason(link, RW_REASON_FROM_ARCHIVE,
+					   "WAL comes from the archive; the last replayed commit is ",
+					   rw_duration(duration, facts->now - commit_at),
+					   " old, and what there is beyond it is not known", NULL);
+	else
+		rw_give_reason(link, RW_REASON_FROM_ARCHIVE,
+					   "WAL comes from the archive; what there is beyond it is not known",
+					   NULL);
+	if (facts->receiver.has_conninfo &&
+		rw_upstream_refuses(upstream, facts->now))
+	{
+		explain_refused(&why, facts, upstream);
+		rw_add_to_reason(link, "; ");
+		rw_add_to_reason(link, why.reason_text);
+	}
+}
+
+/* Has a command run for long that started then? */
+static bool
+runs_long(const RwFacts *facts, RwTime since)
+{
+	return since != RW_NEVER && facts->now - since >= RW_LONG_COMMAND;
+}
+
+/* Give the reason of a standby that waits for a command of its own. */
+static void
+explain_command(RwLink *link, const RwFacts *facts,
+				const RwArchive *archive)
+{
+	char		duration[RW_DURATION_LEN];
+	bool		restore = archive->command == RW_COMMAND_RESTORE;
+
+	rw_give_reason(link, RW_REASON_RESTORE_COMMAND,
+				   restore ? "the restore_command" :
+				   "the recovery_end_command",
+				   " has been running for ",
+				   rw_duration(duration, facts->now - archive->command_since),
+				   restore ? ", and replay waits for it" :
+				   ", and recovery ends only after it", NULL);
+}
+
+/*
+ * Name an archive_cleanup_command that runs long, whether the standby is behind
+ * or not.
+ */
+static void
+explain_cleanup(RwLink *link, const RwFacts *facts, const RwArchive *archive)
+{
+	char		duration[RW_DURATION_LEN];
+
+	if (!runs_long(facts, archive->cleanup_since))
+		return;
+	if (link->reason == RW_REASON_NONE)
+		rw_give_reason(link, RW_REASON_RESTORE_COMMAND, NULL);
+	else
+		rw_add_to_reason(link, "; ");
+	rw_add_to_reason(link, "the archive_cleanup_command has been running for ");
+	rw_add_to_reason(link, rw_duration(duration,
+									   facts->now - archive->cleanup_since));
+	rw_add_to_reason(link, ", and the restartpoint waits for it");
+}
+
+/* Give the reason for which this standby is behind, if it is. */
+static void
+explain_behind(RwLink *link, const RwFacts *facts,
+			   const RwPublished *published)
 {
 	char		duration[RW_DURATION_LEN];
 	bool		receiver_down = link->state != RW_STATE_STREAMING;
@@ -328,18 +417,18 @@ rw_explain_upstream(RwLink *link, const RwFacts *facts,
 		if (link->reason != RW_REASON_NONE)
 			return;
 	}
-	else if (link->lag == 0)
+	else if (link->lag == 0 && link->bound == RW_BOUND_EXACT)
 		return;
 
-	if (receiver_down && is_wal_broken(facts, upstream))
+	if (runs_long(facts, upstream->archive.command_since))
+		explain_command(link, facts, &upstream->archive);
+	else if (receiver_down && is_wal_broken(facts, upstream))
 		explain_broken_wal(link, facts);
+	else if (rw_upstream_feeds_from_archive(upstream, &facts->receiver))
+		explain_archive(link, facts, upstream);
 	else if (upstream->down_since != RW_NEVER &&
 			 rw_upstream_refuses(upstream, facts->now))
 		explain_refused(link, facts, upstream);
-	else if (link->state == RW_STATE_ARCHIVE && !facts->receiver.has_conninfo)
-		rw_give_reason(link, RW_REASON_FROM_ARCHIVE,
-					   "WAL comes from the archive; how much there is beyond the last replayed commit is not known",
-					   NULL);
 	else if (receiver_down && !facts->receiver.has_conninfo)
 		rw_give_reason(link, RW_REASON_RECEIVER_DOWN,
 					   "primary_conninfo is not set", NULL);
@@ -369,4 +458,12 @@ rw_explain_upstream(RwLink *link, const RwFacts *facts,
 					   link->lag < 0 ?
 					   "; wal_receiver_timeout is 0, so silence means nothing" :
 					   "", NULL);
+}
+
+void
+rw_explain_upstream(RwLink *link, const RwFacts *facts,
+					const RwPublished *published)
+{
+	explain_behind(link, facts, published);
+	explain_cleanup(link, facts, &published->upstream.archive);
 }

@@ -51,6 +51,7 @@ static const char *const reason_names[] = {
 	[RW_REASON_RECEIVER_DOWN] = "receiver_down",
 	[RW_REASON_UPSTREAM_SILENT] = "upstream_silent",
 	[RW_REASON_FROM_ARCHIVE] = "from_archive",
+	[RW_REASON_RESTORE_COMMAND] = "restore_command",
 };
 
 static const char *const bound_names[] = {
@@ -70,7 +71,7 @@ StaticAssertDecl(lengthof(state_names) == RW_STATE_DISCONNECTED + 1,
 				 "every state has a name");
 StaticAssertDecl(lengthof(state_names) <= 16,
 				 "a chart keeps states in four bits");
-StaticAssertDecl(lengthof(reason_names) == RW_REASON_FROM_ARCHIVE + 1,
+StaticAssertDecl(lengthof(reason_names) == RW_REASON_RESTORE_COMMAND + 1,
 				 "every reason has a name");
 StaticAssertDecl(lengthof(bound_names) == RW_BOUND_AT_MOST + 1,
 				 "every bound has a name");

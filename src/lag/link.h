@@ -59,7 +59,8 @@ typedef enum RwReason
 	RW_REASON_BROKEN_WAL,
 	RW_REASON_RECEIVER_DOWN,
 	RW_REASON_UPSTREAM_SILENT,
-	RW_REASON_FROM_ARCHIVE
+	RW_REASON_FROM_ARCHIVE,
+	RW_REASON_RESTORE_COMMAND
 } RwReason;
 
 /* How a time lag that is shown compares to the real one. */

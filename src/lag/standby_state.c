@@ -11,32 +11,6 @@
 
 #include "src/lag/standby_state.h"
 
-/* Replay that has not moved for this long stands still. */
-#define STANDSTILL			(1 * RW_SECOND)
-
-/* Replay of what a connection brought may end this long after it. */
-#define LAST_MOMENTS		(3 * RW_SECOND)
-
-static bool
-replay_stands_still(const RwStandbyFacts *facts)
-{
-	return facts->now - facts->replay_moved_at >= STANDSTILL;
-}
-
-/*
- * A standby without a connection that still replays, and not just what it
- * received in the last moments of one, finds WAL elsewhere: in the archive, or
- * in a base backup.  It is certainly behind, but nobody knows by how much.
- */
-static bool
-finds_wal_elsewhere(const RwStandbyFacts *facts)
-{
-	return !facts->streaming && facts->lag_bytes == 0 &&
-		!replay_stands_still(facts) &&
-		(facts->last_seen == RW_NEVER ||
-		 facts->replay_moved_at - facts->last_seen > LAST_MOMENTS);
-}
-
 void
 rw_standby_state(RwStandbyState *state, const RwStandbyFacts *facts)
 {
@@ -57,7 +31,12 @@ rw_standby_state(RwStandbyState *state, const RwStandbyFacts *facts)
 	if (facts->lag > 0)
 		state->stale_since = facts->now - facts->lag;
 	state->missing_bytes = facts->lag_bytes;
-	if (facts->cut_off && finds_wal_elsewhere(facts))
+
+	/*
+	 * A standby that goes on finding WAL, in the archive or in a base backup,
+	 * is certainly behind, but nobody knows by how much.
+	 */
+	if (facts->goes_on && facts->lag_bytes == 0)
 	{
 		state->cut_off = false;
 		state->missing_bytes = -1;

@@ -43,7 +43,6 @@ typedef struct RwStandbyFacts
 	RwTime		now;
 	bool		has_replicas;	/* some are connected to this standby */
 	bool		has_upstream;	/* false on a primary; the rest is unused */
-	bool		streaming;
 	bool		cut_off;		/* rw_upstream_is_cut_off() */
 	int64		lag;			/* microseconds; -1 if unknown */
 	int64		lag_bytes;		/* -1 if unknown */
@@ -52,8 +51,7 @@ typedef struct RwStandbyFacts
 	RwParted	parted;
 	uint64		mark;
 	uint64		common;
-	RwTime		last_seen;		/* last real message; RW_NEVER if unknown */
-	RwTime		replay_moved_at;
+	bool		goes_on;		/* rw_archive_goes_on() */
 } RwStandbyFacts;
 
 /* Work out the state. */

@@ -34,7 +34,6 @@ collect_standby_facts(RwStandbyFacts *standby, RwFacts *facts,
 		const RwUpstream *upstream = &links->published->upstream;
 
 		standby->has_upstream = true;
-		standby->streaming = link->state == RW_STATE_STREAMING;
 		standby->cut_off = rw_upstream_is_cut_off(link, facts,
 												  links->published);
 		standby->lag = link->lag;
@@ -44,8 +43,9 @@ collect_standby_facts(RwStandbyFacts *standby, RwFacts *facts,
 		standby->parted = upstream->parted;
 		standby->mark = upstream->mark;
 		standby->common = upstream->lost_wal ? 0 : upstream->mark;
-		standby->last_seen = link->last_seen;
-		standby->replay_moved_at = upstream->replay_moved_at;
+		standby->goes_on =
+			rw_archive_goes_on(&upstream->archive, facts,
+							   rw_upstream_streams(&facts->receiver));
 	}
 }
 

@@ -64,6 +64,21 @@ rw_message_is_real(const RwReceiverFacts *receiver)
 }
 
 bool
+rw_upstream_streams(const RwReceiverFacts *receiver)
+{
+	return rw_upstream_state(receiver) == RW_STATE_STREAMING &&
+		rw_message_is_real(receiver);
+}
+
+bool
+rw_upstream_feeds_from_archive(const RwUpstream *upstream,
+							   const RwReceiverFacts *receiver)
+{
+	return receiver->has_restore_command && !rw_upstream_streams(receiver) &&
+		(!receiver->has_conninfo || upstream->archive.came_at != RW_NEVER);
+}
+
+bool
 rw_message_counts(const RwReceiverFacts *receiver,
 				  const RwUpstream *upstream, RwTime now)
 {
@@ -173,7 +188,7 @@ follow_link_state(RwUpstream *upstream, const RwFacts *facts,
 	 * A connection on which messages are overdue is down, too, and so is one
 	 * on which none has come yet: it may be refused.  Down it is since the
 	 * last message.  A standby that has not streamed since it started is not
-	 * down as long as it replays its way through the archive.
+	 * down as long as it replays its way through the archive, up to its end.
 	 */
 	heard_at = upstream->message_at;
 	if (connected && upstream->quick_messages >= 0 &&
@@ -187,7 +202,8 @@ follow_link_state(RwUpstream *upstream, const RwFacts *facts,
 	}
 	else if (upstream->down_since == RW_NEVER)
 		upstream->down_since = heard_at != RW_NEVER ? heard_at : facts->now;
-	else if (!upstream->streamed)
+	else if (!upstream->streamed &&
+			 upstream->archive.end_found_at == RW_NEVER)
 		upstream->down_since = Max(upstream->down_since,
 								   upstream->replay_moved_at);
 
@@ -429,7 +445,7 @@ follow_replay(RwUpstream *upstream, const RwFacts *facts)
 		upstream->replay_moved_at = facts->now;
 	if (replay != upstream->replay)
 		upstream->waited_at = RW_NEVER;
-	if (facts->recovery.waits_for_wal)
+	if (facts->recovery.waits_for_wal && replay < facts->horizon)
 		upstream->waited_at = facts->now;
 	upstream->replay = replay;
 	upstream->horizon = facts->horizon;
@@ -474,6 +490,8 @@ rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 	follow_parting(upstream, facts);
 	follow_messages(upstream, facts);
 	follow_ends(upstream, facts);
+	rw_follow_archive(&upstream->archive, facts,
+					  rw_upstream_streams(&facts->receiver));
 	follow_link_state(upstream, facts, known_after);
 	follow_reported_end(upstream, facts);
 }

@@ -14,6 +14,7 @@
 #define RW_UPSTREAM_H
 
 #include "src/base/rates.h"
+#include "src/lag/archive.h"
 #include "src/lag/link.h"
 #include "src/observe/observe.h"
 #include "src/replica/attempts.h"
@@ -97,6 +98,8 @@ typedef struct RwUpstream
 	bool		streamed;		/* since the server started */
 	bool		settled;		/* has streamed for known_after, once */
 	RwTime		paused_since;	/* RW_NEVER while replay is not paused */
+
+	RwArchive	archive;		/* WAL that comes without a stream */
 } RwUpstream;
 
 /*
@@ -129,6 +132,13 @@ extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);
  * and not only by a receiver that has started?
  */
 extern bool rw_message_is_real(const RwReceiverFacts *receiver);
+
+/* Has one come on the present connection? */
+extern bool rw_upstream_streams(const RwReceiverFacts *receiver);
+
+/* Does WAL come from the archive? */
+extern bool rw_upstream_feeds_from_archive(const RwUpstream *upstream,
+										   const RwReceiverFacts *receiver);
 
 /*
  * Does such a message show that this standby is up to date?  A stream of a

@@ -43,4 +43,7 @@ extern void rw_own_application_name(char *name);
  */
 extern void rw_observe_standby_slots(RwFacts *facts);
 
+/* recovery_process.c: the startup process's PGPROC, or NULL. */
+extern PGPROC *rw_startup_proc(void);
+
 #endif							/* RW_OBSERVE_INTERN_H */

@@ -196,6 +196,14 @@ typedef enum RwPauseState
 	RW_PAUSE_PAUSED
 } RwPauseState;
 
+/* A command that the startup process has started, and waits for. */
+typedef enum RwRecoveryCommand
+{
+	RW_COMMAND_NONE,
+	RW_COMMAND_RESTORE,			/* restore_command */
+	RW_COMMAND_END				/* recovery_end_command */
+} RwRecoveryCommand;
+
 typedef struct RwRecoveryFacts
 {
 	XLogRecPtr	replay;
@@ -205,7 +213,11 @@ typedef struct RwRecoveryFacts
 	TimestampTz latest_commit_time; /* of the last replayed commit, the
 									 * primary's clock; 0 if none */
 	RwReplayWait hold;			/* see rw_observe_hold */
-	bool		waits_for_wal;	/* likewise */
+	bool		waits_for_wal;	/* likewise, and see
+								 * rw_observe_recovery_processes */
+	RwRecoveryCommand command;	/* see rw_observe_recovery_processes */
+	int			command_pid;	/* likewise: its process; 0 if not known */
+	bool		cleanup_runs;	/* likewise: archive_cleanup_command */
 	int			nblockers;		/* 0 if they can't be known */
 	int			blockers[RW_MAX_BLOCKERS];
 	bool		blockers_likely;	/* guessed, not known */
@@ -340,6 +352,19 @@ extern void rw_observe_decoded(RwFacts *facts);
  * primary's.
  */
 extern void rw_observe_oldest_transaction(RwFacts *facts);
+
+/*
+ * Fill facts->recovery's waits_for_wal, command and cleanup_runs, which
+ * rw_observe() leaves empty, from what the startup process and the checkpointer
+ * wait for: for the sampler alone.  Only for a server in recovery.
+ */
+extern void rw_observe_recovery_processes(RwFacts *facts);
+
+/*
+ * Fill facts->recovery.command_pid, if a command runs.  This reads a file of
+ * the operating system's, and finds nothing where there is none such.
+ */
+extern void rw_observe_command_pid(RwFacts *facts);
 
 /*
  * Fill facts->ended, which rw_observe() leaves empty, with the replication

@@ -218,47 +218,6 @@ rw_observe_recovery(RwRecoveryFacts *recovery)
 	recovery->latest_commit_time = GetLatestXTime();
 }
 
-/* The pid of the startup process, from the backend status array; 0 if none. */
-static int
-find_startup_pid(void)
-{
-	int			nbackends;
-	int			i;
-
-	/* A copy from before the startup process was there does not have it. */
-	pgstat_clear_backend_activity_snapshot();
-	nbackends = pgstat_fetch_stat_numbackends();
-	for (i = 1; i <= nbackends; i++)
-	{
-		LocalPgBackendStatus *local = rw_backend_status(i);
-
-		if (local && local->backendStatus.st_backendType == B_STARTUP)
-			return local->backendStatus.st_procpid;
-	}
-	return 0;
-}
-
-/*
- * The startup process's PGPROC, or NULL.  Each process looks up its pid once:
- * the startup process lives as long as recovery does.
- */
-static PGPROC *
-find_startup_proc(void)
-{
-	static int	startup_pid = 0;
-	PGPROC	   *proc = NULL;
-
-	if (startup_pid != 0)
-		proc = AuxiliaryPidGetProc(startup_pid);
-	if (proc == NULL)
-	{
-		startup_pid = find_startup_pid();
-		if (startup_pid != 0)
-			proc = AuxiliaryPidGetProc(startup_pid);
-	}
-	return proc;
-}
-
 static void
 add_blocker(RwRecoveryFacts *recovery, int pid)
 {
@@ -349,7 +308,7 @@ rw_observe_hold(RwFacts *facts)
 		return;
 	}
 
-	proc = find_startup_proc();
+	proc = rw_startup_proc();
 	if (proc == NULL)
 		return;
 	wait_event = proc->wait_event_info;

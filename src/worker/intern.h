@@ -55,6 +55,7 @@ typedef struct RwSampler
 	RwNewerTimelines newer;		/* than the one that a standby replays */
 	RwTime		newer_looked;	/* when */
 	RwTime		replay_looked;	/* when it was last seen what replay waits for */
+	RwTime		command_looked; /* when a command's process was last seen */
 
 	/* On a primary, see flush_inserted(); InvalidXLogRecPtr: none. */
 	XLogRecPtr	unflushed;		/* end of WAL at the last round, if it had not

@@ -33,6 +33,9 @@
 /* How often a standby looks whether there is a newer timeline. */
 #define NEWER_INTERVAL		(1 * RW_SECOND)
 
+/* How often it looks which process a command of recovery is. */
+#define COMMAND_INTERVAL	(5 * RW_SECOND)
+
 /* Record the horizon in the LSN history. */
 static void
 record_horizon(RwSampler *sampler)
@@ -89,6 +92,23 @@ look_at_next_record(RwSampler *sampler)
 		facts->recovery.replay == sampler->last_round.replay &&
 		facts->horizon == sampler->last_round.horizon)
 		rw_observe_next_record(facts);
+}
+
+/* See what the processes of recovery wait for, and which command runs. */
+static void
+look_at_commands(RwSampler *sampler)
+{
+	RwFacts    *facts = &sampler->facts;
+
+	if (!facts->in_recovery)
+		return;
+	rw_observe_recovery_processes(facts);
+	if (facts->recovery.command != RW_COMMAND_NONE &&
+		facts->now - sampler->command_looked >= COMMAND_INTERVAL)
+	{
+		sampler->command_looked = facts->now;
+		rw_observe_command_pid(facts);
+	}
 }
 
 /*
@@ -292,6 +312,7 @@ rw_sample(RwSampler *sampler)
 	record_horizon(sampler);
 	load_timelines(sampler);
 	look_at_next_record(sampler);
+	look_at_commands(sampler);
 	look_at_replay(sampler);
 	parted = rw_lag_shared->upstream.parted;	/* only written here */
 	publish_round(sampler, role_or_timeline_changed);

@@ -710,6 +710,32 @@ test_node(void)
 	detail_is(RW_ALERT_UPSTREAM_DOWN,
 			  "This standby has not streamed for 00:01:10. The upstream server refused 12 connections in the last minute.",
 			  "refused");
+	link->state = RW_STATE_ARCHIVE;
+	link->lag = 6 * S;
+	link->bound = RW_BOUND_AT_MOST;
+	link->reason = RW_REASON_FROM_ARCHIVE;
+	strcpy(link->reason_text,
+		   "WAL comes from the archive; the last replayed commit is 6 s old");
+	detail_is(RW_ALERT_UPSTREAM_DOWN,
+			  "This standby has not streamed for 00:01:10. WAL comes from the archive; the last replayed commit is 6 s old. Data read here is stale by at most 00:00:06.",
+			  "from the archive, and how old");
+	hint_is(RW_ALERT_UPSTREAM_DOWN,
+			"Check that the upstream server is running and reachable, and \"primary_conninfo\"; the server log has the errors.",
+			"what to do");
+	for (int i = 0; i < 3; i++)
+		rw_attempts_add(&world.published.upstream.attempts,
+						world.facts.now);
+	hint_is(RW_ALERT_UPSTREAM_DOWN,
+			"Check the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
+			"what to do if it is refused");
+	link->reason = RW_REASON_RESTORE_COMMAND;
+	strcpy(link->reason_text, "the restore_command has been running for 10 s");
+	detail_is(RW_ALERT_UPSTREAM_DOWN,
+			  "This standby has not streamed for 00:01:10. The restore_command has been running for 10 s. Data read here is stale by at most 00:00:06.",
+			  "a command that does not end");
+	hint_is(RW_ALERT_UPSTREAM_DOWN,
+			"Look at the processes that the command runs on this server, and at what they wait for.",
+			"what to do about that");
 
 	section("replica_diverged on the standby itself");
 
@@ -764,6 +790,10 @@ test_node(void)
 	hint_is(RW_ALERT_SELF_LAG,
 			"Check that new WAL reaches the archive, and \"restore_command\".",
 			"the archive");
+	link->reason = RW_REASON_RESTORE_COMMAND;
+	hint_is(RW_ALERT_SELF_LAG,
+			"Look at the processes that the command runs on this server, and at what they wait for.",
+			"a command that does not end");
 	link->reason = RW_REASON_REPLAY_BEHIND;
 	hint_is(RW_ALERT_SELF_LAG,
 			"Look at replwatch_status() on this server and its upstream.",

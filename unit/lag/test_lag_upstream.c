@@ -212,16 +212,66 @@ test_down(void)
 			  "the reason says so");
 
 	begin_standby("Fed from the archive alone");
+	memset(upstream, 0, sizeof(RwUpstream));
 	end_receiver();
 	receiver->has_conninfo = false;
 	receiver->has_restore_command = true;
+	receiver->flushed = 0;
+	receiver->send_time = receiver->receipt_time;
+	is_int(own_row()->lag, -1, "not known without a commit");
+	is_reason(own_row(), "from_archive",
+			  "WAL comes from the archive; what there is beyond it is not known",
+			  "the reason");
 	facts.recovery.latest_commit_time = facts.wall - RW_HOUR;
 	is_lag(own_row(), 3600000, "at most", "dated by the last commit");
 	is_reason(own_row(), "from_archive",
-			  "WAL comes from the archive; how much there is beyond the last replayed commit is not known",
+			  "WAL comes from the archive; the last replayed commit is 1:00:00 old, and what there is beyond it is not known",
+			  "the reason, with how old that is");
+	upstream->message_at = facts.now - RW_MINUTE;
+	is_lag(own_row(), 60000, "at most", "or by the last message");
+
+	begin_standby("Refused, and fed from the archive");
+	pass(10 * RW_MINUTE);
+	end_receiver();
+	receiver->has_restore_command = true;
+	upstream->down_since = START;
+	facts.horizon = facts.complete = facts.recovery.replay = HORIZON + 1000;
+	facts.recovery.latest_commit_time = facts.wall - 7 * RW_SECOND;
+	is_lag(own_row(), 7000, "at most",
+		   "dated by the commit as soon as that is here");
+	upstream->archive.came_at = facts.now;
+	receiver->state = RW_RECEIVER_CONNECTING;
+	is_int(own_row()->state, RW_STATE_ARCHIVE,
+		   "an attempt to connect changes no state");
+	is_reason(own_row(), "from_archive",
+			  "WAL comes from the archive; the last replayed commit is 7 s old, and what there is beyond it is not known",
 			  "the reason");
-	facts.recovery.latest_commit_time = 0;
-	is_int(own_row()->lag, -1, "not known without one");
+	for (int i = 0; i < 3; i++)
+		rw_attempts_add(&upstream->attempts, facts.now);
+	strcpy(upstream->refusal, "no entry");
+	is_reason(own_row(), "from_archive",
+			  "WAL comes from the archive; the last replayed commit is 7 s old, and what there is beyond it is not known; the upstream server refused 3 connections in the last minute: no entry",
+			  "the reason, with why it does not stream");
+	receiver->pid = 901;
+	receiver->state = RW_RECEIVER_STREAMING;
+	receiver->send_time = receiver->receipt_time = facts.wall;
+	receiver->timeout_ms = 0;
+	is_lag(own_row(), 7000, "at most",
+		   "nor does a connection on which nothing has come");
+	is_int(own_row()->state, RW_STATE_ARCHIVE, "change the state");
+	facts.recovery.latest_commit_time = facts.wall + RW_HOUR;
+	is_lag(own_row(), 0, "at most", "a commit of the future is of now");
+	is_text(rw_reason_name(own_row()->reason), "from_archive",
+			"there is a reason all the same");
+	facts.recovery.latest_commit_time = facts.wall - 7 * RW_SECOND;
+	upstream->reported = upstream->catchup_target = HORIZON + 5000;
+	upstream->complete_at = START;
+	receiver->send_time--;
+	upstream->message_at = facts.now;
+	upstream->archive.commit_at = facts.now - 7 * RW_SECOND;
+	is_lag(own_row(), 7000, "at most",
+		   "streaming again, what came from the archive still counts");
+	is_int(own_row()->state, RW_STATE_STREAMING, "which the state says");
 
 	begin_standby("Fed from nowhere");
 	end_receiver();
@@ -371,6 +421,53 @@ test_refused(void)
 			"but for replay that is busy");
 }
 
+static void
+test_commands(void)
+{
+	RwArchive  *archive = &upstream->archive;
+
+	begin_standby("A restore_command that takes long");
+	pass(20 * RW_SECOND);
+	end_receiver();
+	receiver->has_restore_command = true;
+	archive->command = RW_COMMAND_RESTORE;
+	archive->command_since = facts.now - 10 * RW_SECOND + 1;
+	is_text(rw_reason_name(own_row()->reason), "receiver_down",
+			"not yet");
+	archive->command_since--;
+	is_reason(own_row(), "restore_command",
+			  "the restore_command has been running for 10 s, and replay waits for it",
+			  "now");
+	archive->came_at = facts.now - RW_MINUTE;
+	is_text(rw_reason_name(own_row()->reason), "restore_command",
+			"it goes before what comes from the archive");
+	write_wal(1000);
+	facts.recovery.hold = RW_REPLAY_WAIT_PAUSED;
+	is_text(rw_reason_name(own_row()->reason), "paused",
+			"not before replay that is paused");
+
+	begin_standby("A recovery_end_command that takes long");
+	pass(20 * RW_SECOND);
+	end_receiver();
+	archive->command = RW_COMMAND_END;
+	archive->command_since = facts.now - RW_MINUTE;
+	is_reason(own_row(), "restore_command",
+			  "the recovery_end_command has been running for 60 s, and recovery ends only after it",
+			  "the reason");
+
+	begin_standby("An archive_cleanup_command that takes long");
+	archive->cleanup_since = facts.now - 10 * RW_SECOND + 1;
+	is_reason(own_row(), "", "", "not yet");
+	archive->cleanup_since--;
+	is_reason(own_row(), "restore_command",
+			  "the archive_cleanup_command has been running for 10 s, and the restartpoint waits for it",
+			  "it is named even if nothing is missing");
+	write_wal(1000);
+	is_reason(own_row(), "replay_behind",
+			  "received WAL is being replayed; the archive_cleanup_command has been running for 10 s, and the restartpoint waits for it",
+			  "and beside another reason");
+}
+
 static bool
 is_cut_off(void)
 {
@@ -469,7 +566,8 @@ test_random(void)
 
 		/* Where WAL is missing, or that is not known, there is a reason. */
 		wrong += (link->reason != RW_REASON_NONE) !=
-			(link->lag_bytes > 0 || link->lag != 0);
+			(link->lag_bytes > 0 || link->lag != 0 ||
+			 link->bound != RW_BOUND_EXACT);
 
 		/* Nor is one that has other WAL than its upstream. */
 		if (upstream->parted != RW_NOT_PARTED)
@@ -499,6 +597,7 @@ main(void)
 	test_replay_wait();
 	test_parted();
 	test_refused();
+	test_commands();
 	test_cut_off();
 	test_random();
 	return tap_end();

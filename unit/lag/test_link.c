@@ -64,6 +64,8 @@ main(void)
 			"upstream silent");
 	is_text(rw_reason_name(RW_REASON_FROM_ARCHIVE), "from_archive",
 			"from archive");
+	is_text(rw_reason_name(RW_REASON_RESTORE_COMMAND), "restore_command",
+			"restore command");
 
 	section("Bounds");
 	is_text(rw_bound_name(RW_BOUND_EXACT), "exact", "exact");

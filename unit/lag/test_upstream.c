@@ -346,6 +346,8 @@ test_down(void)
 	is_int(upstream.down_since, RW_NEVER, "is not down");
 
 	begin("A standby that replays the archive before it streams");
+	memset(&upstream, 0, sizeof(upstream));
+	receiver->written = receiver->flushed = 0;
 	for (int i = 0; i < 10; i++)
 	{
 		pass(RW_MINUTE);
@@ -357,6 +359,14 @@ test_down(void)
 	is_int(upstream.down_since, facts.now - RW_MINUTE, "only after that");
 	is_int(upstream.replay_moved_at, facts.now - RW_MINUTE,
 		   "which is when replay moved");
+	heard = facts.now - RW_MINUTE;
+	facts.recovery.waits_for_wal = true;
+	look();
+	facts.recovery.waits_for_wal = false;
+	facts.recovery.replay += 100;
+	look();
+	is_int(upstream.down_since, heard,
+		   "once it has come to the end, the archive does not bring it back");
 
 	begin("Replay that is paused");
 	is_int(upstream.paused_since, RW_NEVER, "not yet");
