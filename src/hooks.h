@@ -40,8 +40,11 @@
  *
  *	wait/replay.c
  *		Replaces the redo functions in the table of resource managers by one
- *		that calls them and then wakes sessions that wait for the LSN.
+ *		that calls them and then wakes sessions that wait for the LSN.  Of a
+ *		record that can be in conflict with sessions it leaves a note first,
+ *		from which observe/blockers.c finds out who blocks replay.
  *		Switched off by replwatch.wake_on_replay: the table is left alone,
+ *		the session that blocks replay is seldom known,
  *		waiting sessions check the position themselves every 1 to 20 ms, and
  *		the standby reports its position when core has it report and each
  *		second, not as soon as a waiting session on the primary asks for it.

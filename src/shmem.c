@@ -20,6 +20,7 @@
 #include "src/history/history.h"
 #include "src/lag/lag_shared.h"
 #include "src/observe/ended.h"
+#include "src/observe/replaying.h"
 #include "src/replica/replica_shared.h"
 #include "src/shmem.h"
 #include "src/wait/wait.h"
@@ -34,6 +35,7 @@ typedef struct ShmemPart
 static const ShmemPart parts[] = {
 	{rw_process_size, rw_process_attach},
 	{rw_ended_size, rw_ended_attach},
+	{rw_replaying_size, rw_replaying_attach},
 	{rw_history_size, rw_history_attach},
 	{rw_replica_size, rw_replica_attach},
 	{rw_lag_size, rw_lag_attach},

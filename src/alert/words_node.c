@@ -84,15 +84,41 @@ rw_words_replay_paused(const RwJudgeInput *input, const RwSubject *subject,
 	add_resume_hint(text);
 }
 
+/* How to end a conflict, and the query of the session that causes it. */
+static void
+add_conflict_hint(RwAlertText *text, const RwFacts *facts)
+{
+	const RwRecoveryFacts *recovery = &facts->recovery;
+	char		pid[RW_NUMBER_LEN];
+	char		duration[RW_CLOCK_LEN];
+
+	if (recovery->nblockers == 0)
+	{
+		rw_add_hint(text,
+					"Look for long queries in pg_stat_activity, or decrease \"max_standby_streaming_delay\".",
+					NULL);
+		return;
+	}
+	rw_number_text(pid, recovery->blockers[0]);
+	if (recovery->blockers_likely)
+		rw_add_hint(text, "Check process ", pid, " in pg_stat_activity.",
+					NULL);
+	rw_add_hint(text, "End the session with pg_terminate_backend(", pid,
+				"), or decrease \"max_standby_streaming_delay\".", NULL);
+	if (recovery->query_start != 0 && recovery->query[0] != '\0')
+		rw_add_hint(text, "Its query began ",
+					rw_clock_text(duration,
+								  Max(facts->wall - recovery->query_start,
+									  0)),
+					" ago: \"", recovery->query, "\".", NULL);
+}
+
 /* What to do about a standby's own lag depends on its reason. */
 void
 rw_words_self_lag(const RwJudgeInput *input, const RwSubject *subject,
 				  const RwFinding *finding, RwSeverity severity,
 				  RwAlertText *text)
 {
-	const RwRecoveryFacts *recovery = &input->facts->recovery;
-	char		pid[RW_NUMBER_LEN];
-
 	rw_add_time_lag(text, subject, finding, severity);
 	switch (subject->link->reason)
 	{
@@ -100,16 +126,7 @@ rw_words_self_lag(const RwJudgeInput *input, const RwSubject *subject,
 			add_resume_hint(text);
 			break;
 		case RW_REASON_CONFLICT:
-			if (recovery->nblockers > 0)
-				rw_add_hint(text,
-							"End the session with pg_terminate_backend(",
-							rw_number_text(pid, recovery->blockers[0]),
-							"), or decrease \"max_standby_streaming_delay\".",
-							NULL);
-			else
-				rw_add_hint(text,
-							"Look for long queries in pg_stat_activity, or decrease \"max_standby_streaming_delay\".",
-							NULL);
+			add_conflict_hint(text, input->facts);
 			break;
 		case RW_REASON_RECEIVER_DOWN:
 		case RW_REASON_UPSTREAM_SILENT:

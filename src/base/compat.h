@@ -14,6 +14,7 @@
 #ifndef RW_COMPAT_H
 #define RW_COMPAT_H
 
+#include "access/heapam_xlog.h"
 #include "fmgr.h"
 #include "replication/slot.h"
 #include "replication/walreceiver.h"
@@ -396,6 +397,84 @@ rw_interval_is_infinite(const Interval *interval)
 #else
 	return false;
 #endif
+}
+
+/*
+ * Fields of WAL records: the newest transaction whose rows a record removes,
+ * and the database that it is about.
+ */
+#if PG_VERSION_NUM >= 160000
+#define RW_INDEX_HORIZON(xlrec)		((xlrec)->snapshotConflictHorizon)
+#define RW_REDIRECT_HORIZON(xlrec)	((xlrec)->snapshotConflictHorizon)
+#define RW_REUSE_HORIZON(xlrec)		((xlrec)->snapshotConflictHorizon)
+#define RW_REUSE_DATABASE(xlrec)	((xlrec)->locator.dbOid)
+#define RW_BLOCK_DATABASE(block)	((block)->rlocator.dbOid)
+#define RW_BUFFER_DATABASE(tag)		((tag)->dbOid)
+#define RW_BUFFER_RELATION(tag)		((tag)->relNumber)
+#else
+#define RW_INDEX_HORIZON(xlrec)		((xlrec)->latestRemovedXid)
+#define RW_REDIRECT_HORIZON(xlrec)	((xlrec)->newestRedirectXid)
+#define RW_REUSE_HORIZON(xlrec)		((xlrec)->latestRemovedFullXid)
+#define RW_REUSE_DATABASE(xlrec)	((xlrec)->node.dbNode)
+#define RW_BLOCK_DATABASE(block)	((block)->rnode.dbNode)
+#define RW_BUFFER_DATABASE(tag)		((tag)->rnode.dbNode)
+#define RW_BUFFER_RELATION(tag)		((tag)->rnode.relNode)
+#endif
+
+/*
+ * The same of a record about a heap page, given its operation and its data;
+ * invalid if it removes nothing that a snapshot could see.
+ */
+static inline TransactionId
+rw_heap2_horizon(uint8 operation, const char *data)
+{
+	TransactionId horizon = InvalidTransactionId;
+
+#if PG_VERSION_NUM >= 170000
+	switch (operation)
+	{
+		case XLOG_HEAP2_PRUNE_ON_ACCESS:
+		case XLOG_HEAP2_PRUNE_VACUUM_SCAN:
+		case XLOG_HEAP2_PRUNE_VACUUM_CLEANUP:
+			if ((((const xl_heap_prune *) data)->flags &
+				 XLHP_HAS_CONFLICT_HORIZON) != 0)
+				memcpy(&horizon, data + SizeOfHeapPrune, sizeof(horizon));
+			break;
+#if PG_VERSION_NUM < 190000
+		case XLOG_HEAP2_VISIBLE:
+			horizon = ((const xl_heap_visible *) data)->snapshotConflictHorizon;
+			break;
+#endif
+	}
+#elif PG_VERSION_NUM >= 160000
+	switch (operation)
+	{
+		case XLOG_HEAP2_PRUNE:
+			horizon = ((const xl_heap_prune *) data)->snapshotConflictHorizon;
+			break;
+		case XLOG_HEAP2_FREEZE_PAGE:
+			horizon = ((const xl_heap_freeze_page *) data)->snapshotConflictHorizon;
+			break;
+		case XLOG_HEAP2_VISIBLE:
+			horizon = ((const xl_heap_visible *) data)->snapshotConflictHorizon;
+			break;
+	}
+#else
+	switch (operation)
+	{
+		case XLOG_HEAP2_PRUNE:
+			horizon = ((const xl_heap_prune *) data)->latestRemovedXid;
+			break;
+		case XLOG_HEAP2_FREEZE_PAGE:
+			horizon = ((const xl_heap_freeze_page *) data)->cutoff_xid;
+			TransactionIdRetreat(horizon);
+			break;
+		case XLOG_HEAP2_VISIBLE:
+			horizon = ((const xl_heap_visible *) data)->cutoff_xid;
+			break;
+	}
+#endif
+	return horizon;
 }
 
 /* The number of this process's PGPROC, under MaxBackends in a backend. */

@@ -127,7 +127,9 @@ rw_explain(RwFacts *facts, RwLinks *links)
 
 	if (links->published && links->nlinks > 0 &&
 		links->links[0].upstream && links->links[0].lag_bytes > 0)
-		rw_observe_hold(facts);
+		rw_observe_hold(facts,
+						rw_record_begun_at(facts,
+										   &links->published->upstream));
 	for (i = 0; i < links->nlinks; i++)
 	{
 		if (rw_may_be_held(&links->links[i], facts))

@@ -131,6 +131,12 @@ extern RwPublished *rw_published(const RwFacts *facts);
  */
 extern int64 rw_sample_lifetime(void);
 
+/*
+ * Add the query of the session that blocks replay, and when it began, to the
+ * reason of the upstream row: for those who may see it.
+ */
+extern void rw_add_query_to_reason(RwLink *link, const RwFacts *facts);
+
 /* When the last real message of the upstream server came, or RW_NEVER. */
 extern RwTime rw_last_message(const RwFacts *facts,
 							  const RwPublished *published);

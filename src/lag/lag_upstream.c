@@ -17,6 +17,7 @@
 
 #include "src/base/render.h"
 #include "src/lag/intern.h"
+#include "src/observe/start_command.h"
 
 /* What the worker has seen of replay so lately counts. */
 #define WAITED_LATELY		(5 * RW_SECOND)
@@ -197,7 +198,7 @@ rw_measure_upstream(RwLink *link, const RwFacts *facts,
 static void
 explain_replay_wait(RwLink *link, const RwRecoveryFacts *recovery)
 {
-	const char *waits_for = "another session";
+	const char *waits_for = "for another session";
 	char		details[RW_REASON_LEN];
 	RwText		text;
 	int			i;
@@ -219,13 +220,19 @@ explain_replay_wait(RwLink *link, const RwRecoveryFacts *recovery)
 						   details, " ms)", NULL);
 			return;
 		case RW_REPLAY_WAIT_SNAPSHOT:
-			waits_for = "a snapshot";
+			waits_for = "for a snapshot";
 			break;
 		case RW_REPLAY_WAIT_LOCK:
-			waits_for = "a lock";
+			waits_for = "for a lock";
 			break;
 		case RW_REPLAY_WAIT_PIN:
-			waits_for = "a buffer pin";
+			waits_for = "for a buffer pin";
+			break;
+		case RW_REPLAY_WAIT_TABLESPACE:
+			waits_for = "to drop a tablespace, for the transaction";
+			break;
+		case RW_REPLAY_WAIT_DATABASE:
+			waits_for = "to drop a database, for the session";
 			break;
 		case RW_REPLAY_WAIT_OTHER:
 			break;
@@ -238,8 +245,25 @@ explain_replay_wait(RwLink *link, const RwRecoveryFacts *recovery)
 	}
 	if (recovery->nblockers > 0 && recovery->blockers_likely)
 		rw_text_add(&text, " (likely)");
-	rw_give_reason(link, RW_REASON_CONFLICT, "replay waits for ", waits_for,
+	rw_give_reason(link, RW_REASON_CONFLICT, "replay waits ", waits_for,
 				   details, NULL);
+}
+
+void
+rw_add_query_to_reason(RwLink *link, const RwFacts *facts)
+{
+	const RwRecoveryFacts *recovery = &facts->recovery;
+	char		duration[RW_DURATION_LEN];
+	RwText		text = {link->reason_text, RW_REASON_LEN, 0, false};
+
+	if (link->reason != RW_REASON_CONFLICT || recovery->query_start == 0)
+		return;
+	text.len = strlen(link->reason_text);
+	rw_text_adds(&text, "; its query began ",
+				 rw_duration(duration,
+							 Max(facts->wall - recovery->query_start, 0)),
+				 " ago", recovery->query[0] != '\0' ? ": " : "", NULL);
+	rw_first_line(text.data + text.len, recovery->query, text.size - text.len);
 }
 
 /* Give the reason of a standby whose WAL is not its upstream server's. */

@@ -109,6 +109,15 @@ rw_allowed_silence(const RwUpstream *upstream,
 	return RW_SECOND;
 }
 
+RwTime
+rw_record_begun_at(const RwFacts *facts, const RwUpstream *upstream)
+{
+	if (upstream->begun_at == RW_NEVER)
+		return RW_NEVER;
+	return upstream->begun == facts->recovery.begun ?
+		upstream->begun_at : facts->now;
+}
+
 bool
 rw_silence_is_normal(const RwUpstream *upstream,
 					 const RwReceiverFacts *receiver)
@@ -443,6 +452,11 @@ follow_replay(RwUpstream *upstream, const RwFacts *facts)
 
 	if (replay > upstream->replay)
 		upstream->replay_moved_at = facts->now;
+	if (facts->recovery.begun != upstream->begun)
+	{
+		upstream->begun = facts->recovery.begun;
+		upstream->begun_at = facts->now;
+	}
 	if (replay != upstream->replay)
 		upstream->waited_at = RW_NEVER;
 	if (facts->recovery.waits_for_wal && replay < facts->horizon)

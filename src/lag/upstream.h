@@ -58,6 +58,8 @@ typedef struct RwUpstream
 	bool		partial;		/* between them there is no whole record */
 
 	RwTime		replay_moved_at;
+	uint64		begun;			/* end of the record that was begun last, */
+	RwTime		begun_at;		/* and when that was first seen */
 	RwTime		waited_at;		/* when replay, which has not moved since, was
 								 * last seen to wait for WAL; RW_NEVER: not */
 	RwRate		replay_rate;
@@ -158,6 +160,13 @@ extern bool rw_upstream_refuses(const RwUpstream *upstream, RwTime now);
  */
 extern int64 rw_allowed_silence(const RwUpstream *upstream,
 								const RwReceiverFacts *receiver);
+
+/*
+ * When the worker first saw that the record is being replayed that is now; now
+ * if it has not seen that, RW_NEVER if it has not looked yet.
+ */
+extern RwTime rw_record_begun_at(const RwFacts *facts,
+								 const RwUpstream *upstream);
 
 /*
  * Does silence mean nothing, however long it lasts?  So it is where the

@@ -26,6 +26,13 @@ extern void rw_observe_receiver(RwReceiverFacts *receiver);
 extern void rw_observe_recovery(RwRecoveryFacts *recovery);
 
 /*
+ * blockers.c: who blocks replay, which waits as recovery->hold says; it may
+ * find that a database is dropped.  `since` is as in culprit.h.
+ */
+extern void rw_observe_blockers(RwRecoveryFacts *recovery, int startup_pid,
+								TimestampTz since);
+
+/*
  * observe_recovery.c: the server that the WAL receiver is connected to, as in
  * RwReceiverFacts.  Allocates nothing and raises nothing.
  */

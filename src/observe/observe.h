@@ -186,6 +186,8 @@ typedef enum RwReplayWait
 	RW_REPLAY_WAIT_SNAPSHOT,	/* recovery conflict with a snapshot */
 	RW_REPLAY_WAIT_LOCK,		/* recovery conflict with a lock */
 	RW_REPLAY_WAIT_PIN,			/* recovery conflict with a buffer pin */
+	RW_REPLAY_WAIT_TABLESPACE,	/* sessions that may use a dropped tablespace */
+	RW_REPLAY_WAIT_DATABASE,	/* sessions in a dropped database */
 	RW_REPLAY_WAIT_OTHER		/* another recovery conflict */
 } RwReplayWait;
 
@@ -204,10 +206,14 @@ typedef enum RwRecoveryCommand
 	RW_COMMAND_END				/* recovery_end_command */
 } RwRecoveryCommand;
 
+#define RW_QUERY_LEN		128
+
 typedef struct RwRecoveryFacts
 {
 	XLogRecPtr	replay;
 	TimeLineID	replay_tli;
+	XLogRecPtr	begun;			/* end of the record that is being replayed,
+								 * or of the last one */
 	RwPauseState pause_state;
 	int			apply_delay_ms; /* recovery_min_apply_delay */
 	TimestampTz latest_commit_time; /* of the last replayed commit, the
@@ -221,6 +227,9 @@ typedef struct RwRecoveryFacts
 	int			nblockers;		/* 0 if they can't be known */
 	int			blockers[RW_MAX_BLOCKERS];
 	bool		blockers_likely;	/* guessed, not known */
+	TimestampTz query_start;	/* of the first of them; 0 if not known */
+	char		query[RW_QUERY_LEN];	/* its text, current or last, one line
+										 * of UTF-8; empty if not known */
 	bool		partial;		/* only a part of the next record is here; see
 								 * rw_observe_next_record in wal_file.h */
 } RwRecoveryFacts;
@@ -333,11 +342,12 @@ extern void rw_observe_sync(RwSyncFacts *sync);
 
 /*
  * Fill facts->recovery's hold, waits_for_wal and blockers, which rw_observe()
- * leaves empty.
+ * leaves empty.  `begun_at` is when that record was first seen to be replayed,
+ * RW_NEVER if that is not known: what began later does not block it.
  * This may read the state of all backends and locks: call it when replay is
  * behind.  Only for a server in recovery.
  */
-extern void rw_observe_hold(RwFacts *facts);
+extern void rw_observe_hold(RwFacts *facts, RwTime begun_at);
 
 /*
  * Fill `counted` and `decoded` of the logical slots that walsenders use, which

@@ -213,94 +213,53 @@ void
 rw_observe_recovery(RwRecoveryFacts *recovery)
 {
 	recovery->replay = GetXLogReplayRecPtr(&recovery->replay_tli);
+	recovery->begun = GetCurrentReplayRecPtr(NULL);
 	recovery->pause_state = pause_state_from_core(GetRecoveryPauseState());
 	recovery->apply_delay_ms = recovery_min_apply_delay;
 	recovery->latest_commit_time = GetLatestXTime();
 }
 
-static void
-add_blocker(RwRecoveryFacts *recovery, int pid)
+/* What the startup process waits for, and whether that is WAL. */
+static RwReplayWait
+hold_from_wait_event(uint32 wait_event, bool *waits_for_wal)
 {
-	if (pid != 0 && recovery->nblockers < RW_MAX_BLOCKERS)
-		recovery->blockers[recovery->nblockers++] = pid;
-}
+	const char *type = pgstat_get_wait_event_type(wait_event);
+	const char *event = pgstat_get_wait_event(wait_event);
 
-/*
- * Add the holders of the lock that the startup process waits for.  The lock
- * manager knows them for certain.
- */
-static void
-find_lock_holders(RwRecoveryFacts *recovery, int startup_pid)
-{
-	LockData   *locks = GetLockStatusData();
-	int			i;
-
-	for (i = 0; i < locks->nelements; i++)
-	{
-		LockInstanceData *lock = &locks->locks[i];
-
-		if (lock->pid == startup_pid && lock->waitLockMode != NoLock)
-		{
-			VirtualTransactionId *holders;
-			int			nholders;
-			int			j;
-
-			holders = GetLockConflicts(&lock->locktag, lock->waitLockMode,
-									   &nholders);
-			for (j = 0; j < nholders; j++)
-			{
-				PGPROC	   *proc = rw_vxid_proc(holders[j]);
-
-				if (proc)
-					add_blocker(recovery, proc->pid);
-			}
-			return;
-		}
-	}
-}
-
-/*
- * Add the process with the oldest snapshot, which is likely to be the one that
- * replay waits for.  Only the startup process knows which snapshots conflict.
- */
-static void
-find_oldest_snapshot(RwRecoveryFacts *recovery)
-{
-	VirtualTransactionId *holders;
-	TransactionId oldest = InvalidTransactionId;
-	int			pid = 0;
-
-	for (holders = GetConflictingVirtualXIDs(InvalidTransactionId, InvalidOid);
-		 VirtualTransactionIdIsValid(*holders); holders++)
-	{
-		PGPROC	   *proc = rw_vxid_proc(*holders);
-		TransactionId xmin = proc ? proc->xmin : InvalidTransactionId;
-
-		if (TransactionIdIsNormal(xmin) && proc->pid != MyProcPid &&
-			(!TransactionIdIsValid(oldest) ||
-			 TransactionIdPrecedes(xmin, oldest)))
-		{
-			oldest = xmin;
-			pid = proc->pid;
-		}
-	}
-	add_blocker(recovery, pid);
-	recovery->blockers_likely = true;
+	if (type == NULL || event == NULL)
+		return RW_REPLAY_WAIT_NONE;
+	*waits_for_wal = strcmp(event, "RecoveryWalStream") == 0 ||
+		strcmp(event, "RecoveryRetrieveRetryInterval") == 0;
+	if (strcmp(event, "RecoveryApplyDelay") == 0)
+		return RW_REPLAY_WAIT_DELAY;
+	if (strcmp(event, "RecoveryConflictSnapshot") == 0)
+		return RW_REPLAY_WAIT_SNAPSHOT;
+	if (strcmp(type, "Lock") == 0)
+		return RW_REPLAY_WAIT_LOCK;
+	if (strcmp(event, "BufferPin") == 0 ||
+		strcmp(event, "BufferCleanup") == 0)	/* its name from 19 on */
+		return RW_REPLAY_WAIT_PIN;
+	if (strcmp(event, "RecoveryConflictTablespace") == 0)
+		return RW_REPLAY_WAIT_TABLESPACE;
+	if (strncmp(event, "RecoveryConflict", 16) == 0)
+		return RW_REPLAY_WAIT_OTHER;
+	return RW_REPLAY_WAIT_NONE;
 }
 
 void
-rw_observe_hold(RwFacts *facts)
+rw_observe_hold(RwFacts *facts, RwTime begun_at)
 {
 	RwRecoveryFacts *recovery = &facts->recovery;
+	TimestampTz since = begun_at == RW_NEVER ? 0 :
+		facts->wall - Max(facts->now - begun_at, 0);
 	PGPROC	   *proc;
-	uint32		wait_event;
-	const char *type;
-	const char *event;
 
 	recovery->hold = RW_REPLAY_WAIT_NONE;
 	recovery->waits_for_wal = false;
 	recovery->nblockers = 0;
 	recovery->blockers_likely = false;
+	recovery->query_start = 0;
+	recovery->query[0] = '\0';
 
 	if (recovery->pause_state == RW_PAUSE_PAUSED)
 	{
@@ -311,30 +270,7 @@ rw_observe_hold(RwFacts *facts)
 	proc = rw_startup_proc();
 	if (proc == NULL)
 		return;
-	wait_event = proc->wait_event_info;
-	type = pgstat_get_wait_event_type(wait_event);
-	event = pgstat_get_wait_event(wait_event);
-	if (type == NULL || event == NULL)
-		return;
-
-	recovery->waits_for_wal =
-		strcmp(event, "RecoveryWalStream") == 0 ||
-		strcmp(event, "RecoveryRetrieveRetryInterval") == 0;
-	if (strcmp(event, "RecoveryApplyDelay") == 0)
-		recovery->hold = RW_REPLAY_WAIT_DELAY;
-	else if (strcmp(event, "RecoveryConflictSnapshot") == 0)
-	{
-		recovery->hold = RW_REPLAY_WAIT_SNAPSHOT;
-		find_oldest_snapshot(recovery);
-	}
-	else if (strcmp(type, "Lock") == 0)
-	{
-		recovery->hold = RW_REPLAY_WAIT_LOCK;
-		find_lock_holders(recovery, proc->pid);
-	}
-	else if (strcmp(event, "BufferPin") == 0 ||
-			 strcmp(event, "BufferCleanup") == 0)	/* its name from 19 on */
-		recovery->hold = RW_REPLAY_WAIT_PIN;
-	else if (strncmp(event, "RecoveryConflict", 16) == 0)
-		recovery->hold = RW_REPLAY_WAIT_OTHER;
+	recovery->hold = hold_from_wait_event(proc->wait_event_info,
+										  &recovery->waits_for_wal);
+	rw_observe_blockers(recovery, proc->pid, since);
 }

@@ -22,7 +22,10 @@ complete_node(RwNode *node)
 	RwFacts    *facts = &node->facts;
 
 	if (facts->in_recovery && facts->horizon > facts->recovery.replay)
-		rw_observe_hold(facts);
+		rw_observe_hold(facts, node->published ?
+						rw_record_begun_at(facts,
+										   &node->published->upstream) :
+						RW_NEVER);
 	rw_observe_sync(&node->sync);
 	node->system_identifier = GetSystemIdentifier();
 	snprintf(node->system_identifier_text,

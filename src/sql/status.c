@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_authid.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 
@@ -22,6 +23,26 @@
 
 PG_FUNCTION_INFO_V1(replwatch_status);
 PG_FUNCTION_INFO_V1(replwatch_node);
+
+/*
+ * Add the query that blocks replay to the reason, if there is one.  It is UTF-8,
+ * which is not valid in each encoding.
+ */
+static void
+show_query(const RwFacts *facts, RwLink *upstream)
+{
+	int			encoding = GetDatabaseEncoding();
+	char	   *at;
+
+	rw_add_query_to_reason(upstream, facts);
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return;
+	for (at = upstream->reason_text; *at != '\0'; at++)
+	{
+		if (IS_HIGHBIT_SET(*at))
+			*at = '?';
+	}
+}
 
 /*
  * The replication links of this server, one row each.
@@ -46,6 +67,8 @@ replwatch_status(PG_FUNCTION_ARGS)
 	rw_links(&facts, &links, true);
 	rw_give_health(&facts, &links);
 	rw_sort_links(&links);
+	if (privileged && links.nlinks > 0 && links.links[0].upstream)
+		show_query(&facts, &links.links[0]);
 
 	for (i = 0; i < links.nlinks; i++)
 	{

@@ -5,7 +5,9 @@
  *
  * Core has no hook in replay, but the table of resource managers is writable
  * and inherited by the startup process.  Each of core's redo functions is
- * replaced by redo_and_wake(), which calls it and then wakes sessions.
+ * replaced by redo_and_wake(), which calls it and then wakes sessions.  Where
+ * records can be in conflict with sessions, a note of each is left before that
+ * (see src/observe/replaying.h).
  *
  * The position is published here because core's own moves only after the
  * redo function has returned: a waiter that was woken would not see it yet.
@@ -36,6 +38,7 @@
 #include "catalog/pg_control.h"
 
 #include "src/base/compat.h"
+#include "src/observe/replaying.h"
 #include "src/settings.h"
 #include "src/wait/intern.h"
 #include "src/wait/waiters.h"
@@ -71,6 +74,13 @@ redo_and_wake(XLogReaderState *record)
 }
 
 static void
+redo_noted(XLogReaderState *record)
+{
+	rw_replaying_note(record);
+	redo_and_wake(record);
+}
+
+static void
 redo_xlog_and_reply(XLogReaderState *record)
 {
 	redo_and_wake(record);
@@ -90,8 +100,11 @@ rw_replay_init(void)
 	for (i = 0; i <= RM_MAX_BUILTIN_ID; i++)
 	{
 		core_redo[i] = RmgrTable[i].rm_redo;
-		RmgrTable[i].rm_redo = i == RM_XLOG_ID ? redo_xlog_and_reply :
-			redo_and_wake;
+		if (i == RM_XLOG_ID)
+			RmgrTable[i].rm_redo = redo_xlog_and_reply;
+		else
+			RmgrTable[i].rm_redo = rw_can_conflict(i) ? redo_noted :
+				redo_and_wake;
 	}
 }
 

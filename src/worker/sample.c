@@ -126,7 +126,7 @@ look_at_replay(RwSampler *sampler)
 		facts->now - sampler->replay_looked >= RW_SECOND)
 	{
 		sampler->replay_looked = facts->now;
-		rw_observe_hold(facts);
+		rw_observe_hold(facts, RW_NEVER);
 	}
 }
 

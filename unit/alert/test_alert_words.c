@@ -778,6 +778,12 @@ test_node(void)
 	hint_is(RW_ALERT_SELF_LAG,
 			"End the session with pg_terminate_backend(4711), or decrease \"max_standby_streaming_delay\".",
 			"a conflict with a session that is known");
+	world.facts.recovery.query_start = world.facts.wall - 65 * S;
+	strcpy(world.facts.recovery.query, "SELECT 1");
+	world.facts.recovery.blockers_likely = true;
+	hint_is(RW_ALERT_SELF_LAG,
+			"Check process 4711 in pg_stat_activity. End the session with pg_terminate_backend(4711), or decrease \"max_standby_streaming_delay\". Its query began 00:01:05 ago: \"SELECT 1\".",
+			"one that is likely, with its query");
 	link->reason = RW_REASON_RECEIVER_DOWN;
 	hint_is(RW_ALERT_SELF_LAG,
 			"Check that the upstream server is running and reachable.",

@@ -316,6 +316,15 @@ test_replay_wait(void)
 	recovery->blockers_likely = false;
 	is_reason(own_row(), "conflict",
 			  "replay waits for a lock of process 1234, 99", "a lock");
+	recovery->hold = RW_REPLAY_WAIT_TABLESPACE;
+	is_reason(own_row(), "conflict",
+			  "replay waits to drop a tablespace, for the transaction of process 1234, 99",
+			  "a tablespace");
+	recovery->hold = RW_REPLAY_WAIT_DATABASE;
+	is_reason(own_row(), "conflict",
+			  "replay waits to drop a database, for the session of process 1234, 99",
+			  "a database");
+	recovery->hold = RW_REPLAY_WAIT_LOCK;
 	recovery->nblockers = 0;
 	recovery->blockers_likely = true;
 	is_reason(own_row(), "conflict", "replay waits for a lock",
@@ -328,6 +337,59 @@ test_replay_wait(void)
 	end_receiver();
 	is_text(rw_reason_name(own_row()->reason), "conflict",
 			"it goes before a receiver that is down");
+}
+
+static void
+test_query(void)
+{
+	RwRecoveryFacts *recovery = &facts.recovery;
+	RwLink	   *link;
+	size_t		len;
+
+	begin_standby("The query that blocks replay");
+	write_wal(1000);
+	pass(20 * RW_SECOND);
+	recovery->hold = RW_REPLAY_WAIT_LOCK;
+	recovery->nblockers = 1;
+	recovery->blockers[0] = 99;
+	strcpy(recovery->query, "SELECT 1");
+	link = own_row();
+	rw_add_query_to_reason(link, &facts);
+	is_text(link->reason_text, "replay waits for a lock of process 99",
+			"is not shown if it is not known since when it runs");
+	recovery->query_start = facts.wall - 7 * RW_SECOND;
+	rw_add_query_to_reason(link, &facts);
+	is_text(link->reason_text,
+			"replay waits for a lock of process 99; its query began 7 s ago: SELECT 1",
+			"with its start");
+	link = own_row();
+	recovery->query[0] = '\0';
+	rw_add_query_to_reason(link, &facts);
+	is_text(link->reason_text,
+			"replay waits for a lock of process 99; its query began 7 s ago",
+			"if it has a text");
+
+	/* Whatever is before it, it is cut off between two characters. */
+	recovery->nblockers = RW_MAX_BLOCKERS;
+	for (int i = 0; i < RW_MAX_BLOCKERS; i++)
+		recovery->blockers[i] = PG_INT32_MAX;
+	for (int i = 0; i < 126; i += 2)
+		strcpy(recovery->query + i, "\xc3\xa9");
+	for (int pid = PG_INT32_MAX; pid > 1000000; pid /= 10)
+	{
+		recovery->blockers[0] = pid;
+		link = own_row();
+		rw_add_query_to_reason(link, &facts);
+		len = strlen(link->reason_text);
+		ok(len < RW_REASON_LEN && link->reason_text[len - 1] == '\xa9',
+		   "the end of a long one");
+	}
+
+	recovery->hold = RW_REPLAY_WAIT_PAUSED;
+	link = own_row();
+	rw_add_query_to_reason(link, &facts);
+	is_text(link->reason_text, "replay is paused; run pg_wal_replay_resume()",
+			"there is none while replay is paused");
 }
 
 static void
@@ -595,6 +657,7 @@ main(void)
 	test_missing();
 	test_down();
 	test_replay_wait();
+	test_query();
 	test_parted();
 	test_refused();
 	test_commands();

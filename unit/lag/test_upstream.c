@@ -379,6 +379,22 @@ test_down(void)
 	facts.recovery.pause_state = RW_PAUSE_NONE;
 	look();
 	is_int(upstream.paused_since, RW_NEVER, "and no longer");
+
+	begin("The record that is being replayed");
+	memset(&upstream, 0, sizeof(upstream));
+	is_int(rw_record_begun_at(&facts, &upstream), RW_NEVER,
+		   "begun at no known time without a look");
+	facts.recovery.begun = HORIZON;
+	look();
+	pass(RW_SECOND);
+	is_int(rw_record_begun_at(&facts, &upstream), facts.now - RW_SECOND,
+		   "when it was first seen");
+	facts.recovery.begun += 100;
+	is_int(rw_record_begun_at(&facts, &upstream), facts.now,
+		   "now if it was not seen");
+	pass(RW_SECOND);
+	is_int(rw_record_begun_at(&facts, &upstream), facts.now - RW_SECOND + LOOK,
+		   "until the next look");
 }
 
 static void
