@@ -19,6 +19,7 @@
 #include "src/base/process.h"
 #include "src/hooks.h"
 #include "src/observe/ended.h"
+#include "src/observe/replaying.h"
 #include "src/shmem.h"
 #include "src/wait/wait.h"
 
@@ -61,6 +62,7 @@ static void
 hook_emit_log(ErrorData *edata)
 {
 	rw_ended_message(edata);
+	rw_replaying_message(edata);
 
 	if (next_emit_log_hook)
 		next_emit_log_hook(edata);

@@ -22,7 +22,8 @@
  *		rw_ended_message() keeps the last error of walsenders and of the WAL
  *		receiver for that note, then the earlier hook.  It comes first, since
  *		another library's hook may change the message.  In other processes it
- *		does nothing.
+ *		does nothing.  rw_replaying_message() notices in the startup process
+ *		that replay is paused at the recovery target.
  *
  *	ProcessUtility_hook
  *		rw_read_after_begin() waits if the command is SET

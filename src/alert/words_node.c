@@ -63,12 +63,57 @@ rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 
 /* What resuming does depends on why replay was paused. */
 static void
-add_resume_hint(RwAlertText *text)
+add_resume_hint(RwAlertText *text, const RwRecoveryFacts *recovery)
 {
-	rw_add_hint(text, "Run pg_wal_replay_resume().", NULL);
-	rw_add_hint(text,
-				"If the server log says that a recovery target was reached or that a setting is too low, that promotes or stops this server.",
-				NULL);
+	char		needed[RW_NUMBER_LEN];
+	int			i;
+
+	switch (recovery->pause_cause)
+	{
+		case RW_PAUSE_BY_HAND:
+			rw_add_hint(text, "Run pg_wal_replay_resume().", NULL);
+			break;
+		case RW_PAUSE_AT_TARGET:
+			rw_add_hint(text,
+						"Run pg_wal_replay_resume() to end recovery and promote this server; to replay more WAL instead, change the recovery target and restart it.",
+						NULL);
+			break;
+		case RW_PAUSE_FOR_SETTING:
+			for (i = 0; i < recovery->nlow; i++)
+				rw_add_hint(text, "Set \"", recovery->low[i].name,
+							"\" to at least ",
+							rw_number_text(needed, recovery->low[i].needed),
+							".", NULL);
+			if (recovery->nlow == 0)
+				rw_add_hint(text,
+							"Raise the setting that the server log names.",
+							NULL);
+			rw_add_hint(text,
+						"Then restart this server; pg_wal_replay_resume() would only shut it down.",
+						NULL);
+			break;
+	}
+}
+
+static void
+add_low_settings(RwAlertText *text, const RwRecoveryFacts *recovery)
+{
+	int			i;
+
+	for (i = 0; i < recovery->nlow; i++)
+	{
+		const RwLowSetting *low = &recovery->low[i];
+		char		here[RW_NUMBER_LEN];
+		char		needed[RW_NUMBER_LEN];
+
+		rw_add_detail(text, "The setting \"", low->name, "\" is ",
+					  rw_number_text(here, low->here), " here and ",
+					  rw_number_text(needed, low->needed),
+					  " on the primary server.", NULL);
+	}
+	if (recovery->nlow == 0)
+		rw_add_detail(text,
+					  "A setting is lower than on the primary server.", NULL);
 }
 
 void
@@ -76,12 +121,17 @@ rw_words_replay_paused(const RwJudgeInput *input, const RwSubject *subject,
 					   const RwFinding *finding, RwSeverity severity,
 					   RwAlertText *text)
 {
+	const RwRecoveryFacts *recovery = &input->facts->recovery;
 	char		size[RW_SIZE_LEN];
 
-	rw_add_detail(text, "Replay is paused, with ",
-				  rw_size_text(size, subject->link->lag_bytes),
+	rw_add_detail(text, "Replay is paused",
+				  recovery->pause_cause == RW_PAUSE_AT_TARGET ?
+				  " at the recovery target" : "",
+				  ", with ", rw_size_text(size, subject->link->lag_bytes),
 				  " to replay.", NULL);
-	add_resume_hint(text);
+	if (recovery->pause_cause == RW_PAUSE_FOR_SETTING)
+		add_low_settings(text, recovery);
+	add_resume_hint(text, recovery);
 }
 
 /* How to end a conflict, and the query of the session that causes it. */
@@ -123,7 +173,9 @@ rw_words_self_lag(const RwJudgeInput *input, const RwSubject *subject,
 	switch (subject->link->reason)
 	{
 		case RW_REASON_PAUSED:
-			add_resume_hint(text);
+		case RW_REASON_PAUSED_AT_TARGET:
+		case RW_REASON_PAUSED_FOR_SETTING:
+			add_resume_hint(text, &input->facts->recovery);
 			break;
 		case RW_REASON_CONFLICT:
 			add_conflict_hint(text, input->facts);

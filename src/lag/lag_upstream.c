@@ -194,6 +194,56 @@ rw_measure_upstream(RwLink *link, const RwFacts *facts,
 	link->lag = proof != RW_NEVER ? facts->now - proof : commit_age(facts);
 }
 
+static void
+explain_low_settings(RwLink *link, const RwRecoveryFacts *recovery)
+{
+	char		settings[RW_REASON_LEN];
+	RwText		text;
+	int			i;
+
+	rw_text_begin(&text, settings, sizeof(settings));
+	for (i = 0; i < recovery->nlow; i++)
+	{
+		const RwLowSetting *low = &recovery->low[i];
+
+		rw_text_adds(&text, i == 0 ? "" : ", ", low->name, " = ", NULL);
+		rw_text_int(&text, low->needed);
+		rw_text_add(&text, " (now ");
+		rw_text_int(&text, low->here);
+		rw_text_add(&text, ")");
+	}
+	if (recovery->nlow > 0)
+		rw_give_reason(link, RW_REASON_PAUSED_FOR_SETTING,
+					   "replay is paused until this server is restarted with ",
+					   settings, NULL);
+	else
+		rw_give_reason(link, RW_REASON_PAUSED_FOR_SETTING,
+					   "replay is paused because a setting is lower than on the primary server; the server log says which",
+					   NULL);
+}
+
+/* What resuming does depends on why replay was paused. */
+static void
+explain_pause(RwLink *link, const RwRecoveryFacts *recovery)
+{
+	switch (recovery->pause_cause)
+	{
+		case RW_PAUSE_BY_HAND:
+			rw_give_reason(link, RW_REASON_PAUSED,
+						   "replay is paused; run pg_wal_replay_resume()",
+						   NULL);
+			break;
+		case RW_PAUSE_AT_TARGET:
+			rw_give_reason(link, RW_REASON_PAUSED_AT_TARGET,
+						   "replay is paused at the recovery target; pg_wal_replay_resume() promotes this server",
+						   NULL);
+			break;
+		case RW_PAUSE_FOR_SETTING:
+			explain_low_settings(link, recovery);
+			break;
+	}
+}
+
 /* Give the reason for which replay waits, if it does. */
 static void
 explain_replay_wait(RwLink *link, const RwRecoveryFacts *recovery)
@@ -209,9 +259,7 @@ explain_replay_wait(RwLink *link, const RwRecoveryFacts *recovery)
 		case RW_REPLAY_WAIT_NONE:
 			return;
 		case RW_REPLAY_WAIT_PAUSED:
-			rw_give_reason(link, RW_REASON_PAUSED,
-						   "replay is paused; run pg_wal_replay_resume()",
-						   NULL);
+			explain_pause(link, recovery);
 			return;
 		case RW_REPLAY_WAIT_DELAY:
 			rw_text_int(&text, recovery->apply_delay_ms);
@@ -443,6 +491,13 @@ explain_behind(RwLink *link, const RwFacts *facts,
 	}
 	else if (link->lag == 0 && link->bound == RW_BOUND_EXACT)
 		return;
+	else if (link->state == RW_STATE_ARCHIVE &&
+			 facts->recovery.pause_state == RW_PAUSE_PAUSED)
+	{
+		/* It does not look for WAL, so how much there is is not known. */
+		explain_pause(link, &facts->recovery);
+		return;
+	}
 
 	if (runs_long(facts, upstream->archive.command_since))
 		explain_command(link, facts, &upstream->archive);

@@ -13,6 +13,14 @@
 
 #include "src/observe/culprit.h"
 
+static const char *const setting_names[RW_NUM_STANDBY_SETTINGS] = {
+	"max_connections",
+	"max_worker_processes",
+	"max_wal_senders",
+	"max_prepared_transactions",
+	"max_locks_per_transaction",
+};
+
 void
 rw_add_blocker(RwRecoveryFacts *recovery, int pid)
 {
@@ -179,4 +187,24 @@ rw_one_line(char *to, const char *query, size_t size)
 			to[used++] = ' ';
 	}
 	to[used] = '\0';
+}
+
+void
+rw_find_low_settings(RwRecoveryFacts *recovery, const int *here,
+					 const int *primary)
+{
+	int			i;
+
+	recovery->nlow = 0;
+	for (i = 0; i < RW_NUM_STANDBY_SETTINGS; i++)
+	{
+		RwLowSetting *low = &recovery->low[recovery->nlow];
+
+		if (here[i] >= primary[i])
+			continue;
+		low->name = setting_names[i];
+		low->here = here[i];
+		low->needed = primary[i];
+		recovery->nlow++;
+	}
 }

@@ -73,4 +73,11 @@ extern void rw_add_blocker(RwRecoveryFacts *recovery, int pid);
  */
 extern void rw_one_line(char *to, const char *query, size_t size);
 
+/*
+ * Fill in which settings are lower here than they are on the primary; both in
+ * the order of the server's checks.
+ */
+extern void rw_find_low_settings(RwRecoveryFacts *recovery, const int *here,
+								 const int *primary);
+
 #endif							/* RW_CULPRIT_H */

@@ -206,6 +206,29 @@ typedef enum RwRecoveryCommand
 	RW_COMMAND_END				/* recovery_end_command */
 } RwRecoveryCommand;
 
+/* Why replay is paused, which decides what resuming does. */
+typedef enum RwPauseCause
+{
+	RW_PAUSE_BY_HAND,			/* resuming goes on with replay */
+	RW_PAUSE_AT_TARGET,			/* of recovery; resuming promotes */
+	RW_PAUSE_FOR_SETTING		/* one is lower than on the primary; resuming
+								 * stops the server */
+} RwPauseCause;
+
+/*
+ * The settings that must not be lower on a standby than they were on its
+ * primary, in the order in which the server checks them.
+ */
+#define RW_NUM_STANDBY_SETTINGS 5
+
+/* One of them that is too low. */
+typedef struct RwLowSetting
+{
+	const char *name;
+	int			here;
+	int			needed;
+} RwLowSetting;
+
 #define RW_QUERY_LEN		128
 
 typedef struct RwRecoveryFacts
@@ -215,6 +238,10 @@ typedef struct RwRecoveryFacts
 	XLogRecPtr	begun;			/* end of the record that is being replayed,
 								 * or of the last one */
 	RwPauseState pause_state;
+	RwPauseCause pause_cause;	/* while paused */
+	int			nlow;			/* if paused for settings; 0 if they are not
+								 * known */
+	RwLowSetting low[RW_NUM_STANDBY_SETTINGS];
 	int			apply_delay_ms; /* recovery_min_apply_delay */
 	TimestampTz latest_commit_time; /* of the last replayed commit, the
 									 * primary's clock; 0 if none */

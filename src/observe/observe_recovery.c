@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/twophase.h"
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
 #include "common/hashfn.h"
@@ -22,7 +23,9 @@
 
 #include "src/base/compat.h"
 #include "src/observe/conninfo.h"
+#include "src/observe/culprit.h"
 #include "src/observe/intern.h"
+#include "src/observe/replaying.h"
 
 /* What a receiver calls itself without an application_name or cluster_name. */
 #define DEFAULT_APPLICATION	"walreceiver"
@@ -209,12 +212,44 @@ pause_state_from_core(RecoveryPauseState state)
 	return RW_PAUSE_NONE;
 }
 
+/*
+ * Why replay is paused.  By hand or at the recovery target it pauses between
+ * two records, for a setting within the record that reports the primary's.
+ */
+static void
+observe_pause(RwRecoveryFacts *recovery)
+{
+	const int	here[RW_NUM_STANDBY_SETTINGS] = {
+		MaxConnections, max_worker_processes, max_wal_senders,
+		max_prepared_xacts, max_locks_per_xact
+	};
+	RwReplaying replaying;
+
+	recovery->pause_cause = RW_PAUSE_BY_HAND;
+	recovery->nlow = 0;
+	if (recovery->pause_state != RW_PAUSE_PAUSED)
+		return;
+	if (rw_target_was_reached())
+		recovery->pause_cause = RW_PAUSE_AT_TARGET;
+	else if (rw_is_replaying())
+	{
+		recovery->pause_cause = RW_PAUSE_FOR_SETTING;
+		if (rw_replaying_read(&replaying) &&
+			replaying.kind == RW_REPLAYING_SETTINGS)
+			rw_find_low_settings(recovery, here, replaying.settings);
+
+		/* It may have been resumed since we looked. */
+		recovery->pause_state = pause_state_from_core(GetRecoveryPauseState());
+	}
+}
+
 void
 rw_observe_recovery(RwRecoveryFacts *recovery)
 {
 	recovery->replay = GetXLogReplayRecPtr(&recovery->replay_tli);
 	recovery->begun = GetCurrentReplayRecPtr(NULL);
 	recovery->pause_state = pause_state_from_core(GetRecoveryPauseState());
+	observe_pause(recovery);
 	recovery->apply_delay_ms = recovery_min_apply_delay;
 	recovery->latest_commit_time = GetLatestXTime();
 }

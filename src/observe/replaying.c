@@ -19,10 +19,13 @@
 #include "access/rmgr.h"
 #include "access/spgxlog.h"
 #include "access/transam.h"
+#include "access/xlog_internal.h"
 #include "access/xlogrecovery.h"
 #include "access/xlogutils.h"
+#include "catalog/pg_control.h"
 #include "commands/dbcommands_xlog.h"
 #include "commands/tablespace.h"
+#include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
@@ -30,12 +33,16 @@
 #include "src/base/compat.h"
 #include "src/observe/replaying.h"
 
+/* What core logs when replay stops at the recovery target. */
+#define PAUSED_AT_TARGET_MESSAGE	"pausing at the end of recovery"
+
 typedef union ReplayingShared
 {
 	struct
 	{
 		pg_atomic_uint64 end;	/* of the record; 0 while the note changes */
 		RwReplaying note;
+		pg_atomic_uint32 paused_at_target;
 	};
 	char		pad[PG_CACHE_LINE_SIZE];
 } ReplayingShared;
@@ -63,6 +70,7 @@ rw_replaying_attach(void)
 		return;
 	memset(shared, 0, sizeof(ReplayingShared));
 	pg_atomic_init_u64(&shared->end, InvalidXLogRecPtr);
+	pg_atomic_init_u32(&shared->paused_at_target, 0);
 }
 
 /*
@@ -119,6 +127,22 @@ describe_gist(RwReplaying *note, XLogReaderState *record, uint8 info)
 	return true;
 }
 
+static bool
+describe_settings(RwReplaying *note, XLogReaderState *record)
+{
+	xl_parameter_change change;
+
+	/* Not aligned. */
+	memcpy(&change, XLogRecGetData(record), sizeof(change));
+	note->kind = RW_REPLAYING_SETTINGS;
+	note->settings[0] = change.MaxConnections;
+	note->settings[1] = change.max_worker_processes;
+	note->settings[2] = change.max_wal_senders;
+	note->settings[3] = change.max_prepared_xacts;
+	note->settings[4] = change.max_locks_per_xact;
+	return true;
+}
+
 /* Describe a record, if it can be in conflict with anything. */
 static bool
 describe(RwReplaying *note, XLogReaderState *record)
@@ -163,6 +187,9 @@ describe(RwReplaying *note, XLogReaderState *record)
 			note->kind = RW_REPLAYING_DROP_TABLESPACE;
 			note->begun = GetCurrentTimestamp();
 			return true;
+		case RM_XLOG_ID:
+			return info == XLOG_PARAMETER_CHANGE &&
+				describe_settings(note, record);
 		default:
 			return false;
 	}
@@ -180,6 +207,7 @@ rw_can_conflict(RmgrId rmid)
 		case RM_SPGIST_ID:
 		case RM_DBASE_ID:
 		case RM_TBLSPC_ID:
+		case RM_XLOG_ID:
 			return true;
 		default:
 			return false;
@@ -203,6 +231,15 @@ rw_replaying_note(XLogReaderState *record)
 }
 
 bool
+rw_is_replaying(void)
+{
+	/* In this order, what is replayed by then is not taken for begun. */
+	XLogRecPtr	begun = GetCurrentReplayRecPtr(NULL);
+
+	return begun > GetXLogReplayRecPtr(NULL);
+}
+
+bool
 rw_replaying_read(RwReplaying *replaying)
 {
 	XLogRecPtr	end;
@@ -218,4 +255,20 @@ rw_replaying_read(RwReplaying *replaying)
 		end == pg_atomic_read_u64(&shared->end) &&
 		end == GetCurrentReplayRecPtr(NULL) &&
 		end > GetXLogReplayRecPtr(NULL);
+}
+
+void
+rw_replaying_message(const ErrorData *edata)
+{
+	if (edata->elevel == LOG && edata->message_id != NULL &&
+		AmStartupProcess() && shared != NULL &&
+		strcmp(edata->message_id, PAUSED_AT_TARGET_MESSAGE) == 0)
+		pg_atomic_write_u32(&shared->paused_at_target, 1);
+}
+
+bool
+rw_target_was_reached(void)
+{
+	return shared != NULL &&
+		pg_atomic_read_u32(&shared->paused_at_target) != 0;
 }

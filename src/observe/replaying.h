@@ -16,6 +16,7 @@
 #define RW_REPLAYING_H
 
 #include "access/xlogreader.h"
+#include "utils/elog.h"
 
 #include "src/observe/observe.h"
 
@@ -23,7 +24,8 @@ typedef enum RwReplayingKind
 {
 	RW_REPLAYING_ROWS,			/* removes rows, or index entries */
 	RW_REPLAYING_DROP_DATABASE,
-	RW_REPLAYING_DROP_TABLESPACE
+	RW_REPLAYING_DROP_TABLESPACE,
+	RW_REPLAYING_SETTINGS		/* of the primary, which have changed */
 } RwReplayingKind;
 
 typedef struct RwReplaying
@@ -33,6 +35,8 @@ typedef struct RwReplaying
 	TimestampTz begun;			/* of RW_REPLAYING_DROP_TABLESPACE: when */
 	TransactionId horizon;		/* of RW_REPLAYING_ROWS: snapshots conflict
 								 * that do not see this transaction */
+	int			settings[RW_NUM_STANDBY_SETTINGS];	/* of
+													 * RW_REPLAYING_SETTINGS */
 } RwReplaying;
 
 /*
@@ -47,8 +51,21 @@ extern void rw_replaying_note(XLogReaderState *record);
 /* May records of this resource manager conflict with sessions? */
 extern bool rw_can_conflict(RmgrId rmid);
 
+/* Is a record being replayed now, of whatever kind? */
+extern bool rw_is_replaying(void);
+
 /* Copy the note of the record that is being replayed; false if it has none. */
 extern bool rw_replaying_read(RwReplaying *replaying);
+
+/*
+ * To be called for each message on its way to the log, in any process: keeps
+ * in mind that replay has been paused at the recovery target, of which only
+ * the message tells.  Raises nothing.
+ */
+extern void rw_replaying_message(const ErrorData *edata);
+
+/* Has replay been paused at the recovery target? */
+extern bool rw_target_was_reached(void);
 
 /* Shared memory; called by src/shmem.c. */
 extern Size rw_replaying_size(void);

@@ -83,7 +83,7 @@ redo_noted(XLogReaderState *record)
 static void
 redo_xlog_and_reply(XLogReaderState *record)
 {
-	redo_and_wake(record);
+	redo_noted(record);
 
 	/* Core sends the reply once its own position has moved, too. */
 	if (is_nudge(record))

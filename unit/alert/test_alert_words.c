@@ -755,9 +755,33 @@ test_node(void)
 	link->lag_bytes = 20 * MB;
 	detail_is(RW_ALERT_REPLAY_PAUSED,
 			  "Replay is paused, with 20 MB to replay.", "what there is");
-	hint_is(RW_ALERT_REPLAY_PAUSED,
-			"Run pg_wal_replay_resume(). If the server log says that a recovery target was reached or that a setting is too low, that promotes or stops this server.",
+	hint_is(RW_ALERT_REPLAY_PAUSED, "Run pg_wal_replay_resume().",
 			"what to do");
+	world.facts.recovery.pause_cause = RW_PAUSE_AT_TARGET;
+	detail_is(RW_ALERT_REPLAY_PAUSED,
+			  "Replay is paused at the recovery target, with 20 MB to replay.",
+			  "at the target");
+	hint_is(RW_ALERT_REPLAY_PAUSED,
+			"Run pg_wal_replay_resume() to end recovery and promote this server; to replay more WAL instead, change the recovery target and restart it.",
+			"which resuming promotes");
+	world.facts.recovery.pause_cause = RW_PAUSE_FOR_SETTING;
+	detail_is(RW_ALERT_REPLAY_PAUSED,
+			  "Replay is paused, with 20 MB to replay. A setting is lower than on the primary server.",
+			  "a setting that is not known");
+	hint_is(RW_ALERT_REPLAY_PAUSED,
+			"Raise the setting that the server log names. Then restart this server; pg_wal_replay_resume() would only shut it down.",
+			"which resuming stops");
+	world.facts.recovery.nlow = 2;
+	world.facts.recovery.low[0] =
+		(RwLowSetting) {.name = "max_connections", .here = 30, .needed = 47};
+	world.facts.recovery.low[1] =
+		(RwLowSetting) {.name = "max_wal_senders", .here = 5, .needed = 10};
+	detail_is(RW_ALERT_REPLAY_PAUSED,
+			  "Replay is paused, with 20 MB to replay. The setting \"max_connections\" is 30 here and 47 on the primary server. The setting \"max_wal_senders\" is 5 here and 10 on the primary server.",
+			  "settings that are known");
+	hint_is(RW_ALERT_REPLAY_PAUSED,
+			"Set \"max_connections\" to at least 47. Set \"max_wal_senders\" to at least 10. Then restart this server; pg_wal_replay_resume() would only shut it down.",
+			"and what they have to be");
 
 	section("self_lag");
 
@@ -766,8 +790,13 @@ test_node(void)
 	detail_is(RW_ALERT_SELF_LAG,
 			  "Time lag is 00:01:20 (20 MB), above 00:00:30. Replay is paused.",
 			  "the lag, and why");
+	link->reason = RW_REASON_PAUSED_FOR_SETTING;
 	hint_is(RW_ALERT_SELF_LAG,
-			"Run pg_wal_replay_resume(). If the server log says that a recovery target was reached or that a setting is too low, that promotes or stops this server.",
+			"Set \"max_connections\" to at least 47. Set \"max_wal_senders\" to at least 10. Then restart this server; pg_wal_replay_resume() would only shut it down.",
+			"what to do while it is paused for settings");
+	world.facts.recovery.pause_cause = RW_PAUSE_BY_HAND;
+	link->reason = RW_REASON_PAUSED;
+	hint_is(RW_ALERT_SELF_LAG, "Run pg_wal_replay_resume().",
 			"what to do while it is paused");
 	link->reason = RW_REASON_CONFLICT;
 	hint_is(RW_ALERT_SELF_LAG,

@@ -246,6 +246,11 @@ test_down(void)
 	is_reason(own_row(), "from_archive",
 			  "WAL comes from the archive; the last replayed commit is 7 s old, and what there is beyond it is not known",
 			  "the reason");
+	facts.recovery.pause_state = RW_PAUSE_PAUSED;
+	is_reason(own_row(), "paused",
+			  "replay is paused; run pg_wal_replay_resume()",
+			  "unless replay is paused");
+	facts.recovery.pause_state = RW_PAUSE_NONE;
 	for (int i = 0; i < 3; i++)
 		rw_attempts_add(&upstream->attempts, facts.now);
 	strcpy(upstream->refusal, "no entry");
@@ -292,6 +297,27 @@ test_replay_wait(void)
 	pass(20 * RW_SECOND);
 	is_reason(own_row(), "paused",
 			  "replay is paused; run pg_wal_replay_resume()", "paused");
+	recovery->pause_cause = RW_PAUSE_AT_TARGET;
+	is_reason(own_row(), "paused_at_target",
+			  "replay is paused at the recovery target; pg_wal_replay_resume() promotes this server",
+			  "paused at the target");
+	recovery->pause_cause = RW_PAUSE_FOR_SETTING;
+	is_reason(own_row(), "paused_for_setting",
+			  "replay is paused because a setting is lower than on the primary server; the server log says which",
+			  "paused for a setting that is not known");
+	recovery->nlow = 1;
+	recovery->low[0] =
+		(RwLowSetting) {.name = "max_connections", .here = 100, .needed = 200};
+	is_reason(own_row(), "paused_for_setting",
+			  "replay is paused until this server is restarted with max_connections = 200 (now 100)",
+			  "paused for one that is known");
+	recovery->nlow = RW_NUM_STANDBY_SETTINGS;
+	for (int i = 0; i < RW_NUM_STANDBY_SETTINGS; i++)
+		recovery->low[i] = (RwLowSetting)
+	{
+		.name = "max_locks_per_transaction", .here = 64, .needed = 128
+	};
+	ok(strlen(own_row()->reason_text) < RW_REASON_LEN, "or for many");
 	recovery->hold = RW_REPLAY_WAIT_DELAY;
 	recovery->apply_delay_ms = 3600000;
 	is_reason(own_row(), "apply_delay",

@@ -55,6 +55,10 @@ main(void)
 	is_text(rw_reason_name(RW_REASON_REPLAY_BEHIND), "replay_behind",
 			"replay behind");
 	is_text(rw_reason_name(RW_REASON_PAUSED), "paused", "paused");
+	is_text(rw_reason_name(RW_REASON_PAUSED_AT_TARGET), "paused_at_target",
+			"paused_at_target");
+	is_text(rw_reason_name(RW_REASON_PAUSED_FOR_SETTING),
+			"paused_for_setting", "paused_for_setting");
 	is_text(rw_reason_name(RW_REASON_APPLY_DELAY), "apply_delay",
 			"apply delay");
 	is_text(rw_reason_name(RW_REASON_CONFLICT), "conflict", "conflict");

@@ -202,6 +202,23 @@ test_one_line(void)
 	is_text(line, "", "however little room there is");
 }
 
+static void
+test_settings(void)
+{
+	const int	here[] = {100, 8, 10, 0, 64};
+	const int	primary[] = {100, 16, 5, 2, 64};
+
+	section("settings");
+	rw_find_low_settings(&recovery, here, primary);
+	is_int(recovery.nlow, 2, "those that are lower");
+	is_text(recovery.low[0].name, "max_worker_processes", "the first");
+	is_int(recovery.low[0].here, 8, "its value here");
+	is_int(recovery.low[0].needed, 16, "and on the primary");
+	is_text(recovery.low[1].name, "max_prepared_transactions", "the second");
+	rw_find_low_settings(&recovery, primary, primary);
+	is_int(recovery.nlow, 0, "none that are equal");
+}
+
 int
 main(void)
 {
@@ -209,5 +226,6 @@ main(void)
 	test_random_snapshots();
 	test_others();
 	test_one_line();
+	test_settings();
 	return tap_end();
 }
