@@ -267,7 +267,9 @@ restore_alerts(const char *p, const StateHeader *header, int64 delta,
 		alert.rule.raised_at = shift_moment(alert.rule.raised_at, delta);
 		alert.rule.changed_at = shift_moment(alert.rule.changed_at, delta);
 		alert.rule.reported_at = shift_moment(alert.rule.reported_at, delta);
-		alert.forgotten = alert.cleared_at == 0 && !same_role;
+		/* Slots are judged alike in both roles. */
+		alert.forgotten = alert.cleared_at == 0 && !same_role &&
+			rw_alert_class(alert.alert) != RW_SUBJECT_SLOT;
 		if (alert.cleared_at != 0)
 		{
 			rw_alerts->newest_cleared =
