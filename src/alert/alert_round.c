@@ -557,6 +557,7 @@ rw_alerts_look(const RwFacts *facts)
 	if (facts->crash_recovery)
 		return;
 	rw_observe_archive(&worker.archive, facts->in_recovery);
-	if (rw_observe_wal_volume(facts, &worker.memory.wal_disk.volume))
+	if (rw_observe_wal_volume(facts, &worker.archive,
+							  &worker.memory.wal_disk.volume))
 		rw_wal_disk_add(&worker.memory.wal_disk, facts);
 }

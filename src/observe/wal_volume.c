@@ -17,7 +17,6 @@
 
 #include "access/xlog.h"
 #include "access/xlog_internal.h"
-#include "pgstat.h"
 #include "storage/fd.h"
 
 #include "src/base/compat.h"
@@ -72,36 +71,23 @@ find_oldest(void)
 	return oldest * wal_segment_size;
 }
 
-/*
- * Where WAL begins that is not archived.  The archiver takes the oldest file
- * first, so everything up to the one that it archived last is.  As long as it
- * has archived none since the statistics were reset, that may be everything.
- */
+/* Where WAL begins that waits to be archived; 0 if none is known to. */
 static XLogRecPtr
-find_unarchived(const RwFacts *facts, const RwWalVolume *before,
-				XLogRecPtr oldest)
+find_unarchived(const RwArchiveFacts *archive)
 {
-	const char *last;
+	const char *name = archive->first[RW_ARCHIVE_SEGMENT].name;
 	TimeLineID	tli;
 	XLogSegNo	segment;
 
-	if (facts->in_recovery ? !XLogArchivingAlways() : !XLogArchivingActive())
+	if (!archive->active || !archive->known || !IsXLogFileName(name))
 		return InvalidXLogRecPtr;
-
-	/* Else the statistics stay as they were first read in a transaction. */
-	pgstat_clear_snapshot();
-	last = pgstat_fetch_stat_archiver()->last_archived_wal;
-	if (IsXLogFileName(last))
-	{
-		XLogFromFileName(last, &tli, &segment, wal_segment_size);
-		return (segment + 1) * wal_segment_size;
-	}
-	/* It may have been a history file, in between. */
-	return Max(before->unarchived, oldest);
+	XLogFromFileName(name, &tli, &segment, wal_segment_size);
+	return segment * wal_segment_size;
 }
 
 bool
-rw_observe_wal_volume(const RwFacts *facts, RwWalVolume *volume)
+rw_observe_wal_volume(const RwFacts *facts, const RwArchiveFacts *archive,
+					  RwWalVolume *volume)
 {
 	RwWalVolume before = *volume;
 	struct statvfs found;
@@ -125,7 +111,7 @@ rw_observe_wal_volume(const RwFacts *facts, RwWalVolume *volume)
 				 errdetail("The alert \"wal_disk\" stays as it is until this is known.")));
 
 	volume->oldest = find_oldest();
-	volume->unarchived = find_unarchived(facts, &before, volume->oldest);
+	volume->unarchived = find_unarchived(archive);
 	volume->max_wal_size = max_wal_size_mb * MB;
 	volume->wal_keep_size = wal_keep_size_mb * MB;
 	return true;
