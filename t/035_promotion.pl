@@ -131,7 +131,8 @@ my $row = Replwatch::row_when(
 	$promoted, 'promoted', 'upstream',
 	'the lag has a reason',
 	sub { defined $_[0]->{reason_code} });
-is($row->{reason_code}, 'paused', 'replay is paused at the target');
+is($row->{reason_code},
+	'paused_at_target', 'replay is paused at the target');
 is(Replwatch::status($promoted, 'gone')->{state},
 	'missing', 'a replica of it is missed');
 

@@ -47,7 +47,11 @@ sub changed
 		FROM pg_settings WHERE name LIKE 'replwatch.%' AND setting <> boot_val});
 }
 
-my $node = Replwatch::primary('primary');
+# These two the other tests switch off.
+my $node = Replwatch::primary(
+	'primary',
+	'replwatch.wal_disk_free = 5',
+	'replwatch.wal_disk_time_left = 4h');
 my $log;
 
 $node->safe_psql('postgres',
