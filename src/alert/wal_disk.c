@@ -99,6 +99,8 @@ rw_wal_disk_add(RwWalDisk *disk, const RwFacts *facts)
 	disk->now.at = disk->volume.at;
 	disk->now.lsn = facts->horizon;
 	disk->now.held = holders.held;
+	disk->by_others = holders.by_others > Max(holders.by_slot,
+											  holders.by_archiver);
 
 	/* It began when little was held, or less than ever since. */
 	if (disk->begin.at == RW_NEVER || disk->now.held <= disk->begin.held ||
@@ -115,7 +117,7 @@ growth_since(const RwWalDisk *disk, const RwHeldPoint *then)
 	int64		held = disk->now.held - disk->begin.held;
 	int64		written = distance(disk->begin.lsn, disk->now.lsn);
 
-	if (then->at >= disk->begin.at)
+	if (then->at >= disk->begin.at || disk->by_others)
 		return disk->now.held - then->held;
 	if (written == 0)
 		return 0;
@@ -159,6 +161,8 @@ rw_wal_disk_forecast(const RwWalDisk *disk, RwTime now, int64 *left)
 	}
 	if (longest < RW_WAL_DISK_MIN_TIME)
 		return RW_FORECAST_UNKNOWN;
+	if (disk->by_others)
+		return RW_FORECAST_NEVER;
 found:
 	if (full_after < 0)
 		return RW_FORECAST_NEVER;

@@ -306,6 +306,60 @@ test_settles(void)
 	ok(most > GB, "of some size");
 }
 
+/* After a quiet hour, a bulk load during which checkpoints are late. */
+static void
+test_late_checkpoints(void)
+{
+	static const double slowness[] = {2, 2.5, 3, 4, 6};
+	static const int sizes[] = {20, 50, 100, 400};
+	int			alarms = 0;
+	int64		most = 0;
+
+	section("checkpoints are late");
+
+	for (int i = 0; i < lengthof(slowness) * lengthof(sizes); i++)
+	{
+		Server		server;
+
+		start_server(&server);
+		server.size = sizes[i % lengthof(sizes)] * GB;
+		server.slowness = slowness[i / lengthof(sizes)];
+		server.stays_from = RW_DAY * 1000;
+		for (int j = 0; j < 2 * RW_HOUR / LOOK; j++)
+		{
+			int64		left;
+
+			server.rate = j < RW_HOUR / LOOK ? MB : 60 * MB;
+			run_server(&server);
+			alarms += rw_wal_disk_forecast(&server.disk, server.now,
+										   &left) == RW_FORECAST_FULL &&
+				left < 4 * RW_HOUR;
+			most = Max(most, (int64) (server.wal - server.oldest));
+		}
+	}
+	is_int(alarms, 0, "a bulk load that settles above its size");
+	ok(most > 4 * GB, "of some size");
+}
+
+/* No checkpoint completes any more. */
+static void
+test_no_checkpoint(void)
+{
+	Server		server;
+	Story		story;
+
+	section("no checkpoint completes");
+
+	start_server(&server);
+	server.slowness = 1e9;
+	server.stays_from = RW_DAY * 1000;
+	tell_story(&server, &story);
+	ok(server.full_at != RW_NEVER, "it fills its volume");
+	ok(story.noticed > (server.full_at - START) / 4,
+	   "which is noticed in time");
+	ok(story.first < 0.2, "and when that will be");
+}
+
 /* Looks at a volume, without a server. */
 static RwFacts facts;
 static RwSlotFacts slots[3];
@@ -443,5 +497,7 @@ main(void)
 	test_full(ARCHIVER_IS_SLOW, "an archiver that is slow");
 	test_full(BURSTS, "WAL in bursts");
 	test_settles();
+	test_late_checkpoints();
+	test_no_checkpoint();
 	return tap_end();
 }
