@@ -139,7 +139,8 @@ follow_decoded(RwSlotNote *note, const RwSlotSeen *slot)
 	if (!slot->logical || !slot->sending || !slot->counted)
 		return;
 
-	if (slot->decoded != note->decoded)
+	/* Zero is a count that was reset: nothing was decoded since. */
+	if (slot->decoded != note->decoded && slot->decoded != 0)
 		note->for_it = PG_UINT64_MAX;
 	else if (note->for_it == PG_UINT64_MAX)
 		note->for_it = slot->sent;

@@ -401,6 +401,21 @@ test_nothing_for_it(void)
 	slot->counted = false;
 	ok(!moves() && !notes[0].nothing_for_it, "the server has no count");
 
+	begin("the server's counts are lost in a crash");
+	slot = add_logical_slot(0, "a");
+	slot->decoded = 7;
+	slot->confirmed_flush = slot->sent;
+	ok(moves() && moves(), "all is confirmed");
+	slot->end = slot->sent += 1000;
+	ok(moves() && notes[0].nothing_for_it, "what follows is not for it");
+	slot->pid = 11;
+	slot->decoded = 0;
+	slot->end = slot->sent += 1000;
+	ok(moves() && moves() && notes[0].nothing_for_it, "it still is not");
+	slot->decoded = 1;
+	slot->end = slot->sent += 1000;
+	ok(!moves() && !moves(), "until a transaction is");
+
 	begin("a slot that was used before");
 	slot = add_logical_slot(0, "a");
 	slot->decoded = 7;
