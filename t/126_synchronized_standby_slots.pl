@@ -146,6 +146,7 @@ is_over('it moves again');
 note '3. its slot is not used';
 
 $standby->stop;
+Replwatch::burst($primary);
 is_held(
 	detail('alpha', 'is not used'),
 	qr/^Bring its standby back, or remove it from "synchronized_standby_slots"\. See /,

@@ -67,11 +67,11 @@ fault_of(const RwFacts *facts, const RwSlotFacts *slot)
 		return RW_STANDBY_SLOT_LOGICAL;
 	if (slot->invalidation != NULL)
 		return RW_STANDBY_SLOT_INVALID;
-	if (slot->active_pid == 0)
-		return RW_STANDBY_SLOT_UNUSED;
-	if (slot->restart_lsn < facts->horizon)
-		return RW_STANDBY_SLOT_BEHIND;
-	return RW_STANDBY_SLOT_FINE;
+	/* Used or not, it holds nobody back while it has all WAL. */
+	if (slot->restart_lsn >= facts->horizon)
+		return RW_STANDBY_SLOT_FINE;
+	return slot->active_pid == 0 ? RW_STANDBY_SLOT_UNUSED :
+		RW_STANDBY_SLOT_BEHIND;
 }
 
 void

@@ -75,6 +75,8 @@ test_faults(void)
 
 	reset();
 	slots[1].active_pid = 0;
+	is_text(found("a,b,c"), " fine", "not used, but it has all WAL");
+	slots[1].restart_lsn = 999;
 	is_text(found("a,b,c"), "b unused", "not used");
 	is_text(found("a,c"), " fine", "not used, and not listed");
 	slots[1].invalidation = "wal_removed";
@@ -86,7 +88,7 @@ test_faults(void)
 
 	reset();
 	slots[2].active_pid = 0;
-	slots[1].restart_lsn = 999;
+	slots[2].restart_lsn = slots[1].restart_lsn = 999;
 	is_text(found("a,b,c"), "c unused", "not used comes before behind");
 	is_text(found("b,c,d"), "c unused", "and before what comes later");
 	is_text(found("a,b"), "b behind", "behind");
