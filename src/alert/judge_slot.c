@@ -98,13 +98,14 @@ judge_time_left(const RwJudgeInput *input, const RwSubject *subject,
 
 /*
  * Is this a standby's copy of a slot, which nobody uses here, and which a
- * failover manager or slot synchronization keeps moving?
+ * failover manager or slot synchronization keeps moving?  After a start they
+ * have some time for that.
  */
 static bool
 is_kept_elsewhere(const RwJudgeInput *input, const RwSubject *subject)
 {
 	return input->facts->in_recovery && subject->link->slot->sender < 0 &&
-		time_unmoved(input, subject) <
+		time_watched_unmoved(input, subject) <
 		subject->limits.of[RW_LIMIT_MISSING_TIMEOUT];
 }
 

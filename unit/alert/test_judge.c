@@ -928,6 +928,10 @@ test_slots(void)
 	note->moved_at = START - 120 * S;
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning, size",
 			"nobody does");
+	world.memory.watching_since = START - 119 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none",
+			"after a start they may not have got to it");
+	world.memory.watching_since = START - WATCHED;
 	note->moved_at = START;
 	slot->sender = 0;
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning, size",
