@@ -77,6 +77,11 @@ rw_words_wal_disk(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_hint(text,
 					"Enlarge the volume, remove what else is on it, or decrease \"max_wal_size\" or \"wal_keep_size\".",
 					NULL);
+	else if (holders.held == holders.by_slot && holders.slot->synced &&
+			 input->facts->in_recovery)
+		rw_add_hint(text,
+					"Look at the slot on the primary server, from which it is synchronized, or set \"max_slot_wal_keep_size\".",
+					NULL);
 	else if (holders.held == holders.by_slot)
 		rw_add_hint(text, holders.slot->active_pid != 0 ?
 					"Look at replwatch_status() for why the consumer of the slot is behind" :

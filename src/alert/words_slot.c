@@ -68,6 +68,13 @@ rw_words_slot_lost(const RwJudgeInput *input, const RwSubject *subject,
 					"), and create the slot again.", NULL);
 		return;
 	}
+	if (slot->synced && input->facts->in_recovery)
+	{
+		rw_add_hint(text, setting_to_change(slot),
+					", and look at the slot on the primary server, from which it is synchronized.",
+					NULL);
+		return;
+	}
 	rw_add_hint(text, setting_to_change(slot),
 				", run pg_drop_replication_slot(",
 				rw_quoted_name(name, subject->name),
@@ -101,9 +108,10 @@ rw_words_slot_at_risk(const RwJudgeInput *input, const RwSubject *subject,
 	const RwLink *link = subject->link;
 	bool		by_use = finding->unit == RW_UNIT_TIME &&
 		link->slot_idle_left >= 0 && finding->value == link->slot_idle_left;
+	bool		by_limit = link->slot->limited &&
+		finding->unit == RW_UNIT_TIME;
 	const char *setting = by_use ? "idle_replication_slot_timeout" :
-		link->slot->limited ? "max_slot_wal_keep_size" :
-		"replwatch.slot_retained";
+		by_limit ? "max_slot_wal_keep_size" : "replwatch.slot_retained";
 	char		name[RW_QUOTED_NAME_LEN];
 	char		size[RW_SIZE_LEN];
 	char		user[RW_USER_LEN];
@@ -131,7 +139,11 @@ rw_words_slot_at_risk(const RwJudgeInput *input, const RwSubject *subject,
 		link->reason == RW_REASON_NOTHING_FOR_IT)
 		rw_add_reason(text, link);
 
-	if (link->slot->active_pid == 0)
+	if (link->slot->synced && input->facts->in_recovery)
+		rw_add_hint(text,
+					"Look at the slot on the primary server, from which it is synchronized, or increase \"",
+					setting, "\".", NULL);
+	else if (link->slot->active_pid == 0)
 		rw_add_hint(text, "Bring its replica back, increase \"", setting,
 					"\", or run pg_drop_replication_slot(",
 					rw_quoted_name(name, subject->name), ").", NULL);

@@ -362,6 +362,11 @@ test_slots(void)
 			"Increase \"max_slot_wal_keep_size\", disconnect its replica, run pg_drop_replication_slot('s'), and create the slot again.",
 			"the replica need not be rebuilt");
 	slot->sender = -1;
+	slot->synced = world.facts.in_recovery = true;
+	hint_is(RW_ALERT_SLOT_LOST,
+			"Increase \"max_slot_wal_keep_size\", and look at the slot on the primary server, from which it is synchronized.",
+			"a standby's copy, which can't be dropped");
+	slot->synced = world.facts.in_recovery = false;
 	slot->invalidation = "anything";
 	note->name[0] = '\0';
 	detail_is(RW_ALERT_SLOT_LOST, "The slot was invalidated (anything).",
@@ -414,10 +419,18 @@ test_slots(void)
 	world.limits.of[RW_LIMIT_SLOT_RETAINED] = 32 * MB;
 	detail_is(RW_ALERT_SLOT_AT_RISK,
 			  "The slot retains 64 MB of WAL, above 32 MB.", "for size");
+	hint_is(RW_ALERT_SLOT_AT_RISK,
+			"Bring its replica back, increase \"replwatch.slot_retained\", or run pg_drop_replication_slot('s').",
+			"by the setting that says so");
 	slot->limited = false;
 	hint_is(RW_ALERT_SLOT_AT_RISK,
 			"Bring its replica back, increase \"replwatch.slot_retained\", or run pg_drop_replication_slot('s').",
 			"where the server has no limit");
+	slot->synced = world.facts.in_recovery = true;
+	hint_is(RW_ALERT_SLOT_AT_RISK,
+			"Look at the slot on the primary server, from which it is synchronized, or increase \"replwatch.slot_retained\".",
+			"a standby's copy, which can't be dropped");
+	slot->synced = world.facts.in_recovery = false;
 	slot->wal_status = RW_WAL_UNRESERVED;
 	detail_is(RW_ALERT_SLOT_AT_RISK,
 			  "The slot retains 64 MB of WAL, more than is allowed, and will be lost at the next checkpoint unless it advances.",
