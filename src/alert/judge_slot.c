@@ -47,7 +47,8 @@ rw_judge_slot_lost(const RwJudgeInput *input, const RwSubject *subject,
  * Does the time count until the slot will have exceeded what it may retain?
  * On a busy server there is little left of it for every slot that stays where
  * it is.  Therefore the slot must also have used up half of what it may
- * retain, or not have moved for longer than a restart of its replica takes.
+ * retain; or nobody uses it, and it has not moved for longer than a restart of
+ * its replica takes.  A consumer that is there may confirm much at a time.
  */
 static bool
 is_limited_by_size(const RwJudgeInput *input, const RwSubject *subject)
@@ -56,8 +57,9 @@ is_limited_by_size(const RwJudgeInput *input, const RwSubject *subject)
 
 	return link->slot->limited &&
 		(link->retained_bytes > link->slot->safe_wal_size ||
-		 time_watched_unmoved(input, subject) >=
-		 subject->limits.of[RW_LIMIT_MISSING_TIMEOUT]);
+		 (link->slot->active_pid == 0 &&
+		  time_watched_unmoved(input, subject) >=
+		  subject->limits.of[RW_LIMIT_MISSING_TIMEOUT]));
 }
 
 /*

@@ -861,8 +861,11 @@ test_slots(void)
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none",
 			"less than half is used up");
 	note->moved_at = START - 120 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none",
+			"its consumer confirms much at a time");
+	slot->active_pid = 0;
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning",
-			"but it does not move");
+			"nobody uses it, and it does not move");
 	note->moved_at++;
 	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none", "for long enough");
 	note->moved_at = START - RW_HOUR;
