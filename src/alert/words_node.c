@@ -19,48 +19,6 @@ add_command_hint(RwAlertText *text)
 				NULL);
 }
 
-void
-rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
-					   const RwFinding *finding, RwSeverity severity,
-					   RwAlertText *text)
-{
-	const RwLink *link = subject->link;
-	bool		refused = rw_upstream_refuses(&input->links->published->upstream,
-											  input->facts->now);
-	char		lag[RW_CLOCK_LEN];
-
-	if (link->state == RW_STATE_STREAMING)
-		rw_add_detail(text,
-					  "The connection is open, but nothing has come from the upstream server for ",
-					  text->value, ".", NULL);
-	else
-		rw_add_detail(text, "This standby has not streamed for ",
-					  text->value, ".", NULL);
-	if (link->reason == RW_REASON_REFUSED ||
-		link->reason == RW_REASON_BROKEN_WAL ||
-		link->reason == RW_REASON_FROM_ARCHIVE ||
-		link->reason == RW_REASON_RESTORE_COMMAND)
-		rw_add_reason(text, link);
-	if (link->lag >= 0)
-		rw_add_detail(text, "Data read here is stale by ",
-					  rw_bound_text(link), rw_clock_text(lag, link->lag),
-					  ".", NULL);
-	if (link->reason == RW_REASON_BROKEN_WAL)
-		rw_add_hint(text,
-					"The server log says what is wrong with the WAL. Restore it from an archive, or rebuild this standby.",
-					NULL);
-	else if (link->reason == RW_REASON_RESTORE_COMMAND)
-		add_command_hint(text);
-	else if (link->reason == RW_REASON_REFUSED || refused)
-		rw_add_hint(text,
-					"Check the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
-					NULL);
-	else
-		rw_add_hint(text,
-					"Check that the upstream server is running and reachable, and \"primary_conninfo\"; the server log has the errors.",
-					NULL);
-}
-
 /* What resuming does depends on why replay was paused. */
 static void
 add_resume_hint(RwAlertText *text, const RwRecoveryFacts *recovery)
@@ -136,8 +94,10 @@ rw_words_replay_paused(const RwJudgeInput *input, const RwSubject *subject,
 
 /* How to end a conflict, and the query of the session that causes it. */
 static void
-add_conflict_hint(RwAlertText *text, const RwFacts *facts)
+add_conflict_hint(RwAlertText *text, const RwLink *link, const RwFacts *facts)
 {
+	const char *limit = link->state == RW_STATE_ARCHIVE ?
+		"max_standby_archive_delay" : "max_standby_streaming_delay";
 	const RwRecoveryFacts *recovery = &facts->recovery;
 	char		pid[RW_NUMBER_LEN];
 	char		duration[RW_CLOCK_LEN];
@@ -145,8 +105,8 @@ add_conflict_hint(RwAlertText *text, const RwFacts *facts)
 	if (recovery->nblockers == 0)
 	{
 		rw_add_hint(text,
-					"Look for long queries in pg_stat_activity, or decrease \"max_standby_streaming_delay\".",
-					NULL);
+					"Look for long queries in pg_stat_activity, or decrease \"",
+					limit, "\".", NULL);
 		return;
 	}
 	rw_number_text(pid, recovery->blockers[0]);
@@ -154,13 +114,77 @@ add_conflict_hint(RwAlertText *text, const RwFacts *facts)
 		rw_add_hint(text, "Check process ", pid, " in pg_stat_activity.",
 					NULL);
 	rw_add_hint(text, "End the session with pg_terminate_backend(", pid,
-				"), or decrease \"max_standby_streaming_delay\".", NULL);
+				"), or decrease \"", limit, "\".", NULL);
 	if (recovery->query_start != 0 && recovery->query[0] != '\0')
 		rw_add_hint(text, "Its query began ",
 					rw_clock_text(duration,
 								  Max(facts->wall - recovery->query_start,
 									  0)),
 					" ago: \"", recovery->query, "\".", NULL);
+}
+
+static bool
+is_paused(RwReason reason)
+{
+	return reason == RW_REASON_PAUSED ||
+		reason == RW_REASON_PAUSED_AT_TARGET ||
+		reason == RW_REASON_PAUSED_FOR_SETTING;
+}
+
+/* Replay that waits has no receiver started, either. */
+static bool
+holds_replay(RwReason reason)
+{
+	return is_paused(reason) || reason == RW_REASON_CONFLICT ||
+		reason == RW_REASON_APPLY_DELAY;
+}
+
+void
+rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
+					   const RwFinding *finding, RwSeverity severity,
+					   RwAlertText *text)
+{
+	const RwLink *link = subject->link;
+	bool		refused = rw_upstream_refuses(&input->links->published->upstream,
+											  input->facts->now);
+	char		lag[RW_CLOCK_LEN];
+
+	if (link->state == RW_STATE_STREAMING)
+		rw_add_detail(text,
+					  "The connection is open, but nothing has come from the upstream server for ",
+					  text->value, ".", NULL);
+	else
+		rw_add_detail(text, "This standby has not streamed for ",
+					  text->value, ".", NULL);
+	if (link->reason == RW_REASON_REFUSED ||
+		link->reason == RW_REASON_BROKEN_WAL ||
+		(link->state != RW_STATE_STREAMING && holds_replay(link->reason)) ||
+		link->reason == RW_REASON_FROM_ARCHIVE ||
+		link->reason == RW_REASON_RESTORE_COMMAND)
+		rw_add_reason(text, link);
+	if (link->lag >= 0)
+		rw_add_detail(text, "Data read here is stale by ",
+					  rw_bound_text(link), rw_clock_text(lag, link->lag),
+					  ".", NULL);
+	if (link->state != RW_STATE_STREAMING && is_paused(link->reason))
+		add_resume_hint(text, &input->facts->recovery);
+	else if (link->state != RW_STATE_STREAMING &&
+			 link->reason == RW_REASON_CONFLICT)
+		add_conflict_hint(text, link, input->facts);
+	else if (link->reason == RW_REASON_BROKEN_WAL)
+		rw_add_hint(text,
+					"The server log says what is wrong with the WAL. Restore it from an archive, or rebuild this standby.",
+					NULL);
+	else if (link->reason == RW_REASON_RESTORE_COMMAND)
+		add_command_hint(text);
+	else if (link->reason == RW_REASON_REFUSED || refused)
+		rw_add_hint(text,
+					"Check the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
+					NULL);
+	else
+		rw_add_hint(text,
+					"Check that the upstream server is running and reachable, and \"primary_conninfo\"; the server log has the errors.",
+					NULL);
 }
 
 /* What to do about a standby's own lag depends on its reason. */
@@ -178,7 +202,7 @@ rw_words_self_lag(const RwJudgeInput *input, const RwSubject *subject,
 			add_resume_hint(text, &input->facts->recovery);
 			break;
 		case RW_REASON_CONFLICT:
-			add_conflict_hint(text, input->facts);
+			add_conflict_hint(text, subject->link, input->facts);
 			break;
 		case RW_REASON_RECEIVER_DOWN:
 		case RW_REASON_UPSTREAM_SILENT:

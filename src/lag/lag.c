@@ -125,8 +125,11 @@ rw_explain(RwFacts *facts, RwLinks *links)
 {
 	int			i;
 
+	/* Without a stream nobody reports what is missing. */
 	if (links->published && links->nlinks > 0 &&
-		links->links[0].upstream && links->links[0].lag_bytes > 0)
+		links->links[0].upstream &&
+		(links->links[0].lag_bytes > 0 ||
+		 links->links[0].state != RW_STATE_STREAMING))
 		rw_observe_hold(facts,
 						rw_record_begun_at(facts,
 										   &links->published->upstream));

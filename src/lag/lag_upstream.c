@@ -491,12 +491,15 @@ explain_behind(RwLink *link, const RwFacts *facts,
 	}
 	else if (link->lag == 0 && link->bound == RW_BOUND_EXACT)
 		return;
-	else if (link->state == RW_STATE_ARCHIVE &&
-			 facts->recovery.pause_state == RW_PAUSE_PAUSED)
+	else if (receiver_down)
 	{
-		/* It does not look for WAL, so how much there is is not known. */
-		explain_pause(link, &facts->recovery);
-		return;
+		/*
+		 * Replay that waits looks for no WAL, so how much there is is not
+		 * known, nor does it have a receiver started.
+		 */
+		explain_replay_wait(link, &facts->recovery);
+		if (link->reason != RW_REASON_NONE)
+			return;
 	}
 
 	if (runs_long(facts, upstream->archive.command_since))

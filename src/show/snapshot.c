@@ -21,7 +21,8 @@ complete_node(RwNode *node)
 {
 	RwFacts    *facts = &node->facts;
 
-	if (facts->in_recovery && facts->horizon > facts->recovery.replay)
+	if (facts->in_recovery &&
+		Max(facts->horizon, facts->recovery.begun) > facts->recovery.replay)
 		rw_observe_hold(facts, node->published ?
 						rw_record_begun_at(facts,
 										   &node->published->upstream) :

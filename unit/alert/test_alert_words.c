@@ -749,6 +749,26 @@ test_node(void)
 	hint_is(RW_ALERT_UPSTREAM_DOWN,
 			"Look at the processes that the command runs on this server, and at what they wait for.",
 			"what to do about that");
+	link->reason = RW_REASON_PAUSED;
+	strcpy(link->reason_text, "replay is paused");
+	detail_is(RW_ALERT_UPSTREAM_DOWN,
+			  "This standby has not streamed for 00:01:10. Replay is paused. Data read here is stale by at most 00:00:06.",
+			  "paused, so that no receiver is started");
+	hint_is(RW_ALERT_UPSTREAM_DOWN, "Run pg_wal_replay_resume().",
+			"what to do about that");
+	link->reason = RW_REASON_CONFLICT;
+	strcpy(link->reason_text, "replay waits for a lock");
+	hint_is(RW_ALERT_UPSTREAM_DOWN,
+			"Look for long queries in pg_stat_activity, or decrease \"max_standby_archive_delay\".",
+			"a conflict with WAL from the archive");
+	link->state = RW_STATE_DISCONNECTED;
+	hint_is(RW_ALERT_UPSTREAM_DOWN,
+			"Look for long queries in pg_stat_activity, or decrease \"max_standby_streaming_delay\".",
+			"with what was streamed");
+	link->state = RW_STATE_STREAMING;
+	hint_is(RW_ALERT_UPSTREAM_DOWN,
+			"Check the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
+			"but not of a connection that is open");
 
 	section("replica_diverged on the standby itself");
 

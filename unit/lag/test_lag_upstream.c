@@ -246,11 +246,14 @@ test_down(void)
 	is_reason(own_row(), "from_archive",
 			  "WAL comes from the archive; the last replayed commit is 7 s old, and what there is beyond it is not known",
 			  "the reason");
-	facts.recovery.pause_state = RW_PAUSE_PAUSED;
+	facts.recovery.hold = RW_REPLAY_WAIT_PAUSED;
 	is_reason(own_row(), "paused",
 			  "replay is paused; run pg_wal_replay_resume()",
 			  "unless replay is paused");
-	facts.recovery.pause_state = RW_PAUSE_NONE;
+	facts.recovery.hold = RW_REPLAY_WAIT_LOCK;
+	is_reason(own_row(), "conflict", "replay waits for a lock",
+			  "or waits for a session");
+	facts.recovery.hold = RW_REPLAY_WAIT_NONE;
 	for (int i = 0; i < 3; i++)
 		rw_attempts_add(&upstream->attempts, facts.now);
 	strcpy(upstream->refusal, "no entry");
