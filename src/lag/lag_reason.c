@@ -20,6 +20,7 @@
 
 #include "src/base/render.h"
 #include "src/lag/intern.h"
+#include "src/observe/start_command.h"
 
 /* A reply that was asked for is overdue after this time. */
 #define REPLY_AGE_SILENT	(3 * RW_SECOND)
@@ -65,10 +66,10 @@ rw_give_reason(RwLink *link, RwReason reason,...)
 void
 rw_add_to_reason(RwLink *link, const char *string)
 {
-	RwText		text = {link->reason_text, RW_REASON_LEN, 0, false};
+	size_t		len = strlen(link->reason_text);
 
-	text.len = strlen(link->reason_text);
-	rw_text_add(&text, string);
+	/* It may have words of another server, which are UTF-8. */
+	rw_first_line(link->reason_text + len, string, RW_REASON_LEN - len);
 }
 
 /*

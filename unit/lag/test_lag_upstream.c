@@ -260,6 +260,22 @@ test_down(void)
 	is_reason(own_row(), "from_archive",
 			  "WAL comes from the archive; the last replayed commit is 7 s old, and what there is beyond it is not known; the upstream server refused 3 connections in the last minute: no entry",
 			  "the reason, with why it does not stream");
+	for (int i = 0; i < 2; i++)
+	{
+		size_t		len;
+
+		/* Two bytes a character, from an odd and from an even one on. */
+		memset(upstream->refusal, 0, RW_REFUSAL_LEN);
+		for (int at = i; at + 2 < RW_REFUSAL_LEN; at += 2)
+			memcpy(upstream->refusal + at, "\xc3\xa9", 2);
+		if (i > 0)
+			upstream->refusal[0] = 'x';
+		len = strlen(own_row()->reason_text);
+		ok(len < RW_REASON_LEN &&
+		   own_row()->reason_text[len - 1] == '\xa9',
+		   "cut off between two characters");
+	}
+	strcpy(upstream->refusal, "no entry");
 	receiver->pid = 901;
 	receiver->state = RW_RECEIVER_STREAMING;
 	receiver->send_time = receiver->receipt_time = facts.wall;
