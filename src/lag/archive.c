@@ -43,6 +43,20 @@ rw_archive_commit(const RwArchive *archive, const RwFacts *facts,
 }
 
 /*
+ * Does the startup process ask the upstream server, or has it just done so?  It
+ * does where it finds no more WAL elsewhere.
+ */
+static bool
+asks_upstream(const RwFacts *facts)
+{
+	bool		asks = facts->receiver.state == RW_RECEIVER_CONNECTING;
+
+	for (int i = 0; i < facts->nended; i++)
+		asks |= facts->ended[i].receiver;
+	return asks;
+}
+
+/*
  * Follow the commands.  One run of a command is told from the next by what
  * happens in between: replay moves, waits, or asks for a receiver.  Where there
  * is no upstream server to ask, and a command takes longer to find nothing than
@@ -55,13 +69,9 @@ follow_commands(RwArchive *archive, const RwFacts *facts)
 	RwRecoveryCommand command = facts->recovery.command;
 	bool		another = command != archive->command ||
 		facts->recovery.replay != archive->replay ||
-		facts->receiver.pid != 0 ||
-		facts->receiver.state == RW_RECEIVER_CONNECTING;
-
+		facts->receiver.pid != 0 || asks_upstream(facts);
 	int			pid = facts->recovery.command_pid;
 
-	for (int i = 0; i < facts->nended; i++)
-		another |= facts->ended[i].receiver;
 	another |= pid != 0 && archive->command_pid != 0 &&
 		pid != archive->command_pid;
 
@@ -101,7 +111,7 @@ rw_follow_archive(RwArchive *archive, const RwFacts *facts, bool streams)
 		archive->came_at = facts->now;
 
 	archive->streamed_to = Max(archive->streamed_to, facts->receiver.flushed);
-	if (streams || facts->recovery.waits_for_wal ||
+	if (streams || facts->recovery.waits_for_wal || asks_upstream(facts) ||
 		(replay != InvalidXLogRecPtr && replay <= archive->streamed_to))
 	{
 		archive->end_found_at = facts->now;

@@ -164,6 +164,8 @@ test_came(void)
 static void
 test_goes_on(void)
 {
+	RwEndedFacts ended = {.receiver = true};
+
 	begin_standby("Is there more to be found?");
 	ok(goes_on(), "yes, until the end is found");
 	look_for(RW_HOUR);
@@ -196,6 +198,19 @@ test_goes_on(void)
 	receiver->flushed = recovery->replay;
 	look_for(RW_MINUTE);
 	ok(!goes_on(), "what it has left is not found elsewhere");
+
+	/* A command that takes longer than the retry interval leaves no wait. */
+	begin_standby("Where there is no more the upstream server is asked");
+	receiver->state = RW_RECEIVER_CONNECTING;
+	look_after(LOOK);
+	ok(!goes_on(), "a receiver that connects shows the end");
+	begin_standby("The same, too quick to be seen");
+	ok(goes_on(), "not yet");
+	facts.nended = 1;
+	facts.ended = &ended;
+	look_after(LOOK);
+	facts.nended = 0;
+	ok(!goes_on(), "one that has ended shows it, too");
 }
 
 static void
