@@ -96,6 +96,8 @@ rw_follow_archive(RwArchive *archive, const RwFacts *facts, bool streams)
 {
 	uint64		replay = facts->recovery.replay;
 
+	if (facts->recovery.latest_commit_time != archive->commit_time)
+		archive->commit_streamed = !is_from_elsewhere(archive, facts, streams);
 	archive->commit_at = rw_archive_commit(archive, facts, streams);
 	archive->commit_time = facts->recovery.latest_commit_time;
 	follow_commands(archive, facts);

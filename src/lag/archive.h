@@ -39,6 +39,7 @@ typedef struct RwArchive
 	 */
 	TimestampTz commit_time;
 	RwTime		commit_at;		/* RW_NEVER: no such commit */
+	bool		commit_streamed;	/* a later one has been streamed */
 
 	/* Commands that run; RW_NEVER: none does. */
 	RwRecoveryCommand command;	/* of the startup process, */

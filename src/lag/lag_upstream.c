@@ -406,7 +406,7 @@ explain_archive(RwLink *link, const RwFacts *facts,
 	char		duration[RW_DURATION_LEN];
 	RwLink		why;
 
-	if (commit_at != RW_NEVER)
+	if (commit_at != RW_NEVER && !upstream->archive.commit_streamed)
 		rw_give_reason(link, RW_REASON_FROM_ARCHIVE,
 					   "WAL comes from the archive; the last replayed commit is ",
 					   rw_duration(duration, facts->now - commit_at),

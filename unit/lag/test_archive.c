@@ -159,6 +159,10 @@ test_came(void)
 	look_after(LOOK);
 	is_int(archive->commit_at, facts.now - RW_SECOND - 2 * LOOK,
 		   "one that was streamed does not count");
+	ok(archive->commit_streamed, "and makes it that which is not the last");
+	replay_to(HORIZON + 500, facts.wall);
+	look_after(LOOK);
+	ok(!archive->commit_streamed, "until another comes from elsewhere");
 }
 
 static void
