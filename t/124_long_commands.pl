@@ -114,8 +114,9 @@ foreach my $name (sort keys %command)
 		"SELECT pg_last_wal_replay_lsn() >= '$lsn'",
 		"$name has replayed a segment");
 }
-append_to_file("$dir/restore.hold", '');
+# In this order, a run that is held leaves its note after that was removed.
 unlink "$dir/restore.begun";
+append_to_file("$dir/restore.hold", '');
 
 note '1. they begin';
 
