@@ -57,11 +57,46 @@ transaction_start(int pid)
 	return status ? status->st_xact_start_timestamp : 0;
 }
 
+static int
+compare_pids(const void *a, const void *b)
+{
+	int			pid_a = ((const RwHolder *) a)->pid;
+	int			pid_b = ((const RwHolder *) b)->pid;
+
+	return (pid_a > pid_b) - (pid_a < pid_b);
+}
+
+/*
+ * Fill in when the transactions began.  There may be as many of them as there
+ * are backends, so each backend's entry is looked at only once.
+ */
+static void
+date_transactions(RwHolder *holders, int n)
+{
+	int			nbackends = pgstat_fetch_stat_numbackends();
+	int			i;
+
+	qsort(holders, n, sizeof(RwHolder), compare_pids);
+	for (i = 1; i <= nbackends && n > 0; i++)
+	{
+		LocalPgBackendStatus *local = rw_backend_status(i);
+		RwHolder	key;
+		RwHolder   *holder;
+
+		if (local == NULL)
+			continue;
+		key.pid = local->backendStatus.st_procpid;
+		holder = bsearch(&key, holders, n, sizeof(RwHolder), compare_pids);
+		if (holder)
+			holder->began = local->backendStatus.st_xact_start_timestamp;
+	}
+}
+
 /*
  * Describe the sessions that run these transactions; returns how many, and an
- * array in the current memory context.  Left out is whose transaction replay
- * would not wait for: it has ended, or a session that waits for replay has
- * released its lock on it (see src/wait/waiters.c).
+ * array in the current memory context, in the order of their pids.  Left out is
+ * whose transaction replay would not wait for: it has ended, or a session that
+ * waits for replay has released its lock on it (see src/wait/waiters.c).
  */
 static int
 describe_holders(const VirtualTransactionId *vxids, RwHolder **holders)
@@ -78,14 +113,16 @@ describe_holders(const VirtualTransactionId *vxids, RwHolder **holders)
 		PGPROC	   *proc = rw_vxid_proc(vxids[i]);
 		RwHolder   *holder = &(*holders)[n];
 
-		if (proc == NULL || VirtualXactLock(vxids[i], false))
+		if (proc == NULL)
 			continue;
 		holder->pid = proc->pid;
 		holder->xmin = proc->xmin;
-		holder->began = transaction_start(holder->pid);
-		if (holder->pid != 0)
+		holder->began = 0;
+		/* If it still runs now, what was copied is not its successor's. */
+		if (!VirtualXactLock(vxids[i], false))
 			n++;
 	}
+	date_transactions(*holders, n);
 	return n;
 }
 
