@@ -331,7 +331,10 @@ rw_sync_queue_last(int stage)
 static inline bool
 rw_sync_queue_is_empty(int stage)
 {
-	return SHMQueueEmpty(&WalSndCtl->SyncRepQueue[stage]);
+	const SHM_QUEUE *queue = &WalSndCtl->SyncRepQueue[stage];
+
+	/* SHMQueueEmpty() asserts that nobody changes the queue meanwhile. */
+	return queue->next == queue;
 }
 
 static inline const PGPROC *
