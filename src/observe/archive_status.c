@@ -141,12 +141,9 @@ time_of(TimestampTz timestamp, RwTime now)
 static void
 observe_statistics(RwArchiveFacts *archive)
 {
-	PgStat_ArchiverStats *stats;
+	PgStat_ArchiverStats *stats = pgstat_fetch_stat_archiver();
 	RwTime		now = rw_clock_now();
 
-	/* Else the statistics stay as they were first read in a transaction. */
-	pgstat_clear_snapshot();
-	stats = pgstat_fetch_stat_archiver();
 	archive->archived_at = time_of(stats->last_archived_timestamp, now);
 	archive->failed_at = time_of(stats->last_failed_timestamp, now);
 	strlcpy(archive->archived, stats->last_archived_wal,

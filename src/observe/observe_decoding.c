@@ -20,7 +20,6 @@
 void
 rw_observe_decoded(RwFacts *facts)
 {
-	bool		cleared = false;
 	int			i;
 
 	for (i = 0; i < facts->nslots; i++)
@@ -31,10 +30,6 @@ rw_observe_decoded(RwFacts *facts)
 
 		if (!slot->logical || slot->sender < 0)
 			continue;
-		/* Else they stay as they were first read in a transaction. */
-		if (!cleared)
-			pgstat_clear_snapshot();
-		cleared = true;
 		namestrcpy(&name, slot->name);
 		stats = pgstat_fetch_replslot(name);
 		if (stats == NULL)

@@ -95,7 +95,7 @@ start_sampler(RwSampler *sampler)
 		rw_persist_load_history();
 	log_start();
 
-	/* Read the archiver's statistics without a copy of every table's. */
+	/* Read statistics as they are now, and without a copy of every table's. */
 	SetConfigOption("stats_fetch_consistency", "none", PGC_SUSET,
 					PGC_S_OVERRIDE);
 
