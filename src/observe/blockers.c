@@ -169,32 +169,48 @@ find_snapshots(RwRecoveryFacts *recovery, TimestampTz since)
 }
 
 /*
+ * The lock that the startup process waits for.  Core's view of locks would copy
+ * all of them, and keep all from being taken meanwhile.  Which lock a process
+ * waits for is protected by the lock on its partition, which the tag tells.
+ */
+static bool
+find_awaited_lock(LOCKTAG *tag, LOCKMODE *mode)
+{
+	const volatile PGPROC *proc = rw_startup_proc();
+	LOCK	   *lock = proc ? proc->waitLock : NULL;
+	LWLock	   *partition;
+	bool		found;
+
+	if (lock == NULL)
+		return false;
+	/* Its memory stays one of a lock, but it may be another by now. */
+	*tag = lock->tag;
+	partition = LockHashPartitionLock(LockTagHashCode(tag));
+	LWLockAcquire(partition, LW_SHARED);
+	*mode = proc->waitLockMode;
+	found = proc->waitLock == lock &&
+		memcmp(tag, &lock->tag, sizeof(LOCKTAG)) == 0;
+	LWLockRelease(partition);
+	return found;
+}
+
+/*
  * Add the holders of the lock that the startup process waits for.
  */
 static void
-find_lock_holders(RwRecoveryFacts *recovery, int startup_pid)
+find_lock_holders(RwRecoveryFacts *recovery)
 {
-	LockData   *locks = GetLockStatusData();
+	LOCKTAG		tag;
+	LOCKMODE	mode;
+	RwHolder   *holders;
+	int			n;
 	int			i;
 
-	for (i = 0; i < locks->nelements; i++)
-	{
-		LockInstanceData *lock = &locks->locks[i];
-
-		if (lock->pid == startup_pid && lock->waitLockMode != NoLock)
-		{
-			RwHolder   *holders;
-			int			n;
-			int			j;
-
-			n = describe_holders(GetLockConflicts(&lock->locktag,
-												  lock->waitLockMode, NULL),
-								 &holders);
-			for (j = 0; j < n; j++)
-				rw_add_blocker(recovery, holders[j].pid);
-			return;
-		}
-	}
+	if (!find_awaited_lock(&tag, &mode))
+		return;
+	n = describe_holders(GetLockConflicts(&tag, mode, NULL), &holders);
+	for (i = 0; i < n; i++)
+		rw_add_blocker(recovery, holders[i].pid);
 }
 
 /*
@@ -290,8 +306,7 @@ observe_query(RwRecoveryFacts *recovery)
 }
 
 void
-rw_observe_blockers(RwRecoveryFacts *recovery, int startup_pid,
-					TimestampTz since)
+rw_observe_blockers(RwRecoveryFacts *recovery, TimestampTz since)
 {
 	switch (recovery->hold)
 	{
@@ -305,7 +320,7 @@ rw_observe_blockers(RwRecoveryFacts *recovery, int startup_pid,
 			break;
 		case RW_REPLAY_WAIT_LOCK:
 			pgstat_clear_backend_activity_snapshot();
-			find_lock_holders(recovery, startup_pid);
+			find_lock_holders(recovery);
 			break;
 		case RW_REPLAY_WAIT_PIN:
 			pgstat_clear_backend_activity_snapshot();

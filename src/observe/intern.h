@@ -29,8 +29,7 @@ extern void rw_observe_recovery(RwRecoveryFacts *recovery);
  * blockers.c: who blocks replay, which waits as recovery->hold says; it may
  * find that a database is dropped.  `since` is as in culprit.h.
  */
-extern void rw_observe_blockers(RwRecoveryFacts *recovery, int startup_pid,
-								TimestampTz since);
+extern void rw_observe_blockers(RwRecoveryFacts *recovery, TimestampTz since);
 
 /*
  * observe_recovery.c: the server that the WAL receiver is connected to, as in

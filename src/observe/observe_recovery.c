@@ -307,5 +307,5 @@ rw_observe_hold(RwFacts *facts, RwTime begun_at)
 		return;
 	recovery->hold = hold_from_wait_event(proc->wait_event_info,
 										  &recovery->waits_for_wal);
-	rw_observe_blockers(recovery, proc->pid, since);
+	rw_observe_blockers(recovery, since);
 }
