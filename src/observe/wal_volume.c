@@ -71,15 +71,20 @@ find_oldest(void)
 	return oldest * wal_segment_size;
 }
 
-/* Where WAL begins that waits to be archived; 0 if none is known to. */
+/*
+ * Where WAL begins that waits to be archived; 0 if none is known to.  While
+ * that can't be read, what was seen last holds.
+ */
 static XLogRecPtr
-find_unarchived(const RwArchiveFacts *archive)
+find_unarchived(const RwArchiveFacts *archive, XLogRecPtr before)
 {
 	const char *name = archive->first[RW_ARCHIVE_SEGMENT].name;
 	TimeLineID	tli;
 	XLogSegNo	segment;
 
-	if (!archive->active || !archive->known || !IsXLogFileName(name))
+	if (archive->active && !archive->known)
+		return before;
+	if (!archive->active || !IsXLogFileName(name))
 		return InvalidXLogRecPtr;
 	XLogFromFileName(name, &tli, &segment, wal_segment_size);
 	return segment * wal_segment_size;
@@ -111,7 +116,7 @@ rw_observe_wal_volume(const RwFacts *facts, const RwArchiveFacts *archive,
 				 errdetail("The alert \"wal_disk\" stays as it is until this is known.")));
 
 	volume->oldest = find_oldest();
-	volume->unarchived = find_unarchived(archive);
+	volume->unarchived = find_unarchived(archive, before.unarchived);
 	volume->max_wal_size = max_wal_size_mb * MB;
 	volume->wal_keep_size = wal_keep_size_mb * MB;
 	return true;
