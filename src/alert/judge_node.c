@@ -62,7 +62,8 @@ rw_judge_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 
 /*
  * replay_paused, on a standby: it has been paused, with WAL to replay, for
- * stall_timeout.
+ * stall_timeout.  Of a standby that is fed from the archive it is not known
+ * what there is to replay.
  */
 void
 rw_judge_replay_paused(const RwJudgeInput *input, const RwSubject *subject,
@@ -73,7 +74,9 @@ rw_judge_replay_paused(const RwJudgeInput *input, const RwSubject *subject,
 
 	if (!input->facts->in_recovery)
 		return;
-	if (since != RW_NEVER && link->lag_bytes > 0)
+	if (since != RW_NEVER &&
+		(link->lag_bytes > 0 ||
+		 (link->state == RW_STATE_ARCHIVE && link->lag > 0)))
 	{
 		finding->value = input->facts->now - since;
 		if (link->lag >= 0)

@@ -85,8 +85,11 @@ rw_words_replay_paused(const RwJudgeInput *input, const RwSubject *subject,
 	rw_add_detail(text, "Replay is paused",
 				  recovery->pause_cause == RW_PAUSE_AT_TARGET ?
 				  " at the recovery target" : "",
-				  ", with ", rw_size_text(size, subject->link->lag_bytes),
-				  " to replay.", NULL);
+				  subject->link->lag_bytes > 0 ? ", with " : "",
+				  subject->link->lag_bytes > 0 ?
+				  rw_size_text(size, subject->link->lag_bytes) : "",
+				  subject->link->lag_bytes > 0 ? " to replay." :
+				  ". What the archive has to replay is not known.", NULL);
 	if (recovery->pause_cause == RW_PAUSE_FOR_SETTING)
 		add_low_settings(text, recovery);
 	add_resume_hint(text, recovery);
@@ -179,7 +182,7 @@ rw_words_upstream_down(const RwJudgeInput *input, const RwSubject *subject,
 		add_command_hint(text);
 	else if (link->reason == RW_REASON_REFUSED || refused)
 		rw_add_hint(text,
-					"Check the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
+					"Check pg_hba.conf, the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
 					NULL);
 	else
 		rw_add_hint(text,

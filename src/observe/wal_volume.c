@@ -103,6 +103,12 @@ rw_observe_wal_volume(const RwFacts *facts, const RwArchiveFacts *archive,
 	volume->at = facts->now;
 	/* This follows a symbolic link. */
 	volume->known = statvfs(XLOGDIR, &found) == 0;
+	/* Some file systems do not know their size. */
+	if (volume->known && found.f_blocks == 0)
+	{
+		volume->known = false;
+		errno = ENOTSUP;
+	}
 	if (volume->known)
 	{
 		volume->size = (int64) found.f_blocks * found.f_frsize;

@@ -739,7 +739,7 @@ test_node(void)
 		rw_attempts_add(&world.published.upstream.attempts,
 						world.facts.now);
 	hint_is(RW_ALERT_UPSTREAM_DOWN,
-			"Check the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
+			"Check pg_hba.conf, the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
 			"what to do if it is refused");
 	link->reason = RW_REASON_RESTORE_COMMAND;
 	strcpy(link->reason_text, "the restore_command has been running for 10 s");
@@ -767,7 +767,7 @@ test_node(void)
 			"with what was streamed");
 	link->state = RW_STATE_STREAMING;
 	hint_is(RW_ALERT_UPSTREAM_DOWN,
-			"Check the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
+			"Check pg_hba.conf, the slots, the WAL and \"max_wal_senders\" of the upstream server, and \"primary_conninfo\".",
 			"but not of a connection that is open");
 
 	section("replica_diverged on the standby itself");
@@ -794,6 +794,11 @@ test_node(void)
 	detail_is(RW_ALERT_REPLAY_PAUSED,
 			  "Replay is paused at the recovery target, with 20 MB to replay.",
 			  "at the target");
+	link->lag_bytes = 0;
+	detail_is(RW_ALERT_REPLAY_PAUSED,
+			  "Replay is paused at the recovery target. What the archive has to replay is not known.",
+			  "fed by the archive");
+	link->lag_bytes = 20 * MB;
 	hint_is(RW_ALERT_REPLAY_PAUSED,
 			"Run pg_wal_replay_resume() to end recovery and promote this server; to replay more WAL instead, change the recovery target and restart it.",
 			"which resuming promotes");

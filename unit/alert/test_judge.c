@@ -1275,6 +1275,12 @@ test_standby(void)
 	link->lag = -1;
 	is_int(value(RW_ALERT_REPLAY_PAUSED), RW_HOUR,
 		   "without a known lag, since it was paused");
+	link->lag_bytes = 0;
+	link->lag = 70 * S;
+	is_text(judge(RW_ALERT_REPLAY_PAUSED), "none none", "it has all");
+	link->state = RW_STATE_ARCHIVE;
+	is_text(judge(RW_ALERT_REPLAY_PAUSED), "warning warning, pending",
+			"the archive may have more");
 	is_text(judge_without(RW_ALERT_REPLAY_PAUSED, RW_LIMIT_STALL_TIMEOUT),
 			"none none, no warnings", "switched off");
 	reset_primary();
