@@ -105,7 +105,12 @@ rw_wal_disk_add(RwWalDisk *disk, const RwFacts *facts)
 	/* It began when little was held, or less than ever since. */
 	if (disk->begin.at == RW_NEVER || disk->now.held <= disk->begin.held ||
 		disk->now.held <= rw_wal_allowed(&disk->volume) / 8)
+	{
 		disk->begin = disk->now;
+		disk->first.at = RW_NEVER;
+	}
+	else if (disk->first.at == RW_NEVER)
+		disk->first = disk->now;
 	for (i = 0; i < RW_WAL_DISK_LEVELS; i++)
 		add_point(&disk->levels[i], RW_WAL_DISK_STEP << i, &disk->now);
 }
@@ -114,10 +119,13 @@ rw_wal_disk_add(RwWalDisk *disk, const RwFacts *facts)
 static double
 growth_since(const RwWalDisk *disk, const RwHeldPoint *then)
 {
-	int64		held = disk->now.held - disk->begin.held;
-	int64		written = distance(disk->begin.lsn, disk->now.lsn);
+	bool		first_is_past = disk->first.at != RW_NEVER &&
+		disk->first.at < disk->now.at;
+	const RwHeldPoint *from = first_is_past ? &disk->first : &disk->begin;
+	int64		held = Max(disk->now.held - from->held, 0);
+	int64		written = distance(from->lsn, disk->now.lsn);
 
-	if (then->at >= disk->begin.at || disk->by_others)
+	if (then->at >= from->at || disk->by_others)
 		return disk->now.held - then->held;
 	if (written == 0)
 		return 0;

@@ -15,9 +15,13 @@
  * not rest on the last minute, which may be a burst, and a volume that fills
  * fast is noticed soon.  If there is none, the longest stretch is used.  Of WAL
  * that was written before any was held, the same part counts as is held now.
- * Neither is done where only checkpoints are late: what they keep goes up and
- * down with each, and only growth that has been seen for long shows that they
- * do not complete.
+ * That part is measured from the first look at which more was held than at the
+ * beginning: between these two a slot may have come at any time, and with WAL
+ * from before it.
+ *
+ * None of this is done where only checkpoints are late: what they keep goes up
+ * and down with each, and only growth that has been seen for long shows that
+ * they do not complete.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -71,6 +75,7 @@ typedef struct RwWalDisk
 	RwWalVolume volume;			/* as last seen */
 	RwHeldPoint now;			/* at that time */
 	RwHeldPoint begin;			/* since when more and more is held */
+	RwHeldPoint first;			/* the next one; RW_NEVER if there is none */
 	bool		by_others;		/* now mainly by what RwWalHolders calls so */
 	RwHeldLevel levels[RW_WAL_DISK_LEVELS];
 } RwWalDisk;

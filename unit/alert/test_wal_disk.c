@@ -485,6 +485,19 @@ test_limits(void)
 	is_int(rw_wal_disk_forecast(&disk, facts.now, &left), RW_FORECAST_FULL,
 		   "nothing is free");
 	is_int(left, 0, "so it is full now");
+
+	/* 0.2 GB a second, and a slot comes a second before a look. */
+	reset();
+	disk.volume.oldest = InvalidXLogRecPtr;
+	for (int i = 0; i <= 12; i++)
+		look(5 * i, i * GB, &left);
+	facts.nslots = 1;
+	slots[0].restart_lsn = facts.horizon + GB / 5 * 4;
+	look(65, 13 * GB, &left);
+	look(70, 14 * GB, &left);
+	is_int(look(75, 15 * GB, &left), RW_FORECAST_FULL,
+		   "a slot that came between two looks");
+	is_int(left / RW_SECOND, 85 * 5, "holds all that is written since");
 }
 
 int
