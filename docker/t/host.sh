@@ -31,11 +31,6 @@ export PG_BIN
 # Another host, as it were
 #
 
-cover() {
-	mkdir -p "$2/upper" "$2/work"
-	mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$1"
-}
-
 for dir in /etc/postgresql /var/lib/postgresql /var/log/postgresql /run/postgresql; do
 	mount -t tmpfs -o "mode=0755,uid=$(id -u postgres),gid=$(id -g postgres)" tmpfs "$dir"
 done

@@ -1,5 +1,5 @@
 #
-# docker/t/lib.sh - how the tests of docker/ say what they found
+# docker/t/lib.sh - what the tests of docker/ have in common
 #
 # Each file of tests counts for itself, and prints TAP.
 #
@@ -103,6 +103,12 @@ free_port() {
 		((++port))
 	done
 	printf '%s\n' "$port"
+}
+
+# cover DIRECTORY CHANGES: what is written there goes to CHANGES instead
+cover() {
+	mkdir -p "$2/upper" "$2/work"
+	mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$1"
 }
 
 done_testing() {
