@@ -58,6 +58,8 @@ note '1. refused, it gets its WAL from the archive';
 
 Replwatch::row_when_current($standby, 'fed', 'upstream');
 Replwatch::wait_replayed($primary, $standby);
+# The first message may have come after the worker's last look.
+Replwatch::wait_sampled($standby);
 
 # Sessions that are connected stay; nobody else is refused.
 unlink $primary->data_dir . '/pg_hba.conf';
