@@ -205,7 +205,7 @@ my @mended =
 my $unread = $node{not_set};
 my $status = $unread->data_dir . '/pg_wal/archive_status';
 my $unreadable =
-  qr/WARNING:  could not read "pg_wal\/archive_status": Permission denied\n[^\n]* DETAIL:  Alert archiver_failing is not judged until it can be read\./;
+  qr/WARNING:  could not read "pg_wal\/archive_status": Permission denied\n[^\n]* DETAIL:  The alert "archiver_failing" stays as it is until this can be read\./;
 
 sub times_unreadable
 {

@@ -19,6 +19,7 @@
 
 #include "src/base/compat.h"
 #include "src/observe/archive_status.h"
+#include "src/observe/intern.h"
 
 #define STATUS_DIR	XLOGDIR "/archive_status"
 
@@ -32,7 +33,7 @@ report_unreadable(RwArchiveFacts *archive, const char *path)
 	ereport(WARNING,
 			(errcode_for_file_access(),
 			 errmsg("could not read \"%s\": %m", path),
-			 errdetail("Alert archiver_failing is not judged until it can be read.")));
+			 errdetail("The alert \"archiver_failing\" stays as it is until this can be read.")));
 }
 
 /* Read the names in archive_status; false if they can't be read. */
@@ -108,24 +109,13 @@ date_first(RwArchiveFacts *archive, const RwArchiveQueue *queue,
 static void
 observe_process(RwArchiveFacts *archive)
 {
-	int64		started = 0;
-	int			pid = 0;
-	int			nbackends;
-	int			i;
+	const PgBackendStatus *status;
 
 	pgstat_clear_backend_activity_snapshot();
-	nbackends = pgstat_fetch_stat_numbackends();
-	for (i = 1; i <= nbackends; i++)
-	{
-		const LocalPgBackendStatus *local = rw_backend_status(i);
-
-		if (local && local->backendStatus.st_backendType == B_ARCHIVER)
-		{
-			pid = local->backendStatus.st_procpid;
-			started = local->backendStatus.st_proc_start_timestamp;
-		}
-	}
-	rw_archive_note_process(archive, pid, started, archive->looked_at);
+	status = rw_status_of_type(B_ARCHIVER);
+	rw_archive_note_process(archive, status ? status->st_procpid : 0,
+							status ? status->st_proc_start_timestamp : 0,
+							archive->looked_at);
 	pgstat_clear_backend_activity_snapshot();
 }
 

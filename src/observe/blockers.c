@@ -31,28 +31,11 @@
 /* So much of a query is looked at to find what is shown of it. */
 #define QUERY_START_LEN		512
 
-/* The entry of a process in the backend status array, or NULL. */
-static const PgBackendStatus *
-find_status(int pid)
-{
-	int			nbackends = pgstat_fetch_stat_numbackends();
-	int			i;
-
-	for (i = 1; i <= nbackends; i++)
-	{
-		LocalPgBackendStatus *local = rw_backend_status(i);
-
-		if (local && local->backendStatus.st_procpid == pid)
-			return &local->backendStatus;
-	}
-	return NULL;
-}
-
 /* When the transaction of a process began; 0 if not known. */
 static TimestampTz
 transaction_start(int pid)
 {
-	const PgBackendStatus *status = find_status(pid);
+	const PgBackendStatus *status = rw_status_of_pid(pid);
 
 	return status ? status->st_xact_start_timestamp : 0;
 }
@@ -295,7 +278,7 @@ find_sessions_of_dropped(RwRecoveryFacts *recovery)
 static void
 observe_query(RwRecoveryFacts *recovery)
 {
-	const PgBackendStatus *status = find_status(recovery->blockers[0]);
+	const PgBackendStatus *status = rw_status_of_pid(recovery->blockers[0]);
 	char		line[QUERY_START_LEN];
 
 	if (status == NULL)

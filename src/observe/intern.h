@@ -12,7 +12,18 @@
 #ifndef RW_OBSERVE_INTERN_H
 #define RW_OBSERVE_INTERN_H
 
+#include "utils/backend_status.h"
+
 #include "src/observe/observe.h"
+
+/*
+ * backend_status.c: the entry of a process, by its pid or, for one of which
+ * there is one, by its type; NULL if there is none.  It is in the snapshot of
+ * the status array, which is taken unless there is one: a caller who needs it
+ * fresh clears that first.
+ */
+extern const PgBackendStatus *rw_status_of_pid(int pid);
+extern const PgBackendStatus *rw_status_of_type(BackendType type);
 
 /*
  * observe_peers.c: fill in the peers of facts->senders, from their pids and

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 
 #include "src/base/compat.h"
+#include "src/observe/intern.h"
 #include "src/observe/observe.h"
 
 void
@@ -46,8 +47,7 @@ rw_observe_oldest_transaction(RwFacts *facts)
 	RwOldestTransaction *oldest = &facts->oldest;
 	TransactionId next;
 	TransactionId xid;
-	int			nbackends;
-	int			i;
+	const PgBackendStatus *status;
 
 	memset(oldest, 0, sizeof(RwOldestTransaction));
 	if (RecoveryInProgress())
@@ -67,13 +67,8 @@ rw_observe_oldest_transaction(RwFacts *facts)
 	}
 
 	pgstat_clear_backend_activity_snapshot();
-	nbackends = pgstat_fetch_stat_numbackends();
-	for (i = 1; i <= nbackends; i++)
-	{
-		LocalPgBackendStatus *local = rw_backend_status(i);
-
-		if (local && local->backendStatus.st_procpid == oldest->pid)
-			oldest->begun = local->backendStatus.st_xact_start_timestamp;
-	}
+	status = rw_status_of_pid(oldest->pid);
+	if (status)
+		oldest->begun = status->st_xact_start_timestamp;
 	oldest->found = oldest->begun != 0;
 }

@@ -23,24 +23,16 @@
 #include "src/base/compat.h"
 #include "src/observe/intern.h"
 
-/* The pid of an auxiliary process, from the backend status array; 0 if none. */
+/* The pid of an auxiliary process; 0 if it is not there. */
 static int
 find_pid(BackendType type)
 {
-	int			nbackends;
-	int			i;
+	const PgBackendStatus *status;
 
 	/* A copy from before the process was there does not have it. */
 	pgstat_clear_backend_activity_snapshot();
-	nbackends = pgstat_fetch_stat_numbackends();
-	for (i = 1; i <= nbackends; i++)
-	{
-		LocalPgBackendStatus *local = rw_backend_status(i);
-
-		if (local && local->backendStatus.st_backendType == type)
-			return local->backendStatus.st_procpid;
-	}
-	return 0;
+	status = rw_status_of_type(type);
+	return status ? status->st_procpid : 0;
 }
 
 /*
