@@ -113,10 +113,9 @@ rw_blame_snapshots(RwRecoveryFacts *recovery, RwHolder *holders, int n,
 	recovery->blockers_likely = since == 0;
 }
 
-/* The only one of these that has a snapshot. */
-static void
-blame_only_snapshot(RwRecoveryFacts *recovery, const RwHolder *holders, int n,
-					TimestampTz since)
+void
+rw_blame_any_snapshot(RwRecoveryFacts *recovery, const RwHolder *holders,
+					  int n, TimestampTz since)
 {
 	const RwHolder *only = NULL;
 	int			nfound = 0;
@@ -135,17 +134,10 @@ blame_only_snapshot(RwRecoveryFacts *recovery, const RwHolder *holders, int n,
 }
 
 void
-rw_blame_any_snapshot(RwRecoveryFacts *recovery, const RwHolder *holders,
-					  int n, TimestampTz since)
-{
-	blame_only_snapshot(recovery, holders, n, since);
-}
-
-void
 rw_blame_pins(RwRecoveryFacts *recovery, const RwHolder *holders, int n)
 {
 	/* Pages are pinned while replay waits, too. */
-	blame_only_snapshot(recovery, holders, n, 0);
+	rw_blame_any_snapshot(recovery, holders, n, 0);
 }
 
 void
