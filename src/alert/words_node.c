@@ -89,7 +89,7 @@ rw_words_replay_paused(const RwJudgeInput *input, const RwSubject *subject,
 				  subject->link->lag_bytes > 0 ?
 				  rw_size_text(size, subject->link->lag_bytes) : "",
 				  subject->link->lag_bytes > 0 ? " to replay." :
-				  ". What the archive has to replay is not known.", NULL);
+				  ". The amount of WAL in the archive is not known.", NULL);
 	if (recovery->pause_cause == RW_PAUSE_FOR_SETTING)
 		add_low_settings(text, recovery);
 	add_resume_hint(text, recovery);

@@ -273,11 +273,14 @@ describe_missing(const RwJudgeInput *input, RwAlertText *text)
 	describe_commits(input, text);
 	if (catching_up)
 	{
+		bool		reported = !XLogRecPtrIsInvalid(catching_up->flush);
+
 		rw_add_detail(text, "\"", catching_up->name,
-					  "\" does not count until it has caught up (",
+					  "\" does not count until it has caught up",
+					  reported ? " (" : "", reported ?
 					  rw_size_text(size, input->facts->horizon -
-								   catching_up->flush),
-					  " behind).", NULL);
+								   catching_up->flush) : "",
+					  reported ? " behind)." : ".", NULL);
 		rw_add_hint(text,
 					"Wait for it, or shorten \"synchronous_standby_names\".",
 					NULL);

@@ -578,6 +578,10 @@ test_sync_short(void)
 	hint_is(RW_ALERT_SYNC_SHORT,
 			"Wait for it, or shorten \"synchronous_standby_names\".",
 			"what to do");
+	world.senders[0].flush = 0;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Synchronous standbys: 2 needed, 1 connected. Commits waiting: 3, the oldest for 00:01:10. \"a\" does not count until it has caught up.",
+			  "nor reported how far it is");
 	world.senders[0].sync_priority = 0;
 	detail_is(RW_ALERT_SYNC_SHORT,
 			  "Synchronous standbys: 2 needed, 1 connected. Commits waiting: 3, the oldest for 00:01:10.",
@@ -796,7 +800,7 @@ test_node(void)
 			  "at the target");
 	link->lag_bytes = 0;
 	detail_is(RW_ALERT_REPLAY_PAUSED,
-			  "Replay is paused at the recovery target. What the archive has to replay is not known.",
+			  "Replay is paused at the recovery target. The amount of WAL in the archive is not known.",
 			  "fed by the archive");
 	link->lag_bytes = 20 * MB;
 	hint_is(RW_ALERT_REPLAY_PAUSED,
