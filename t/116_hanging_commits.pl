@@ -68,21 +68,17 @@ my $raised = 0;
 sub hangs
 {
 	my ($detail, $hint, $what) = @_;
-	my ($row, $event);
+	my $row;
 
 	$raised++;
-	$row = Alerts::alert_when($primary, 'sync_short', 'primary', 'critical',
-		"$what: the alert is raised");
-	Alerts::story_is(
+	$row = Alerts::raised_with(
 		$primary, 'sync_short', 'primary',
-		join(', ', ('raised critical, cleared') x ($raised - 1),
+		severity => 'critical',
+		story => join(', ', ('raised critical, cleared') x ($raised - 1),
 			'raised critical'),
-		"$what: in the log");
-	($event) =
-	  (Alerts::log_events($primary, 'sync_short', 'primary'))[-1];
-	like($event->{detail}, $detail, "$what: the detail");
-	like($event->{hint}, $hint, "$what: the hint");
-	like($row->{detail}, $detail, "$what: the detail in SQL");
+		detail => $detail,
+		hint => $hint,
+		what => $what);
 	like($row->{value}, qr/^00:00:\d\d$/, "$what: the value");
 	is($row->{threshold}, '00:00:01', "$what: the limit");
 	return;

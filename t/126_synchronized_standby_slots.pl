@@ -61,21 +61,17 @@ my $raised = 0;
 sub is_held
 {
 	my ($detail, $hint, $reason, $what) = @_;
-	my ($row, $event);
+	my $row;
 
 	$raised++;
-	$row = Alerts::alert_when($primary, 'sync_short', 'primary', 'warning',
-		"$what: the alert is raised");
-	Alerts::story_is(
+	$row = Alerts::raised_with(
 		$primary, 'sync_short', 'primary',
-		join(', ', ('raised warning, cleared') x ($raised - 1),
+		severity => 'warning',
+		story => join(', ', ('raised warning, cleared') x ($raised - 1),
 			'raised warning'),
-		"$what: in the log");
-	($event) =
-	  (Alerts::log_events($primary, 'sync_short', 'primary'))[-1];
-	like($event->{detail}, $detail, "$what: the detail");
-	like($event->{hint}, $hint, "$what: the hint");
-	like($row->{detail}, $detail, "$what: the detail in SQL");
+		detail => $detail,
+		hint => $hint,
+		what => $what);
 
 	Replwatch::burst($primary);
 	$row = Replwatch::row_when(

@@ -114,6 +114,25 @@ sub story_is
 	  : is($story, $expected, $what);
 }
 
+# Check that an alert is raised with this severity, that its story in the log is
+# this, and that its detail and hint match in the log, the detail in SQL, too.
+# Returns the alert's row.
+sub raised_with
+{
+	my ($node, $alert, $subject, %expected) = @_;
+	my $what = $expected{what};
+	my $row = alert_when($node, $alert, $subject, $expected{severity},
+		"$what: the alert is raised");
+	my $event;
+
+	story_is($node, $alert, $subject, $expected{story}, "$what: in the log");
+	($event) = (log_events($node, $alert, $subject))[-1];
+	like($event->{detail}, $expected{detail}, "$what: the detail");
+	like($event->{hint}, $expected{hint}, "$what: the hint");
+	like($row->{detail}, $expected{detail}, "$what: the detail in SQL");
+	return $row;
+}
+
 # The rows of replwatch_alerts(), in order, as hashes of column to text, undef
 # for NULL; times as seconds since 1970.
 sub alerts
