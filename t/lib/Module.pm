@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the replwatch authors
+
+# Builds a library of t/modules for the server under test.  Tests use such
+# libraries for what no client can do: writing WAL as another extension would,
+# or holding up a process at a place of the test's choice.
+
+package Module;
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# Is there what is needed to build one?
+sub can_build
+{
+	return run_log(
+		[ 'sh', '-c', "make --version && \$(pg_config --cc) --version" ]);
+}
+
+# Build t/modules/NAME.c; returns the path for shared_preload_libraries.
+sub build
+{
+	my ($name) = @_;
+	my $dir    = PostgreSQL::Test::Utils::tempdir;
+	my $source = "t/modules/$name.c";
+	my $output;
+
+	# The make that runs the tests must not pass its settings on to ours.
+	local %ENV = %ENV;
+	delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES)};
+
+	open my $makefile, '>', "$dir/Makefile" or die "$dir/Makefile: $!";
+	print $makefile <<"MAKE";
+MODULES = $name
+PG_CONFIG = pg_config
+include \$(shell \$(PG_CONFIG) --pgxs)
+MAKE
+	close $makefile;
+	PostgreSQL::Test::Utils::append_to_file("$dir/$name.c",
+		slurp_file($source));
+
+	IPC::Run::run(
+		[ 'make', '-C', $dir, 'with_llvm=no', 'COPT=-Wall -Wextra -Werror' ],
+		'>&', \$output)
+	  or die "could not build $source:\n$output";
+	return "$dir/$name";
+}
+
+1;
