@@ -58,7 +58,7 @@ note '1. refused, it gets its WAL from the archive';
 
 Replwatch::row_when_current($standby, 'fed', 'upstream');
 Replwatch::wait_replayed($primary, $standby);
-# The first message may have come after the worker's last look.
+# Until the next sample, nobody else knows of a message that came after this one.
 Replwatch::wait_sampled($standby);
 
 # Sessions that are connected stay; nobody else is refused.

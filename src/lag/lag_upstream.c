@@ -34,7 +34,7 @@ rw_last_message(const RwFacts *facts, const RwPublished *published)
 	/* The worker saw the last message, unless one has come since. */
 	if (rw_message_is_real(receiver) &&
 		receiver->receipt_time != upstream->receipt_time &&
-		rw_message_counts(receiver, upstream, facts->now))
+		rw_message_counts(receiver->latest_end, upstream, facts->now))
 	{
 		RwTime		at = facts->now -
 			Max(facts->wall - receiver->receipt_time, 0);

@@ -79,13 +79,12 @@ rw_upstream_feeds_from_archive(const RwUpstream *upstream,
 }
 
 bool
-rw_message_counts(const RwReceiverFacts *receiver,
-				  const RwUpstream *upstream, RwTime now)
+rw_message_counts(uint64 latest_end, const RwUpstream *upstream, RwTime now)
 {
 	if (upstream->parted == RW_DIVERGED || upstream->parted == RW_LEFT_BEHIND)
 		return false;
 	return upstream->left_at == 0 ||
-		receiver->latest_end > upstream->left_at ||
+		latest_end > upstream->left_at ||
 		(upstream->caught_up_since != RW_NEVER &&
 		 now - upstream->caught_up_since >= PAST_TIMELINE_END);
 }
@@ -125,12 +124,51 @@ rw_silence_is_normal(const RwUpstream *upstream,
 	return receiver->timeout_ms == 0 && !upstream->tended;
 }
 
+/* A real message from the upstream server. */
+typedef struct Message
+{
+	TimeLineID	tli;
+	TimestampTz send_time;
+	TimestampTz receipt_time;
+	uint64		latest_end;
+	RwTime		at;				/* when it came */
+} Message;
+
+/* Is it of the timeline that WAL is received of now, and reports its end? */
+static bool
+is_of_timeline(const Message *message, const RwUpstream *upstream)
+{
+	return message->tli == upstream->reported_tli &&
+		message->receipt_time > upstream->reported_since;
+}
+
+/*
+ * Keep what a message says.  If it came before the last one, or seems to have,
+ * only the end of WAL that it reports may be news.
+ */
+static void
+keep_message(RwUpstream *upstream, const Message *message)
+{
+	if (is_of_timeline(message, upstream))
+		upstream->reported = Max(upstream->reported, message->latest_end);
+	if (message->at < upstream->message_at)
+		return;
+	upstream->message_at = message->at;
+	upstream->send_time = message->send_time;
+	upstream->receipt_time = message->receipt_time;
+	upstream->latest_end = message->latest_end;
+}
+
 /* Follow the last message, and whether the upstream tends its walsenders. */
 static void
 follow_messages(RwUpstream *upstream, const RwFacts *facts)
 {
 	const RwReceiverFacts *receiver = &facts->receiver;
-	RwTime		at;
+	Message		message = {
+		receiver->tli, receiver->send_time, receiver->receipt_time,
+		receiver->latest_end,
+		facts->now - Max(facts->wall - receiver->receipt_time, 0)
+	};
 
 	if (receiver->pid != upstream->receiver_pid)
 	{
@@ -141,13 +179,11 @@ follow_messages(RwUpstream *upstream, const RwFacts *facts)
 	if (!rw_message_is_real(receiver) ||
 		(receiver->receipt_time == upstream->receipt_time &&
 		 receiver->send_time == upstream->send_time) ||
-		!rw_message_counts(receiver, upstream, facts->now))
+		!rw_message_counts(receiver->latest_end, upstream, facts->now))
 		return;
-	upstream->message_came = true;
+	/* One that has ended leaves its times, and has left a note of them. */
+	upstream->message_came = receiver->pid != 0;
 	upstream->refused = upstream->not_in_history = false;
-
-	at = facts->now - Max(facts->wall - receiver->receipt_time, 0);
-	at = Max(at, upstream->message_at);
 
 	/*
 	 * Core sends a message without WAL only after a long silence, or when the
@@ -162,7 +198,7 @@ follow_messages(RwUpstream *upstream, const RwFacts *facts)
 	 */
 	if (upstream->quick_messages < 0)
 		upstream->quick_messages = 0;
-	else if (at - upstream->message_at >= QUICK_MESSAGE)
+	else if (message.at - upstream->message_at >= QUICK_MESSAGE)
 	{
 		upstream->quick_messages = 0;
 		upstream->tended = false;
@@ -172,11 +208,8 @@ follow_messages(RwUpstream *upstream, const RwFacts *facts)
 			 ++upstream->quick_messages >= QUICK_MESSAGES)
 		upstream->tended = true;
 
-	upstream->message_at = at;
 	upstream->written = receiver->written;
-	upstream->send_time = receiver->send_time;
-	upstream->receipt_time = receiver->receipt_time;
-	upstream->latest_end = receiver->latest_end;
+	keep_message(upstream, &message);
 }
 
 /* Follow since when the link streams or is down, and replay is paused. */
@@ -211,15 +244,38 @@ follow_link_state(RwUpstream *upstream, const RwFacts *facts,
 	}
 	else if (upstream->down_since == RW_NEVER)
 		upstream->down_since = heard_at != RW_NEVER ? heard_at : facts->now;
-	else if (!upstream->streamed &&
-			 upstream->archive.end_found_at == RW_NEVER)
-		upstream->down_since = Max(upstream->down_since,
-								   upstream->replay_moved_at);
+	else
+	{
+		/* It may have been up between two looks. */
+		upstream->down_since = Max(upstream->down_since, heard_at);
+		if (!upstream->streamed &&
+			upstream->archive.end_found_at == RW_NEVER)
+			upstream->down_since = Max(upstream->down_since,
+									   upstream->replay_moved_at);
+	}
 
 	if (facts->recovery.pause_state != RW_PAUSE_PAUSED)
 		upstream->paused_since = RW_NEVER;
 	else if (upstream->paused_since == RW_NEVER)
 		upstream->paused_since = facts->now;
+}
+
+/*
+ * Follow the timeline.  What was reported of the old one is not true of the new
+ * one.
+ */
+static void
+follow_timeline(RwUpstream *upstream, const RwFacts *facts)
+{
+	TimeLineID	tli = Max(facts->receiver.tli, facts->tli);
+
+	if (tli == upstream->reported_tli)
+		return;
+	/* At the first look there is no old one. */
+	upstream->reported_since = upstream->reported_tli != 0 ? facts->wall : 0;
+	upstream->reported_tli = tli;
+	upstream->reported = upstream->catchup_target = 0;
+	upstream->catchup_target_at = RW_NEVER;
 }
 
 /*
@@ -230,22 +286,8 @@ follow_link_state(RwUpstream *upstream, const RwFacts *facts,
  * the next target is set.
  */
 static void
-follow_reported_end(RwUpstream *upstream, const RwFacts *facts)
+follow_catchup(RwUpstream *upstream, const RwFacts *facts)
 {
-	TimeLineID	tli = Max(facts->receiver.tli, facts->tli);
-
-	/* What was reported of the old timeline is not true of the new one. */
-	if (tli != upstream->reported_tli)
-	{
-		upstream->reported_tli = tli;
-		upstream->reported_since = facts->wall;
-		upstream->reported = upstream->catchup_target = 0;
-		upstream->catchup_target_at = RW_NEVER;
-	}
-	if (facts->receiver.tli == tli && upstream->message_at != RW_NEVER &&
-		upstream->receipt_time > upstream->reported_since)
-		upstream->reported = Max(upstream->reported, upstream->latest_end);
-
 	if (upstream->catchup_target > facts->horizon ||
 		upstream->parted != RW_NOT_PARTED)
 		return;
@@ -424,24 +466,75 @@ follow_refusal(RwUpstream *upstream, const RwFacts *facts,
 StaticAssertDecl(RW_REFUSAL_LEN == RW_ENDED_MESSAGE_LEN,
 				 "a message can be copied");
 
-/* Follow the receivers that have ended since the last round. */
+/*
+ * Take the last message of a receiver that has ended, as it has noted it, which
+ * may have come after the last look.
+ */
 static void
-follow_ends(RwUpstream *upstream, const RwFacts *facts)
+take_last_message(RwUpstream *upstream, const RwFacts *facts,
+				  const RwEndedFacts *ended)
 {
+	const Message message = {
+		ended->tli, ended->send_time, ended->receipt_time, ended->latest_end,
+		Min(ended->received_at, facts->now)
+	};
+
+	upstream->refused = upstream->not_in_history = false;
+
+	/*
+	 * It shows that nothing was missing then only together with the end of WAL
+	 * that it reports.
+	 */
+	if (!is_of_timeline(&message, upstream))
+		return;
+	upstream->streamed = true;
+	if (message.receipt_time != upstream->receipt_time ||
+		message.send_time != upstream->send_time)
+		keep_message(upstream, &message);
+}
+
+/* Follow a receiver that has ended: was it refused? */
+static void
+follow_end(RwUpstream *upstream, const RwFacts *facts,
+		   const RwEndedFacts *ended)
+{
+	if (ended->send_time != ended->receipt_time &&
+		rw_message_counts(ended->latest_end, upstream, facts->now))
+		take_last_message(upstream, facts, ended);
+	else if (!upstream->message_came && ended->connected)
+	{
+		rw_attempts_add(&upstream->attempts, facts->now);
+		memcpy(upstream->refusal, ended->message, RW_REFUSAL_LEN);
+		follow_refusal(upstream, facts, ended);
+	}
+	upstream->message_came = false;
+}
+
+/*
+ * Follow the receivers that have ended since the last round, and the one that
+ * was seen in this one, in the order in which they ran.  That one comes last,
+ * unless it has ended since it was seen.
+ */
+static void
+follow_receivers(RwUpstream *upstream, const RwFacts *facts)
+{
+	bool		followed = false;
+
 	for (int i = 0; i < facts->nended; i++)
 	{
 		const RwEndedFacts *ended = &facts->ended[i];
 
 		if (!ended->receiver)
 			continue;
-		if (!upstream->message_came && ended->connected)
+		if (ended->pid == facts->receiver.pid && !followed)
 		{
-			rw_attempts_add(&upstream->attempts, facts->now);
-			memcpy(upstream->refusal, ended->message, RW_REFUSAL_LEN);
-			follow_refusal(upstream, facts, ended);
+			follow_messages(upstream, facts);
+			followed = true;
 		}
-		upstream->message_came = false;
+		follow_end(upstream, facts, ended);
 	}
+	if (!followed)
+		follow_messages(upstream, facts);
 }
 
 /* Follow how far replay has got, and whether there is a record to replay. */
@@ -502,10 +595,10 @@ rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 
 	follow_replay(upstream, facts);
 	follow_parting(upstream, facts);
-	follow_messages(upstream, facts);
-	follow_ends(upstream, facts);
+	follow_timeline(upstream, facts);
+	follow_receivers(upstream, facts);
 	rw_follow_archive(&upstream->archive, facts,
 					  rw_upstream_streams(&facts->receiver));
 	follow_link_state(upstream, facts, known_after);
-	follow_reported_end(upstream, facts);
+	follow_catchup(upstream, facts);
 }

@@ -93,7 +93,7 @@ typedef struct RwUpstream
 											 * the last of them */
 	bool		refused;		/* it did, since the last real message */
 	bool		not_in_history; /* because our WAL is not in its history */
-	bool		message_came;	/* since the last receiver ended */
+	bool		message_came;	/* to the receiver that runs now */
 
 	RwTime		down_since;		/* nothing comes; RW_NEVER while it does */
 	RwTime		streaming_since;	/* RW_NEVER while not connected */
@@ -143,12 +143,13 @@ extern bool rw_upstream_feeds_from_archive(const RwUpstream *upstream,
 										   const RwReceiverFacts *receiver);
 
 /*
- * Does such a message show that this standby is up to date?  A stream of a
+ * Does such a message, which says that the upstream server's WAL ends at
+ * latest_end, show that this standby is up to date?  A stream of a
  * timeline that the upstream server has left does not, and neither does its
  * end.
  */
-extern bool rw_message_counts(const RwReceiverFacts *receiver,
-							  const RwUpstream *upstream, RwTime now);
+extern bool rw_message_counts(uint64 latest_end, const RwUpstream *upstream,
+							  RwTime now);
 
 /*
  * Does the upstream server refuse to send WAL, again and again?

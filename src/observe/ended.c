@@ -25,6 +25,7 @@
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 #include "src/base/compat.h"
 #include "src/observe/ended.h"
@@ -226,8 +227,32 @@ note_error(const ErrorData *edata)
 	note_backup();
 }
 
+/*
+ * Note the last message that a receiver got: the next one overwrites it, maybe
+ * before the sampler looks.
+ */
 static void
-receiver_ends(const ErrorData *edata)
+note_last_message(RwEndedFacts *note)
+{
+	RwTime		now = rw_clock_now();
+	TimestampTz wall = GetCurrentTimestamp();
+
+	SpinLockAcquire(&WalRcv->mutex);
+	/* Else it is still that of the receiver before. */
+	if (WalRcv->pid == MyProcPid)
+	{
+		note->tli = WalRcv->receivedTLI;
+		note->send_time = WalRcv->lastMsgSendTime;
+		note->receipt_time = WalRcv->lastMsgReceiptTime;
+		note->latest_end = WalRcv->latestWalEnd;
+	}
+	SpinLockRelease(&WalRcv->mutex);
+	note->received_at = now - Max(wall - note->receipt_time, 0);
+}
+
+/* A receiver ends, or waits for its upstream server to get further. */
+static void
+note_receiver(const ErrorData *edata)
 {
 	RwEndedFacts note;
 	const char *message = edata->message;
@@ -243,6 +268,8 @@ receiver_ends(const ErrorData *edata)
 		rw_name_copy(note.slot, WalRcv->slotname);
 	SpinLockRelease(&WalRcv->mutex);
 	note.upstream = rw_connected_upstream();
+	if (edata->elevel == FATAL)
+		note_last_message(&note);
 	if (answer != NULL)
 	{
 		note.connected = true;
@@ -273,7 +300,7 @@ void
 rw_ended_message(const ErrorData *edata)
 {
 	if (AmWalReceiverProcess() && WalRcv != NULL && waits_for_upstream(edata))
-		receiver_ends(edata);
+		note_receiver(edata);
 
 	/* A process that panics may hold any lock, and ends the server. */
 	if (edata->elevel != ERROR && edata->elevel != FATAL)
@@ -293,5 +320,5 @@ rw_ended_message(const ErrorData *edata)
 	}
 	else if (edata->elevel == FATAL && AmWalReceiverProcess() &&
 			 WalRcv != NULL)
-		receiver_ends(edata);
+		note_receiver(edata);
 }

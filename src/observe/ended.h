@@ -8,7 +8,8 @@
  * a note (RwEndedFacts in observe.h) in a ring in shared memory when they
  * end: each walsender, each walsender that is refused before it is one, and
  * the WAL receiver.  The sampler drains the ring in each round
- * (rw_observe_ended()).
+ * (rw_observe_ended()).  A receiver's note has the last message that it got,
+ * which the next receiver overwrites when it starts.
  *
  * The ring has room for RW_MAX_ENDED notes; when it is full, the oldest is
  * lost.  A spinlock protects it, held to copy one note.

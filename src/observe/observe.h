@@ -314,6 +314,13 @@ typedef struct RwEndedFacts
 	XLogRecPtr	write;
 	XLogRecPtr	flush;
 	XLogRecPtr	replay;
+	TimeLineID	tli;			/* of a receiver that ends, what it received
+								 * last, as in RwReceiverFacts; no message if
+								 * both times are the same */
+	TimestampTz send_time;
+	TimestampTz receipt_time;
+	RwTime		received_at;	/* receipt_time, on our clock */
+	XLogRecPtr	latest_end;
 	int			nlsns;			/* how many LSNs were in a receiver's message,
 								 * and the first two of them */
 	XLogRecPtr	lsns[2];

@@ -658,6 +658,208 @@ test_refused(void)
 	}
 }
 
+static RwEndedFacts notes[4];
+
+/* A receiver that ran between two looks leaves a note; it got no message. */
+static RwEndedFacts *
+leave_note(int pid, const char *refusal)
+{
+	RwEndedFacts *ended = &notes[facts.nended++];
+
+	memset(ended, 0, sizeof(RwEndedFacts));
+	ended->receiver = ended->connected = true;
+	ended->pid = pid;
+	ended->tli = receiver->tli;
+	strcpy(ended->message, refusal);
+	ended->send_time = ended->receipt_time = facts.wall;
+	ended->received_at = facts.now;
+	ended->latest_end = HORIZON;
+	facts.ended = notes;
+	return ended;
+}
+
+/* It got one, so long ago, from a server whose WAL ended there. */
+static RwEndedFacts *
+leave_message(int pid, int64 ago, uint64 end)
+{
+	RwEndedFacts *ended = leave_note(pid, "");
+
+	ended->receipt_time = facts.wall - ago;
+	ended->send_time = ended->receipt_time - 3 * RW_MS;
+	ended->received_at = facts.now - ago;
+	ended->latest_end = end;
+	return ended;
+}
+
+/* The receiver that runs now has started, and the worker looks. */
+static void
+look_at_start(int pid)
+{
+	start_receiver(pid);
+	facts.nended = 0;
+}
+
+static void
+test_between_looks(void)
+{
+	RwEndedFacts *ended;
+	RwTime		came;
+
+	begin("A receiver that comes and goes between two looks");
+	pass(RW_SECOND);
+	came = facts.now - 50 * RW_MS;
+	leave_message(900, 50 * RW_MS, HORIZON);
+	look_at_start(901);
+	is_int(upstream.message_at, came, "its last message is known");
+	is_uint(upstream.latest_end, HORIZON, "and what it reported");
+	ok(!upstream.refused, "it was not refused");
+	ok(upstream.streamed, "it has streamed");
+	is_int(upstream.down_since, came, "and the link is down since then");
+	for (int i = 0; i < 3; i++)
+	{
+		pass(RW_SECOND);
+		leave_note(901 + i, "refused");
+		look_at_start(902 + i);
+	}
+	is_int(upstream.message_at, came, "the start of another is no message");
+	ok(rw_upstream_refuses(&upstream, facts.now), "but may be refused");
+	leave_message(904, 0, HORIZON);
+	look_at_start(905);
+	ok(!upstream.refused, "until one gets a message again");
+
+	begin("One that was refused, and one that was not");
+	pass(RW_SECOND);
+	leave_note(900, "refused");
+	leave_message(901, 10 * RW_MS, HORIZON);
+	look_at_start(902);
+	ok(!upstream.refused, "it is over");
+	leave_message(902, 5 * RW_MS, HORIZON);
+	leave_note(903, "refused");
+	look_at_start(904);
+	ok(upstream.refused, "the last one counts");
+	is_int(upstream.message_at, facts.now - 5 * RW_MS,
+		   "and the message before it is known");
+	leave_note(904, "refused");
+	start_receiver(905);
+	message(HORIZON);
+	facts.nended = 0;
+	ok(!upstream.refused, "one that runs now, too");
+	came = facts.now;
+	pass(LOOK);
+	leave_note(905, "");
+	look_at_start(906);
+	ok(!upstream.refused, "that had a message which its note lacks");
+
+	begin("A message that came after the last look");
+	start_receiver(900);
+	message(HORIZON + 100);
+	came = facts.now;
+	facts.now += LOOK;
+	facts.wall += LOOK;
+	leave_message(900, 20 * RW_MS, HORIZON + 300);
+	look();
+	facts.nended = 0;
+	is_int(upstream.message_at, facts.now - 20 * RW_MS,
+		   "is the last, though one from before was seen in this look");
+	is_uint(upstream.latest_end, HORIZON + 300, "and so is its end of WAL");
+	is_uint(upstream.reported, HORIZON + 300, "which is missing here");
+	is_uint(upstream.catchup_target, HORIZON + 100, "at the time of the first");
+	is_int(upstream.catchup_target_at, came, "which stays when it was");
+	end_receiver();
+	is_int(upstream.message_at, facts.now - 20 * RW_MS,
+		   "what the receiver leaves behind brings nothing back");
+	is_uint(upstream.latest_end, HORIZON + 300, "nor its end of WAL");
+
+	begin("A receiver that ends after it was seen");
+	start_receiver(900);
+	pass(LOOK);
+	leave_message(900, 0, HORIZON);
+	facts.wall -= RW_MS;
+	message(HORIZON);
+	facts.wall += RW_MS;
+	facts.nended = 0;
+	leave_note(901, "refused");
+	look_at_start(902);
+	ok(upstream.refused, "is not the one that is refused after it");
+
+	begin("A receiver that has ended, and left its times alone");
+	start_receiver(900);
+	receiver->pid = 0;
+	receiver->state = RW_RECEIVER_STOPPED;
+	pass(LOOK);
+	message(HORIZON);
+	is_int(upstream.message_at, facts.now, "they are known");
+	leave_note(901, "refused");
+	look_at_start(902);
+	ok(upstream.refused, "but are not those of the next one");
+
+	begin("A note that says what was seen");
+	start_receiver(900);
+	message(HORIZON);
+	came = facts.now;
+	facts.now += LOOK;
+	facts.wall += LOOK;
+	ended = leave_message(900, LOOK, HORIZON);
+	ended->received_at += 7 * RW_MS;
+	look();
+	facts.nended = 0;
+	is_int(upstream.message_at, came, "changes nothing");
+
+	begin("A note from before what was seen");
+	start_receiver(900);
+	message(HORIZON);
+	facts.now += LOOK;
+	facts.wall += LOOK;
+	leave_message(900, 50 * RW_MS, HORIZON + 500);
+	start_receiver(901);
+	message(HORIZON + 400);
+	facts.nended = 0;
+	is_int(upstream.message_at, facts.now, "does not turn it back");
+	is_uint(upstream.latest_end, HORIZON + 400, "nor the end of WAL");
+	is_uint(upstream.reported, HORIZON + 500, "which once was further");
+	ended = leave_message(901, RW_SECOND, HORIZON + 600);
+	look_at_start(902);
+	is_int(upstream.message_at, facts.now, "however late it is read");
+	is_uint(upstream.latest_end, HORIZON + 400, "nor does that");
+	is_uint(upstream.reported, HORIZON + 600, "but it reported more");
+
+	begin("A receiver that ends while the worker looks");
+	pass(RW_SECOND);
+	ended = leave_message(900, 0, HORIZON);
+	ended->received_at += RW_MS;
+	look_at_start(901);
+	is_int(upstream.message_at, facts.now, "has no message of the future");
+
+	begin("Before the first look");
+	memset(&upstream, 0, sizeof(upstream));
+	leave_message(900, 30 * RW_MS, HORIZON + 100);
+	look_at_start(901);
+	is_int(upstream.message_at, facts.now - 30 * RW_MS, "it is known as well");
+	is_uint(upstream.catchup_target, HORIZON + 100, "with what is missing");
+	is_int(upstream.complete_at, RW_NEVER, "so nothing shows all to be here");
+
+	begin("A message of another timeline");
+	pass(RW_SECOND);
+	leave_message(900, 30 * RW_MS, HORIZON + 100)->tli = 2;
+	look_at_start(901);
+	is_int(upstream.message_at, RW_NEVER, "does not count");
+	ok(!upstream.refused, "though it was no refusal");
+	leave_message(901, 30 * RW_MS, HORIZON + 100);
+	facts.tli = 2;
+	look_at_start(902);
+	is_int(upstream.message_at, RW_NEVER,
+		   "nor does one of the timeline before this one");
+	pass(RW_SECOND);
+	ended = leave_message(902, RW_SECOND + LOOK, HORIZON + 100);
+	ended->tli = 2;
+	look_at_start(903);
+	is_int(upstream.message_at, RW_NEVER,
+		   "nor one of before this one, which the receiver has gone on to");
+	leave_message(903, 30 * RW_MS, HORIZON + 100)->tli = 2;
+	look_at_start(904);
+	is_int(upstream.message_at, facts.now - 30 * RW_MS, "one of now does");
+}
+
 #define LEFT_AT		(HORIZON - 500)
 
 static void
@@ -738,6 +940,17 @@ test_historic_stream(void)
 	heard = upstream.message_at;
 	pass(RW_SECOND);
 	is_int(upstream.message_at, heard, "the message was when it came");
+
+	begin_left("A receiver of a timeline that was left, between two looks",
+			   LEFT_AT - 400);
+	pass(RW_SECOND);
+	leave_message(900, 30 * RW_MS, LEFT_AT);
+	look_at_start(901);
+	is_int(upstream.message_at, RW_NEVER, "proves nothing");
+	leave_message(901, 30 * RW_MS, LEFT_AT + 1);
+	look_at_start(902);
+	is_int(upstream.message_at, facts.now - 30 * RW_MS,
+		   "unless there is WAL beyond that");
 }
 
 static void
@@ -755,7 +968,7 @@ test_diverged(void)
 	is_parted(RW_DIVERGED, LEFT_AT, "with a refusal it does");
 	is_int(upstream.message_at, RW_NEVER, "nothing counts then");
 	upstream.left_at = 0;
-	ok(!rw_message_counts(receiver, &upstream, facts.now),
+	ok(!rw_message_counts(receiver->latest_end, &upstream, facts.now),
 	   "not even without the file");
 	start_receiver(900);
 	message(LEFT_AT);
@@ -920,6 +1133,7 @@ main(void)
 	test_down();
 	test_reported();
 	test_refused();
+	test_between_looks();
 	test_historic_stream();
 	test_diverged();
 	test_left_behind();
