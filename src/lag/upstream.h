@@ -113,6 +113,15 @@ extern void rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 							   int64 known_after);
 
 /*
+ * Steps of it, in upstream_parting.c.  Follow whether this standby has WAL that
+ * its upstream server does not have: by what that sends, and by why it has
+ * refused to send.
+ */
+extern void rw_follow_parting(RwUpstream *upstream, const RwFacts *facts);
+extern void rw_follow_refusal(RwUpstream *upstream, const RwFacts *facts,
+							  const RwEndedFacts *ended);
+
+/*
  * The end of the WAL of which this server has whole records, as far as that is
  * known: replay where the worker has seen that only a part of the next one is
  * here, else the horizon.

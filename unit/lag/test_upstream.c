@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_upstream.c
- *	  Tests of src/lag/upstream.c.
+ *	  Tests of src/lag/upstream.c and upstream_parting.c.
  *
  * The tests play a standby: messages come or do not, and the worker looks ten
  * times a second.
