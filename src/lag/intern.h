@@ -82,6 +82,16 @@ extern void rw_fill_upstream(RwLink *link, const RwFacts *facts,
 extern void rw_measure_upstream(RwLink *link, const RwFacts *facts,
 								const RwPublished *published);
 
+/* Has the upstream server reported WAL, some time ago, that is not here? */
+extern bool rw_upstream_is_incomplete(const RwFacts *facts,
+									  const RwPublished *published);
+
+/* When the last commit that came from the archive was made, or RW_NEVER. */
+extern RwTime rw_archived_commit(const RwFacts *facts,
+								 const RwUpstream *upstream);
+
+/* ---- lag_upstream_reason.c: why that link is behind ---- */
+
 /* Give the upstream row its reason. */
 extern void rw_explain_upstream(RwLink *link, const RwFacts *facts,
 								const RwPublished *published);

@@ -7,7 +7,7 @@
  * files one after the other.  Those make the rows with their positions
  * (lag_rows.c), turn positions into lags (lag_measure.c), and find the reasons,
  * which depend on the lags (lag_reason.c).  The rules for a standby's own link
- * are in lag_upstream.c.
+ * are in lag_upstream.c and lag_upstream_reason.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -8,7 +8,7 @@
  * the reason.  WAL that has been missing for a second can't have been late for
  * longer, no matter for how long the link was quiet before.
  *
- * The reasons of the upstream row are in lag_upstream.c.
+ * The reasons of the upstream row are in lag_upstream_reason.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

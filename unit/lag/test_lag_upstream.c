@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_lag_upstream.c
- *	  Tests of src/lag/lag_upstream.c.
+ *	  Tests of src/lag/lag_upstream.c and lag_upstream_reason.c.
  *
  * A standby's own row: what it lacks, what it can't know, and why.
  *
