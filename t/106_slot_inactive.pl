@@ -88,6 +88,7 @@ $primary->safe_psql(
 	SELECT pg_create_physical_replication_slot('keeps_nothing');
 	SELECT pg_create_physical_replication_slot('used', true);
 	SELECT pg_create_logical_replication_slot('idle_logical', 'test_decoding');
+	SELECT pg_create_logical_replication_slot('pg_16394_sync_16385_7', 'test_decoding');
 	SELECT pg_create_logical_replication_slot('moved', 'test_decoding');
 	SELECT pg_create_logical_replication_slot('taken', 'test_decoding');
 });
@@ -127,6 +128,20 @@ foreach my $slot (qw(idle idle_logical))
 	Alerts::health_is($primary, $slot, 'downstream', 'warning',
 		"$slot: its health");
 }
+
+# Core names slots so with which a subscription copies its tables.
+Alerts::alert_when($primary, 'slot_inactive', 'pg_16394_sync_16385_7',
+	'warning', 'a slot for an initial copy is alerted');
+my ($copy) =
+  Alerts::log_events($primary, 'slot_inactive', 'pg_16394_sync_16385_7');
+like(
+	$copy->{detail},
+	qr/ Nobody uses it\. It is for the initial copy of a table by a subscription\.$/,
+	'the detail says so');
+like(
+	$copy->{hint},
+	qr/^The subscription drops it when the table has been copied: .* run pg_drop_replication_slot\('pg_16394_sync_16385_7'\) only if the subscription no longer exists\. /,
+	'and the hint does not have it dropped under the subscription');
 foreach my $slot (qw(keeps_nothing used temporary from_backup))
 {
 	is(Alerts::alert($primary, 'slot_inactive', $slot),

@@ -143,6 +143,12 @@ rw_words_slot_at_risk(const RwJudgeInput *input, const RwSubject *subject,
 		rw_add_hint(text,
 					"Look at the slot on the primary server, from which it is synchronized, or increase \"",
 					setting, "\".", NULL);
+	else if (link->slot->active_pid == 0 && link->slot->table_sync)
+		rw_add_hint(text,
+					"See the subscriber's server log for why the copy of its table does not end, or increase \"",
+					setting, "\"; run pg_drop_replication_slot(",
+					rw_quoted_name(name, subject->name),
+					") only if the subscription no longer exists.", NULL);
 	else if (link->slot->active_pid == 0)
 		rw_add_hint(text, "Bring its replica back, increase \"", setting,
 					"\", or run pg_drop_replication_slot(",
@@ -231,10 +237,19 @@ rw_words_slot_inactive(const RwJudgeInput *input, const RwSubject *subject,
 		return;
 	}
 	add_use(text, input, subject);
+	if (slot->table_sync)
+		rw_add_detail(text,
+					  "It is for the initial copy of a table by a subscription.",
+					  NULL);
 	rw_quoted_name(name, subject->name);
 	if (slot->active_pid != 0)
 		rw_add_hint(text,
 					"Find out why that process's client confirms nothing: it may be stopped, blocked, or short of disk space, or not confirm what it receives.",
+					NULL);
+	else if (slot->table_sync)
+		rw_add_hint(text,
+					"The subscription drops it when the table has been copied: see the subscriber's server log for why that takes so long, and run pg_drop_replication_slot(",
+					name, ") only if the subscription no longer exists.",
 					NULL);
 	else if (subject->note->uses > 0)
 		rw_add_hint(text,

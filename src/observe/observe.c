@@ -174,6 +174,18 @@ age_of_xmin(TransactionId xmin, TransactionId next)
 	return Max((int32) (next - xmin), 0);
 }
 
+/* Is this the name of a slot of core's table synchronization: pg_N_sync_N_N? */
+static bool
+is_table_sync(const char *name)
+{
+	unsigned int subscription;
+	unsigned int relation;
+	int			end = 0;
+
+	return sscanf(name, "pg_%u_sync_%u_%n", &subscription, &relation,
+				  &end) == 2 && end > 0;
+}
+
 static void
 observe_slots(RwFacts *facts)
 {
@@ -217,6 +229,7 @@ observe_slots(RwFacts *facts)
 		SpinLockRelease(&live->mutex);
 
 		slot->name[RW_NAME_LEN - 1] = '\0';
+		slot->table_sync = slot->logical && is_table_sync(slot->name);
 		slot->number = i;
 		slot->sender = -1;
 		slot->xmin_age = age_of_xmin(xmin, facts->next_xid);
@@ -232,18 +245,6 @@ observe_slots(RwFacts *facts)
 
 	for (j = 0; j < facts->nslots; j++)
 		fill_wal_status(&facts->slots[j], write_position);
-}
-
-/* Is it a slot of core's table synchronization: pg_N_sync_N_N? */
-static bool
-is_table_sync(const char *name)
-{
-	unsigned int subscription;
-	unsigned int relation;
-	int			end = 0;
-
-	return sscanf(name, "pg_%u_sync_%u_%n", &subscription, &relation,
-				  &end) == 2 && end > 0;
 }
 
 /*
@@ -318,7 +319,7 @@ join_senders(RwFacts *facts)
 			sender->state != RW_SENDER_STOPPING)
 			sender->replica = sender->receiver = false;
 		else if (slot && slot->logical)
-			sender->replica = !slot->temporary && !is_table_sync(slot->name);
+			sender->replica = !slot->temporary && !slot->table_sync;
 		else
 		{
 			sender->replica = !XLogRecPtrIsInvalid(sender->replay);

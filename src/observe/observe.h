@@ -99,6 +99,9 @@ typedef struct RwSlotFacts
 	bool		logical;
 	bool		temporary;
 	bool		synced;
+	bool		table_sync;		/* of core's own, for the initial copy of a
+								 * table by a subscription, which drops it
+								 * after that */
 	Oid			database;
 	int			active_pid;
 	XLogRecPtr	restart_lsn;

@@ -474,7 +474,32 @@ test_slots(void)
 			"Find out why that process's client confirms nothing: it may be stopped, blocked, or short of disk space, or not confirm what it receives.",
 			"what to do about it");
 
+	section("slot_inactive of a table's initial copy");
+
+	reset_primary();
+	note = add_slot("pg_16394_sync_16385_7300000000000000000");
+	note->moved_at = START - 1000 * S;
+	link->retained_bytes = 64 * MB;
+	slot->active_pid = 0;
+	slot->table_sync = true;
+	for (note->uses = 0; note->uses < 2; note->uses++)
+		hint_is(RW_ALERT_SLOT_INACTIVE,
+				"The subscription drops it when the table has been copied: see the subscriber's server log for why that takes so long, and run pg_drop_replication_slot('pg_16394_sync_16385_7300000000000000000') only if the subscription no longer exists.",
+				"it is not to be dropped under the subscription");
+	note->uses = 0;
+	detail_is(RW_ALERT_SLOT_INACTIVE,
+			  "The slot has not moved for 00:16:40 and retains 64 MB of WAL. Nobody uses it. It is for the initial copy of a table by a subscription.",
+			  "what it is for");
+	hint_is(RW_ALERT_SLOT_AT_RISK,
+			"See the subscriber's server log for why the copy of its table does not end, or increase \"replwatch.slot_retained\"; run pg_drop_replication_slot('pg_16394_sync_16385_7300000000000000000') only if the subscription no longer exists.",
+			"nor is it when it is at risk");
+
 	section("slot_inactive on a standby");
+
+	reset_primary();
+	note = add_slot("s");
+	note->moved_at = START - 1000 * S;
+	link->retained_bytes = 64 * MB;
 
 	world.facts.in_recovery = true;
 	slot->active_pid = note->uses = 0;
