@@ -208,6 +208,23 @@ Replwatch::set($primary, "synchronized_standby_slots = 'alpha'");
 is_over('no longer listed');
 $subscriber->signal('INT');
 $subscriber->finish;
+
+
+note '5. nobody waits';
+
+$primary->safe_psql('postgres', "SELECT pg_drop_replication_slot('sub')");
+$standby->stop;
+Replwatch::burst($primary);
+$raised++;
+Alerts::raised_with(
+	$primary, 'sync_short', 'primary',
+	severity => 'warning',
+	story =>
+	  join(', ', ('raised warning, cleared') x ($raised - 1), 'raised warning'),
+	detail =>
+	  qr/^Slot "alpha" of "synchronized_standby_slots" is not used, and logical replication would wait for it if a slot had failover enabled\.$/,
+	hint => qr/^Bring its standby back, /,
+	what => 'no slot has failover enabled');
 Alerts::agree($primary, 'the log and SQL say the same');
 
 done_testing();

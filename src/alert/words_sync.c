@@ -188,10 +188,28 @@ describe_commits(const RwJudgeInput *input, RwAlertText *text)
 					  NULL);
 }
 
+/*
+ * Who waits for the slots in synchronized_standby_slots: consumers of slots
+ * with failover enabled, of which there may be none.
+ */
+static const char *
+who_waits_for_slots(const RwFacts *facts)
+{
+	int			i;
+
+	for (i = 0; i < facts->nslots; i++)
+	{
+		if (facts->slots[i].failover && !rw_slot_is_lost(&facts->slots[i]))
+			return "logical replication waits for it";
+	}
+	return "logical replication would wait for it if a slot had failover enabled";
+}
+
 static void
 describe_standby_slot(const RwJudgeInput *input, RwAlertText *text)
 {
 	const RwStandbySlotFacts *slot = &input->facts->standby_slot;
+	const char *waits = who_waits_for_slots(input->facts);
 	RwTime		since = input->memory->standby_slot.since;
 	const char *what = "";
 	const char *hint = "";
@@ -228,8 +246,7 @@ describe_standby_slot(const RwJudgeInput *input, RwAlertText *text)
 						  ", is ",
 						  rw_size_text(size, input->facts->horizon -
 									   slot->restart_lsn),
-						  " behind, and logical replication waits for it.",
-						  NULL);
+						  " behind, and ", waits, ".", NULL);
 			rw_add_hint(text,
 						"Check its standby, or remove it from \"synchronized_standby_slots\".",
 						NULL);
@@ -237,7 +254,7 @@ describe_standby_slot(const RwJudgeInput *input, RwAlertText *text)
 	}
 	rw_add_detail(text, "Slot \"", slot->name,
 				  "\" of \"synchronized_standby_slots\" ", what,
-				  ", and logical replication waits for it.", NULL);
+				  ", and ", waits, ".", NULL);
 	rw_add_hint(text, hint, NULL);
 }
 

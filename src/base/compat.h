@@ -189,6 +189,20 @@ rw_slot_synced(const ReplicationSlot *slot)
 #endif
 }
 
+/*
+ * Is it to be on the standbys for a failover?  Then its consumer waits for the
+ * slots in synchronized_standby_slots.
+ */
+static inline bool
+rw_slot_failover(const ReplicationSlot *slot)
+{
+#if PG_VERSION_NUM >= 170000
+	return slot->data.failover;
+#else
+	return false;
+#endif
+}
+
 /* Does core know synced slots at all? */
 #if PG_VERSION_NUM >= 170000
 #define RW_SERVER_SYNCS_SLOTS	true

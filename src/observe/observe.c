@@ -218,6 +218,7 @@ observe_slots(RwFacts *facts)
 		slot->database = live->data.database;
 		slot->temporary = live->data.persistency == RS_TEMPORARY;
 		slot->synced = rw_slot_synced(live);
+		slot->failover = rw_slot_failover(live);
 		slot->active_pid = rw_slot_active_pid(live);
 		slot->restart_lsn = live->data.restart_lsn;
 		slot->confirmed_flush = live->data.confirmed_flush;

@@ -99,6 +99,8 @@ typedef struct RwSlotFacts
 	bool		logical;
 	bool		temporary;
 	bool		synced;
+	bool		failover;		/* its consumer waits for the slots in
+								 * synchronized_standby_slots */
 	bool		table_sync;		/* of core's own, for the initial copy of a
 								 * table by a subscription, which drops it
 								 * after that */

@@ -695,6 +695,17 @@ test_sync_short(void)
 
 	reset_primary();
 	rw_name_copy(world.facts.standby_slot.name, "s");
+	world.facts.nslots = 2;
+	world.slots[1].logical = true;
+	standby_slot_is(RW_STANDBY_SLOT_UNUSED,
+					"Slot \"s\" of \"synchronized_standby_slots\" is not used, and logical replication would wait for it if a slot had failover enabled.",
+					"Bring its standby back, or remove it from \"synchronized_standby_slots\".");
+	world.slots[1].failover = true;
+	world.slots[1].invalidation = "wal_removed";
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Slot \"s\" of \"synchronized_standby_slots\" is not used, and logical replication would wait for it if a slot had failover enabled.",
+			  "a failover slot that was invalidated waits for nothing");
+	world.slots[1].invalidation = NULL;
 	standby_slot_is(RW_STANDBY_SLOT_UNUSED,
 					"Slot \"s\" of \"synchronized_standby_slots\" is not used, and logical replication waits for it.",
 					"Bring its standby back, or remove it from \"synchronized_standby_slots\".");
@@ -713,6 +724,10 @@ test_sync_short(void)
 	standby_slot_is(RW_STANDBY_SLOT_BEHIND,
 					"Slot \"s\" of \"synchronized_standby_slots\" is used but has not moved for 00:01:10, is 2000 bytes behind, and logical replication waits for it.",
 					"Check its standby, or remove it from \"synchronized_standby_slots\".");
+	world.slots[1].failover = false;
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Slot \"s\" of \"synchronized_standby_slots\" is used but has not moved for 00:01:10, is 2000 bytes behind, and logical replication would wait for it if a slot had failover enabled.",
+			  "nobody waits for it");
 	world.memory.standby_slot.since = RW_NEVER;
 	detail_is(RW_ALERT_SYNC_SHORT, "", "it has moved");
 }
