@@ -60,7 +60,6 @@ _PG_init(void)
 		rw_token_settings();
 		rw_read_after_settings();
 		rw_hooks_init();
-		rw_replay_init();
 
 		/* pg_upgrade wants the server to itself. */
 		if (!IsBinaryUpgrade)

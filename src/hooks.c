@@ -43,6 +43,7 @@ hook_shmem_startup(void)
 	if (next_shmem_startup_hook)
 		next_shmem_startup_hook();
 	rw_shmem_startup();
+	rw_replay_init();
 }
 
 static void

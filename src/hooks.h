@@ -7,7 +7,8 @@
  * library had set before, at the place given below.
  *
  *	shmem_request_hook, shmem_startup_hook
- *		Earlier hook, then the shared memory of all folders (shmem.h).
+ *		Earlier hook, then the shared memory of all folders (shmem.h), and at
+ *		startup rw_replay_init(), after every library's _PG_init.
  *
  *	ClientAuthentication_hook
  *		In each new client backend and walsender, once its protocol functions
@@ -40,10 +41,11 @@
  * extensions.  Each is in one file:
  *
  *	wait/replay.c
- *		Replaces the redo functions in the table of resource managers by one
- *		that calls them and then wakes sessions that wait for the LSN.  Of a
- *		record that can be in conflict with sessions it leaves a note first,
- *		from which observe/blockers.c finds out who blocks replay.
+ *		Replaces the redo functions in the table of resource managers, also
+ *		those of other extensions, by one that calls them and then wakes
+ *		sessions that wait for the LSN, or for a new timeline.  Of a record
+ *		that can be in conflict with sessions it leaves a note first, from
+ *		which observe/blockers.c finds out who blocks replay.
  *		Switched off by replwatch.wake_on_replay: the table is left alone,
  *		the session that blocks replay is seldom known,
  *		waiting sessions check the position themselves every 1 to 20 ms, and

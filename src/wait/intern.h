@@ -107,12 +107,15 @@ extern void rw_wait_stats_count(RwWaitEnd end, int64 duration);
  *		replay.c: waking at replay
  *
  * Where replwatch.wake_on_replay is on, the startup process wakes sessions
- * that wait for the LSN that it has just replayed.  For each record it reads
- * one atomic variable to see that there are none; until an awaited LSN is
- * reached it writes nothing, takes no lock, allocates nothing and raises
- * nothing.
+ * that wait for the LSN that it has just replayed, and all sessions when a new
+ * timeline begins.  For each record it reads one atomic variable to see that
+ * there are none; until an awaited LSN is reached it writes nothing, takes no
+ * lock, allocates nothing and raises nothing.
  * ----------------------------------------------------------------
  */
+
+/* Does replay wake sessions? */
+extern bool rw_replay_wakes(void);
 
 /* Has this server replayed up to this LSN?  Also after recovery. */
 extern bool rw_has_replayed(XLogRecPtr target);

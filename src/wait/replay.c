@@ -4,10 +4,10 @@
  *	  Waking sessions when replay reaches their LSN.
  *
  * Core has no hook in replay, but the table of resource managers is writable
- * and inherited by the startup process.  Each of core's redo functions is
- * replaced by redo_and_wake(), which calls it and then wakes sessions.  Where
- * records can be in conflict with sessions, a note of each is left before that
- * (see src/observe/replaying.h).
+ * and inherited by the startup process.  Each redo function, also those of
+ * other extensions, is replaced by redo_and_wake(), which calls it and then
+ * wakes sessions.  Where records can be in conflict with sessions, a note of
+ * each is left before that (see src/observe/replaying.h).
  *
  * The position is published here because core's own moves only after the
  * redo function has returned: a waiter that was woken would not see it yet.
@@ -47,8 +47,11 @@
 #define NUDGE_MAGIC		"replwatch"
 #define NUDGE_LEN		sizeof(NUDGE_MAGIC)
 
-/* Core's redo functions, by resource manager. */
-static void (*core_redo[RM_MAX_BUILTIN_ID + 1]) (XLogReaderState *record);
+/* The redo functions that ours call, by resource manager. */
+static void (*next_redo[RM_MAX_ID + 1]) (XLogReaderState *record);
+
+/* Are they replaced?  Child processes inherit this together with the table. */
+static bool replaced = false;
 
 static bool
 is_nudge(XLogReaderState *record)
@@ -62,7 +65,7 @@ is_nudge(XLogReaderState *record)
 static void
 redo_and_wake(XLogReaderState *record)
 {
-	core_redo[XLogRecGetRmid(record)] (record);
+	next_redo[XLogRecGetRmid(record)] (record);
 
 	if (unlikely(rw_waiters_lowest(RW_QUEUE_REPLAY) <= record->EndRecPtr))
 	{
@@ -80,10 +83,41 @@ redo_noted(XLogReaderState *record)
 	redo_and_wake(record);
 }
 
+/* Does this record of RM_XLOG_ID begin a new timeline? */
+static bool
+begins_timeline(XLogReaderState *record)
+{
+	CheckPoint	checkpoint;
+	xl_end_of_recovery end;
+
+	/* Neither is aligned. */
+	switch (XLogRecGetInfo(record) & ~XLR_INFO_MASK)
+	{
+		case XLOG_CHECKPOINT_SHUTDOWN:
+			memcpy(&checkpoint, XLogRecGetData(record), sizeof(checkpoint));
+			return checkpoint.ThisTimeLineID != checkpoint.PrevTimeLineID;
+		case XLOG_END_OF_RECOVERY:
+			memcpy(&end, XLogRecGetData(record), sizeof(end));
+			return end.ThisTimeLineID != end.PrevTimeLineID;
+	}
+	return false;
+}
+
 static void
-redo_xlog_and_reply(XLogReaderState *record)
+redo_xlog(XLogReaderState *record)
 {
 	redo_noted(record);
+
+	/*
+	 * Sessions with a token of the new timeline wait for no LSN until the
+	 * server is on it, and those with one of the old timeline may wait for
+	 * what is not part of this history.  Before the redo function was called
+	 * core has published the timeline, under the spinlock with which
+	 * rw_token_check() reads it, so either the session sees the timeline or we
+	 * find the session in the queue.
+	 */
+	if (begins_timeline(record))
+		rw_waiters_wake_all(RW_QUEUE_REPLAY);
 
 	/* Core sends the reply once its own position has moved, too. */
 	if (is_nudge(record))
@@ -95,17 +129,27 @@ rw_replay_init(void)
 {
 	int			i;
 
-	if (!rw_wake_on_replay)
+	if (!rw_wake_on_replay || replaced)
 		return;
-	for (i = 0; i <= RM_MAX_BUILTIN_ID; i++)
+	for (i = 0; i <= RM_MAX_ID; i++)
 	{
-		core_redo[i] = RmgrTable[i].rm_redo;
+		RmgrData   *rmgr = &RmgrTable[i];
+
+		if (!RmgrIdExists(i))
+			continue;
+		next_redo[i] = rmgr->rm_redo;
 		if (i == RM_XLOG_ID)
-			RmgrTable[i].rm_redo = redo_xlog_and_reply;
+			rmgr->rm_redo = redo_xlog;
 		else
-			RmgrTable[i].rm_redo = rw_can_conflict(i) ? redo_noted :
-				redo_and_wake;
+			rmgr->rm_redo = rw_can_conflict(i) ? redo_noted : redo_and_wake;
 	}
+	replaced = true;
+}
+
+bool
+rw_replay_wakes(void)
+{
+	return replaced;
 }
 
 XLogRecPtr

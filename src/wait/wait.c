@@ -225,10 +225,10 @@ look_replayed(RwWait *wait)
 	if (replayed && reachable)
 		return RW_WAITED;
 
-	/* The sampler wakes all sessions when the timeline changes. */
+	/* Replay wakes all sessions when the timeline changes. */
 	wait->waiter.key = reachable ? target : RW_KEY_ALL_ONLY;
-	wait->woken = !reachable ||
-		(rw_wake_on_replay && !rw_being_replayed(target));
+	wait->woken = rw_replay_wakes() &&
+		(!reachable || !rw_being_replayed(target));
 
 	/*
 	 * As it was before the position was read: recovery that has ended since

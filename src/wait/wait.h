@@ -172,8 +172,10 @@ extern void rw_token_settings(void);
 extern void rw_read_after_settings(void);
 
 /*
- * Replace the redo functions of resource managers, where
- * replwatch.wake_on_replay is on (replay.c).  Called once from _PG_init.
+ * Replace the redo functions of all resource managers, where
+ * replwatch.wake_on_replay is on (replay.c).  Called by the shmem_startup
+ * hook, when every library has registered its own; does nothing when called
+ * again after a crash.
  */
 extern void rw_replay_init(void);
 
