@@ -82,7 +82,10 @@
  *		above; every kind of wait does it.
  *
  * Other shared structures of the server are read in observe/ only; differences
- * between major versions are in base/compat.h only.
+ * between major versions are in base/compat.h only.  Whether its arrays are as
+ * replwatch was built for is checked by base/layout.c; if not, they are not
+ * read, walsenders are not tended, and if the array of processes is one of
+ * them, redo functions are left alone, too.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

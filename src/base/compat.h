@@ -121,6 +121,15 @@ rw_receiver_is_connected(const WalRcvData *walrcv)
 #define RW_MAX_SLOTS	max_replication_slots
 #endif
 
+/* The sizes of the arrays of walsenders and slots, 0 where not exported. */
+#if PG_VERSION_NUM >= 190000
+#define RW_WALSENDERS_SIZE	0
+#define RW_SLOTS_SIZE		0
+#else
+#define RW_WALSENDERS_SIZE	WalSndShmemSize()
+#define RW_SLOTS_SIZE		ReplicationSlotsShmemSize()
+#endif
+
 /* The process that uses a slot, 0 if none; the slot's spinlock is held. */
 static inline int
 rw_slot_active_pid(const ReplicationSlot *slot)

@@ -17,6 +17,7 @@
 #include "storage/shmem.h"
 
 #include "src/base/compat.h"
+#include "src/base/layout.h"
 #include "src/base/locks.h"
 #include "src/base/process.h"
 
@@ -173,6 +174,9 @@ rw_process_ensure(RwProcess process, bool wanted)
 	since = pg_atomic_read_u64(&place->missing_since);
 	if ((since != RW_NEVER && now - (RwTime) since < PATIENCE) ||
 		!pg_atomic_compare_exchange_u64(&place->missing_since, &since, now))
+		return;
+
+	if (!rw_layout_is_trusted())
 		return;
 
 	describe_process(process, &worker);

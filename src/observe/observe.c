@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "src/base/compat.h"
+#include "src/base/layout.h"
 #include "src/observe/intern.h"
 
 static RwSenderState
@@ -361,6 +362,7 @@ rw_horizon(TimeLineID *tli)
 void
 rw_observe(RwFacts *facts, bool remember)
 {
+	rw_layout_require();
 	memset(facts, 0, sizeof(RwFacts));
 
 	/*

@@ -370,7 +370,8 @@ typedef struct RwFacts
 } RwFacts;
 
 /*
- * Fill *facts.  Arrays are allocated in the current memory context.  With
+ * Fill *facts.  Arrays are allocated in the current memory context.  Raises
+ * 55000 if the server's arrays are not as expected (base/layout.h).  With
  * `remember`, this process looks up each peer once and keeps it for ten
  * seconds: for processes that observe several times a second.
  */

@@ -19,6 +19,7 @@
 #include "src/alert/alert.h"
 #include "src/alert/alert_list.h"
 #include "src/base/compat.h"
+#include "src/base/layout.h"
 #include "src/base/locks.h"
 #include "src/show/show.h"
 #include "src/sql/report_name.h"
@@ -40,6 +41,7 @@ replwatch_alerts(PG_FUNCTION_ARGS)
 	int			i;
 
 	rw_require_preload();
+	rw_layout_require();
 	rw_rows_begin(&rows, fcinfo, &rw_alert_columns, NULL);
 
 	views = rw_alert_list(GetCurrentTimestamp(), &n);
@@ -65,6 +67,7 @@ replwatch_silence(PG_FUNCTION_ARGS)
 	bool		room = true;
 
 	rw_require_preload();
+	rw_layout_require();
 
 	if (rw_interval_is_infinite(duration))
 		until = DT_NOEND;

@@ -25,6 +25,7 @@
 
 #include "src/alert/alert.h"
 #include "src/base/arguments.h"
+#include "src/base/layout.h"
 #include "src/base/locks.h"
 #include "src/history/history.h"
 #include "src/lag/lag.h"
@@ -238,6 +239,7 @@ replwatch_history(PG_FUNCTION_ARGS)
 	int			place;
 
 	rw_require_preload();
+	rw_layout_require();
 	rw_rows_begin(&rows, fcinfo, &history_table, NULL);
 	if (!may_see_replicas())
 		return (Datum) 0;
@@ -372,6 +374,7 @@ replwatch_forget(PG_FUNCTION_ARGS)
 	bool		forgotten = false;
 
 	rw_require_preload();
+	rw_layout_require();
 
 	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	rw_find_subject_meant(&meant, name);

@@ -40,6 +40,7 @@
 #include "replication/walsender_private.h"
 #include "utils/timestamp.h"
 
+#include "src/base/layout.h"
 #include "src/settings.h"
 #include "src/wait/waiters.h"
 
@@ -161,7 +162,8 @@ walsender_is_send_pending(void)
 void
 rw_keepalive_connection(void)
 {
-	if (rw_tend_walsenders && am_walsender && token_methods == NULL)
+	if (rw_tend_walsenders && am_walsender && token_methods == NULL &&
+		rw_layout_is_trusted())
 	{
 		token_methods = PqCommMethods;
 		walsender_methods = *token_methods;

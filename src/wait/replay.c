@@ -38,6 +38,7 @@
 #include "catalog/pg_control.h"
 
 #include "src/base/compat.h"
+#include "src/base/layout.h"
 #include "src/observe/replaying.h"
 #include "src/settings.h"
 #include "src/wait/intern.h"
@@ -129,7 +130,7 @@ rw_replay_init(void)
 {
 	int			i;
 
-	if (!rw_wake_on_replay || replaced)
+	if (!rw_wake_on_replay || !rw_procs_are_trusted() || replaced)
 		return;
 	for (i = 0; i <= RM_MAX_ID; i++)
 	{

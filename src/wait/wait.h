@@ -173,9 +173,9 @@ extern void rw_read_after_settings(void);
 
 /*
  * Replace the redo functions of all resource managers, where
- * replwatch.wake_on_replay is on (replay.c).  Called by the shmem_startup
- * hook, when every library has registered its own; does nothing when called
- * again after a crash.
+ * replwatch.wake_on_replay is on and latches can be found (layout.h).  Called
+ * by the shmem_startup hook, when every library has registered its own; does
+ * nothing when called again after a crash (replay.c).
  */
 extern void rw_replay_init(void);
 

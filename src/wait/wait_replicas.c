@@ -24,6 +24,7 @@
 #include "utils/pg_lsn.h"
 
 #include "src/base/compat.h"
+#include "src/base/layout.h"
 #include "src/base/locks.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
@@ -252,6 +253,7 @@ replwatch_wait_for_replicas(PG_FUNCTION_ARGS)
 	int			have;
 
 	rw_require_preload();
+	rw_layout_require();
 
 	count = count_argument(PG_ARGISNULL(1) ? 1 : PG_GETARG_INT32(1));
 	stage = PG_ARGISNULL(2) ? RW_QUEUE_REPLICA_REPLAY :

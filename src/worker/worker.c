@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
+#include "src/base/layout.h"
 #include "src/base/process.h"
 #include "src/command/command.h"
 #include "src/history/history.h"
@@ -146,7 +147,12 @@ rw_worker_main(Datum arg)
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 
-	/* A second worker exits with 0, so that it is not started again. */
+	/* A worker that exits with 0 is not started again. */
+	if (!rw_layout_is_trusted())
+	{
+		rw_layout_warn();
+		proc_exit(0);
+	}
 	if (!rw_process_claim(RW_PROCESS_SAMPLER))
 		proc_exit(0);
 
