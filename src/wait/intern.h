@@ -136,4 +136,16 @@ extern bool rw_being_replayed(XLogRecPtr target);
  */
 extern RwTime rw_replay_nudge(XLogRecPtr target, int64 interval);
 
+/* ----------------------------------------------------------------
+ *		replies.c: waking at a replica's reply
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * Called in a walsender in each iteration of its loop, when replies may have
+ * been read: wakes sessions that wait for what the replica has reached.
+ * Allocates nothing, waits for no lock and raises nothing.
+ */
+extern void rw_replies_notice(void);
+
 #endif							/* RW_WAIT_INTERN_H */

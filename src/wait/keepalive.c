@@ -42,7 +42,7 @@
 
 #include "src/base/layout.h"
 #include "src/settings.h"
-#include "src/wait/waiters.h"
+#include "src/wait/intern.h"
 
 /* 'k', end of WAL, time, whether a reply is asked for */
 #define KEEPALIVE_LEN	(1 + 8 + 8 + 1)
@@ -52,15 +52,6 @@ static PQcommMethods walsender_methods;
 
 /* When this walsender queued its last keepalive. */
 static RwTime last_keepalive = RW_NEVER;
-
-/* The replies that sessions have been woken for. */
-static struct
-{
-	WalSndState state;
-	XLogRecPtr	write;
-	XLogRecPtr	flush;
-	XLogRecPtr	apply;
-}			last_reply;
 
 static void
 queue_keepalive(XLogRecPtr end, bool request_reply)
@@ -107,53 +98,12 @@ keepalive_if_due(void)
 					MyWalSnd->apply < MyWalSnd->sentPtr);
 }
 
-/* Wake the sessions in a queue whose LSN a reply has just reached. */
-static void
-wake_for_reply(RwQueue queue, XLogRecPtr position, XLogRecPtr *last)
-{
-	if (position == *last)
-		return;
-	*last = position;
-
-	/* Pairs with the barrier of a backend that begins to wait. */
-	pg_memory_barrier();
-	if (position >= rw_waiters_lowest(queue))
-		rw_waiters_wake(queue, position);
-}
-
-/*
- * Replies may have been read since the last call.  Their positions are in
- * shared memory, where a waiting session reads them, before it is woken.
- */
-static void
-notice_reply(void)
-{
-	if (MyWalSnd == NULL)
-		return;
-
-	/*
-	 * A position counts only while the replica streams.  What it reported
-	 * before it did counts as soon as it does, so wake for that again.
-	 */
-	if (MyWalSnd->state != last_reply.state)
-	{
-		last_reply.state = MyWalSnd->state;
-		last_reply.write = InvalidXLogRecPtr;
-		last_reply.flush = InvalidXLogRecPtr;
-		last_reply.apply = InvalidXLogRecPtr;
-	}
-	wake_for_reply(RW_QUEUE_REPLICA_WRITE, MyWalSnd->write, &last_reply.write);
-	wake_for_reply(RW_QUEUE_REPLICA_FLUSH, MyWalSnd->flush, &last_reply.flush);
-	wake_for_reply(RW_QUEUE_REPLICA_REPLAY, MyWalSnd->apply,
-				   &last_reply.apply);
-}
-
 static bool
 walsender_is_send_pending(void)
 {
 	bool		pending = token_methods->is_send_pending();
 
-	notice_reply();
+	rw_replies_notice();
 	if (!pending)
 		keepalive_if_due();
 	return pending;

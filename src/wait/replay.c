@@ -68,12 +68,15 @@ redo_and_wake(XLogReaderState *record)
 {
 	next_redo[XLogRecGetRmid(record)] (record);
 
-	if (unlikely(rw_waiters_lowest(RW_QUEUE_REPLAY) <= record->EndRecPtr))
+	if (unlikely(rw_waiters_next(&rw_wait_shared->replay.source) <=
+				 record->EndRecPtr))
 	{
+		RwWakeSource *source = &rw_wait_shared->replay.source;
+
 		/* Pairs with rw_replayed: who sees the position sees what was done. */
 		pg_write_barrier();
-		pg_atomic_write_u64(&rw_wait_shared->replayed.lsn, record->EndRecPtr);
-		rw_waiters_wake(RW_QUEUE_REPLAY, record->EndRecPtr);
+		pg_atomic_write_u64(&source->position, record->EndRecPtr);
+		rw_waiters_wake(source, false);
 	}
 }
 
@@ -153,11 +156,18 @@ rw_replay_wakes(void)
 	return replaced;
 }
 
+/* How far replay had got when it last woke a session. */
+static XLogRecPtr
+woken_at(void)
+{
+	return pg_atomic_read_u64(&rw_wait_shared->replay.source.position);
+}
+
 XLogRecPtr
 rw_replayed(void)
 {
 	XLogRecPtr	core = GetXLogReplayRecPtr(NULL);
-	XLogRecPtr	ours = pg_atomic_read_u64(&rw_wait_shared->replayed.lsn);
+	XLogRecPtr	ours = woken_at();
 
 	/* Pairs with redo_and_wake. */
 	pg_read_barrier();
@@ -168,7 +178,7 @@ bool
 rw_has_replayed(XLogRecPtr target)
 {
 	/* A session that was woken finds it here, without a spinlock of core's. */
-	if (pg_atomic_read_u64(&rw_wait_shared->replayed.lsn) >= target)
+	if (woken_at() >= target)
 	{
 		/* Pairs with redo_and_wake. */
 		pg_read_barrier();

@@ -103,6 +103,9 @@ sleep_until_woken(RwTime since, RwTime deadline, bool woken, int looked)
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 sleep_ms, wait_event);
 	ResetLatch(MyLatch);
+
+	/* What follows may take its time, or end this session. */
+	rw_waiter_help();
 	CHECK_FOR_INTERRUPTS();
 }
 

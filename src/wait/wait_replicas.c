@@ -4,7 +4,7 @@
  *	  Waiting until a number of replicas have reached an LSN.
  *
  * The walsender that receives a replica's reply wakes the sessions whose LSN
- * the reply has reached (keepalive.c).  A standby with replwatch is asked to
+ * the reply has reached (replies.c).  A standby with replwatch is asked to
  * reply at once; one without reports what it has replayed when it runs out of
  * WAL, or every wal_receiver_status_interval.
  *
@@ -199,7 +199,8 @@ look_for_replicas(RwWait *wait)
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(replicas->context);
 
-	wait->waiter.key = wait->waiter.target;
+	/* Somebody who has got anywhere has reached 0/0. */
+	wait->waiter.key = Max(wait->waiter.target, 1);
 	wait->woken = rw_tend_walsenders;
 	return replicas->have >= wait->waiter.count ?
 		RW_WAITED : RW_WAIT_TIMED_OUT;

@@ -13,7 +13,7 @@
 #include "port/atomics.h"
 
 #include "src/wait/wait.h"
-#include "src/wait/wait_heap.h"
+#include "src/wait/wait_queue.h"
 
 /* An LSN in a cache line of its own. */
 typedef union RwPaddedLsn
@@ -34,38 +34,89 @@ typedef struct RwWaitCounters
 	pg_atomic_uint64 times[RW_HISTOGRAM_BUCKETS];
 } RwWaitCounters;
 
-typedef struct RwWaitShared
+/*
+ * The key of a session that is woken with all others of its queue only: higher
+ * than any LSN.
+ */
+#define RW_KEY_ALL_ONLY		(PG_UINT64_MAX - 1)
+
+/*
+ * A source of progress: replay on this server, or one walsender's replica at
+ * one stage.  It knows the lowest LSN that it has to wake a session for, and
+ * nothing else of the queue; see the head of waiters.c.
+ */
+typedef struct RwWakeSource
 {
 	/*
-	 * The lowest LSN that a session in the queue waits for, RW_NOBODY_WAITS if
-	 * there is none.  Written under waiters_lock, read without.  The startup
-	 * process reads that of RW_QUEUE_REPLAY after each record.
+	 * The lowest LSN that a session waits for beyond what this source has
+	 * reached, RW_NOBODY_WAITS if there is none.  Written under waiters_lock,
+	 * read without: by the startup process after each record, by a walsender
+	 * after each reply.
 	 */
-	RwPaddedLsn lowest[RW_NUM_QUEUES];
+	RwPaddedLsn next;
 
 	/*
-	 * How far replay had got when it last woke a session; written by the
-	 * startup process alone (replay.c).
+	 * How far it has got: replay when it last woke a session, a walsender at
+	 * each reply.  Written by that process alone.
 	 */
-	RwPaddedLsn replayed;
+	pg_atomic_uint64 position;
 
-	/*
-	 * Sessions that wait for no more than this are to be woken; 0: none.
-	 * Raised without the lock, set back to 0 under waiters_lock.
-	 */
-	pg_atomic_uint64 due[RW_NUM_QUEUES];
+	/* RW_DUE and RW_AGAIN: raised without the lock, cleared under it. */
+	pg_atomic_uint32 due;
+
+	/* Up to where sessions have been woken for it.  Under waiters_lock. */
+	RwWaitMark	woken;
+
+	RwQueue		queue;			/* whose sessions it wakes; never changes */
+} RwWakeSource;
+
+/* A source in cache lines of its own, `next` in the first. */
+typedef union RwPaddedSource
+{
+	RwWakeSource source;
+	char		pad[2 * PG_CACHE_LINE_SIZE];
+} RwPaddedSource;
+
+/* Sessions up to the position are to be woken. */
+#define RW_DUE			0x01
+
+/* The position went back, or means more than before: begin again. */
+#define RW_AGAIN		0x02
+
+typedef struct RwWaitShared
+{
+	/* Replay on this server: what it reads for each record comes first. */
+	RwPaddedSource replay;
+
+	/* One of each queue that wakes all of its sessions, whatever their LSN. */
+	RwPaddedSource all[RW_NUM_QUEUES];
+
+	/* Queues in which sessions are due, a bit each; as RwWakeSource.due. */
+	pg_atomic_uint32 due_queues;
 
 	/* Raised under waiters_lock, lowered without. */
 	pg_atomic_uint32 nwaiters;
 
 	/* Under waiters_lock. */
-	RwWaitHeap	queues[RW_NUM_QUEUES];
+	RwWaitQueue queues[RW_NUM_QUEUES];
+
+	/*
+	 * [max_wal_senders * RW_NUM_STAGES]: each walsender's, by its place in
+	 * core's array.
+	 */
+	RwPaddedSource *senders;
 
 	/*
 	 * [MaxBackends], by the number of the PGPROC.  An entry is written by its
 	 * backend under waiters_lock, but for the pid, which is set to 0 without.
 	 */
 	RwWaiter   *places;
+
+	/*
+	 * [MaxBackends]: not 0 if the backend, once it has been taken out of its
+	 * queue, is to wake those that are still due.  Written under waiters_lock.
+	 */
+	int32	   *helpers;
 
 	/* When this primary last nudged its standbys, and where that ends. */
 	pg_atomic_uint64 nudged_at;
@@ -75,7 +126,18 @@ typedef struct RwWaitShared
 	RwWaitCounters counters;
 } RwWaitShared;
 
+/* The stages of replicas, each with a queue. */
+#define RW_NUM_STAGES	(RW_NUM_QUEUES - RW_QUEUE_REPLICA_WRITE)
+
 /* NULL where the library is not preloaded. */
 extern RwWaitShared *rw_wait_shared;
+
+/* The source of a walsender, by its place in core's array, at a stage. */
+static inline RwWakeSource *
+rw_sender_source(int place, RwQueue stage)
+{
+	return &rw_wait_shared->senders[place * RW_NUM_STAGES +
+									stage - RW_QUEUE_REPLICA_WRITE].source;
+}
 
 #endif							/* RW_WAIT_SHARED_H */

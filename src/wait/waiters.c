@@ -4,16 +4,39 @@
  *	  The queues of waiting sessions, and how sessions are woken.
  *
  * The order that makes no wake-up be missed: a waiter publishes the LSN that
- * it waits for and then looks at the position; whoever moves the position
- * publishes that and then looks at the lowest LSN waited for.  Both have a
- * full memory barrier between the two, so at least one sees the other.
+ * it waits for, as the `next` of each source, and then looks at the position;
+ * whoever moves the position publishes that and then looks at `next`.  Both
+ * have a full memory barrier between the two, so at least one sees the other.
  * Replay on this server does without, in a way of its own: see replay.c.
  *
- * The same for the lock, which who makes progress does not wait for: it
- * publishes what is due and then looks whether the lock is free; whoever
- * releases the lock then looks whether anything is due.  Nobody takes the
- * lock shared: of several holders each would leave it to the last, and there
- * may always be another.
+ * A waiter leaves `next` alone where the source's position has reached its LSN
+ * already: that position was published after the server's own, at which the
+ * waiter looks next.  What it finds there it counts, and if that is not
+ * enough, this source has nothing more to say to it.  Should the server's
+ * position have gone back meanwhile, or be another process's, the owner of the
+ * source says so, after it has published the new one, and all who wait beyond
+ * that are published again.
+ *
+ * Sessions are woken in order, and `woken` is how far that has got.  `next` is
+ * never higher than the first LSN behind it that the source must wake for, but
+ * may be lower, when somebody has left: the source then comes for nothing,
+ * once.
+ *
+ * The same order for the lock, which those who make progress do not wait for:
+ * they publish what is due and then look whether the lock is free; whoever
+ * releases the lock then looks whether anything is due.  Nobody takes the lock
+ * shared: of several holders each would leave it to the last, and there may
+ * always be another.
+ *
+ * Those who make progress wake a few sessions and leave the rest to these.
+ * Each of the few is marked as a helper, under the lock.  Before it sleeps
+ * again, leaves or raises an error, it takes the lock, which it waits for if
+ * it must, and wakes until nothing is due or somebody else has the lock.  So
+ * it comes after the lock was released, and sees whatever those found due who
+ * met a taken lock meanwhile.  A helper that can't run delays nobody as long
+ * as another can.  If none can, the source itself comes again after some more
+ * WAL (HELP_DISTANCE), and anybody who takes the lock wakes all that is due:
+ * at the latest the next session that checks by itself and leaves.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -22,6 +45,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "replication/walsender.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -32,82 +56,178 @@
 #include "src/settings.h"
 #include "src/wait/waiters.h"
 
-/* The number of sessions woken for one acquisition of the lock. */
+/*
+ * The number of sessions woken for one acquisition of the lock, and by a
+ * process that makes progress.
+ */
 #define WAKE_BATCH		16
+#define WAKE_FEW		8
+
+/*
+ * While helpers wake the rest, the source does not try for each record, but
+ * when it has moved on by so much.
+ */
+#define HELP_DISTANCE	(64 * 1024)
 
 /* This backend is waiting, without the lock on its virtual transaction. */
 static bool joined = false;
 static VirtualTransactionId own_vxid;
 
-/* Called with the lock held. */
-static void
-publish_lowest(RwQueue queue)
+/* The sources that wake the sessions in a queue, each in turn; NULL: no more */
+static RwWakeSource *
+nth_source(RwQueue queue, int n)
 {
-	pg_atomic_write_u64(&rw_wait_shared->lowest[queue].lsn,
-						rw_heap_lowest(&rw_wait_shared->queues[queue]));
+	if (queue == RW_QUEUE_REPLAY)
+		return n == 0 ? &rw_wait_shared->replay.source : NULL;
+	return n < max_wal_senders ? rw_sender_source(n, queue) : NULL;
+}
+
+static void
+set_next(RwWakeSource *source, XLogRecPtr next)
+{
+	/* Unless it changes, its reader keeps the cache line. */
+	if (rw_waiters_next(source) != next)
+		pg_atomic_write_u64(&source->next.lsn, next);
+}
+
+/*
+ * Have all sources of the queue wake for this LSN, but those that have reached
+ * it.  Called with the lock held.
+ */
+static void
+await_sources(RwQueue queue, XLogRecPtr key)
+{
+	RwWakeSource *source;
+
+	for (int i = 0; (source = nth_source(queue, i)) != NULL; i++)
+	{
+		XLogRecPtr	position = pg_atomic_read_u64(&source->position);
+		XLogRecPtr	next = rw_waiters_next(source);
+
+		/*
+		 * Nobody up to the position is waiting to be woken for it, so the next
+		 * wake-up can begin there.
+		 */
+		if (next > position && position > source->woken.key &&
+			pg_atomic_read_u32(&source->due) == 0)
+			source->woken = rw_wait_mark_after(position);
+
+		if (key > position && key < next)
+			set_next(source, key);
+	}
+}
+
+/* The same after a session with this key has left. */
+static void
+forget_key(RwQueue queue, XLogRecPtr key)
+{
+	RwWakeSource *source;
+
+	for (int i = 0; (source = nth_source(queue, i)) != NULL; i++)
+	{
+		if (rw_waiters_next(source) == key)
+			set_next(source, rw_wait_queue_after(&rw_wait_shared->queues[queue],
+												 source->woken));
+	}
+}
+
+/* Take sessions out that are due for a source; returns their number. */
+static int
+take_for_source(RwWakeSource *source, int *batch, int room)
+{
+	RwWaitQueue *queue = &rw_wait_shared->queues[source->queue];
+	uint32		due;
+	XLogRecPtr	position;
+	XLogRecPtr	next;
+	int			n;
+
+	if (pg_atomic_read_u32(&source->due) == 0)
+		return 0;
+
+	/* Before the position is read: if that moves on, `due` is set again. */
+	due = pg_atomic_exchange_u32(&source->due, 0);
+	position = pg_atomic_read_u64(&source->position);
+	if (due & RW_AGAIN)
+		source->woken = rw_wait_mark_after(0);
+	n = rw_wait_queue_take(queue, &source->woken, position, batch, room);
+
+	next = rw_wait_queue_after(queue, rw_wait_mark_after(position));
+	if (rw_wait_queue_after(queue, source->woken) <= position)
+	{
+		/* The others go with the next batch. */
+		pg_atomic_fetch_or_u32(&source->due, RW_DUE);
+		pg_atomic_fetch_or_u32(&rw_wait_shared->due_queues,
+							   1 << source->queue);
+		next = Min(next, position + HELP_DISTANCE);
+	}
+	if (source != &rw_wait_shared->all[source->queue].source)
+		set_next(source, next);
+	return n;
+}
+
+/*
+ * Take sessions that are due out of the queues, as many as there is room for,
+ * and return their number.  Called with the lock held.
+ */
+static int
+take_due(int *batch, int room)
+{
+	uint32		queues = pg_atomic_exchange_u32(&rw_wait_shared->due_queues, 0);
+	int			n = 0;
+
+	for (int queue = 0; queue < RW_NUM_QUEUES; queue++)
+	{
+		RwWakeSource *source;
+
+		if ((queues & (1 << queue)) == 0)
+			continue;
+		n += take_for_source(&rw_wait_shared->all[queue].source,
+							 &batch[n], room - n);
+		for (int i = 0;
+			 n < room && (source = nth_source(queue, i)) != NULL; i++)
+			n += take_for_source(source, &batch[n], room - n);
+
+		/* Not all sources may have been looked at. */
+		if (n == room)
+		{
+			pg_atomic_fetch_or_u32(&rw_wait_shared->due_queues, queues);
+			break;
+		}
+	}
+	return n;
 }
 
 static bool
 anything_due(void)
 {
-	int			queue;
-
-	for (queue = 0; queue < RW_NUM_QUEUES; queue++)
-	{
-		if (pg_atomic_read_u64(&rw_wait_shared->due[queue]) != 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Take sessions that are due out of the queues, as many as a batch has room
- * for, and return their number.  Called with the lock held.
- */
-static int
-take_due(int *batch)
-{
-	int			n = 0;
-	int			queue;
-
-	for (queue = 0; queue < RW_NUM_QUEUES && n < WAKE_BATCH; queue++)
-	{
-		uint64		due = pg_atomic_read_u64(&rw_wait_shared->due[queue]);
-
-		if (due == 0)
-			continue;
-		for (; n < WAKE_BATCH; n++)
-		{
-			batch[n] = rw_heap_pop(&rw_wait_shared->queues[queue], due);
-			if (batch[n] < 0)
-				break;
-		}
-		/* That was all, unless the batch is full or more have become due. */
-		if (n < WAKE_BATCH)
-			(void) pg_atomic_compare_exchange_u64(&rw_wait_shared->due[queue],
-												  &due, 0);
-		publish_lowest(queue);
-	}
-	return n;
+	return pg_atomic_read_u32(&rw_wait_shared->due_queues) != 0;
 }
 
 /*
  * Release the lock and wake the sessions that are due, in all queues: a
- * process that found the lock taken may have come for another queue.
+ * process that found the lock taken may have come for another queue.  With
+ * `few`, wake a few and leave the rest to them.
  */
 static void
-release_lock(void)
+release_lock(bool few)
 {
 	int			batch[WAKE_BATCH];
 	int			n;
-	int			i;
+	bool		left;
 
 	do
 	{
-		n = take_due(batch);
+		n = take_due(batch, few ? WAKE_FEW : WAKE_BATCH);
+		left = few && n > 0 && anything_due();
+		for (int i = 0; i < n; i++)
+			rw_wait_shared->helpers[batch[i]] = left;
 		LWLockRelease(rw_waiters_lock);
-		for (i = 0; i < n; i++)
+		for (int i = 0; i < n; i++)
 			SetLatch(rw_proc_latch(batch[i]));
+
+		/* The helpers come after us, and see all that is due. */
+		if (left)
+			break;
 
 		/* Pairs with rw_waiters_wake: it has the lock, or we see what is due. */
 		pg_memory_barrier();
@@ -124,6 +244,18 @@ leave_queue_at_exit(int code, Datum arg)
 
 		rw_waiter_done(RW_WAIT_ERROR, rw_wait_shared->places[me].since);
 	}
+}
+
+/*
+ * Put this backend into the queue.  Whoever takes it out is to say whether
+ * there is nothing to help with.  Called with the lock held.
+ */
+static void
+enqueue(RwQueue queue, int me, XLogRecPtr key)
+{
+	rw_wait_queue_add(&rw_wait_shared->queues[queue], me, key);
+	rw_wait_shared->helpers[me] = true;
+	await_sources(queue, key);
 }
 
 bool
@@ -144,16 +276,15 @@ rw_waiter_join(const RwWaiter *waiter)
 	LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
 	if (rw_max_waiters > 0 && rw_waiters_number() >= rw_max_waiters)
 	{
-		release_lock();
+		release_lock(false);
 		return false;
 	}
 	joined = true;
 	pg_atomic_fetch_add_u32(&rw_wait_shared->nwaiters, 1);
 	rw_wait_shared->places[me] = *waiter;
 	rw_wait_shared->places[me].pid = MyProcPid;
-	rw_heap_add(&rw_wait_shared->queues[waiter->queue], me, waiter->key);
-	publish_lowest(waiter->queue);
-	release_lock();
+	enqueue(waiter->queue, me, waiter->key);
+	release_lock(false);
 
 	/*
 	 * Replay that conflicts with a snapshot waits for the end of the virtual
@@ -175,9 +306,21 @@ rw_waiter_join(const RwWaiter *waiter)
  * the lock, it will set our latch.
  */
 static bool
-is_queued(const RwWaitHeap *queue, int me)
+is_queued(RwQueue queue, int me)
 {
-	return *(volatile int32 *) &queue->places[me] >= 0;
+	const RwWaitMember *member = &rw_wait_shared->queues[queue].members[me];
+
+	return *(const volatile int32 *) &member->queued != 0;
+}
+
+/*
+ * Is this backend, which has been taken out of the queue, to help?  "No" is
+ * conclusive: it is only set to that after this backend has joined.
+ */
+static bool
+is_helper(int me)
+{
+	return *(volatile int32 *) &rw_wait_shared->helpers[me] != 0;
 }
 
 bool
@@ -185,22 +328,38 @@ rw_waiter_stay(XLogRecPtr key)
 {
 	int			me = rw_my_proc_number();
 	RwWaiter   *place = &rw_wait_shared->places[me];
-	RwWaitHeap *queue = &rw_wait_shared->queues[place->queue];
 
 	Assert(joined);
 
-	if (place->key == key && is_queued(queue, me))
+	if (place->key == key && is_queued(place->queue, me))
 		return false;
 
 	LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
+	if (is_queued(place->queue, me))
+	{
+		rw_wait_queue_remove(&rw_wait_shared->queues[place->queue], me);
+		forget_key(place->queue, place->key);
+	}
 	place->key = key;
-	rw_heap_add(queue, me, key);
-	publish_lowest(place->queue);
-	release_lock();
+	enqueue(place->queue, me, key);
+	release_lock(false);
 
 	/* Pairs with the barrier of those who make progress. */
 	pg_memory_barrier();
 	return true;
+}
+
+void
+rw_waiter_help(void)
+{
+	int			me = rw_my_proc_number();
+
+	Assert(joined);
+	if (is_queued(rw_wait_shared->places[me].queue, me) || !is_helper(me))
+		return;
+	LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
+	rw_wait_shared->helpers[me] = false;
+	release_lock(false);
 }
 
 void
@@ -211,12 +370,15 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 		int			me = rw_my_proc_number();
 		RwQueue		queue = rw_wait_shared->places[me].queue;
 
-		if (is_queued(&rw_wait_shared->queues[queue], me))
+		if (is_queued(queue, me) || is_helper(me))
 		{
 			LWLockAcquire(rw_waiters_lock, LW_EXCLUSIVE);
-			rw_heap_remove(&rw_wait_shared->queues[queue], me);
-			publish_lowest(queue);
-			release_lock();
+			if (is_queued(queue, me))
+			{
+				rw_wait_queue_remove(&rw_wait_shared->queues[queue], me);
+				forget_key(queue, rw_wait_shared->places[me].key);
+			}
+			release_lock(false);
 		}
 		rw_wait_shared->places[me].pid = 0;
 		pg_atomic_fetch_sub_u32(&rw_wait_shared->nwaiters, 1);
@@ -227,25 +389,22 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 }
 
 void
-rw_waiters_wake(RwQueue queue, XLogRecPtr reached)
+rw_waiters_wake(RwWakeSource *source, bool again)
 {
-	pg_atomic_uint64 *shared_due = &rw_wait_shared->due[queue];
-	uint64		due = pg_atomic_read_u64(shared_due);
-
-	while (due < reached &&
-		   !pg_atomic_compare_exchange_u64(shared_due, &due, reached))
-		;
+	/* `due` first: whoever sees the queue's bit finds it. */
+	pg_atomic_fetch_or_u32(&source->due, again ? RW_DUE | RW_AGAIN : RW_DUE);
+	pg_atomic_fetch_or_u32(&rw_wait_shared->due_queues, 1 << source->queue);
 
 	/* Pairs with release_lock. */
 	pg_memory_barrier();
 	if (LWLockConditionalAcquire(rw_waiters_lock, LW_EXCLUSIVE))
-		release_lock();
+		release_lock(true);
 }
 
 void
 rw_waiters_wake_all(RwQueue queue)
 {
-	rw_waiters_wake(queue, PG_UINT64_MAX);
+	rw_waiters_wake(&rw_wait_shared->all[queue].source, true);
 }
 
 int
@@ -264,7 +423,7 @@ rw_waiters_copy(RwWaiter *copy)
 		if (copy[n].pid != 0)
 			n++;
 	}
-	release_lock();
+	release_lock(false);
 	return n;
 }
 

@@ -5,10 +5,13 @@
  *
  * Each backend has an entry, by the number of its PGPROC.  A waiting session
  * is in one of four queues, by what it waits for: replay on this server, or a
- * replica's report that it has written, flushed or replayed WAL.  A process
- * that makes progress (the startup process, a walsender) reads one atomic
- * variable to see whether a session waits for what it has reached; only then
- * does it wake sessions, and only those.
+ * replica's report that it has written, flushed or replayed WAL.
+ *
+ * A process that makes progress (the startup process, a walsender) has a
+ * source: for a walsender one for each stage.  It reads one atomic variable to
+ * see whether a session waits for what it has just reached; only then does it
+ * wake sessions, and only those: a replica's reply is no news for a session
+ * whose LSN that replica had reached before.
  *
  * waiters_lock guards the queues.  It is held for a few steps in memory, to
  * join a queue, to be moved in it, to leave it before the LSN is reached and
@@ -21,7 +24,8 @@
  * holds it may have lost its processor, to one of the many that have just been
  * woken, and replay would stand still until it gets it back.  If the lock is
  * taken, the wake-up is left to its holder, before it is done: the sessions
- * run a little later, and replay goes on.
+ * run a little later, and replay goes on.  Nor does such a process wake a
+ * thousand sessions: it wakes a few, which wake the others.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -50,7 +54,11 @@ extern bool rw_waiter_join(const RwWaiter *waiter);
  */
 extern bool rw_waiter_stay(XLogRecPtr key);
 
-#define RW_KEY_ALL_ONLY		(PG_UINT64_MAX - 1)
+/*
+ * Wake others, if that was left to this backend.  To be called after sleeping,
+ * before anything that could take long or raise an error.
+ */
+extern void rw_waiter_help(void);
 
 /*
  * Leave the queue and clear the entry, if this backend has one, and count the
@@ -58,17 +66,23 @@ extern bool rw_waiter_stay(XLogRecPtr key);
  */
 extern void rw_waiter_done(RwWaitEnd end, RwTime since);
 
-/* The lowest LSN that a session in this queue waits for. */
+/*
+ * The lowest LSN that the source has to wake a session for; RW_NOBODY_WAITS if
+ * there is none.
+ */
 static inline XLogRecPtr
-rw_waiters_lowest(RwQueue queue)
+rw_waiters_next(const RwWakeSource *source)
 {
-	return pg_atomic_read_u64(&rw_wait_shared->lowest[queue].lsn);
+	return pg_atomic_read_u64(&((RwWakeSource *) source)->next.lsn);
 }
 
 /*
- * Wake the sessions in the queue whose LSN is at or below `reached`, or leave
- * that to the holder of the lock.
+ * Called by the process whose source this is, which has set the position.
+ * Wakes sessions whose LSN is at or below it, and that have not been woken for
+ * this source, or leaves that to others.  With `again`, all at or below it:
+ * the position went back, or that of another process began.  Waits for no lock
+ * and raises nothing.
  */
-extern void rw_waiters_wake(RwQueue queue, XLogRecPtr reached);
+extern void rw_waiters_wake(RwWakeSource *source, bool again);
 
 #endif							/* RW_WAITERS_H */

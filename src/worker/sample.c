@@ -26,6 +26,7 @@
 #include "src/observe/wal_file.h"
 #include "src/replica/node_name.h"
 #include "src/replica/replica_round.h"
+#include "src/replica/replica_shared.h"
 #include "src/settings.h"
 #include "src/wait/wait.h"
 #include "src/worker/intern.h"
@@ -280,6 +281,18 @@ has_moved(RwSampler *sampler)
 	return moved;
 }
 
+/*
+ * Have the sessions that wait for replicas check again.  A reply wakes those
+ * whose LSN it reaches, and this changes what earlier replies count.
+ */
+static void
+wake_for_replicas(void)
+{
+	rw_waiters_wake_all(RW_QUEUE_REPLICA_WRITE);
+	rw_waiters_wake_all(RW_QUEUE_REPLICA_FLUSH);
+	rw_waiters_wake_all(RW_QUEUE_REPLICA_REPLAY);
+}
+
 bool
 rw_sample(RwSampler *sampler)
 {
@@ -287,6 +300,7 @@ rw_sample(RwSampler *sampler)
 	RwLinks		links;
 	RwTime		begin;
 	RwParted	parted;
+	uint32		nparted;
 	bool		role_or_timeline_changed;
 	bool		moved;
 
@@ -315,7 +329,11 @@ rw_sample(RwSampler *sampler)
 	look_at_commands(sampler);
 	look_at_replay(sampler);
 	parted = rw_lag_shared->upstream.parted;	/* only written here */
+	nparted = pg_atomic_read_u32(rw_nparted);
 	publish_round(sampler, role_or_timeline_changed);
+	if (role_or_timeline_changed ||
+		pg_atomic_read_u32(rw_nparted) != nparted)
+		wake_for_replicas();
 	/* After a promotion or timeline switch, awaited WAL may never come. */
 	if (role_or_timeline_changed)
 		rw_waiters_wake_all(RW_QUEUE_REPLAY);

@@ -1,0 +1,222 @@
+# Copyright (c) 2026, the replwatch authors
+# matrix: every major
+
+# A reply of a replica wakes the sessions that it is news for, and no others.  A
+# crowd waits for two replicas where only one is connected: the replies of that one
+# say nothing that they do not know, however many there are.  When the other one
+# comes, all of them are woken; and whoever waits for one replica does not have to
+# wait behind them.  Sessions look for themselves only once a minute, and no
+# statement of theirs may take that long: one that is not woken gets an error.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Process;
+use Replwatch;
+use Session qw(verdict);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $soak = $ENV{REPLWATCH_SOAK};
+my $many = $soak ? 200 : 30;
+my $commits = $soak ? 20_000 : 1_000;
+my $cycles = $soak ? 5_000 : 200;
+
+# Less than what one sleeps that nobody wakes.  A session that has statistics to
+# report would be woken for that.
+my %woken = (statement_timeout => '55s', track_counts => 'off');
+
+my $primary = Replwatch::primary(
+	'primary',
+	'max_connections = ' . (2 * $many + 30),
+	'wal_keep_size = 256MB',
+	'fsync = off',
+	'replwatch.wait_recheck = 1min');
+my $replica1 = Replwatch::standby($primary, 'replica1',
+	conf => ['wal_retrieve_retry_interval = 100ms']);
+my $writer = Session->new($primary);
+my @stages = qw(write flush replay);
+
+# A commit, and where it ends.
+sub commit
+{
+	$writer->value("SELECT pg_logical_emit_message(true, 'storm', 'x')");
+	return $writer->value('SELECT replwatch_commit_lsn()');
+}
+
+sub write_much
+{
+	commit() foreach 1 .. $commits;
+	Replwatch::wait_replayed($primary, $replica1);
+	return;
+}
+
+# So many sessions that wait for two replicas, each for a commit of its own.
+# Returns them when all of them sleep.
+sub crowd
+{
+	my @crowd = map { Session->new($primary, %woken) } 1 .. $many;
+
+	foreach my $i (0 .. $#crowd)
+	{
+		my $lsn = commit();
+
+		$crowd[$i]->ask(
+			"SELECT replwatch_wait_for_replicas('$lsn', 2, '$stages[$i % 3]', '1 day')"
+		);
+	}
+	Replwatch::wait_until($primary,
+		"SELECT count(*) = $many FROM replwatch_waiters()",
+		"$many wait");
+	Replwatch::wait_replayed($primary, $replica1);
+	Process::until_true('all of them sleep',
+		sub { my $before = naps(@crowd); sleep 1; naps(@crowd) == $before });
+	return @crowd;
+}
+
+# How often these sessions have gone to sleep.
+sub naps
+{
+	my $sum = 0;
+
+	foreach my $session (@_)
+	{
+		my $status = slurp_file('/proc/' . $session->pid . '/status');
+
+		$status =~ /^voluntary_ctxt_switches:\s*(\d+)/m or die $status;
+		$sum += $1;
+	}
+	return $sum;
+}
+
+# Nobody of the crowd has been woken more than once while something happened.
+sub sleeps_on
+{
+	my ($crowd, $what, $happens) = @_;
+	my $before = naps(@$crowd);
+
+	$happens->();
+	my $more = naps(@$crowd) - $before;
+	note("$what: the crowd was woken $more times");
+	cmp_ok($more, '<=', scalar @$crowd, "$what: the crowd sleeps on");
+	return;
+}
+
+# What waits of these sessions have come to.
+sub outcomes
+{
+	my %seen;
+
+	$seen{ verdict($_->answer) }++ foreach @_;
+	return join ', ', map { "$seen{$_} x $_" } sort keys %seen;
+}
+
+my @crowd = crowd();
+
+
+note '1. commits of others';
+
+sleeps_on(\@crowd, "$commits commits", \&write_much);
+ok((!grep { !$_->silent } @crowd), 'all of them wait');
+
+
+note '2. a session that waits for one replica';
+
+{
+	my $client = Session->new($primary, %woken);
+	my %seen;
+
+	sleeps_on(
+		\@crowd,
+		"$cycles waits for one replica",
+		sub {
+			foreach my $i (1 .. $cycles)
+			{
+				my $lsn = commit();
+
+				$seen{
+					verdict(
+						$client->query(
+							"SELECT replwatch_wait_for_replicas('$lsn', 1, '$stages[$i % 3]', '1 day')"
+						))
+				}++;
+			}
+		});
+	is(join(', ', keys %seen), '1', 'each of them has ended');
+}
+
+
+note '3. some leave';
+
+{
+	my @cancelled = splice @crowd, 0, 5;
+	my @terminated = splice @crowd, 0, 5;
+	my $left = @crowd;
+
+	$writer->value('SELECT pg_cancel_backend(' . $_->pid . ')')
+	  foreach @cancelled;
+	$writer->value('SELECT pg_terminate_backend(' . $_->pid . ')')
+	  foreach @terminated;
+	is(outcomes(@cancelled),
+		'5 x 57014 canceling statement due to user request',
+		'waits can be cancelled');
+	is(outcomes(@terminated),
+		'5 x 57P01 terminating connection due to administrator command',
+		'sessions can be terminated');
+	Replwatch::wait_until($primary,
+		"SELECT count(*) = $left FROM replwatch_waiters()",
+		'nobody else is among the waiters');
+	is( Replwatch::value(
+			$primary,
+			"SELECT count(*) FROM pg_locks WHERE locktype = 'virtualxid' AND pid NOT IN (SELECT pid FROM pg_stat_activity)"
+		),
+		'0',
+		'they leave no lock behind');
+	sleeps_on(\@crowd, "$commits commits", \&write_much);
+}
+
+
+note '4. the other replica comes';
+
+my $replica2 = Replwatch::standby($primary, 'replica2',
+	conf => ['wal_retrieve_retry_interval = 100ms']);
+is(outcomes(@crowd), scalar(@crowd) . ' x 2', 'all waits end');
+
+
+note '5. replicas go and come back';
+
+$replica2->stop;
+@crowd = crowd();
+$replica1->stop;
+ok((!grep { !$_->silent } @crowd), 'all of them wait');
+$replica2->start;
+Replwatch::wait_until($primary,
+	"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'replica2' AND state = 'streaming' AND replay_lsn >= pg_current_wal_flush_lsn()",
+	'the other one has caught up');
+ok((!grep { !$_->silent } @crowd), 'one at a time is not enough');
+$replica1->start;
+is(outcomes(@crowd), "$many x 2", 'both are');
+
+# The same while they wait for what is only then written.
+@crowd = map { Session->new($primary, %woken) } 1 .. $many;
+Replwatch::pause_replay($primary, $_) foreach $replica1, $replica2;
+my $lsn = commit();
+$_->ask("SELECT replwatch_wait_for_replicas('$lsn', 2, 'replay', '1 day')")
+  foreach @crowd;
+Replwatch::wait_until($primary,
+	"SELECT count(*) = $many FROM replwatch_waiters()",
+	"$many wait");
+foreach my $replica ($replica1, $replica2)
+{
+	ok((!grep { !$_->silent } @crowd), 'all of them wait');
+	Replwatch::value($replica, 'SELECT pg_wal_replay_resume()');
+}
+is(outcomes(@crowd), "$many x 2", 'all are woken for one LSN');
+is( Replwatch::value(
+		$primary, "SELECT max_time < '55 s' FROM replwatch_wait_stats()"),
+	't',
+	'no wake-up was lost');
+
+done_testing();
