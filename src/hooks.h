@@ -53,12 +53,13 @@
  *		second, not as soon as a waiting session on the primary asks for it.
  *		To ask for it, replay.c on the primary writes a WAL record that does
  *		nothing (XLOG_NOOP), which standbys with replwatch recognize; only
- *		while a session waits for replicas to replay.
+ *		while a session waits for replicas to replay, a streaming standby has
+ *		not replayed that yet, and at most once a millisecond.
  *
  *	wait/keepalive.c
  *		Gives a walsender a copy of its table of protocol functions
  *		(PqCommMethods), to send a keepalive each second and to wake sessions
- *		that wait for the replica's reply.  Switched off by
+ *		that wait for the replica's reply (wait/replies.c).  Switched off by
  *		replwatch.tend_walsenders: the table is left alone, sessions that wait
  *		for replicas check every 1 to 20 ms, and a standby of an idle upstream
  *		notices a cut link only after half of wal_receiver_timeout and 5 s.

@@ -78,6 +78,20 @@ rw_wake_walsenders(void)
 #endif
 }
 
+/*
+ * Does a walsender send WAL to a standby, or something that keeps it?  15 does
+ * not say, and the answer is yes.  The caller holds the spinlock.
+ */
+static inline bool
+rw_sender_is_physical(const WalSnd *walsnd)
+{
+#if PG_VERSION_NUM >= 160000
+	return walsnd->kind == REPLICATION_KIND_PHYSICAL;
+#else
+	return true;
+#endif
+}
+
 /* Have the WAL receiver report what has been replayed, if there is one. */
 static inline void
 rw_request_receiver_reply(void)

@@ -50,22 +50,20 @@ sender_state_from_core(WalSndState state)
 	return RW_SENDER_STARTUP;
 }
 
+/*
+ * Fill in the walsenders but for what depends on other structures.
+ * `places` gets the place of each in core's array.
+ */
 static void
-observe_senders(RwFacts *facts)
+observe_senders(RwFacts *facts, int *places)
 {
-	SyncRepStandbyData *candidates;
-	int			ncandidates;
 	int			i;
-	int			j;
 
 	facts->senders = palloc0(Max(max_wal_senders, 1) * sizeof(RwSenderFacts));
-	ncandidates = SyncRepGetCandidateStandbys(&candidates);
-
 	for (i = 0; i < max_wal_senders; i++)
 	{
 		WalSnd	   *walsnd = &WalSndCtl->walsnds[i];
 		RwSenderFacts *sender = &facts->senders[facts->nsenders];
-		bool		is_candidate = false;
 
 		SpinLockAcquire(&walsnd->mutex);
 		sender->pid = walsnd->pid;
@@ -87,9 +85,50 @@ observe_senders(RwFacts *facts)
 		/* A receiver that never reports a flush counts as asynchronous. */
 		if (XLogRecPtrIsInvalid(sender->flush))
 			sender->sync_priority = 0;
+		sender->sync_state = "async";
+		sender->slot = -1;
+		places[facts->nsenders++] = i;
+	}
+}
+
+bool
+rw_glance_at_sender(int place, RwGlance *glance)
+{
+	WalSnd	   *walsnd = &WalSndCtl->walsnds[place];
+	bool		streams;
+
+	/* Most places are empty, and one that is just being taken can wait. */
+	if (*(volatile pid_t *) &walsnd->pid == 0)
+		return false;
+
+	SpinLockAcquire(&walsnd->mutex);
+	streams = walsnd->pid != 0 && walsnd->state == WALSNDSTATE_STREAMING;
+	glance->physical = rw_sender_is_physical(walsnd);
+	glance->sent = walsnd->sentPtr;
+	glance->write = walsnd->write;
+	glance->flush = walsnd->flush;
+	glance->replay = walsnd->apply;
+	SpinLockRelease(&walsnd->mutex);
+	return streams;
+}
+
+/* Which of the walsenders belong to synchronous standbys. */
+static void
+observe_sync_states(RwFacts *facts, const int *places)
+{
+	SyncRepStandbyData *candidates;
+	int			ncandidates = SyncRepGetCandidateStandbys(&candidates);
+	int			i;
+	int			j;
+
+	for (i = 0; i < facts->nsenders; i++)
+	{
+		RwSenderFacts *sender = &facts->senders[i];
+		bool		is_candidate = false;
+
 		for (j = 0; j < ncandidates; j++)
 		{
-			if (candidates[j].walsnd_index == i &&
+			if (candidates[j].walsnd_index == places[i] &&
 				candidates[j].pid == sender->pid)
 				is_candidate = true;
 		}
@@ -102,9 +141,6 @@ observe_senders(RwFacts *facts)
 			sender->sync_state = "sync";
 		else
 			sender->sync_state = "quorum";
-
-		sender->slot = -1;
-		facts->nsenders++;
 	}
 
 	pfree(candidates);
@@ -190,16 +226,11 @@ is_table_sync(const char *name)
 static void
 observe_slots(RwFacts *facts)
 {
-	XLogRecPtr	write_position;
 	int			i;
-	int			j;
 
 	if (RW_MAX_SLOTS == 0)
 		return;
 	facts->slots = palloc0(RW_MAX_SLOTS * sizeof(RwSlotFacts));
-
-	/* Core measures safe_wal_size from here, in recovery too. */
-	write_position = GetXLogWriteRecPtr();
 
 	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
 	for (i = 0; i < RW_MAX_SLOTS; i++)
@@ -244,9 +275,6 @@ observe_slots(RwFacts *facts)
 		facts->nslots++;
 	}
 	LWLockRelease(ReplicationSlotControlLock);
-
-	for (j = 0; j < facts->nslots; j++)
-		fill_wal_status(&facts->slots[j], write_position);
 }
 
 /*
@@ -360,8 +388,27 @@ rw_horizon(TimeLineID *tli)
 }
 
 void
+rw_observe_senders(RwFacts *facts)
+{
+	int		   *places = palloc(Max(max_wal_senders, 1) * sizeof(int));
+
+	memset(facts, 0, sizeof(RwFacts));
+	observe_senders(facts, places);
+	observe_slots(facts);
+	facts->in_recovery = RecoveryInProgress();
+	facts->now = rw_clock_now();
+	facts->segment_size = wal_segment_size;
+	rw_observe_peers(facts, true);
+	join_senders(facts);
+}
+
+void
 rw_observe(RwFacts *facts, bool remember)
 {
+	int		   *places = palloc(Max(max_wal_senders, 1) * sizeof(int));
+	XLogRecPtr	write_position;
+	int			i;
+
 	rw_layout_require();
 	memset(facts, 0, sizeof(RwFacts));
 
@@ -370,8 +417,13 @@ rw_observe(RwFacts *facts, bool remember)
 	 * by then, so no replica seems to be ahead of this server.
 	 */
 	facts->next_xid = XidFromFullTransactionId(ReadNextFullTransactionId());
-	observe_senders(facts);
+	observe_senders(facts, places);
+	observe_sync_states(facts, places);
+	/* Core measures safe_wal_size from here, in recovery too. */
+	write_position = GetXLogWriteRecPtr();
 	observe_slots(facts);
+	for (i = 0; i < facts->nslots; i++)
+		fill_wal_status(&facts->slots[i], write_position);
 
 	facts->in_recovery = RecoveryInProgress();
 	if (facts->in_recovery)

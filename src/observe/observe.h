@@ -377,6 +377,31 @@ typedef struct RwFacts
  */
 extern void rw_observe(RwFacts *facts, bool remember);
 
+/*
+ * The walsenders alone, and the slots that they use, for a process that often
+ * looks who has got how far: sync_state, xmin_age of senders and slots, and
+ * what becomes of a slot's WAL (wal_status, limited, safe_wal_size) are not
+ * known then, and of the rest only in_recovery, segment_size and `now`.
+ * Remembers peers as rw_observe() does with `remember`.
+ */
+extern void rw_observe_senders(RwFacts *facts);
+
+/* The positions of one walsender that streams. */
+typedef struct RwGlance
+{
+	bool		physical;		/* as far as the server's release says */
+	XLogRecPtr	sent;			/* the others as in RwSenderFacts */
+	XLogRecPtr	write;
+	XLogRecPtr	flush;
+	XLogRecPtr	replay;
+} RwGlance;
+
+/*
+ * A glance at one place in core's array of walsenders, of max_wal_senders;
+ * false if none streams there.  Allocates nothing and raises nothing.
+ */
+extern bool rw_glance_at_sender(int place, RwGlance *glance);
+
 /* Synchronous replication as this server is configured now. */
 extern void rw_observe_sync(RwSyncFacts *sync);
 

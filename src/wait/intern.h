@@ -47,8 +47,8 @@ typedef struct RwWait
 	bool		woken;
 
 	/*
-	 * If not NULL: called before sleeping, to request what is waited for.
-	 * Returns when to call it again, or RW_NEVER.
+	 * If not NULL: called each time before sleeping, to request what is waited
+	 * for.  Returns when to call it again at the latest, or RW_NEVER.
 	 */
 	RwTime		(*ask) (struct RwWait *wait);
 } RwWait;
@@ -131,10 +131,11 @@ extern bool rw_being_replayed(XLogRecPtr target);
  * Ask the standbys of this primary that run replwatch to report as soon as
  * they have replayed the target.  Writes a WAL record that does nothing and
  * that logical decoding skips; one is enough for all sessions that wait for an
- * LSN before it, and there is at most one in `interval` microseconds.  Returns
- * RW_NEVER if that is done, otherwise when to call again.
+ * LSN before it, and there is at most one in a millisecond, or in the time
+ * that the last one took.  Returns RW_NEVER if that is done, otherwise when to
+ * call again.
  */
-extern RwTime rw_replay_nudge(XLogRecPtr target, int64 interval);
+extern RwTime rw_replay_nudge(XLogRecPtr target);
 
 /* ----------------------------------------------------------------
  *		replies.c: waking at a replica's reply

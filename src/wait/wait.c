@@ -114,7 +114,6 @@ static RwWaitResult
 wait_in_queue(RwWait *wait)
 {
 	RwTime		deadline = wait->waiter.deadline;
-	bool		asking = wait->ask != NULL;
 	int			looked;
 
 	for (looked = 0;; looked++)
@@ -129,13 +128,11 @@ wait_in_queue(RwWait *wait)
 			(deadline != RW_NEVER && rw_clock_now() >= deadline))
 			return result;
 
-		if (asking)
+		if (wait->ask)
 		{
 			RwTime		again = wait->ask(wait);
 
-			if (again == RW_NEVER)
-				asking = false;
-			else if (wake_at == RW_NEVER || again < wake_at)
+			if (again != RW_NEVER && (wake_at == RW_NEVER || again < wake_at))
 				wake_at = again;
 		}
 		sleep_until_woken(wait->waiter.since, wake_at, wait->woken, looked);

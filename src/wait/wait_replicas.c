@@ -8,6 +8,11 @@
  * reply at once; one without reports what it has replayed when it runs out of
  * WAL, or every wal_receiver_status_interval.
  *
+ * A session that looks first counts the walsenders that have got there, which
+ * needs neither memory nor a lock but their spinlocks.  Only if these are
+ * enough it finds out whose they are: one name counts once, and some not at
+ * all.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -26,14 +31,12 @@
 #include "src/base/compat.h"
 #include "src/base/layout.h"
 #include "src/base/locks.h"
+#include "src/replica/position.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
 #include "src/wait/intern.h"
 #include "src/wait/statement.h"
 #include "src/wait/token.h"
-
-/* The shortest time between two nudges, for all sessions together. */
-#define NUDGE_INTERVAL	(1 * RW_MS)
 
 #define FUNCTION_NAME	"replwatch_wait_for_replicas"
 
@@ -181,35 +184,91 @@ target_argument(FunctionCallInfo fcinfo)
 typedef struct ReplicaWait
 {
 	RwWait		wait;
-	MemoryContext context;		/* for one check */
+	MemoryContext context;		/* for one count */
 	int			have;
 } ReplicaWait;
+
+/* How many walsenders have got there: at least as many as replicas have. */
+static int
+count_walsenders(RwQueue stage, XLogRecPtr target)
+{
+	int			n = 0;
+
+	for (int place = 0; place < max_wal_senders; place++)
+	{
+		RwGlance	glance;
+		RwReported	reported = {.streaming = true};
+		XLogRecPtr	position;
+
+		if (!rw_glance_at_sender(place, &glance))
+			continue;
+		reported.sent = glance.sent;
+		reported.position = stage == RW_QUEUE_REPLICA_WRITE ? glance.write :
+			stage == RW_QUEUE_REPLICA_FLUSH ? glance.flush : glance.replay;
+		position = rw_position_here(&reported, InvalidXLogRecPtr);
+		n += position != InvalidXLogRecPtr && position >= target;
+	}
+	return n;
+}
+
+/* How many replicas have got there. */
+static int
+count_replicas(ReplicaWait *replicas)
+{
+	const RwWaiter *waiter = &replicas->wait.waiter;
+	MemoryContext old = MemoryContextSwitchTo(replicas->context);
+	RwFacts		facts;
+	int			n;
+
+	rw_observe_senders(&facts);
+	rw_find_parted(&facts);
+	n = rw_replica_positions(&facts, waiter->queue, waiter->target, NULL);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(replicas->context);
+	return n;
+}
 
 static RwWaitResult
 look_for_replicas(RwWait *wait)
 {
 	ReplicaWait *replicas = (ReplicaWait *) wait;
-	MemoryContext old = MemoryContextSwitchTo(replicas->context);
-	RwFacts		facts;
-
-	rw_observe(&facts, true);
-	rw_find_parted(&facts);
-	replicas->have = rw_replica_positions(&facts, wait->waiter.queue,
-										  wait->waiter.target, NULL);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(replicas->context);
+	const RwWaiter *waiter = &wait->waiter;
 
 	/* Somebody who has got anywhere has reached 0/0. */
-	wait->waiter.key = Max(wait->waiter.target, 1);
+	wait->waiter.key = Max(waiter->target, 1);
 	wait->woken = rw_tend_walsenders;
-	return replicas->have >= wait->waiter.count ?
-		RW_WAITED : RW_WAIT_TIMED_OUT;
+
+	if (count_walsenders(waiter->queue, waiter->target) < waiter->count)
+		return RW_WAIT_TIMED_OUT;
+	replicas->have = count_replicas(replicas);
+	return replicas->have >= waiter->count ? RW_WAITED : RW_WAIT_TIMED_OUT;
 }
 
+/* Is there a standby that could report that it has replayed the target? */
+static bool
+can_ask(XLogRecPtr target)
+{
+	for (int place = 0; place < max_wal_senders; place++)
+	{
+		RwGlance	glance;
+
+		if (rw_glance_at_sender(place, &glance) && glance.physical &&
+			glance.replay != InvalidXLogRecPtr && glance.replay < target)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * If there is nobody to ask, a replica that comes wakes all sessions that wait
+ * for replay (replies.c), which then ask it.
+ */
 static RwTime
 ask_replicas(RwWait *wait)
 {
-	return rw_replay_nudge(wait->waiter.target, NUDGE_INTERVAL);
+	XLogRecPtr	target = wait->waiter.target;
+
+	return can_ask(target) ? rw_replay_nudge(target) : RW_NEVER;
 }
 
 static int
@@ -230,10 +289,14 @@ wait_for_replicas(RwQueue stage, XLogRecPtr target, int count, int timeout_ms)
 										 "replwatch replicas",
 										 ALLOCSET_SMALL_SIZES)
 	};
+	RwWaitResult result;
 
 	if (stage == RW_QUEUE_REPLICA_REPLAY && !RecoveryInProgress())
 		replicas.wait.ask = ask_replicas;
-	rw_wait_raise(rw_wait(&replicas.wait), target, false);
+	result = rw_wait(&replicas.wait);
+	rw_wait_raise(result, target, false);
+	if (result != RW_WAITED)
+		replicas.have = count_replicas(&replicas);
 	MemoryContextDelete(replicas.context);
 	return replicas.have;
 }

@@ -118,6 +118,7 @@ rw_wait_shmem_attach(void)
 	pg_atomic_init_u32(&rw_wait_shared->due_queues, 0);
 	pg_atomic_init_u32(&rw_wait_shared->nwaiters, 0);
 	pg_atomic_init_u64(&rw_wait_shared->nudged_at, RW_NEVER);
+	pg_atomic_init_u64(&rw_wait_shared->nudge_took, 0);
 	pg_atomic_init_u64(&rw_wait_shared->nudge_end, InvalidXLogRecPtr);
 	counters_init(&rw_wait_shared->counters);
 

@@ -118,8 +118,12 @@ typedef struct RwWaitShared
 	 */
 	int32	   *helpers;
 
-	/* When this primary last nudged its standbys, and where that ends. */
+	/*
+	 * When this primary last nudged its standbys, how long that took, and
+	 * where it ends.
+	 */
 	pg_atomic_uint64 nudged_at;
+	pg_atomic_uint64 nudge_took;
 	pg_atomic_uint64 nudge_end;
 
 	/* Added to without a lock. */
