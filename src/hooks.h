@@ -73,14 +73,15 @@
  *		Gives back the snapshot of a statement that waits, and takes a new one
  *		for what remains of it.  It does so only in a statement that is one
  *		call of a function that waits, which it knows by the address of the
- *		call's expression in the plan.  No setting: the caller chooses by
- *		waiting.  A timeout of 0 and SET replwatch.read_after leave snapshots
+ *		call's expression in the plan.  Elsewhere the call is refused, but for
+ *		replwatch_wait_for_replicas() on a primary, which keeps the snapshot
+ *		then.  No setting: the caller chooses by waiting.  A timeout of 0 and SET replwatch.read_after leave snapshots
  *		alone.
  *
  *	wait/waiters.c
- *		Releases the lock on the virtual transaction of a session while it
- *		waits, so that replay does not wait for its end.  No setting, as
- *		above; every kind of wait does it.
+ *		On a standby, releases the lock on the virtual transaction of a
+ *		session while it waits, so that replay does not wait for its end.  No
+ *		setting, as above; every kind of wait does it.
  *
  * Other shared structures of the server are read in observe/ only; differences
  * between major versions are in base/compat.h only.  Whether its arrays are as

@@ -588,8 +588,8 @@ is( $standby->safe_psql('postgres', 'SELECT count(*) FROM replwatch_waiters()'),
 
 note '6. replwatch_wait_for_replicas';
 
-# The same rules, on the sending side.  Its number is 1 where there is a replica
-# to be had, and a look returns that anywhere.
+# The same rules on a standby.  On a primary it waits anywhere.  Its number is 1
+# where there is a replica to be had.
 {
 	my $call = "replwatch_wait_for_replicas('0/1', 1, 'flush', TIMEOUT)";
 	my %of = (reached => "'10 ms'", look => "'0'");
@@ -613,20 +613,25 @@ note '6. replwatch_wait_for_replicas';
 			my @statements = map { s/CALL/$call/gr =~ s/TIMEOUT/$of{$timeout}/gr } @templates;
 			my $answer = outcome($primary, @statements);
 
+			is($answer->{message}, undef,
+				"wait_for_replicas on a primary, timeout $of{$timeout}: $what");
+			$answer = outcome($standby, @statements);
 			if ($timeout eq 'reached')
 			{
-				is_refused($answer, "wait_for_replicas in $what");
+				is_refused($answer, "wait_for_replicas on a standby in $what");
 			}
 			else
 			{
-				is($answer->{message}, undef, "wait_for_replicas with timeout 0 only looks: $what");
+				is($answer->{message}, undef, "wait_for_replicas on a standby with timeout 0 only looks: $what");
 			}
 		}
 	}
-	is_refused(
-		outcome($primary, "BEGIN ISOLATION LEVEL $_", 'SELECT ' . $call =~ s/TIMEOUT/'10 ms'/r),
-		"wait_for_replicas in $_")
+	my $wait = 'SELECT ' . $call =~ s/TIMEOUT/'10 ms'/r;
+	is(verdict(outcome($primary, "BEGIN ISOLATION LEVEL $_", $wait)),
+		'1', "wait_for_replicas on a primary in $_")
 	  foreach 'REPEATABLE READ', 'SERIALIZABLE';
+	is_refused(outcome($standby, 'BEGIN ISOLATION LEVEL REPEATABLE READ', $wait),
+		'wait_for_replicas on a standby in REPEATABLE READ');
 
 	foreach my $mode (qw(auto force_generic_plan force_custom_plan))
 	{

@@ -54,9 +54,9 @@ typedef struct RwWait
 } RwWait;
 
 /*
- * Wait for at most timeout_ms; if that is 0, only check once.  The caller
- * holds neither a snapshot nor a lock.  Raises what interrupts, look and ask
- * raise.
+ * Wait for at most timeout_ms; if that is 0, only check once.  In recovery the
+ * caller holds neither a snapshot nor a lock.  Raises what interrupts, look
+ * and ask raise.
  */
 extern RwWaitResult rw_wait(RwWait *wait);
 

@@ -216,6 +216,15 @@ rw_statement_check(FunctionCallInfo fcinfo, const char *function)
 	return query;
 }
 
+QueryDesc *
+rw_statement_alone(FunctionCallInfo fcinfo)
+{
+	QueryDesc  *query = IsolationUsesXactSnapshot() ? NULL :
+		bare_query(fcinfo);
+
+	return query && holds_one_snapshot(query) ? query : NULL;
+}
+
 void
 rw_statement_release(QueryDesc *query, const char *function)
 {

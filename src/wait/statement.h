@@ -11,6 +11,9 @@
  * transaction that holds no lock.  Everywhere else the call is refused, with a
  * hint.
  *
+ * A session on a primary that waits for replicas can block nobody's replay.
+ * There the snapshot is released where that is possible, and kept elsewhere.
+ *
  * Portions Copyright (c) 2026, the replwatch authors
  *
  *-------------------------------------------------------------------------
@@ -27,6 +30,12 @@
  */
 extern QueryDesc *rw_statement_check(FunctionCallInfo fcinfo,
 									 const char *function);
+
+/*
+ * The query, if the called function could wait in this statement without a
+ * snapshot but for locks that the transaction holds; otherwise NULL.
+ */
+extern QueryDesc *rw_statement_alone(FunctionCallInfo fcinfo);
 
 /*
  * Check that the isolation level lets a transaction see what is replayed after

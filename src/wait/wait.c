@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/pg_lsn.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "src/base/arguments.h"
@@ -107,6 +108,9 @@ sleep_until_woken(RwTime since, RwTime deadline, bool woken, int looked)
 	/* What follows may take its time, or end this session. */
 	rw_waiter_help();
 	CHECK_FOR_INTERRUPTS();
+
+	/* An interrupt may have read a catalog, and left a snapshot for that. */
+	InvalidateCatalogSnapshot();
 }
 
 /* The loop of a session that is in the queue; its caller leaves the queue. */

@@ -302,6 +302,19 @@ wait_for_replicas(RwQueue stage, XLogRecPtr target, int count, int timeout_ms)
 }
 
 /*
+ * The query, if its snapshot can be released while the session waits.  On a
+ * standby the call is refused otherwise.  A primary waits for nobody's
+ * snapshot or lock to get its WAL replayed elsewhere: there the session waits
+ * with what it holds.
+ */
+static QueryDesc *
+statement_to_release(FunctionCallInfo fcinfo)
+{
+	return RecoveryInProgress() ? rw_statement_check(fcinfo, FUNCTION_NAME) :
+		rw_statement_alone(fcinfo);
+}
+
+/*
  * Wait until `count` replicas have reached `stage` of `target`, for at most
  * `timeout`, and return how many have.  The COMMENT on the function has the
  * details.
@@ -330,7 +343,7 @@ replwatch_wait_for_replicas(PG_FUNCTION_ARGS)
 		timeout_ms = 0;
 	target = target_argument(fcinfo);
 	if (timeout_ms != 0)
-		query = rw_statement_check(fcinfo, FUNCTION_NAME);
+		query = statement_to_release(fcinfo);
 
 	/* Before the first commit there is nothing to wait for. */
 	if (PG_ARGISNULL(0) && target == InvalidXLogRecPtr)

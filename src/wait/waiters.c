@@ -44,6 +44,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "replication/walsender.h"
 #include "storage/ipc.h"
@@ -69,8 +70,9 @@
  */
 #define HELP_DISTANCE	(64 * 1024)
 
-/* This backend is waiting, without the lock on its virtual transaction. */
+/* This backend is waiting; maybe without the lock on its transaction. */
 static bool joined = false;
+static bool vxid_released = false;
 static VirtualTransactionId own_vxid;
 
 /* The sources that wake the sessions in a queue, each in turn; NULL: no more */
@@ -242,6 +244,8 @@ leave_queue_at_exit(int code, Datum arg)
 	{
 		int			me = rw_my_proc_number();
 
+		/* The transaction goes, too: its lock is not put back. */
+		vxid_released = false;
 		rw_waiter_done(RW_WAIT_ERROR, rw_wait_shared->places[me].since);
 	}
 }
@@ -291,9 +295,17 @@ rw_waiter_join(const RwWaiter *waiter)
 	 * transaction that held it, even if the snapshot has been released since.
 	 * It may be waiting for ours, which holds neither a snapshot nor a lock
 	 * any more; releasing the lock on it ends that wait.
+	 *
+	 * On a primary nothing that this session waits for can wait for it, and
+	 * the transaction may hold snapshots and locks: CREATE INDEX CONCURRENTLY
+	 * is right to wait for its end.
 	 */
-	GET_VXID_FROM_PGPROC(own_vxid, *MyProc);
-	VirtualXactLockTableCleanup();
+	if (RecoveryInProgress())
+	{
+		GET_VXID_FROM_PGPROC(own_vxid, *MyProc);
+		VirtualXactLockTableCleanup();
+		vxid_released = true;
+	}
 
 	/* Pairs with the barrier of those who make progress. */
 	pg_memory_barrier();
@@ -382,7 +394,9 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 		}
 		rw_wait_shared->places[me].pid = 0;
 		pg_atomic_fetch_sub_u32(&rw_wait_shared->nwaiters, 1);
-		VirtualXactLockTableInsert(own_vxid);
+		if (vxid_released)
+			VirtualXactLockTableInsert(own_vxid);
+		vxid_released = false;
 		joined = false;
 	}
 	rw_wait_stats_count(end, Max(rw_clock_now() - since, 0));

@@ -41,8 +41,9 @@
  * Fill in this backend's entry, as given but for the pid, and join the queue.
  * Returns false if there are max_waiters sessions already.  The caller must
  * call rw_waiter_done() afterwards, also after an error; the exit of the
- * backend does so too.  In between the transaction counts as ended for those
- * that wait for its end, so it may hold neither a snapshot nor a lock.
+ * backend does so too.  In recovery, the transaction counts in between as
+ * ended for those that wait for its end, so it may hold neither a snapshot nor
+ * a lock there.
  */
 extern bool rw_waiter_join(const RwWaiter *waiter);
 
