@@ -43,6 +43,14 @@ $replica2->stop;
 my $writer = Session->new($primary);
 my @stages = qw(write flush replay);
 
+# A process that may stand still when the test ends.
+my $receiver;
+
+END
+{
+	kill 'CONT', $receiver if $receiver;
+}
+
 # A commit, and where it ends.
 sub commit
 {
@@ -204,15 +212,48 @@ ok((!grep { !$_->silent } @crowd), 'one at a time is not enough');
 $replica1->start;
 is(outcomes(@crowd), "$many x 2", 'both are');
 
-# The same while they wait for what is only then written.
-@crowd = map { Session->new($primary, %woken) } 1 .. $many;
+# A crowd that waits for a commit at this stage.
+sub crowd_for_one
+{
+	my ($stage) = @_;
+	my @crowd = map { Session->new($primary, %woken) } 1 .. $many;
+	my $lsn = commit();
+
+	$_->ask("SELECT replwatch_wait_for_replicas('$lsn', 2, '$stage', '1 day')")
+	  foreach @crowd;
+	Replwatch::wait_until($primary,
+		"SELECT count(*) = $many FROM replwatch_waiters()",
+		"$many wait");
+	return ($lsn, @crowd);
+}
+
+sub wait_reported
+{
+	my ($name, $lsn) = @_;
+
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = '$name' AND flush_lsn >= '$lsn'",
+		"$name has reported it");
+	return;
+}
+
+# One that they have been woken for goes, the other one gets there, and the first
+# comes back, to the same place among the walsenders: that is news.
+$receiver = Process::child($replica2, 'walreceiver');
+Process::stop($receiver);
+(my $lsn, @crowd) = crowd_for_one('flush');
+wait_reported('replica1', $lsn);
+$replica1->stop;
+kill('CONT', $receiver);
+wait_reported('replica2', $lsn);
+ok((!grep { !$_->silent } @crowd), 'all of them wait');
+$replica1->start;
+is(outcomes(@crowd), "$many x 2", 'one that had it before comes back');
+
+# All for one LSN.
 Replwatch::pause_replay($primary, $_) foreach $replica1, $replica2;
-my $lsn = commit();
-$_->ask("SELECT replwatch_wait_for_replicas('$lsn', 2, 'replay', '1 day')")
-  foreach @crowd;
-Replwatch::wait_until($primary,
-	"SELECT count(*) = $many FROM replwatch_waiters()",
-	"$many wait");
+($lsn, @crowd) = crowd_for_one('replay');
 foreach my $replica ($replica1, $replica2)
 {
 	ok((!grep { !$_->silent } @crowd), 'all of them wait');
