@@ -152,7 +152,7 @@ AS 'MODULE_PATHNAME', 'replwatch_wait_for_lsn'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_wait_for_lsn(pg_lsn, interval) IS
-'wait until this server has replayed an LSN; false if the timeout has passed';
+'wait until this server has replayed an LSN, or on a primary until all commits up to there are visible; false if the timeout has passed';
 
 CREATE FUNCTION replwatch_wait_for_token(token text, timeout interval DEFAULT NULL)
 RETURNS boolean
@@ -160,7 +160,7 @@ AS 'MODULE_PATHNAME', 'replwatch_wait_for_token'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_wait_for_token(text, interval) IS
-'wait until this server has replayed a commit; false if the timeout has passed; an error if the token is of another database system';
+'wait until this server has replayed a commit, or on a primary until it and all before it are visible; false if the timeout has passed; an error if the token is of another database system';
 
 CREATE FUNCTION replwatch_commit_token()
 RETURNS text

@@ -114,6 +114,15 @@ hook_process_utility(PlannedStmt *pstmt, const char *queryString,
 	PG_END_TRY();
 }
 
+static void
+hook_xact(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_PRE_COMMIT)
+		rw_visible_before_commit();
+	else
+		rw_token_xact_callback(event);
+}
+
 void
 rw_hooks_init(void)
 {
@@ -128,5 +137,5 @@ rw_hooks_init(void)
 	emit_log_hook = hook_emit_log;
 	next_process_utility_hook = ProcessUtility_hook;
 	ProcessUtility_hook = hook_process_utility;
-	RegisterXactCallback(rw_token_xact_callback, NULL);
+	RegisterXactCallback(hook_xact, NULL);
 }

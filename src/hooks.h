@@ -28,11 +28,14 @@
  *
  *	ProcessUtility_hook
  *		rw_read_after_begin() waits if the command is SET
- *		replwatch.read_after, rw_token_utility() notices COMMIT PREPARED, then
- *		the earlier hook or the command itself.
+ *		replwatch.read_after, rw_token_utility() notices COMMIT PREPARED, and
+ *		looks what is visible before it, then the earlier hook or the command
+ *		itself.
  *
  *	RegisterXactCallback
- *		rw_token_xact_callback() notes where a commit ends in the WAL.
+ *		Before a commit rw_visible_before_commit() notes an LSN that lies
+ *		before it, if the transaction has an ID.  After one
+ *		rw_token_xact_callback() notes where it ends in the WAL.
  *
  * Without shared_preload_libraries none of them is set, and nothing below is
  * done.
@@ -68,6 +71,11 @@
  *		Gives a client's backend a copy of the same table, to report a commit
  *		token before ReadyForQuery.  replwatch.report_commit_token, off by
  *		default, switches the report off; the copy then only forwards.
+ *
+ *	wait/visible.c
+ *		Reads the PGPROCs of all backends and prepared transactions, without
+ *		a lock, to find commits that have been written and cannot be seen.
+ *		Only in a session that waits on a primary.
  *
  *	wait/statement.c
  *		Gives back the snapshot of a statement that waits, and takes a new one

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 
 #include "src/alert/health.h"
@@ -117,17 +118,24 @@ compare_lsns_descending(const void *a, const void *b)
 }
 
 /*
- * The outlook of a wait for this server's own replay; replay_reason is why
- * that is behind.
+ * The outlook of a wait for this server's own WAL; replay_reason is why replay
+ * is behind.
  */
 static WaitOutlook
 outlook_here(const RwWaiter *waiter, const char *replay_reason)
 {
 	WaitOutlook outlook = {-1, -1, "this server is not on that timeline yet"};
-	XLogRecPtr	replayed = rw_replayed();
+	XLogRecPtr	replayed;
 
 	if (waiter->key != waiter->target)
 		return outlook;
+	if (!RecoveryInProgress())
+	{
+		outlook.missing = 0;
+		outlook.reason = "a commit up to there cannot be seen yet";
+		return outlook;
+	}
+	replayed = rw_replayed();
 	outlook.missing = waiter->target > replayed ?
 		(int64) (waiter->target - replayed) : 0;
 	outlook.eta = rw_replay_eta(outlook.missing);

@@ -61,8 +61,9 @@ typedef struct RwWait
 extern RwWaitResult rw_wait(RwWait *wait);
 
 /*
- * Wait for at most timeout_ms until this server has the target: a standby must
- * replay it, a primary has written it or does not wait.  If the target is a
+ * Wait for at most timeout_ms until a snapshot sees all commits up to the
+ * target: a standby must replay it, a primary must have written it, or does
+ * not wait, and its commits must be visible.  If the target is a
  * commit token's, tli is the token's timeline, which must be this server's or
  * an ancestor; 0 accepts any.  The caller holds neither a snapshot nor a lock.
  * *in_recovery is set to whether this server was in recovery when the wait

@@ -113,6 +113,16 @@ raise_not_replayed(RwToken token)
 }
 
 static void
+raise_not_visible(RwToken token)
+{
+	ereport(ERROR,
+			(errcode(RW_ERRCODE_NOT_REPLAYED),
+			 errmsg("commits up to LSN " RW_LSN_FORMAT " have not become visible within %d ms",
+					LSN_FORMAT_ARGS(token.lsn), rw_wait_timeout_ms),
+			 errdetail("At least one of them has been written but not finished, for example because it waits for a synchronous standby.")));
+}
+
+static void
 wait_for_value(const char *value)
 {
 	RwToken		token = parse_read_after(value);
@@ -123,8 +133,12 @@ wait_for_value(const char *value)
 	result = rw_wait_here(RW_WAIT_READ_AFTER, token.tli, token.lsn,
 						  rw_wait_timeout_ms, &in_recovery);
 	rw_wait_raise(result, token.lsn, in_recovery);
-	if (result == RW_WAIT_TIMED_OUT)
+	if (result != RW_WAIT_TIMED_OUT)
+		return;
+	if (in_recovery)
 		raise_not_replayed(token);
+	else
+		raise_not_visible(token);
 }
 
 bool

@@ -37,6 +37,7 @@
 #include "src/observe/timeline_file.h"
 #include "src/settings.h"
 #include "src/wait/token.h"
+#include "src/wait/visible.h"
 #include "src/wait/wait.h"
 
 #define TOKEN_SETTING	"replwatch.commit_token"
@@ -121,7 +122,7 @@ rw_token_argument(text *argument, RwToken *token)
 }
 
 void
-rw_token_xact_callback(XactEvent event, void *arg)
+rw_token_xact_callback(XactEvent event)
 {
 	switch (event)
 	{
@@ -138,6 +139,7 @@ rw_token_xact_callback(XactEvent event, void *arg)
 			{
 				last_commit.tli = GetWALInsertionTimeLine();
 				last_commit.lsn = XactLastCommitEnd;
+				rw_visible_after_commit();
 				to_be_reported |= rw_report_commit_token;
 			}
 			committing_prepared = false;
@@ -156,7 +158,10 @@ rw_token_utility(const Node *command)
 	if (IsA(command, TransactionStmt) &&
 		((const TransactionStmt *) command)->kind ==
 		TRANS_STMT_COMMIT_PREPARED)
+	{
+		rw_visible_commit_prepared();
 		committing_prepared = true;
+	}
 }
 
 /* Send a ParameterStatus message, which consists of two strings. */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * wait.c
- *	  Waiting until this server has replayed an LSN.
+ *	  Waiting until everything up to an LSN can be seen on this server.
  *
  * rw_wait() is the loop of every wait, also of that for replicas.
  *
@@ -29,11 +29,16 @@
 #include "src/wait/intern.h"
 #include "src/wait/statement.h"
 #include "src/wait/token.h"
+#include "src/wait/visible.h"
 #include "src/wait/waiters.h"
 
 /* How often a session that nothing wakes checks. */
 #define LOOK_MIN_MS		1
 #define LOOK_MAX_MS		20
+
+/* The same, where a commit is waited for that cannot be seen yet. */
+#define VISIBLE_MIN_MS	1
+#define VISIBLE_MAX_MS	250
 
 /*
  * The longest time between two checks of a session that is woken, as a
@@ -241,12 +246,33 @@ look_replayed(RwWait *wait)
 	return in_recovery ? RW_WAIT_TIMED_OUT : RW_WAIT_NOT_IN_RECOVERY;
 }
 
-/* The same on a primary, where all that is written counts. */
+/* The same on a primary: can all that was written up to there be seen? */
 static RwWaitResult
-look_written(RwWait *wait)
+look_visible(RwWait *wait)
 {
-	return is_reachable(wait) && wait->waiter.target <= GetXLogInsertRecPtr() ?
-		RW_WAITED : RW_WAIT_NOT_IN_RECOVERY;
+	XLogRecPtr	target = wait->waiter.target;
+
+	if (!is_reachable(wait) || target > GetXLogInsertRecPtr())
+		return RW_WAIT_NOT_IN_RECOVERY;
+
+	wait->waiter.key = target;
+	wait->woken = true;			/* by look_again_at() */
+	return rw_visible(target) ? RW_WAITED : RW_WAIT_TIMED_OUT;
+}
+
+/*
+ * A commit that has become visible wakes nobody.  Most do within milliseconds;
+ * of one that waits for a standby thousands of sessions may be waiting, and
+ * for long.
+ */
+static RwTime
+look_again_at(RwWait *wait)
+{
+	RwTime		now = rw_clock_now();
+	RwTime		waited = now - wait->waiter.since;
+
+	return now + Max(VISIBLE_MIN_MS * RW_MS,
+					 Min(waited / 8, VISIBLE_MAX_MS * RW_MS));
 }
 
 RwWaitResult
@@ -261,14 +287,18 @@ rw_wait_here(RwWaitKind kind, TimeLineID tli, XLogRecPtr target,
 				.target = rw_before_page_header(target)
 			},
 			.timeout_ms = timeout_ms,
-			.look = look_written
+			.look = look_visible,
+			.ask = look_again_at
 		},
 		.tli = tli
 	};
 
 	*in_recovery = RecoveryInProgress();
 	if (*in_recovery)
+	{
 		local.wait.look = look_replayed;
+		local.wait.ask = NULL;
+	}
 	return rw_wait(&local.wait);
 }
 
@@ -366,8 +396,9 @@ timeout_argument(FunctionCallInfo fcinfo, int argument)
 }
 
 /*
- * Wait until this server has replayed `target`, for at most `timeout`.  True
- * if the next statement sees it, false on timeout; true for a NULL target.
+ * Wait until this server has replayed `target`, or on a primary until its
+ * commits up to there can be seen, for at most `timeout`.  True if the next
+ * statement sees it, false on timeout; true for a NULL target.
  * The COMMENT on the function has the errors.
  */
 Datum

@@ -192,8 +192,14 @@ extern void rw_keepalive_connection(void);
 /* The time between two keepalives of a walsender. */
 #define RW_KEEPALIVE_INTERVAL	RW_SECOND
 
-/* Called at each event of a transaction, and before a utility command. */
-extern void rw_token_xact_callback(XactEvent event, void *arg);
+/* Called before a commit: notes a position in the WAL before it (visible.c). */
+extern void rw_visible_before_commit(void);
+
+/*
+ * Called at each other event of a transaction, and before a utility command
+ * (token.c).
+ */
+extern void rw_token_xact_callback(XactEvent event);
 extern void rw_token_utility(const Node *command);
 
 /*

@@ -3,8 +3,8 @@
  * wait_shared.c
  *	  The shared memory of waits.
  *
- * One allocation: the struct, the sources of the walsenders, the entries of
- * the backends, and for each queue its two arrays.
+ * One allocation: the struct, the sources of the walsenders, the marks and the
+ * entries of the backends, and for each queue its two arrays.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -43,6 +43,12 @@ senders_size(void)
 }
 
 static Size
+marks_size(void)
+{
+	return mul_size(MaxBackends, sizeof(RwPaddedLsn));
+}
+
+static Size
 places_size(void)
 {
 	return MAXALIGN(mul_size(MaxBackends, sizeof(RwWaiter)));
@@ -73,6 +79,7 @@ rw_wait_shmem_size(void)
 {
 	Size		size = add_size(SHARED_SIZE, senders_size());
 
+	size = add_size(size, marks_size());
 	size = add_size(size, places_size());
 	size = add_size(size, helpers_size());
 	return add_size(size, mul_size(RW_NUM_QUEUES, queue_size()));
@@ -116,6 +123,7 @@ rw_wait_shmem_attach(void)
 	memset(rw_wait_shared, 0, rw_wait_shmem_size());
 	source_init(&rw_wait_shared->replay.source, RW_QUEUE_REPLAY, InvalidXLogRecPtr);
 	pg_atomic_init_u32(&rw_wait_shared->due_queues, 0);
+	pg_atomic_init_u64(&rw_wait_shared->visible.lsn, InvalidXLogRecPtr);
 	pg_atomic_init_u32(&rw_wait_shared->nwaiters, 0);
 	pg_atomic_init_u64(&rw_wait_shared->nudged_at, RW_NEVER);
 	pg_atomic_init_u64(&rw_wait_shared->nudge_took, 0);
@@ -129,7 +137,10 @@ rw_wait_shmem_attach(void)
 		source_init(&rw_wait_shared->senders[i].source,
 					RW_QUEUE_REPLICA_WRITE + i % RW_NUM_STAGES,
 					InvalidXLogRecPtr);
-
+	rw_wait_shared->marks = (RwPaddedLsn *) p;
+	p += marks_size();
+	for (int i = 0; i < MaxBackends; i++)
+		pg_atomic_init_u64(&rw_wait_shared->marks[i].lsn, InvalidXLogRecPtr);
 	rw_wait_shared->places = (RwWaiter *) p;
 	p += places_size();
 	rw_wait_shared->helpers = (int32 *) p;

@@ -91,6 +91,12 @@ typedef struct RwWaitShared
 	/* One of each queue that wakes all of its sessions, whatever their LSN. */
 	RwPaddedSource all[RW_NUM_QUEUES];
 
+	/*
+	 * Up to where everything is known to be visible on this primary.  See
+	 * visible.c.
+	 */
+	RwPaddedLsn visible;
+
 	/* Queues in which sessions are due, a bit each; as RwWakeSource.due. */
 	pg_atomic_uint32 due_queues;
 
@@ -117,6 +123,12 @@ typedef struct RwWaitShared
 	 * queue, is to wake those that are still due.  Written under waiters_lock.
 	 */
 	int32	   *helpers;
+
+	/*
+	 * For each backend, by the number of its PGPROC, the LSN beyond which its
+	 * next commit ends, written by it alone.  See visible.c.
+	 */
+	RwPaddedLsn *marks;			/* [MaxBackends] */
 
 	/*
 	 * When this primary last nudged its standbys, how long that took, and
