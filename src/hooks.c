@@ -52,7 +52,6 @@ hook_client_authentication(Port *port, int status)
 	if (next_client_authentication_hook)
 		next_client_authentication_hook(port, status);
 
-	rw_token_connection();
 	rw_keepalive_connection();
 	if (status == STATUS_OK)
 		rw_ended_connection();

@@ -12,9 +12,8 @@
  *
  *	ClientAuthentication_hook
  *		In each new client backend and walsender, once its protocol functions
- *		are in place: earlier hook, rw_token_connection(), which puts itself
- *		in front of messages, then rw_keepalive_connection(), which in
- *		walsenders puts itself in front of that, then, if the client has been
+ *		are in place: earlier hook, rw_keepalive_connection(), which in
+ *		walsenders puts itself in front of them, then, if the client has been
  *		authenticated, rw_ended_connection(), which has a walsender leave a
  *		note of itself when it ends (before_shmem_exit).  Last, the sampler is
  *		started if none runs (process.h).
@@ -35,7 +34,8 @@
  *	RegisterXactCallback
  *		Before a commit rw_visible_before_commit() notes an LSN that lies
  *		before it, if the transaction has an ID.  After one
- *		rw_token_xact_callback() notes where it ends in the WAL.
+ *		rw_token_xact_callback() notes where it ends in the WAL; where that is
+ *		to be reported, it exchanges the table of protocol functions.
  *
  * Without shared_preload_libraries none of them is set, and nothing below is
  * done.
@@ -69,8 +69,9 @@
  *
  *	wait/token.c
  *		Gives a client's backend a copy of the same table, to report a commit
- *		token before ReadyForQuery.  replwatch.report_commit_token, off by
- *		default, switches the report off; the copy then only forwards.
+ *		token before ReadyForQuery: at the first commit that is reported, so
+ *		not where replwatch.report_commit_token is off, as it is by default.
+ *		A walsender's copy then comes in front of keepalive.c's.
  *
  *	wait/visible.c
  *		Reads the PGPROCs of all backends and prepared transactions, without

@@ -47,7 +47,7 @@
 /* 'k', end of WAL, time, whether a reply is asked for */
 #define KEEPALIVE_LEN	(1 + 8 + 8 + 1)
 
-static const PQcommMethods *token_methods = NULL;	/* those of token.c */
+static const PQcommMethods *core_methods = NULL;
 static PQcommMethods walsender_methods;
 
 /* When this walsender queued its last keepalive. */
@@ -64,7 +64,7 @@ queue_keepalive(XLogRecPtr end, bool request_reply)
 	memcpy(&message[1], &net_end, 8);
 	memcpy(&message[9], &net_time, 8);
 	message[17] = request_reply ? 1 : 0;
-	token_methods->putmessage_noblock('d', message, KEEPALIVE_LEN);
+	core_methods->putmessage_noblock('d', message, KEEPALIVE_LEN);
 }
 
 /*
@@ -101,7 +101,7 @@ keepalive_if_due(void)
 static bool
 walsender_is_send_pending(void)
 {
-	bool		pending = token_methods->is_send_pending();
+	bool		pending = core_methods->is_send_pending();
 
 	rw_replies_notice();
 	if (!pending)
@@ -112,11 +112,11 @@ walsender_is_send_pending(void)
 void
 rw_keepalive_connection(void)
 {
-	if (rw_tend_walsenders && am_walsender && token_methods == NULL &&
+	if (rw_tend_walsenders && am_walsender && core_methods == NULL &&
 		rw_layout_is_trusted())
 	{
-		token_methods = PqCommMethods;
-		walsender_methods = *token_methods;
+		core_methods = PqCommMethods;
+		walsender_methods = *core_methods;
 		walsender_methods.is_send_pending = walsender_is_send_pending;
 		PqCommMethods = &walsender_methods;
 	}

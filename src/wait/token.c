@@ -7,10 +7,12 @@
  * when an error would bring the server down: it copies a few numbers and does
  * nothing else.  The message to the client is formatted in a buffer of fixed
  * size when the next ReadyForQuery is sent, which is where core reports
- * changed settings, too.  There is no hook there: the process gets a copy of
- * its table of protocol functions (PqCommMethods), as in keepalive.c, whose
- * putmessage is ours.  A walsender gets one, too: connected to a database, it
- * executes SQL.
+ * changed settings, too.  There is no hook there: at the first commit that it
+ * is to report, the process gets a copy of its table of protocol functions
+ * (PqCommMethods), as in keepalive.c, whose putmessage is ours.  Only a
+ * process with a client does, which includes a walsender: connected to a
+ * database, it executes SQL.  Others that commit may have a table that leads
+ * to the process that started them.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -25,6 +27,7 @@
 #include "access/xlogrecovery.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -45,7 +48,7 @@
 PG_FUNCTION_INFO_V1(replwatch_commit_token);
 PG_FUNCTION_INFO_V1(replwatch_commit_lsn);
 
-static const PQcommMethods *core_methods = NULL;
+static const PQcommMethods *core_methods = NULL;	/* or keepalive.c's */
 static PQcommMethods reporting_methods;
 
 static RwToken last_commit;		/* tli 0: none yet */
@@ -121,49 +124,6 @@ rw_token_argument(text *argument, RwToken *token)
 	pfree(shown);
 }
 
-void
-rw_token_xact_callback(XactEvent event)
-{
-	switch (event)
-	{
-		case XACT_EVENT_COMMIT:
-
-			/*
-			 * XactLastCommitEnd also moves with transactions that wrote WAL
-			 * without changing anything, for example by pruning a page; they
-			 * have no transaction ID.  Neither has COMMIT PREPARED one of its
-			 * own.
-			 */
-			if (committing_prepared ||
-				TransactionIdIsValid(GetTopTransactionIdIfAny()))
-			{
-				last_commit.tli = GetWALInsertionTimeLine();
-				last_commit.lsn = XactLastCommitEnd;
-				rw_visible_after_commit();
-				to_be_reported |= rw_report_commit_token;
-			}
-			committing_prepared = false;
-			break;
-		case XACT_EVENT_ABORT:
-			committing_prepared = false;
-			break;
-		default:
-			break;
-	}
-}
-
-void
-rw_token_utility(const Node *command)
-{
-	if (IsA(command, TransactionStmt) &&
-		((const TransactionStmt *) command)->kind ==
-		TRANS_STMT_COMMIT_PREPARED)
-	{
-		rw_visible_commit_prepared();
-		committing_prepared = true;
-	}
-}
-
 /* Send a ParameterStatus message, which consists of two strings. */
 static int
 report_token(void)
@@ -187,15 +147,63 @@ putmessage_reporting(char msgtype, const char *s, size_t len)
 	return core_methods->putmessage(msgtype, s, len);
 }
 
-void
-rw_token_connection(void)
+/* Have the last commit reported.  Called after a commit: cannot fail. */
+static void
+report_commit(void)
 {
+	if (MyProcPort == NULL)
+		return;
 	if (core_methods == NULL)
 	{
 		core_methods = PqCommMethods;
 		reporting_methods = *core_methods;
 		reporting_methods.putmessage = putmessage_reporting;
 		PqCommMethods = &reporting_methods;
+	}
+	to_be_reported = true;
+}
+
+void
+rw_token_xact_callback(XactEvent event)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+
+			/*
+			 * XactLastCommitEnd also moves with transactions that wrote WAL
+			 * without changing anything, for example by pruning a page; they
+			 * have no transaction ID.  Neither has COMMIT PREPARED one of its
+			 * own.
+			 */
+			if (committing_prepared ||
+				TransactionIdIsValid(GetTopTransactionIdIfAny()))
+			{
+				last_commit.tli = GetWALInsertionTimeLine();
+				last_commit.lsn = XactLastCommitEnd;
+				rw_visible_after_commit();
+				if (rw_report_commit_token)
+					report_commit();
+			}
+			committing_prepared = false;
+			break;
+		case XACT_EVENT_ABORT:
+			committing_prepared = false;
+			break;
+		default:
+			break;
+	}
+}
+
+void
+rw_token_utility(const Node *command)
+{
+	if (IsA(command, TransactionStmt) &&
+		((const TransactionStmt *) command)->kind ==
+		TRANS_STMT_COMMIT_PREPARED)
+	{
+		rw_visible_commit_prepared();
+		committing_prepared = true;
 	}
 }
 

@@ -180,13 +180,10 @@ extern void rw_read_after_settings(void);
 extern void rw_replay_init(void);
 
 /*
- * Called in a new process after authentication.  rw_token_connection() has
- * commit tokens reported to the client, where replwatch.report_commit_token is
- * on at the commit (token.c); rw_keepalive_connection() has a walsender send
+ * Called in a new process after authentication: has a walsender send
  * keepalives and follow its replica's replies, where replwatch.tend_walsenders
  * is on (keepalive.c).
  */
-extern void rw_token_connection(void);
 extern void rw_keepalive_connection(void);
 
 /* The time between two keepalives of a walsender. */
