@@ -25,7 +25,21 @@ my $primary = Replwatch::primary(
 	'max_standby_streaming_delay = -1',
 	'wal_receiver_status_interval = 1s');
 
-# As the doc says to install it.
+# The procedure in a text, without comments and line breaks.
+sub procedure_in
+{
+	my ($text) = @_;
+	my ($sql) = $text =~ /^(CREATE PROCEDURE .*?^\$\$;)/ms;
+
+	$sql =~ s/^\s*--.*$//mg;
+	return join(' ', split(' ', $sql));
+}
+
+is( procedure_in(slurp_file('doc/read-your-writes.md')),
+	procedure_in(slurp_file('examples/wait_in_procedure.sql')),
+	'the document has the procedure of the example');
+
+# As the example says to install it.
 $primary->command_ok(
 	[
 		'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1',
