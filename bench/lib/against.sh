@@ -3,7 +3,7 @@
 #
 # Part of bench/run, whose head describes the comparisons.
 #
-# shellcheck shell=bash disable=SC2154,SC2034
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016,SC2128,SC2178
 
 #
 # Two builds
@@ -77,26 +77,6 @@ make_sides() {
 #
 # Ratios of pairs
 #
-
-# Print the ends of the interval that contains the true median with a probability
-# of at least 95 %: the k-th least and the k-th greatest number, where fewer than k
-# of so many tosses of a coin are heads with one of at most 2.5 %.  With fewer than
-# six numbers, it is their range.
-interval() {
-	printf '%s\n' "$@" | sort -g | awk '
-		{ v[NR] = $1 }
-		END {
-			exactly = below = 0.5 ^ NR
-			for (k = 1; k < NR / 2; k++)
-			{
-				exactly *= (NR - k + 1) / k
-				below += exactly
-				if (below > 0.025)
-					break
-			}
-			printf "%.3f %.3f\n", v[k], v[NR + 1 - k]
-		}'
-}
 
 # The figures of a comparison, of turn I as taken[SIDE I].
 declare -A taken
