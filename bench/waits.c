@@ -3,11 +3,14 @@
  * waits.c
  *	  Writes on a primary and waits for replay, repeatedly, for bench/run.
  *
- *	waits cycle METHOD PRIMARY STANDBY CLIENTS SECONDS
- *	waits commit METHOD PRIMARY SECONDS
+ *	waits cycle METHODS PRIMARY STANDBY CLIENTS SECONDS
+ *	waits commit METHODS PRIMARY SECONDS
  *	waits hold SERVER CLIENTS LSN
  *
- * PRIMARY, STANDBY and SERVER are connection strings.
+ * PRIMARY, STANDBY and SERVER are connection strings, METHODS names with
+ * commas between them.  A client takes turns in its methods, of some cycles
+ * each, in an order that changes: what else goes on, and where the kernel has
+ * put the processes, is then the same for all of them.
  *
  * cycle: each client has a thread and a connection to both servers.  It
  * updates a row of its own on the primary, waits for the commit on the
@@ -18,17 +21,21 @@
  *	set			SET replwatch.read_after, a simple query
  *	core		WAIT FOR LSN, a simple query: it takes no parameters
  *	poll		calls pg_last_wal_replay_lsn() without a pause
- *	server		a function on the standby that polls every millisecond
+ *	server		a procedure on the standby that polls every millisecond, and
+ *				commits in between, so as not to hold back replay
  *	nothing		does not wait: a bare round trip
  *
  * commit: a client updates its row on the primary and waits for a standby to
  * replay it, by the method `replicas` (replwatch_wait_for_replicas) or
- * `remote_apply` (synchronous_commit).
+ * `remote_apply` (synchronous_commit), or does not wait (`local`).  With
+ * `pipelined`, it sends the call of replwatch_wait_for_replicas together with
+ * the update, without waiting for the answer to that.
  *
- * Both print cycles per second, and in microseconds the median, the 99th
- * percentile and the maximum of all waits (for `commit`, of commit and wait
- * together).  A failed wait or a stale read ends the program, except with
- * `nothing`.
+ * Both print cycles per second of the time spent on a method, and in
+ * microseconds the median, the 99th percentile and the maximum of all waits
+ * (for `commit`, of commit and wait together); with several methods, a line
+ * for each that begins with its name and ends with the mean.  A failed wait or
+ * a stale read ends the program, except with `nothing`.
  *
  * hold: so many sessions wait for an LSN, or do nothing if that is "none",
  * until standard input ends.  Prints a line when all are connected.
@@ -49,6 +56,10 @@
 
 #define LSN_LEN		32
 
+/* Cycles of a turn; those before are not counted, to get used to the method. */
+#define TURN		20
+#define TURN_BEFORE	2
+
 typedef enum Method
 {
 	WAIT,
@@ -59,7 +70,9 @@ typedef enum Method
 	SERVER,
 	NOTHING,
 	REPLICAS,
-	REMOTE_APPLY
+	PIPELINED,
+	REMOTE_APPLY,
+	LOCAL
 } Method;
 
 static const char *const methods[] = {
@@ -71,10 +84,21 @@ static const char *const methods[] = {
 	[SERVER] = "server",
 	[NOTHING] = "nothing",
 	[REPLICAS] = "replicas",
-	[REMOTE_APPLY] = "remote_apply"
+	[PIPELINED] = "pipelined",
+	[REMOTE_APPLY] = "remote_apply",
+	[LOCAL] = "local"
 };
 
 #define NMETHODS	((int) (sizeof(methods) / sizeof(methods[0])))
+
+/* Times in microseconds. */
+typedef struct Times
+{
+	double	   *waits;
+	long		nwaits;
+	long		size;
+	double		cycles;			/* all cycles together */
+} Times;
 
 typedef struct Client
 {
@@ -82,12 +106,13 @@ typedef struct Client
 	char		id[16];			/* of its row */
 	PGconn	   *primary;
 	PGconn	   *standby;
-	double	   *times;			/* of each wait, microseconds */
-	long		ntimes;
-	long		size;
+	Method		method;
+	unsigned	random;
+	Times		times[NMETHODS];
 } Client;
 
-static Method method;
+static Method used[NMETHODS];	/* the methods asked for */
+static int	nused;
 static double end;				/* when to stop, microseconds */
 
 static double
@@ -195,7 +220,7 @@ last_commit(PGconn *conn, char *lsn)
 
 /* Waits on the standby; returns whether it has replayed the LSN. */
 static bool
-wait_for(PGconn *conn, const char *lsn)
+wait_for(PGconn *conn, Method method, const char *lsn)
 {
 	const char *params[] = {lsn};
 	char		query[128];
@@ -228,7 +253,7 @@ wait_for(PGconn *conn, const char *lsn)
 			return true;
 		case SERVER:
 			snprintf(query, sizeof(query),
-					 "SELECT look_each_millisecond('%s')", lsn);
+					 "CALL look_each_millisecond('%s')", lsn);
 			run(conn, query);
 			return true;
 		default:
@@ -239,48 +264,132 @@ wait_for(PGconn *conn, const char *lsn)
 }
 
 static void
-note(Client *client, double time)
+note(Times *times, double wait)
 {
-	if (client->ntimes == client->size)
+	if (times->nwaits == times->size)
 	{
-		client->size = client->size ? 2 * client->size : 1024;
-		client->times = realloc(client->times,
-								client->size * sizeof(double));
-		if (client->times == NULL)
+		times->size = times->size ? 2 * times->size : 1024;
+		times->waits = realloc(times->waits, times->size * sizeof(double));
+		if (times->waits == NULL)
 			fail("realloc", "out of memory");
 	}
-	client->times[client->ntimes++] = time;
+	times->waits[times->nwaits++] = wait;
+}
+
+/* Writes, waits on the standby and reads there; returns the time of the wait. */
+static double
+cycle_standby(Client *client)
+{
+	char		lsn[LSN_LEN];
+	double		begin;
+	double		wait;
+	long		written = write_row(client);
+
+	last_commit(client->primary, lsn);
+	begin = now();
+	if (!wait_for(client->standby, client->method, lsn))
+		fail("not replayed in time", lsn);
+	wait = now() - begin;
+	if (read_row(client) != written && client->method != NOTHING)
+		fail("a stale read", lsn);
+	return wait;
+}
+
+/* The next result in pipeline mode, with the Sync after it. */
+static PGresult *
+next_result(PGconn *conn)
+{
+	PGresult   *result = check(conn, PQgetResult(conn));
+
+	if (PQgetResult(conn) != NULL)
+		fail("a query failed", "it has two results");
+	PQclear(PQgetResult(conn));
+	return result;
+}
+
+/* Writes and waits in one go; returns how many replicas have the commit. */
+static long
+write_and_wait(Client *client)
+{
+	const char *params[] = {client->id};
+	PGconn	   *conn = client->primary;
+	long		replicas;
+
+	if (!PQenterPipelineMode(conn) ||
+		!PQsendQueryPrepared(conn, "write", 1, params, NULL, NULL, 0) ||
+		!PQpipelineSync(conn) ||
+		!PQsendQueryPrepared(conn, "replicas", 0, NULL, NULL, NULL, 0) ||
+		!PQpipelineSync(conn))
+		fail("cannot send", PQerrorMessage(conn));
+	PQclear(next_result(conn));
+	replicas = number(next_result(conn));
+	if (!PQexitPipelineMode(conn))
+		fail("cannot leave pipeline mode", PQerrorMessage(conn));
+	return replicas;
+}
+
+/* Commits on the primary and waits there; returns the time of both. */
+static double
+cycle_primary(Client *client)
+{
+	double		begin = now();
+	long		replicas = 1;
+
+	if (client->method == PIPELINED)
+		replicas = write_and_wait(client);
+	else
+		write_row(client);
+	if (client->method == REPLICAS)
+		replicas = number(check(client->primary,
+								PQexecPrepared(client->primary, "replicas", 0,
+											   NULL, NULL, NULL, 0)));
+	if (replicas != 1)
+		fail("no replica has replayed the commit", client->id);
+	return now() - begin;
+}
+
+/* Some cycles by one method. */
+static void
+take_turn(Client *client, Method method)
+{
+	Times	   *times = &client->times[method];
+
+	client->method = method;
+	if (client->standby == NULL)
+		run(client->primary, method == REMOTE_APPLY ?
+			"SET synchronous_commit = remote_apply" :
+			"SET synchronous_commit = local");
+	for (int i = -TURN_BEFORE; i < TURN && now() < end; i++)
+	{
+		double		begin = now();
+		double		wait = client->standby ? cycle_standby(client) :
+			cycle_primary(client);
+
+		if (i < 0)
+			continue;
+		note(times, wait);
+		times->cycles += now() - begin;
+	}
 }
 
 static void *
-cycle(void *arg)
+run_client(void *arg)
 {
 	Client	   *client = arg;
-	char		lsn[LSN_LEN];
-	double		begin;
+	Method		order[NMETHODS];
 
-	while ((begin = now()) < end)
+	memcpy(order, used, sizeof(used));
+	while (now() < end)
 	{
-		long		written = write_row(client);
-
-		if (method == REPLICAS || method == REMOTE_APPLY)
+		for (int i = 0; i < nused; i++)
 		{
-			if (method == REPLICAS &&
-				number(check(client->primary,
-							 PQexecPrepared(client->primary, "replicas", 0,
-											NULL, NULL, NULL, 0))) != 1)
-				fail("no replica has replayed the commit", client->id);
-			note(client, now() - begin);
-			continue;
-		}
+			int			j = i + rand_r(&client->random) % (nused - i);
+			Method		method = order[j];
 
-		last_commit(client->primary, lsn);
-		begin = now();
-		if (!wait_for(client->standby, lsn))
-			fail("not replayed in time", lsn);
-		note(client, now() - begin);
-		if (read_row(client) != written && method != NOTHING)
-			fail("a stale read", lsn);
+			order[j] = order[i];
+			order[i] = method;
+			take_turn(client, method);
+		}
 	}
 	return NULL;
 }
@@ -294,35 +403,54 @@ compare(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+static void
+print_times(Client *clients, int nclients, Method method)
+{
+	Times		all = {0};
+
+	for (int i = 0; i < nclients; i++)
+	{
+		const Times *times = &clients[i].times[method];
+
+		for (long j = 0; j < times->nwaits; j++)
+			note(&all, times->waits[j]);
+		all.cycles += times->cycles / nclients;
+	}
+	if (all.nwaits == 0)
+		fail("no cycle was finished", "the time is too short");
+	qsort(all.waits, all.nwaits, sizeof(double), compare);
+	if (nused > 1)
+		printf("%s ", methods[method]);
+	printf("%.0f %.1f %.1f %.1f", all.nwaits / all.cycles * 1e6,
+		   all.waits[all.nwaits / 2], all.waits[all.nwaits * 99 / 100],
+		   all.waits[all.nwaits - 1]);
+	if (nused > 1)
+	{
+		double		sum = 0;
+
+		for (long i = 0; i < all.nwaits; i++)
+			sum += all.waits[i];
+		printf(" %.1f", sum / all.nwaits);
+	}
+	putchar('\n');
+	free(all.waits);
+}
+
 /* Runs the clients and prints the results. */
 static void
 run_clients(Client *clients, int nclients, double seconds)
 {
-	Client		all = {0};
-	double		begin = now();
-	double		elapsed;
-
-	end = begin + seconds * 1e6;
+	end = now() + seconds * 1e6;
 	for (int i = 0; i < nclients; i++)
 	{
-		if (pthread_create(&clients[i].thread, NULL, cycle, &clients[i]) != 0)
+		if (pthread_create(&clients[i].thread, NULL, run_client,
+						   &clients[i]) != 0)
 			fail("pthread_create", "no more threads");
 	}
 	for (int i = 0; i < nclients; i++)
 		pthread_join(clients[i].thread, NULL);
-	elapsed = now() - begin;
-
-	for (int i = 0; i < nclients; i++)
-	{
-		for (long j = 0; j < clients[i].ntimes; j++)
-			note(&all, clients[i].times[j]);
-	}
-	if (all.ntimes == 0)
-		fail("no cycle was finished", "the time is too short");
-	qsort(all.times, all.ntimes, sizeof(double), compare);
-	printf("%.0f %.1f %.1f %.1f\n", all.ntimes / elapsed * 1e6,
-		   all.times[all.ntimes / 2], all.times[all.ntimes * 99 / 100],
-		   all.times[all.ntimes - 1]);
+	for (int i = 0; i < nused; i++)
+		print_times(clients, nclients, used[i]);
 }
 
 static void
@@ -333,14 +461,11 @@ connect_client(Client *client, int id, const char *primary,
 	client->primary = connect_to(primary);
 	prepare(client->primary, "write",
 			"UPDATE written SET n = n + 1 WHERE id = $1::int RETURNING n");
+	client->random = (unsigned) now() + id;
 	if (standby == NULL)
 	{
-		run(client->primary, method == REMOTE_APPLY ?
-			"SET synchronous_commit = remote_apply" :
-			"SET synchronous_commit = local");
-		if (method == REPLICAS)
-			prepare(client->primary, "replicas",
-					"SELECT replwatch_wait_for_replicas(timeout => '20 s')");
+		prepare(client->primary, "replicas",
+				"SELECT replwatch_wait_for_replicas(timeout => '20 s')");
 		return;
 	}
 
@@ -349,21 +474,29 @@ connect_client(Client *client, int id, const char *primary,
 	run(client->standby, "SET replwatch.wait_timeout = '20 s'");
 	prepare(client->standby, "read",
 			"SELECT n FROM written WHERE id = $1::int");
-	if (method == PREPARED)
-		prepare(client->standby, "wait",
-				"SELECT replwatch_wait_for_lsn($1, '20 s')");
+	prepare(client->standby, "wait",
+			"SELECT replwatch_wait_for_lsn($1, '20 s')");
 }
 
-static Method
-method_named(const char *name)
+/* Notes which methods to use; their names are cut apart. */
+static void
+use_methods(char *names)
 {
-	for (int i = 0; i < NMETHODS; i++)
+	char	   *rest;
+
+	for (char *name = strtok_r(names, ",", &rest); name != NULL;
+		 name = strtok_r(NULL, ",", &rest))
 	{
-		if (strcmp(methods[i], name) == 0)
-			return i;
+		int			method = 0;
+
+		while (method < NMETHODS && strcmp(methods[method], name) != 0)
+			method++;
+		if (method == NMETHODS || nused == NMETHODS)
+			fail("no such method", name);
+		used[nused++] = method;
 	}
-	fail("no such method", name);
-	return NOTHING;
+	if (nused == 0)
+		fail("no method", "none is named");
 }
 
 static void
@@ -397,7 +530,7 @@ main(int argc, char **argv)
 
 		if (nclients < 1 || clients == NULL)
 			fail("invalid number of clients", argv[5]);
-		method = method_named(argv[2]);
+		use_methods(argv[2]);
 		for (int i = 0; i < nclients; i++)
 			connect_client(&clients[i], i, argv[3], argv[4]);
 		run_clients(clients, nclients, atof(argv[6]));
@@ -406,7 +539,7 @@ main(int argc, char **argv)
 	{
 		Client		client = {0};
 
-		method = method_named(argv[2]);
+		use_methods(argv[2]);
 		connect_client(&client, 0, argv[3], NULL);
 		run_clients(&client, 1, atof(argv[4]));
 	}
@@ -414,8 +547,8 @@ main(int argc, char **argv)
 		hold(argv[2], atoi(argv[3]), argv[4]);
 	else
 	{
-		fprintf(stderr, "usage: waits cycle METHOD PRIMARY STANDBY CLIENTS SECONDS\n"
-				"       waits commit METHOD PRIMARY SECONDS\n"
+		fprintf(stderr, "usage: waits cycle METHODS PRIMARY STANDBY CLIENTS SECONDS\n"
+				"       waits commit METHODS PRIMARY SECONDS\n"
 				"       waits hold SERVER CLIENTS LSN\n");
 		return 1;
 	}

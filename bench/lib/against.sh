@@ -81,17 +81,15 @@ make_sides() {
 # The figures of a comparison, of turn I as taken[SIDE I].
 declare -A taken
 compare() {
-	local what=$1 unit=$2 digits=$3 i low high before=() after=() ratios=()
+	local what=$1 unit=$2 digits=$3 i before=() after=() ratios
 
 	for ((i = 0; i < turns; i++)); do
 		before+=("${taken[before $i]}")
 		after+=("${taken[after $i]}")
-		ratios+=("$(calculate "${taken[after $i]} / ${taken[before $i]}" 6)")
 	done
-	read -r low high < <(interval "${ratios[@]}")
-	result "$what" "$(calculate "$(quantile 0.5 "${after[@]}")" "$digits") $unit" \
-		"$(calculate "$(quantile 0.5 "${before[@]}")" "$digits") $unit before" \
-		"$(median "${ratios[@]}") ($low to $high)" "$low" '<=' 1.05
+	mapfile -t ratios < <(ratios_of after before)
+	result_of_ratios "$what" "$(calculate "$(median "${after[@]}")" "$digits") $unit" \
+		"$(calculate "$(median "${before[@]}")" "$digits") $unit before" '<=' 1 "${ratios[@]}"
 }
 
 # Print the sides in the order of a turn.

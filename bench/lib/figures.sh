@@ -100,13 +100,13 @@ result() {
 }
 
 #
-# Ratios of pairs
+# Ratios of pairs of turns
 #
 
 # Print the ends of the interval that contains the true median with a probability
 # of at least 95 %: the k-th least and the k-th greatest number, where fewer than k
-# of so many tosses of a coin are heads with one of at most 2.5 %.  With fewer than
-# six numbers, it is their range.
+# of so many tosses of a coin are heads with one of at most 2.5 %.  Of 15 numbers
+# these are the quartiles.  With fewer than six numbers, it is their range.
 interval() {
 	printf '%s\n' "$@" | sort -g | awk '
 		{ v[NR] = $1 }
@@ -121,4 +121,26 @@ interval() {
 			}
 			printf "%.3f %.3f\n", v[k], v[NR + 1 - k]
 		}'
+}
+
+# Print the ratios of two arrays of as many figures, by their names.
+ratios_of() {
+	local -n numerators=$1 denominators=$2
+	local i
+
+	for ((i = 0; i < ${#numerators[@]}; i++)); do
+		calculate "${numerators[i]} / ${denominators[i]}" 6
+		echo
+	done
+}
+
+# Print a result from the ratios of pairs of turns: their median, with its interval.
+# The limit is missed if the interval's lower end is more than 0.05 beyond it.
+result_of_ratios() {
+	local what=$1 ours=$2 theirs=$3 relation=$4 bound=$5 low high slack=+
+
+	shift 5
+	[[ $relation == '<=' ]] || slack=-
+	read -r low high < <(interval "$@")
+	result "$what" "$ours" "$theirs" "$(median "$@") ($low to $high)" "$low $slack -0.05" "$relation" "$bound"
 }

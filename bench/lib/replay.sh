@@ -117,38 +117,40 @@ replay_instructions() {
 		awk -v n="$records" '/:PerformWalRecovery / { gsub(",", "", $1); printf "%.1f\n", $1 / n; exit }' | grep .
 }
 
-# Each round does the same work, and other load can only add to its time, so the
-# shortest time counts.
+# Two replays are compared with the two next to them in time.
 measure_replay() {
-	local i what ratio bound ours theirs
-	local -A seconds least=([plain]=9999 [idle]=9999 [none]=9999 [many]=9999)
+	local i what number bound ours theirs ratio ratios order
+	local -a plain=() idle=() none=() many=()
 	local -A waiting_of=([none]=0 [some]=20)
 	local -A name=([none]='nobody waits' [many]='1,000 wait for an LSN far away')
+	local -A beside=([none]=plain [many]=idle)
+	local -A words=([plain]='without replwatch' [idle]='without replwatch, beside 1,000 idle sessions')
 
-	say '' "replay: $((4 * rounds)) rounds, $records records each"
+	say '' "replay: $turns turns, $records records each"
 	make_waits
 	make_wal
-	for ((i = 0; i < 4 * rounds; i++)); do
-		for what in plain none idle many; do
+	for ((i = 0; i < turns; i++)); do
+		order=(plain none idle many)
+		((i % 2 == 0)) || order=(many idle none plain)
+		for what in "${order[@]}"; do
 			case $what in
-				plain) seconds[plain]=$(replay_time '' 0) ;;
-				idle) seconds[idle]=$(replay_time '' 1000) ;;
-				none) seconds[none]=$(replay_time replwatch 0) ;;
-				many) seconds[many]=$(replay_time replwatch 1000) ;;
+				plain) plain+=("$(replay_time '' 0)") ;;
+				idle) idle+=("$(replay_time '' 1000)") ;;
+				none) none+=("$(replay_time replwatch 0)") ;;
+				many) many+=("$(replay_time replwatch 1000)") ;;
 			esac
 		done
-		say "  ${seconds[plain]} s of processor time without and ${seconds[none]} s with replwatch; ${seconds[idle]} s beside 1,000 idle sessions and ${seconds[many]} s beside 1,000 that wait"
-		for what in plain none idle many; do
-			least[$what]=$(quantile 0 "${least[$what]}" "${seconds[$what]}")
-		done
+		say "  ${plain[i]} s of processor time without and ${none[i]} s with replwatch; ${idle[i]} s beside 1,000 idle sessions and ${many[i]} s beside 1,000 that wait"
 	done
 	for what in none many; do
-		ratio=$(calculate "${least[plain]} / ${least[$what]}")
+		local -n seconds=$what others=${beside[$what]}
+		mapfile -t ratios < <(ratios_of others seconds)
 		bound=0.98
 		[[ $what == none ]] || bound=0.95
-		result "Speed of replay, ${name[$what]}" \
-			"$(calculate "$records / ${least[$what]} / 1000000" 2) million records a second of processor time" \
-			"$(calculate "$records / ${least[plain]} / 1000000" 2) without replwatch" "$ratio" "$ratio" '>=' "$bound"
+		result_of_ratios "Speed of replay, ${name[$what]}" \
+			"$(calculate "$records / $(median "${seconds[@]}") / 1000000" 2) million records a second of processor time" \
+			"$(calculate "$records / $(median "${others[@]}") / 1000000" 2) ${words[${beside[$what]}]}" \
+			'>=' "$bound" "${ratios[@]}"
 	done
 	as_user rm -rf "$dir/wal" "$dir/replayed" "$dir/replayer"
 
