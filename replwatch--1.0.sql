@@ -219,14 +219,15 @@ CREATE FUNCTION replwatch_wait_stats(
 	OUT max_time interval,
 	OUT p50 interval,
 	OUT p95 interval,
-	OUT p99 interval
+	OUT p99 interval,
+	OUT rescued bigint
 )
 RETURNS record
 AS 'MODULE_PATHNAME', 'replwatch_wait_stats'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_wait_stats() IS
-'statistics about waits since server start';
+'statistics about waits, and about walsenders that had missed WAL, since server start';
 
 --
 -- Alerts

@@ -67,6 +67,14 @@
  *		for replicas check every 1 to 20 ms, and a standby of an idle upstream
  *		notices a cut link only after half of wal_receiver_timeout and 5 s.
  *
+ *	wait/stall.c
+ *		Through the same copy, puts a walsender that is about to sleep on
+ *		core's list of those that are woken for WAL, and sets its latch if
+ *		there is some; the sampler sets the latch of one that sleeps all the
+ *		same.  Switched off with it: from 16 on, a walsender now and then
+ *		misses WAL until the next commit, reply or timeout.  On 15 only the
+ *		sampler's part is done.
+ *
  *	wait/token.c
  *		Gives a client's backend a copy of the same table, to report a commit
  *		token before ReadyForQuery: at the first commit that is reported, so

@@ -20,6 +20,7 @@
 #include "replication/walreceiver.h"
 #include "replication/walsender.h"
 #include "replication/walsender_private.h"
+#include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -89,6 +90,80 @@ rw_sender_is_physical(const WalSnd *walsnd)
 	return walsnd->kind == REPLICATION_KIND_PHYSICAL;
 #else
 	return true;
+#endif
+}
+
+/*
+ * Put this walsender on the list of those that are woken when there is WAL to
+ * send, on which core puts it when it sleeps.  Returns false on 15, which has
+ * no list and wakes all.
+ */
+static inline bool
+rw_join_walsenders_to_wake(void)
+{
+#if PG_VERSION_NUM >= 160000
+	ConditionVariablePrepareToSleep(MyWalSnd->kind == REPLICATION_KIND_PHYSICAL ?
+									&WalSndCtl->wal_flush_cv :
+									&WalSndCtl->wal_replay_cv);
+	return true;
+#else
+	return false;
+#endif
+}
+
+/*
+ * Does this walsender, a logical one, send WAL only after the standbys of
+ * synchronized_standby_slots have confirmed it?
+ */
+static inline bool
+rw_sends_after_standbys(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyReplicationSlot->data.failover &&
+		synchronized_standby_slots && synchronized_standby_slots[0] != '\0';
+#else
+	return false;
+#endif
+}
+
+/*
+ * Have these standbys confirmed WAL up to this LSN?  Takes
+ * ReplicationSlotControlLock, and in recovery returns true.
+ */
+static inline bool
+rw_standbys_have(XLogRecPtr lsn)
+{
+#if PG_VERSION_NUM >= 170000
+	return StandbySlotsHaveCaughtup(lsn, DEBUG5);
+#else
+	return true;
+#endif
+}
+
+/* Put this walsender on the list of those woken by such a confirmation. */
+static inline void
+rw_join_walsenders_to_confirm(void)
+{
+#if PG_VERSION_NUM >= 170000
+	ConditionVariablePrepareToSleep(&WalSndCtl->wal_confirm_rcv_cv);
+#endif
+}
+
+/*
+ * Does this walsender's process sleep until there is WAL to send, or a reply?
+ * It also does so in WAL_SENDER_MAIN while it has output that it cannot send.
+ */
+static inline bool
+rw_sleeps_for_wal(const PGPROC *proc)
+{
+	uint32		event = *(volatile const uint32 *) &proc->wait_event_info;
+
+#if PG_VERSION_NUM >= 160000
+	return event == WAIT_EVENT_WAL_SENDER_MAIN ||
+		event == WAIT_EVENT_WAL_SENDER_WAIT_FOR_WAL;
+#else
+	return event == WAIT_EVENT_WAL_SENDER_MAIN ||
+		event == WAIT_EVENT_WAL_SENDER_WAIT_WAL;
 #endif
 }
 

@@ -50,12 +50,9 @@ sender_state_from_core(WalSndState state)
 	return RW_SENDER_STARTUP;
 }
 
-/*
- * Fill in the walsenders but for what depends on other structures.
- * `places` gets the place of each in core's array.
- */
+/* Fill in the walsenders but for what depends on other structures. */
 static void
-observe_senders(RwFacts *facts, int *places)
+observe_senders(RwFacts *facts)
 {
 	int			i;
 
@@ -87,7 +84,8 @@ observe_senders(RwFacts *facts, int *places)
 			sender->sync_priority = 0;
 		sender->sync_state = "async";
 		sender->slot = -1;
-		places[facts->nsenders++] = i;
+		sender->number = i;
+		facts->nsenders++;
 	}
 }
 
@@ -114,7 +112,7 @@ rw_glance_at_sender(int place, RwGlance *glance)
 
 /* Which of the walsenders belong to synchronous standbys. */
 static void
-observe_sync_states(RwFacts *facts, const int *places)
+observe_sync_states(RwFacts *facts)
 {
 	SyncRepStandbyData *candidates;
 	int			ncandidates = SyncRepGetCandidateStandbys(&candidates);
@@ -128,7 +126,7 @@ observe_sync_states(RwFacts *facts, const int *places)
 
 		for (j = 0; j < ncandidates; j++)
 		{
-			if (candidates[j].walsnd_index == places[i] &&
+			if (candidates[j].walsnd_index == sender->number &&
 				candidates[j].pid == sender->pid)
 				is_candidate = true;
 		}
@@ -390,10 +388,9 @@ rw_horizon(TimeLineID *tli)
 void
 rw_observe_senders(RwFacts *facts)
 {
-	int		   *places = palloc(Max(max_wal_senders, 1) * sizeof(int));
 
 	memset(facts, 0, sizeof(RwFacts));
-	observe_senders(facts, places);
+	observe_senders(facts);
 	observe_slots(facts);
 	facts->in_recovery = RecoveryInProgress();
 	facts->now = rw_clock_now();
@@ -405,7 +402,6 @@ rw_observe_senders(RwFacts *facts)
 void
 rw_observe(RwFacts *facts, bool remember)
 {
-	int		   *places = palloc(Max(max_wal_senders, 1) * sizeof(int));
 	XLogRecPtr	write_position;
 	int			i;
 
@@ -417,8 +413,8 @@ rw_observe(RwFacts *facts, bool remember)
 	 * by then, so no replica seems to be ahead of this server.
 	 */
 	facts->next_xid = XidFromFullTransactionId(ReadNextFullTransactionId());
-	observe_senders(facts, places);
-	observe_sync_states(facts, places);
+	observe_senders(facts);
+	observe_sync_states(facts);
 	/* Core measures safe_wal_size from here, in recovery too. */
 	write_position = GetXLogWriteRecPtr();
 	observe_slots(facts);

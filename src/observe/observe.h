@@ -56,6 +56,7 @@ typedef enum RwSenderState
 typedef struct RwSenderFacts
 {
 	int			pid;
+	int			number;			/* place in the server's array */
 	RwSenderState state;
 	XLogRecPtr	sent;			/* each InvalidXLogRecPtr if not known */
 	XLogRecPtr	write;

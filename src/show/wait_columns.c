@@ -34,6 +34,7 @@ WAIT_GETTER(p99, rw_value_count(rw_wait_percentile(stats, 0.99)))
 WAIT_GETTER(total_time, rw_value_number((int64) stats->total_time))
 WAIT_GETTER(slept, rw_value_number((int64) (stats->waits - stats->immediate)))
 WAIT_GETTER(max_time, rw_value_number((int64) stats->max_time))
+WAIT_GETTER(rescued, rw_value_number((int64) stats->rescued))
 
 static const RwColumn wait_columns[] = {
 	{"waits", RW_BIGINT, 0, .get = wait_waits,
@@ -71,6 +72,10 @@ static const RwColumn wait_columns[] = {
 	{"max_time", RW_DURATION, 0, .get = wait_max_time,
 		.metric = {"replwatch_wait_duration_max_seconds",
 			.help = "Duration of the longest wait for an LSN or for replicas since server start, in seconds; 0 before the first one that had to sleep."}},
+	{"rescued", RW_BIGINT, 0, .get = wait_rescued,
+		.metric = {"replwatch_walsenders_rescued_total",
+			.help = "Number of times since server start that a sleeping WAL sender had missed WAL that it had to send, and was woken.",
+			.type = RW_COUNTER}},
 };
 
 const RwColumns rw_wait_columns = {

@@ -43,6 +43,7 @@
 #include "src/base/layout.h"
 #include "src/settings.h"
 #include "src/wait/intern.h"
+#include "src/wait/stall.h"
 
 /* 'k', end of WAL, time, whether a reply is asked for */
 #define KEEPALIVE_LEN	(1 + 8 + 8 + 1)
@@ -106,7 +107,17 @@ walsender_is_send_pending(void)
 	rw_replies_notice();
 	if (!pending)
 		keepalive_if_due();
+	rw_stall_asked(pending);
 	return pending;
+}
+
+static int
+walsender_flush_if_writable(void)
+{
+	int			result = core_methods->flush_if_writable();
+
+	rw_stall_flushed();
+	return result;
 }
 
 void
@@ -118,6 +129,7 @@ rw_keepalive_connection(void)
 		core_methods = PqCommMethods;
 		walsender_methods = *core_methods;
 		walsender_methods.is_send_pending = walsender_is_send_pending;
+		walsender_methods.flush_if_writable = walsender_flush_if_writable;
 		PqCommMethods = &walsender_methods;
 	}
 }

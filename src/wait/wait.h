@@ -98,6 +98,7 @@ typedef struct RwWaitStats
 	uint64		errors;			/* promotion, cancel, ... */
 	uint64		total_time;		/* microseconds, of all that had to wait */
 	uint64		max_time;
+	uint64		rescued;		/* walsenders that had missed WAL; not waits */
 	RwHistogram times;
 } RwWaitStats;
 
@@ -112,6 +113,28 @@ extern void rw_wait_stats_copy(RwWaitStats *copy);
  * that had to wait did not exceed; -1 if there were none.
  */
 extern int64 rw_wait_percentile(const RwWaitStats *stats, double fraction);
+
+/* ----------------------------------------------------------------
+ *		Walsenders that sleep though they have WAL to send (stall.c)
+ * ----------------------------------------------------------------
+ */
+
+/* What the sampler saw of a walsender in its last round. */
+typedef struct RwSenderSeen
+{
+	int			pid;			/* 0: nothing yet */
+	XLogRecPtr	sent;
+	XLogRecPtr	end;			/* of the WAL that it could send */
+	XLogRecPtr	woken_for;		/* the end for which it was last woken */
+} RwSenderSeen;
+
+/*
+ * Wake walsenders that have not moved since the last round, behind WAL that was
+ * there by then, and sleep.  `seen` has max_wal_senders entries, zero at first.
+ * Called by the sampler in each round, where replwatch.tend_walsenders is on.
+ * Takes ProcArrayLock if there may be one to wake.
+ */
+extern void rw_stall_round(RwSenderSeen *seen, const RwFacts *facts);
 
 /* ----------------------------------------------------------------
  *		Positions on this server (replay.c)

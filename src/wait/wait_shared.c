@@ -3,8 +3,8 @@
  * wait_shared.c
  *	  The shared memory of waits.
  *
- * One allocation: the struct, the sources of the walsenders, the marks and the
- * entries of the backends, and for each queue its two arrays.
+ * One allocation: the struct, the sources and entries of the walsenders, the
+ * marks and entries of the backends, and for each queue its two arrays.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -49,6 +49,12 @@ marks_size(void)
 }
 
 static Size
+sleeps_size(void)
+{
+	return mul_size(max_wal_senders, sizeof(RwSenderSleep));
+}
+
+static Size
 places_size(void)
 {
 	return MAXALIGN(mul_size(MaxBackends, sizeof(RwWaiter)));
@@ -80,6 +86,7 @@ rw_wait_shmem_size(void)
 	Size		size = add_size(SHARED_SIZE, senders_size());
 
 	size = add_size(size, marks_size());
+	size = add_size(size, sleeps_size());
 	size = add_size(size, places_size());
 	size = add_size(size, helpers_size());
 	return add_size(size, mul_size(RW_NUM_QUEUES, queue_size()));
@@ -104,6 +111,7 @@ counters_init(RwWaitCounters *counters)
 	pg_atomic_init_u64(&counters->errors, 0);
 	pg_atomic_init_u64(&counters->total_time, 0);
 	pg_atomic_init_u64(&counters->max_time, 0);
+	pg_atomic_init_u64(&counters->rescued, 0);
 	for (int i = 0; i < RW_HISTOGRAM_BUCKETS; i++)
 		pg_atomic_init_u64(&counters->times[i], 0);
 }
@@ -141,6 +149,13 @@ rw_wait_shmem_attach(void)
 	p += marks_size();
 	for (int i = 0; i < MaxBackends; i++)
 		pg_atomic_init_u64(&rw_wait_shared->marks[i].lsn, InvalidXLogRecPtr);
+	rw_wait_shared->sleeps = (RwSenderSleep *) p;
+	for (int i = 0; i < max_wal_senders; i++)
+	{
+		pg_atomic_init_u64(&rw_wait_shared->sleeps[i].asleep_at, 0);
+		pg_atomic_init_u64(&rw_wait_shared->sleeps[i].woken_at, 0);
+	}
+	p += sleeps_size();
 	rw_wait_shared->places = (RwWaiter *) p;
 	p += places_size();
 	rw_wait_shared->helpers = (int32 *) p;

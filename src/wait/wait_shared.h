@@ -22,6 +22,28 @@ typedef union RwPaddedLsn
 	char		pad[PG_CACHE_LINE_SIZE];
 } RwPaddedLsn;
 
+/*
+ * What a walsender and the sampler tell each other (stall.c), in a cache line
+ * of its own.
+ */
+typedef struct RwSenderSleep
+{
+	/*
+	 * The position up to which it had sent WAL when it last was about to
+	 * sleep; 0 if it then had output that the client was to take first.
+	 * Written by the walsender.
+	 */
+	pg_atomic_uint64 asleep_at;
+
+	/*
+	 * That position, from when the sampler wakes it there to when it has seen
+	 * whether that was needed; else 0.
+	 */
+	pg_atomic_uint64 woken_at;
+
+	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64)];
+} RwSenderSleep;
+
 /* As RwWaitStats. */
 typedef struct RwWaitCounters
 {
@@ -31,6 +53,7 @@ typedef struct RwWaitCounters
 	pg_atomic_uint64 errors;
 	pg_atomic_uint64 total_time;
 	pg_atomic_uint64 max_time;
+	pg_atomic_uint64 rescued;
 	pg_atomic_uint64 times[RW_HISTOGRAM_BUCKETS];
 } RwWaitCounters;
 
@@ -117,6 +140,9 @@ typedef struct RwWaitShared
 	 * backend under waiters_lock, but for the pid, which is set to 0 without.
 	 */
 	RwWaiter   *places;
+
+	/* [max_wal_senders], by the walsender's place in the server's array. */
+	RwSenderSleep *sleeps;
 
 	/*
 	 * [MaxBackends]: not 0 if the backend, once it has been taken out of its

@@ -67,6 +67,7 @@ rw_wait_stats_copy(RwWaitStats *copy)
 	copy->errors = pg_atomic_read_u64(&counters->errors);
 	copy->total_time = pg_atomic_read_u64(&counters->total_time);
 	copy->max_time = pg_atomic_read_u64(&counters->max_time);
+	copy->rescued = pg_atomic_read_u64(&counters->rescued);
 	pg_read_barrier();
 	copy->waits = pg_atomic_read_u64(&counters->waits);
 }

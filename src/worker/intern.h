@@ -13,6 +13,7 @@
 #include "src/history/store.h"
 #include "src/observe/observe.h"
 #include "src/observe/timeline_file.h"
+#include "src/wait/wait.h"
 
 /* What a round saw, compared with the next one's to see if anything moves. */
 typedef struct RwRoundSeen
@@ -46,6 +47,7 @@ typedef struct RwSampler
 	RwTime		next_round;		/* RW_NEVER: now */
 
 	RwRoundSeen last_round;
+	RwSenderSeen *senders;		/* [max_wal_senders] */
 	RwTime		second_begun;	/* when each_second last did its work */
 	XLogRecPtr	replay_reported;	/* replay LSN at the last request for a
 									 * reply of the receiver */

@@ -353,6 +353,8 @@ rw_sample(RwSampler *sampler)
 							 (int) (rw_clock_now() - begin))));
 
 	flush_inserted(sampler);
+	if (rw_tend_walsenders)
+		rw_stall_round(sampler->senders, facts);
 	each_second(sampler);
 	moved = has_moved(sampler);
 	sampler->unsaved |= moved;

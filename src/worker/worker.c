@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "replication/walsender.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/guc.h"
@@ -103,6 +104,9 @@ start_sampler(RwSampler *sampler)
 	sampler->context = AllocSetContextCreate(TopMemoryContext,
 											 "replwatch sample",
 											 ALLOCSET_DEFAULT_SIZES);
+	sampler->senders = MemoryContextAllocZero(TopMemoryContext,
+											  Max(max_wal_senders, 1) *
+											  sizeof(RwSenderSeen));
 	sampler->saved_at = rw_clock_now();
 }
 

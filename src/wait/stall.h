@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * stall.h
+ *	  Walsenders that would miss WAL: what keepalive.c uses.
+ *
+ * Both are called in a walsender, through its copy of PqCommMethods, between
+ * messages.  They take no lock but core's spinlocks, and raise nothing.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_STALL_H
+#define RW_STALL_H
+
+/* To be called after each flush of output that does not block. */
+extern void rw_stall_flushed(void);
+
+/*
+ * To be called whenever the walsender asks whether output is pending, with the
+ * answer.  If the walsender is about to sleep although it has WAL to send, it
+ * will check again instead.
+ */
+extern void rw_stall_asked(bool pending);
+
+#endif							/* RW_STALL_H */
