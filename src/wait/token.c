@@ -270,28 +270,14 @@ is_beyond_common(XLogRecPtr lsn)
 	return rw_upstream_may_be_behind();
 }
 
-void
-rw_token_check(RwToken token, bool *reachable)
+/* Raise an error unless the token's timeline led to `tli` after the commit. */
+static void
+check_ancestor(RwToken token, TimeLineID tli)
 {
 	char		buffer[RW_TOKEN_LEN];
-	RwTimeline *timeline;
-	TimeLineID	tli;
+	RwTimeline *timeline = palloc(sizeof(RwTimeline));
 	uint64		end;
 
-	/*
-	 * The timeline of the record that is being replayed: core's own position,
-	 * with its timeline, moves later than the one that woke us.
-	 */
-	if (RecoveryInProgress())
-		(void) GetCurrentReplayRecPtr(&tli);
-	else
-		tli = GetWALInsertionTimeLine();
-
-	*reachable = token.tli <= tli && !is_beyond_common(token.lsn);
-	if (token.tli >= tli)
-		return;
-
-	timeline = palloc(sizeof(RwTimeline));
 	if (!rw_timeline_load(timeline, tli))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -302,6 +288,27 @@ rw_token_check(RwToken token, bool *reachable)
 	if (!rw_timeline_find(timeline, token.tli, &end) || token.lsn > end)
 		raise_lost(token, tli);
 	pfree(timeline);
+}
+
+RwTokenStanding
+rw_token_check(RwToken token)
+{
+	TimeLineID	tli;
+
+	/*
+	 * The timeline of the record that is being replayed: core's own position,
+	 * with its timeline, moves later than the one that woke us.
+	 */
+	if (RecoveryInProgress())
+		(void) GetCurrentReplayRecPtr(&tli);
+	else
+		tli = GetWALInsertionTimeLine();
+
+	if (token.tli > tli)
+		return RW_TOKEN_NEWER;
+	if (token.tli < tli)
+		check_ancestor(token, tli);
+	return is_beyond_common(token.lsn) ? RW_TOKEN_UNCERTAIN : RW_TOKEN_HERE;
 }
 
 /*

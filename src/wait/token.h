@@ -60,14 +60,23 @@ extern bool rw_token_in(const char *string, RwToken *token);
 /* The same for an argument; raises 22P02 if it is no token. */
 extern void rw_token_argument(text *argument, RwToken *token);
 
+/* What a position of this server says about a token. */
+typedef enum RwTokenStanding
+{
+	RW_TOKEN_HERE,				/* the token's timeline is this server's, or an
+								 * ancestor that was left after the commit */
+	RW_TOKEN_UNCERTAIN,			/* as above, but it is not known whether the
+								 * upstream server has this WAL, too */
+	RW_TOKEN_NEWER				/* the timeline is newer than this server's,
+								 * which may follow it later */
+} RwTokenStanding;
+
 /*
- * Check that the commit is in this server's history or may still get there.
- * *reachable is true if the token's timeline is this server's, or an ancestor
- * that was left after the commit; false if it is newer than this server's,
- * which may follow it later, and beyond the LSN up to which a standby is known
- * to have its upstream server's WAL.  Raises RW001 if the commit was lost, 55000 if
- * the history of this server's timeline cannot be read.
+ * Check that the commit is in this server's history or may still get there: a
+ * position of this server counts for the token only if it is RW_TOKEN_HERE.
+ * Raises RW001 if the commit was lost, 55000 if the history of this server's
+ * timeline cannot be read.
  */
-extern void rw_token_check(RwToken token, bool *reachable);
+extern RwTokenStanding rw_token_check(RwToken token);
 
 #endif							/* RW_TOKEN_H */

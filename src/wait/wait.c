@@ -24,6 +24,7 @@
 
 #include "src/base/arguments.h"
 #include "src/base/compat.h"
+#include "src/base/layout.h"
 #include "src/lag/lag_shared.h"
 #include "src/settings.h"
 #include "src/wait/intern.h"
@@ -203,19 +204,13 @@ typedef struct LocalWait
 	TimeLineID	tli;			/* the token's, or 0 */
 } LocalWait;
 
-/*
- * Is the token's timeline this server's or an ancestor?  True without a token.
- * Raises what rw_token_check() raises.
- */
-static bool
-is_reachable(const RwWait *wait)
+/* As rw_token_check(); without a token, every position counts. */
+static RwTokenStanding
+token_standing(const RwWait *wait)
 {
 	RwToken		token = {((const LocalWait *) wait)->tli, wait->waiter.target};
-	bool		reachable = true;
 
-	if (token.tli != 0)
-		rw_token_check(token, &reachable);
-	return reachable;
+	return token.tli != 0 ? rw_token_check(token) : RW_TOKEN_HERE;
 }
 
 /*
@@ -229,15 +224,19 @@ look_replayed(RwWait *wait)
 	XLogRecPtr	target = wait->waiter.target;
 	bool		in_recovery = RecoveryInProgress();
 	bool		replayed = rw_has_replayed(target);
-	bool		reachable = is_reachable(wait);
+	RwTokenStanding standing = token_standing(wait);
 
-	if (replayed && reachable)
+	if (replayed && standing == RW_TOKEN_HERE)
 		return RW_WAITED;
 
-	/* Replay wakes all sessions when the timeline changes. */
-	wait->waiter.key = reachable ? target : RW_KEY_ALL_ONLY;
+	/*
+	 * Replay wakes the session at the target, and all sessions when the
+	 * timeline changes.  Nothing wakes it when a position that replay has
+	 * passed becomes certain.
+	 */
+	wait->waiter.key = standing == RW_TOKEN_NEWER ? RW_KEY_ALL_ONLY : target;
 	wait->woken = rw_replay_wakes() &&
-		(!reachable || !rw_being_replayed(target));
+		(standing == RW_TOKEN_NEWER || !rw_being_replayed(target));
 
 	/*
 	 * As it was before the position was read: recovery that has ended since
@@ -252,8 +251,13 @@ look_visible(RwWait *wait)
 {
 	XLogRecPtr	target = wait->waiter.target;
 
-	if (!is_reachable(wait) || target > GetXLogInsertRecPtr())
+	if (token_standing(wait) != RW_TOKEN_HERE ||
+		target > GetXLogInsertRecPtr())
 		return RW_WAIT_NOT_IN_RECOVERY;
+
+	/* What other backends are doing can't be seen without their array. */
+	if (!rw_procs_are_trusted())
+		rw_layout_require();
 
 	wait->waiter.key = target;
 	wait->woken = true;			/* by look_again_at() */
