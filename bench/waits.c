@@ -3,14 +3,15 @@
  * waits.c
  *	  Writes on a primary and waits for replay, repeatedly, for bench/run.
  *
- *	waits cycle METHODS PRIMARY STANDBY CLIENTS SECONDS
- *	waits commit METHODS PRIMARY SECONDS
+ *	waits cycle METHODS PRIMARY STANDBY CLIENTS HOW_LONG
+ *	waits commit METHODS PRIMARY HOW_LONG
  *	waits hold SERVER CLIENTS LSN
  *
  * PRIMARY, STANDBY and SERVER are connection strings, METHODS names with
  * commas between them.  A client takes turns in its methods, of some cycles
  * each, in an order that changes: what else goes on, and where the kernel has
- * put the processes, is then the same for all of them.
+ * put the processes, is then the same for all of them.  HOW_LONG is a number
+ * of seconds or, with an x after it, of each client's waits.
  *
  * cycle: each client has a thread and a connection to both servers.  It
  * updates a row of its own on the primary, waits for the commit on the
@@ -44,6 +45,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,7 +58,10 @@
 
 #define LSN_LEN		32
 
-/* Cycles of a turn; those before are not counted, to get used to the method. */
+/*
+ * Cycles of a turn.  Those before are not counted, to get used to the method,
+ * if there is another one.
+ */
 #define TURN		20
 #define TURN_BEFORE	2
 
@@ -108,12 +113,16 @@ typedef struct Client
 	PGconn	   *standby;
 	Method		method;
 	unsigned	random;
+	long		nwaits;			/* by all methods */
 	Times		times[NMETHODS];
 } Client;
 
 static Method used[NMETHODS];	/* the methods asked for */
 static int	nused;
-static double end;				/* when to stop, microseconds */
+
+/* When a client stops: at a time in microseconds, or after so many waits. */
+static double end = INFINITY;
+static double most = INFINITY;
 
 static double
 now(void)
@@ -348,6 +357,12 @@ cycle_primary(Client *client)
 	return now() - begin;
 }
 
+static bool
+is_done(const Client *client)
+{
+	return now() >= end || client->nwaits >= most;
+}
+
 /* Some cycles by one method. */
 static void
 take_turn(Client *client, Method method)
@@ -359,7 +374,8 @@ take_turn(Client *client, Method method)
 		run(client->primary, method == REMOTE_APPLY ?
 			"SET synchronous_commit = remote_apply" :
 			"SET synchronous_commit = local");
-	for (int i = -TURN_BEFORE; i < TURN && now() < end; i++)
+	for (int i = nused > 1 ? -TURN_BEFORE : 0;
+		 i < TURN && !is_done(client); i++)
 	{
 		double		begin = now();
 		double		wait = client->standby ? cycle_standby(client) :
@@ -368,6 +384,7 @@ take_turn(Client *client, Method method)
 		if (i < 0)
 			continue;
 		note(times, wait);
+		client->nwaits++;
 		times->cycles += now() - begin;
 	}
 }
@@ -379,7 +396,7 @@ run_client(void *arg)
 	Method		order[NMETHODS];
 
 	memcpy(order, used, sizeof(used));
-	while (now() < end)
+	while (!is_done(client))
 	{
 		for (int i = 0; i < nused; i++)
 		{
@@ -438,9 +455,17 @@ print_times(Client *clients, int nclients, Method method)
 
 /* Runs the clients and prints the results. */
 static void
-run_clients(Client *clients, int nclients, double seconds)
+run_clients(Client *clients, int nclients, const char *how_long)
 {
-	end = now() + seconds * 1e6;
+	char	   *unit;
+	double		number = strtod(how_long, &unit);
+
+	if (number <= 0 || (*unit != '\0' && strcmp(unit, "x") != 0))
+		fail("neither seconds nor a number of waits", how_long);
+	if (*unit == 'x')
+		most = number;
+	else
+		end = now() + number * 1e6;
 	for (int i = 0; i < nclients; i++)
 	{
 		if (pthread_create(&clients[i].thread, NULL, run_client,
@@ -533,7 +558,7 @@ main(int argc, char **argv)
 		use_methods(argv[2]);
 		for (int i = 0; i < nclients; i++)
 			connect_client(&clients[i], i, argv[3], argv[4]);
-		run_clients(clients, nclients, atof(argv[6]));
+		run_clients(clients, nclients, argv[6]);
 	}
 	else if (argc == 5 && strcmp(argv[1], "commit") == 0)
 	{
@@ -541,14 +566,14 @@ main(int argc, char **argv)
 
 		use_methods(argv[2]);
 		connect_client(&client, 0, argv[3], NULL);
-		run_clients(&client, 1, atof(argv[4]));
+		run_clients(&client, 1, argv[4]);
 	}
 	else if (argc == 5 && strcmp(argv[1], "hold") == 0)
 		hold(argv[2], atoi(argv[3]), argv[4]);
 	else
 	{
-		fprintf(stderr, "usage: waits cycle METHODS PRIMARY STANDBY CLIENTS SECONDS\n"
-				"       waits commit METHODS PRIMARY SECONDS\n"
+		fprintf(stderr, "usage: waits cycle METHODS PRIMARY STANDBY CLIENTS HOW_LONG\n"
+				"       waits commit METHODS PRIMARY HOW_LONG\n"
 				"       waits hold SERVER CLIENTS LSN\n");
 		return 1;
 	}

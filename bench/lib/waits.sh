@@ -168,7 +168,6 @@ set_synchronous() {
 
 # Commit by methods that take turns, given with commas.
 one_commit() {
-	[[ $1 != remote_apply ]] || set_synchronous '*' sync
 	"$dir/waits" commit "$1" "host=$dir/writes" "$look"
 }
 
