@@ -5,10 +5,8 @@
 #
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# Start or restart the two servers, with walsenders of core's or ones that replwatch
-# tends.
+# Restart the two servers, with walsenders of core's or ones that replwatch tends.
 tend() {
-	set_synchronous '' async
 	sql writes "ALTER SYSTEM SET replwatch.tend_walsenders = $1"
 	stop writes-standby writes
 	start writes writes-standby
@@ -16,41 +14,51 @@ tend() {
 	wait_replayed writes
 }
 
-# Wait or commit so many times by a command that takes a method, and print the longest
-# time in milliseconds.
-longest_of_many() {
-	local command=$1 method=$2 number=0 longest=0 rate half p99 max
+# Run bench/waits with these arguments, and print the time of the longest wait in
+# milliseconds, and by how much the machine woke a process too late meanwhile.
+longest_wait() {
+	local max late
 
-	while ((number < stalls)); do
-		read -r rate half p99 max < <("$command" "$method") || die "$method could not be measured"
-		number=$((number + rate * look))
-		longest=$(quantile 1 "$longest" "$max")
-	done
-	calculate "$longest / 1000" 1
+	# shellcheck disable=SC2016
+	{ read -r _ _ _ max && read -r late; } < <(perl -I"$top/t/lib" -MLateness -e '
+		my $probe = Lateness->new;
+		system(@ARGV) == 0 or exit 1;
+		printf "%.1f\n", 1000 * $probe->worst' "$dir/waits" "$@") || die "no waits: $*"
+	say "$(calculate "$max / 1000" 1) $late"
+}
+
+# A commit and a wait for it pass through two sessions, walsender, receiver, replay and
+# the client.  Each may be woken as late as the probe was.
+stall_limit() {
+	calculate "200 + 6 * $1" 0
 }
 
 measure_stall() {
-	local core=poll tended late rescued
-	local -A waits commits
+	local core=poll beside='asking without pause' tended method what
+	local -A longest late
 
-	say '' "stall: $stalls waits and $stalls synchronous commits of one client, with walsenders of core's and tended ones"
+	say '' "stall: $stalls waits and $stalls synchronous commits of one client, with core's walsenders and with tended ones"
 	make_waits
-	! has_core_wait || core=core
-	wait_clients=1
-	coproc probe { perl -I"$top/t/lib" -MLateness -e '$p = Lateness->new; <STDIN>; printf "%.1f\n", 1000 * $p->worst'; }
+	! has_core_wait || core=core beside='WAIT FOR LSN'
 	for tended in off on; do
-		tend "$tended"
-		[[ $tended == off ]] || core='wait'
-		waits[$tended]=$(longest_of_many one_cycle "$core")
-		commits[$tended]=$(longest_of_many one_commit remote_apply)
+		tend $tended
+		method=$core
+		[[ $tended == off ]] || method='wait'
+		read -r "longest[waits $tended]" "late[waits $tended]" < <(longest_wait cycle $method \
+			"host=$dir/writes" "host=$dir/writes-standby" 1 "${stalls}x") || die "no waits"
+		set_synchronous '*' sync
+		read -r "longest[commits $tended]" "late[commits $tended]" < <(longest_wait commit remote_apply \
+			"host=$dir/writes" "${stalls}x") || die "no commits"
+		set_synchronous '' async
 	done
-	rescued=$(sql writes "SELECT rescued FROM replwatch_wait_stats()")
-	set_synchronous '' async
-	echo >&"${probe[1]}"
-	read -r late <&"${probe[0]}"
-	say "  the machine was up to $late ms late; $rescued walsenders were rescued"
-	result "Longest of $stalls waits on a standby" "${waits[on]} ms" "${waits[off]} ms without tended walsenders" \
-		"$(calculate "${waits[on]} / ${waits[off]}")" "${waits[on]}" '<=' "$(calculate "200 + 6 * $late" 0)"
-	result "Longest of $stalls synchronous commits" "${commits[on]} ms" "${commits[off]} ms without tended walsenders" \
-		"$(calculate "${commits[on]} / ${commits[off]}")" "${commits[on]}" '<=' "$(calculate "200 + 6 * $late" 0)"
+	say "  walsenders that the sampler had to wake: $(sql writes "SELECT rescued FROM replwatch_wait_stats()")"
+	for what in waits commits; do
+		say "  during the $what, the machine was up to ${late[$what off]} and ${late[$what on]} ms late"
+	done
+	result "Longest of $stalls waits, \`replwatch_wait_for_lsn()\`, tended walsenders" "${longest[waits on]} ms" \
+		"${longest[waits off]} ms $beside, core's walsenders" "" \
+		"${longest[waits on]}" '<=' "$(stall_limit "${late[waits on]}")" ' ms'
+	result "Longest of $stalls commits, \`remote_apply\`, tended walsenders" "${longest[commits on]} ms" \
+		"${longest[commits off]} ms, core's walsenders" "" \
+		"${longest[commits on]}" '<=' "$(stall_limit "${late[commits on]}")" ' ms'
 }
