@@ -2,8 +2,8 @@
 
 # A library that was built for another minor release, in which a struct of the
 # server has one field more: the server starts, and says what is wrong; sessions
-# wait, are woken, and get commit tokens; whatever would look at replicas, slots
-# or alerts refuses.  With REPLWATCH_SOAK set it is each of the three structs in
+# wait, are woken, and get commit tokens; functions that look at replicas, slots
+# or alerts refuse.  With REPLWATCH_SOAK set it is each of the three structs in
 # turn, otherwise that of walsenders, and only where the check differs: on 15 and
 # from 19 on.
 #
@@ -154,6 +154,22 @@ sub check
 		't', "$struct: waits are counted");
 	is($waiters[0]->value("SET replwatch.read_after = '$token'"),
 		undef, "$struct: a setting waits, too");
+
+	# On a primary a wait looks at all processes, and so does COMMIT PREPARED.
+	my $wait_here =
+	  $struct eq 'PGPROC'
+	  ? qr/^55000 replwatch was built for another release of this server/
+	  : qr/^t$/;
+	$writers[1]->value($_)
+	  foreach 'BEGIN', 'INSERT INTO t VALUES (2)',
+	  "PREPARE TRANSACTION 'two'", "COMMIT PREPARED 'two'";
+	$token = $writers[1]->value('SELECT replwatch_commit_token()');
+	like(
+		verdict(
+			$writers[1]->query("SELECT replwatch_wait_for_token('$token')")),
+		$wait_here, "$struct: what a wait on the primary says");
+	Replwatch::wait_replayed($primary, $standby);
+
 	is($writers[0]->value("SELECT replwatch_lsn_time('0/1')"),
 		undef, "$struct: no time is known");
 
@@ -187,7 +203,7 @@ sub check
 
 	$standby->promote;
 	is(Session->new($standby)->value('SELECT count(*) FROM t'),
-		1, "$struct: the standby is promoted");
+		2, "$struct: the standby is promoted");
 	foreach my $node ($primary, $standby)
 	{
 		$node->stop;

@@ -76,6 +76,7 @@
 #include "storage/proc.h"
 
 #include "src/base/compat.h"
+#include "src/base/layout.h"
 #include "src/wait/visible.h"
 #include "src/wait/wait_shared.h"
 
@@ -238,7 +239,8 @@ rw_visible_commit_prepared(void)
 {
 	XLogRecPtr	end;
 
-	if (RecoveryInProgress())
+	/* Without the array of processes no look is possible. */
+	if (RecoveryInProgress() || !rw_procs_are_trusted())
 		return;
 	end = GetXLogInsertRecPtr();
 	set_mark(end);
