@@ -27,8 +27,8 @@
  *
  *	ProcessUtility_hook
  *		rw_read_after_begin() waits if the command is SET
- *		replwatch.read_after, rw_token_utility() notices COMMIT PREPARED, and
- *		looks what is visible before it, then the earlier hook or the command
+ *		replwatch.read_after, rw_token_utility() notices COMMIT PREPARED and
+ *		notes what is visible before it, then the earlier hook or the command
  *		itself.
  *
  *	RegisterXactCallback
@@ -50,50 +50,52 @@
  *		that can be in conflict with sessions it leaves a note first, from
  *		which observe/blockers.c finds out who blocks replay.
  *		Switched off by replwatch.wake_on_replay: the table is left alone,
- *		the session that blocks replay is seldom known,
- *		waiting sessions check the position themselves every 1 to 20 ms, and
- *		the standby reports its position when core has it report and each
- *		second, not as soon as a waiting session on the primary asks for it.
+ *		the session that blocks replay is seldom known, waiting sessions check
+ *		the position themselves every 1 to 20 ms, and the standby reports its
+ *		position when core has it report and each second, not as soon as a
+ *		waiting session on the primary asks for it.
  *		To ask for it, replay.c on the primary writes a WAL record that does
- *		nothing (XLOG_NOOP), which standbys with replwatch recognize; only
- *		while a session waits for replicas to replay, a streaming standby has
- *		not replayed that yet, and at most once a millisecond.
+ *		nothing (XLOG_NOOP), which standbys with replwatch recognize.  It does
+ *		so only while a session waits for replicas to replay and a streaming
+ *		standby has not replayed that yet, and at most once a millisecond.
  *
  *	wait/keepalive.c
  *		Gives a walsender a copy of its table of protocol functions
  *		(PqCommMethods), to send a keepalive each second and to wake sessions
- *		that wait for the replica's reply (wait/replies.c).  Switched off by
- *		replwatch.tend_walsenders: the table is left alone, sessions that wait
- *		for replicas check every 1 to 20 ms, and a standby of an idle upstream
- *		notices a cut link only after half of wal_receiver_timeout and 5 s.
+ *		that wait for what the replica reports (wait/replies.c).  Switched off
+ *		by replwatch.tend_walsenders: the table is left alone, sessions that
+ *		wait for replicas check every 1 to 20 ms, and a standby of an idle
+ *		upstream notices a cut link only after half of wal_receiver_timeout
+ *		and 5 s.
  *
  *	wait/stall.c
  *		Through the same copy, puts a walsender that is about to sleep on
  *		core's list of those that are woken for WAL, and sets its latch if
- *		there is some; the sampler sets the latch of one that sleeps all the
- *		same.  Switched off with it: from 16 on, a walsender now and then
- *		misses WAL until the next commit, reply or timeout.  On 15 only the
- *		sampler's part is done.
+ *		there is some.  The sampler sets the latch of one that sleeps all the
+ *		same.  Also switched off by replwatch.tend_walsenders: from 16 on, a
+ *		walsender then misses WAL now and then, until the next commit, reply
+ *		or timeout.  On 15 only the sampler's part is done.
  *
  *	wait/token.c
- *		Gives a client's backend a copy of the same table, to report a commit
- *		token before ReadyForQuery: at the first commit that is reported, so
- *		not where replwatch.report_commit_token is off, as it is by default.
- *		A walsender's copy then comes in front of keepalive.c's.
+ *		Gives a client's backend a copy of the same table at its first commit
+ *		that is to be reported, to send the commit token before ReadyForQuery.
+ *		Switched off by replwatch.report_commit_token, which is off by
+ *		default.  A walsender's copy comes in front of keepalive.c's.
  *
  *	wait/visible.c
- *		Reads the PGPROCs of all backends and prepared transactions, without
- *		a lock, to find commits that have been written and cannot be seen.
- *		Only in a session that waits on a primary.
+ *		Reads the PGPROCs of all backends without a lock, and those of
+ *		prepared transactions under ProcArrayLock, to find commits that have
+ *		been written and cannot be seen.  It does so only in a session that
+ *		waits on a primary or executes COMMIT PREPARED.  No setting.
  *
  *	wait/statement.c
  *		Gives back the snapshot of a statement that waits, and takes a new one
  *		for what remains of it.  It does so only in a statement that is one
  *		call of a function that waits, which it knows by the address of the
  *		call's expression in the plan.  Elsewhere the call is refused, but for
- *		replwatch_wait_for_replicas() on a primary, which keeps the snapshot
- *		then.  No setting: the caller chooses by waiting.  A timeout of 0 and SET replwatch.read_after leave snapshots
- *		alone.
+ *		replwatch_wait_for_replicas() on a primary, which then keeps the
+ *		snapshot.  No setting: the caller chooses by waiting.  A timeout of 0
+ *		and SET replwatch.read_after leave snapshots alone.
  *
  *	wait/waiters.c
  *		On a standby, releases the lock on the virtual transaction of a
@@ -101,10 +103,10 @@
  *		setting, as above; every kind of wait does it.
  *
  * Other shared structures of the server are read in observe/ only; differences
- * between major versions are in base/compat.h only.  Whether its arrays are as
- * replwatch was built for is checked by base/layout.c; if not, they are not
- * read, walsenders are not tended, and if the array of processes is one of
- * them, redo functions are left alone, too.
+ * between major versions are in base/compat.h only.  base/layout.c checks
+ * whether the arrays are as replwatch was built for.  If not, they are not
+ * read and walsenders are not tended; if it is the array of processes, redo
+ * functions are left alone, too.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -189,11 +189,11 @@ describe_commits(const RwJudgeInput *input, RwAlertText *text)
 }
 
 /*
- * Who waits for the slots in synchronized_standby_slots: consumers of slots
- * with failover enabled, of which there may be none.
+ * Which consumers wait for the slots in synchronized_standby_slots: those of
+ * slots with failover enabled, of which there may be none.
  */
 static const char *
-who_waits_for_slots(const RwFacts *facts)
+waits_for_slots(const RwFacts *facts)
 {
 	int			i;
 
@@ -209,7 +209,7 @@ static void
 describe_standby_slot(const RwJudgeInput *input, RwAlertText *text)
 {
 	const RwStandbySlotFacts *slot = &input->facts->standby_slot;
-	const char *waits = who_waits_for_slots(input->facts);
+	const char *waits = waits_for_slots(input->facts);
 	RwTime		since = input->memory->standby_slot.since;
 	const char *what = "";
 	const char *hint = "";

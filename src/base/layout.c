@@ -151,7 +151,7 @@ detail_of_mismatch(void)
 	if (mismatch.actual == 0)
 		return errdetail("The server's array of \"%s\" does not have the size of %zu bytes that replwatch was built for.",
 						 mismatch.element, mismatch.expected);
-	return errdetail("The server's array of \"%s\" has a size of %zu bytes, replwatch was built for one of %zu bytes.",
+	return errdetail("The server's array of \"%s\" has a size of %zu bytes, but replwatch was built for one of %zu bytes.",
 					 mismatch.element, mismatch.actual, mismatch.expected);
 }
 

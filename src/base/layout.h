@@ -15,14 +15,15 @@
  *				up to 18 by the size that the server exports; from 19 on by
  *				attaching to the array under its name, which the server refuses
  *				if the size differs, and which only children of the postmaster
- *				can do; in single-user mode by the version after all
+ *				can do; in single-user mode the versions are compared instead
  *
  * Where one of them differs, nothing reads any of them: the sampler logs a
  * WARNING and exits, so neither port nor command runner start, walsenders are
- * not tended, and what would show replicas, slots or alerts raises an error.
- * Waits for this server's own WAL and commit tokens need no array.  Replay
- * wakes sessions if that of the processes is as expected; otherwise sessions
- * check by themselves.
+ * not tended, and functions that would show replicas, slots or alerts raise an
+ * error.  Commit tokens need no array, and neither do waits for this server's
+ * own WAL on a standby.  On a primary these need that of the processes, and
+ * raise an error if that one differs.  Replay then leaves sessions to check by
+ * themselves.
  *
  * A process's own entry (MyProc, MyWalSnd), and those that functions of the
  * server return, are found without the array.

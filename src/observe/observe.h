@@ -379,10 +379,10 @@ typedef struct RwFacts
 extern void rw_observe(RwFacts *facts, bool remember);
 
 /*
- * The walsenders alone, and the slots that they use, for a process that often
- * looks who has got how far: sync_state, xmin_age of senders and slots, and
- * what becomes of a slot's WAL (wal_status, limited, safe_wal_size) are not
- * known then, and of the rest only in_recovery, segment_size and `now`.
+ * The walsenders and slots alone, for a process that often checks how far
+ * replicas have got.  Of these, sync_state, xmin_age, wal_status, limited and
+ * safe_wal_size are not filled in, and of the rest only in_recovery,
+ * segment_size and `now` are.
  * Remembers peers as rw_observe() does with `remember`.
  */
 extern void rw_observe_senders(RwFacts *facts);

@@ -122,8 +122,8 @@ redo_xlog(XLogReaderState *record)
 	/*
 	 * Sessions with a token of the new timeline wait for no LSN until the
 	 * server is on it, and those with one of the old timeline may wait for
-	 * what is not part of this history.  Before the redo function was called
-	 * core has published the timeline, under the spinlock with which
+	 * WAL that is not part of this history.  Core published the timeline
+	 * before it called the redo function, under the spinlock with which
 	 * rw_token_check() reads it, so either the session sees the timeline or we
 	 * find the session in the queue.
 	 */

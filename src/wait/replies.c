@@ -3,15 +3,15 @@
  * replies.c
  *	  Waking sessions when a replica reports that it has reached their LSN.
  *
- * A walsender looks here in each iteration of its loop (keepalive.c).  What
- * it compares are fields of its own entry in core's array, which no other
- * process writes.  Core has put the positions there, where waiting sessions
- * read them, before it comes here.
+ * A walsender comes here in each iteration of its loop (keepalive.c).  It
+ * compares fields of its own entry in core's array, which no other process
+ * writes.  Core has put the positions there, where waiting sessions read them,
+ * before it comes here.
  *
  * A position counts from when the replica streams, and as far as it is this
- * server's WAL: see rw_replica_position(), whose rules these are.  What cannot
- * be told here, because it depends on other connections or on what the sampler
- * has found out, only decides whether a session that is woken finds enough.
+ * server's WAL: these are the rules of rw_replica_position().  Those of its
+ * rules that depend on other connections, or on what the sampler has found
+ * out, are left to the session that is woken.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -112,7 +112,7 @@ rw_replies_notice(void)
 	notice_position(RW_QUEUE_REPLICA_FLUSH, seen.flush, counts, begins);
 	notice_position(RW_QUEUE_REPLICA_REPLAY, seen.apply, counts, begins);
 
-	/* Here is somebody who can be asked to report. */
+	/* From now on this replica can be asked to report. */
 	if (!replayed && seen.state == WALSNDSTATE_STREAMING &&
 		seen.apply != InvalidXLogRecPtr)
 		rw_waiters_wake_all(RW_QUEUE_REPLICA_REPLAY);

@@ -4,12 +4,12 @@
  *	  Walsenders that sleep although they have WAL to send.
  *
  * From 16 on, a walsender is woken through a condition variable.  It joins the
- * list of those who wait for that only after its last look at how far WAL is
- * flushed (on a standby: received, or replayed).  WAL that is flushed in
+ * list of processes that wait for that only after its last look at how far WAL
+ * is flushed (on a standby: received, or replayed).  WAL that is flushed in
  * between does not wake it, and is sent at the next commit, reply or timeout.
- * On a system with one busy client, one commit in some ten thousand so reaches
- * its standby seconds late.  Two nets catch that, both only where
- * replwatch.tend_walsenders is on.
+ * On a system with one busy client, one commit in some ten thousand reaches
+ * its standby seconds late because of that.  Two nets catch such cases, both
+ * only where replwatch.tend_walsenders is on.
  *
  * The first is in the walsender.  When it is about to sleep, it joins the list
  * itself and looks at the position after that.  If there is WAL to send, it
@@ -126,7 +126,7 @@ end_of_wal(void)
 {
 	TimeLineID	tli;
 
-	/* What is not replayed cannot be decoded. */
+	/* WAL that is not replayed cannot be decoded. */
 	if (is_logical() && RecoveryInProgress())
 		return GetXLogReplayRecPtr(NULL);
 	return rw_horizon(&tli);
@@ -188,7 +188,7 @@ look_again(XLogRecPtr sent)
 		return;
 	}
 
-	/* Core has seen this WAL.  What it waits for may be a confirmation. */
+	/* Core has seen this WAL, and may be waiting for its confirmation. */
 	if (is_logical() && rw_sends_after_standbys() && !saw_confirmed)
 	{
 		rw_join_walsenders_to_confirm();

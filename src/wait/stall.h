@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * stall.h
- *	  Walsenders that would miss WAL: what keepalive.c uses.
+ *	  Keeping a walsender from missing WAL.
  *
- * Both are called in a walsender, through its copy of PqCommMethods, between
- * messages.  They take no lock but core's spinlocks, and raise nothing.
+ * Both functions are called in a walsender, through its copy of PqCommMethods,
+ * between messages.  They raise nothing; rw_stall_asked() may take
+ * ReplicationSlotControlLock shared.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -11,7 +11,7 @@
  * transaction that holds no lock.  Everywhere else the call is refused, with a
  * hint.
  *
- * A session on a primary that waits for replicas can block nobody's replay.
+ * A session on a primary that waits for replicas cannot block their replay.
  * There the snapshot is released where that is possible, and kept elsewhere.
  *
  * Portions Copyright (c) 2026, the replwatch authors

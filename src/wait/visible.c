@@ -53,7 +53,7 @@
  * anyway, to see whether it has to flush.
  *
  * So everything is visible up to P or the smallest of those bounds.  That is
- * kept (`visible`), and answers all who ask for less.
+ * kept (`visible`), and later questions about lower LSNs need no look.
  *
  * The bound of a prepared transaction that is committed and still in the
  * array is not known, since the server does not say which backend executes
@@ -104,7 +104,7 @@ rw_visible_after_commit(void)
 	set_mark(XactLastCommitEnd);
 }
 
-/* The LSN beyond which whatever this backend is committing ends. */
+/* Whatever this backend is committing ends beyond this LSN. */
 static XLogRecPtr
 lower_bound(int number)
 {
@@ -183,7 +183,7 @@ visible_prepared(XLogRecPtr visible, XLogRecPtr executing)
 	return visible;
 }
 
-/* Look up to where everything is visible. */
+/* Take a look: up to which LSN is everything visible? */
 static XLogRecPtr
 visible_now(void)
 {

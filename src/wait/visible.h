@@ -23,12 +23,12 @@
 
 /*
  * Does a snapshot that is taken from now on see all commits whose records end
- * at or before this LSN?  It has been written, and this server is not in
- * recovery.  "No" may be a commit beyond the LSN that is being written just
- * now, where it cannot be told from one before it; no commit gives that
- * answer twice once the LSN is flushed.  Takes ProcArrayLock for a moment if
- * prepared transactions are enabled.  Raises an error if the status of a
- * transaction cannot be read.
+ * at or before this LSN?  The LSN must have been written, and this server must
+ * not be in recovery.  False is also returned for a commit beyond the LSN that
+ * is just being written, if its mark (visible.c) is below the LSN; that is
+ * rare for commits that begin after the LSN was flushed.  Takes ProcArrayLock
+ * for a moment if prepared transactions are enabled.  Raises an error if the
+ * status of a transaction cannot be read.
  */
 extern bool rw_visible(XLogRecPtr lsn);
 

@@ -37,7 +37,7 @@
 #define LOOK_MIN_MS		1
 #define LOOK_MAX_MS		20
 
-/* The same, where a commit is waited for that cannot be seen yet. */
+/* The same on a primary, where nothing wakes a session. */
 #define VISIBLE_MIN_MS	1
 #define VISIBLE_MAX_MS	250
 
@@ -255,7 +255,7 @@ look_visible(RwWait *wait)
 		target > GetXLogInsertRecPtr())
 		return RW_WAIT_NOT_IN_RECOVERY;
 
-	/* What other backends are doing can't be seen without their array. */
+	/* Without the array of processes, other backends can't be looked at. */
 	if (!rw_procs_are_trusted())
 		rw_layout_require();
 
@@ -265,9 +265,9 @@ look_visible(RwWait *wait)
 }
 
 /*
- * A commit that has become visible wakes nobody.  Most do within milliseconds;
- * of one that waits for a standby thousands of sessions may be waiting, and
- * for long.
+ * Nothing wakes a session when a commit becomes visible.  Most commits do
+ * within milliseconds, but if one waits for a standby, thousands of sessions
+ * may wait for it, and for long.
  */
 static RwTime
 look_again_at(RwWait *wait)

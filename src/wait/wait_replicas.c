@@ -9,9 +9,9 @@
  * WAL, or every wal_receiver_status_interval.
  *
  * A session that looks first counts the walsenders that have got there, which
- * needs neither memory nor a lock but their spinlocks.  Only if these are
- * enough it finds out whose they are: one name counts once, and some not at
- * all.
+ * needs no memory and no locks but their spinlocks.  If these are enough, it
+ * finds out which replicas they belong to: a name counts once, and some do not
+ * count at all.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -234,7 +234,7 @@ look_for_replicas(RwWait *wait)
 	ReplicaWait *replicas = (ReplicaWait *) wait;
 	const RwWaiter *waiter = &wait->waiter;
 
-	/* Somebody who has got anywhere has reached 0/0. */
+	/* A replica that has reported any position has reached 0/0. */
 	wait->waiter.key = Max(waiter->target, 1);
 	wait->woken = rw_tend_walsenders;
 
@@ -260,8 +260,8 @@ can_ask(XLogRecPtr target)
 }
 
 /*
- * If there is nobody to ask, a replica that comes wakes all sessions that wait
- * for replay (replies.c), which then ask it.
+ * If no standby can be asked, one that begins to stream wakes all sessions
+ * that wait for replay (replies.c), which then ask it.
  */
 static RwTime
 ask_replicas(RwWait *wait)
@@ -303,9 +303,8 @@ wait_for_replicas(RwQueue stage, XLogRecPtr target, int count, int timeout_ms)
 
 /*
  * The query, if its snapshot can be released while the session waits.  On a
- * standby the call is refused otherwise.  A primary waits for nobody's
- * snapshot or lock to get its WAL replayed elsewhere: there the session waits
- * with what it holds.
+ * standby the call is refused otherwise.  On a primary no snapshot and no lock
+ * of the session can hold up replay elsewhere, so it keeps them.
  */
 static QueryDesc *
 statement_to_release(FunctionCallInfo fcinfo)

@@ -23,8 +23,8 @@ typedef union RwPaddedLsn
 } RwPaddedLsn;
 
 /*
- * What a walsender and the sampler tell each other (stall.c), in a cache line
- * of its own.
+ * Shared by one walsender and the sampler (stall.c), in a cache line of its
+ * own.
  */
 typedef struct RwSenderSleep
 {

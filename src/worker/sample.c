@@ -282,8 +282,9 @@ has_moved(RwSampler *sampler)
 }
 
 /*
- * Have the sessions that wait for replicas check again.  A reply wakes those
- * whose LSN it reaches, and this changes what earlier replies count.
+ * Have the sessions that wait for replicas check again.  A reply wakes only
+ * sessions whose LSN it reaches, and whether an earlier one counts may have
+ * changed.
  */
 static void
 wake_for_replicas(void)
