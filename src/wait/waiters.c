@@ -5,38 +5,39 @@
  *
  * The order that makes no wake-up be missed: a waiter publishes the LSN that
  * it waits for, as the `next` of each source, and then looks at the position;
- * whoever moves the position publishes that and then looks at `next`.  Both
- * have a full memory barrier between the two, so at least one sees the other.
+ * a source that moves on publishes its position and then looks at `next`.
+ * Both have a full memory barrier between the two, so at least one sees the
+ * other.
  * Replay on this server does without, in a way of its own: see replay.c.
  *
  * A waiter leaves `next` alone where the source's position has reached its LSN
- * already: that position was published after the server's own, at which the
- * waiter looks next.  What it finds there it counts, and if that is not
- * enough, this source has nothing more to say to it.  Should the server's
- * position have gone back meanwhile, or be another process's, the owner of the
- * source says so, after it has published the new one, and all who wait beyond
- * that are published again.
+ * already: that position was published after the server's own, which the
+ * waiter reads next and counts.  If that is not enough, this source has no
+ * more news for it.  Should the server's position have gone back meanwhile, or
+ * be another process's, the owner of the source says so after it has published
+ * the new one (RW_AGAIN), and the lowest LSN beyond that becomes `next` again.
  *
  * Sessions are woken in order, and `woken` is how far that has got.  `next` is
  * never higher than the first LSN behind it that the source must wake for, but
- * may be lower, when somebody has left: the source then comes for nothing,
+ * may be lower when a session has left: the source then comes for nothing,
  * once.
  *
- * The same order for the lock, which those who make progress do not wait for:
- * they publish what is due and then look whether the lock is free; whoever
- * releases the lock then looks whether anything is due.  Nobody takes the lock
- * shared: of several holders each would leave it to the last, and there may
- * always be another.
+ * The same order serves for the lock.  Sources do not wait for it: they
+ * publish that sessions are due, and then look whether the lock is free; a
+ * process that releases the lock then looks whether sessions are due.  The
+ * lock is never taken shared: each of several holders would leave the sessions
+ * to the last one, and there may always be another.
  *
- * Those who make progress wake a few sessions and leave the rest to these.
- * Each of the few is marked as a helper, under the lock.  Before it sleeps
- * again, leaves or raises an error, it takes the lock, which it waits for if
- * it must, and wakes until nothing is due or somebody else has the lock.  So
- * it comes after the lock was released, and sees whatever those found due who
- * met a taken lock meanwhile.  A helper that can't run delays nobody as long
- * as another can.  If none can, the source itself comes again after some more
- * WAL (HELP_DISTANCE), and anybody who takes the lock wakes all that is due:
- * at the latest the next session that checks by itself and leaves.
+ * A source wakes a few sessions and leaves the rest to these.  Each of the few
+ * is marked as a helper, under the lock.  Before it sleeps again, leaves or
+ * raises an error, it takes the lock, for which it waits if it must, and wakes
+ * sessions until none is due or another process has the lock.  So it comes
+ * after the lock was released, and sees the sessions that became due for
+ * sources that found the lock taken.  A helper that can't run delays no
+ * session as long as another helper can.  If none can, the source itself comes
+ * again after some more WAL (HELP_DISTANCE), and any process that takes the
+ * lock wakes all sessions that are due: at the latest the next session that
+ * checks by itself and leaves.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -59,7 +60,7 @@
 
 /*
  * The number of sessions woken for one acquisition of the lock, and by a
- * process that makes progress.
+ * source.
  */
 #define WAKE_BATCH		16
 #define WAKE_FEW		8
@@ -107,8 +108,8 @@ await_sources(RwQueue queue, XLogRecPtr key)
 		XLogRecPtr	next = rw_waiters_next(source);
 
 		/*
-		 * Nobody up to the position is waiting to be woken for it, so the next
-		 * wake-up can begin there.
+		 * No session up to the position is waiting to be woken for it, so the
+		 * next wake-up can begin there.
 		 */
 		if (next > position && position > source->woken.key &&
 			pg_atomic_read_u32(&source->due) == 0)
@@ -251,8 +252,8 @@ leave_queue_at_exit(int code, Datum arg)
 }
 
 /*
- * Put this backend into the queue.  Whoever takes it out is to say whether
- * there is nothing to help with.  Called with the lock held.
+ * Put this backend into the queue.  It counts as a helper until the process
+ * that takes it out says otherwise.  Called with the lock held.
  */
 static void
 enqueue(RwQueue queue, int me, XLogRecPtr key)
@@ -405,7 +406,7 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 void
 rw_waiters_wake(RwWakeSource *source, bool again)
 {
-	/* `due` first: whoever sees the queue's bit finds it. */
+	/* `due` first: a process that sees the queue's bit must find it. */
 	pg_atomic_fetch_or_u32(&source->due, again ? RW_DUE | RW_AGAIN : RW_DUE);
 	pg_atomic_fetch_or_u32(&rw_wait_shared->due_queues, 1 << source->queue);
 
