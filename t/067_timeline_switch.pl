@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the replwatch authors
 
 # Replay itself wakes a session that waits for a commit of a timeline which the
-# standby has not come to yet.  Here nobody else does: the sampler is stopped,
+# standby has not come to yet.  Nothing else does here: the sampler is stopped,
 # and sessions look for themselves only once a minute, which is longer than a
 # statement may take.
 

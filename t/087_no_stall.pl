@@ -3,9 +3,9 @@
 
 # One client on a quiet system, whose every commit finds the walsender about to
 # sleep: waits on a standby, and commits that a synchronous standby replays.
-# From 16 on, core's walsender misses one in some ten thousand, and none may be
-# missed here; nor has the sampler to wake a walsender.  With REPLWATCH_SOAK
-# there are 200,000 of each.
+# From 16 on, core's walsender misses one in some ten thousand.  None may be
+# missed here, and the sampler must not have to wake a walsender.  With
+# REPLWATCH_SOAK there are 200,000 of each.
 
 use strict;
 use warnings;
@@ -21,9 +21,9 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 my $many = $ENV{REPLWATCH_SOAK} ? 200_000 : 5_000;
 
-# What is longer is a stall, in milliseconds; and how many processes a commit and
-# a wait for it pass through, each of which may be late: this one, two sessions,
-# walsender, receiver and replay.
+# A longer time is a stall, in milliseconds; and the number of processes that a
+# commit and a wait for it pass through, each of which may be late: this one, two
+# sessions, walsender, receiver and replay.
 my ($limit, $processes) = (200, 6);
 
 my $primary = Replwatch::primary(

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the replwatch authors
 # matrix: every major
 
-# Walsenders that sleep although they have WAL to send.  A library of ours holds
-# one where it is about to sleep, until there is WAL.  Before replwatch's look:
-# that has it check again.  After it, and with its wake-up lost: the sampler
-# wakes it, and counts that.  Without the sampler it sleeps on until something
-# else wakes it.
+# Walsenders that sleep although they have WAL to send.  A library of the test's
+# holds one where it is about to sleep, until there is WAL.  If it is held before
+# replwatch's look, that look has it check again.  If it is held after the look,
+# and its wake-up is lost, the sampler wakes it, and counts that.  Without the
+# sampler it sleeps on until something else wakes it.
 
 use strict;
 use warnings;
@@ -113,7 +113,7 @@ sub ask
 	return;
 }
 
-# Write, and when nobody is left who would wake it for that, let it go to sleep.  A
+# Write, and when nothing is left that would wake it for that, let it go to sleep.  A
 # standby's receiver reports what is flushed after it has woken walsenders.
 sub let_go
 {

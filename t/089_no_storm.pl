@@ -4,8 +4,8 @@
 # A reply of a replica wakes the sessions that it is news for, and no others.  A
 # crowd waits for two replicas where only one is connected: the replies of that one
 # say nothing that they do not know, however many there are.  When the other one
-# comes, all of them are woken; and whoever waits for one replica does not have to
-# wait behind them.  Sessions look for themselves only once a minute, and no
+# comes, all of them are woken; and a session that waits for one replica does not have
+# to wait behind them.  Sessions look for themselves only once a minute, and no
 # statement of theirs may take that long: one that is not woken gets an error.
 
 use strict;
@@ -25,7 +25,7 @@ my $commits = $soak ? 20_000 : 1_000;
 my $cycles = $soak ? 5_000 : 200;
 
 # A session that has statistics to report would be woken for that.  The other timeout
-# is less than what one sleeps that nobody wakes.
+# is less than a session sleeps that is not woken.
 my %quiet = (track_counts => 'off');
 my %woken = (statement_timeout => '55s', %quiet);
 
@@ -104,7 +104,7 @@ sub naps
 	return $sum;
 }
 
-# Nobody of the crowd has been woken more than once while something happened.
+# No session of the crowd has been woken more than once while something happened.
 sub sleeps_on
 {
 	my ($crowd, $what, $happens) = @_;

@@ -22,7 +22,7 @@ my $soak = $ENV{REPLWATCH_SOAK};
 my $many = $soak ? 900 : 90;
 my $rounds = $soak ? 200 : 10;
 
-# Less than what one sleeps that nobody wakes.
+# Less than a session sleeps that is not woken.
 my %woken = (statement_timeout => '55s', track_counts => 'off');
 
 my $primary = Replwatch::primary(

@@ -17,7 +17,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# Less than what one sleeps that nobody wakes.
+# Less than a session sleeps that is not woken.
 my %woken = (statement_timeout => '55s', track_counts => 'off');
 
 my $primary = Replwatch::primary(
@@ -97,7 +97,7 @@ sub wait_blocked
 my $client = Session->new($primary, %woken);
 
 
-note '1. nobody is asked who can not answer';
+note '1. no replica is asked that cannot answer';
 
 {
 	my $lsn = end_of_wal();

@@ -3,9 +3,9 @@
 
 # On a primary, too, true means that the next statement sees it.  A commit that
 # has been written but cannot be seen, because it is being flushed or waits for
-# a synchronous standby, holds up those who wait for an LSN at or beyond its end,
-# in all forms of the wait, until it can be seen, however that comes.  It holds
-# up nobody else, and no transaction leaves anything behind that does.
+# a synchronous standby, holds up sessions that wait for an LSN at or beyond its
+# end, in all forms of the wait, until it can be seen, however that comes.  It
+# holds up no others, and no transaction leaves anything behind that does.
 
 use strict;
 use warnings;

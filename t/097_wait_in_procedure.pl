@@ -7,7 +7,7 @@
 # replay may be waiting; examples/wait_in_procedure.sql commits between them.
 #
 # Conflicts are never resolved here (max_standby_streaming_delay = -1), so that
-# replay goes on only when nobody holds it.
+# replay goes on only when no session holds it up.
 
 use strict;
 use warnings;

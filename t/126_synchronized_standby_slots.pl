@@ -210,7 +210,7 @@ $subscriber->signal('INT');
 $subscriber->finish;
 
 
-note '5. nobody waits';
+note '5. no consumer waits';
 
 $primary->safe_psql('postgres', "SELECT pg_drop_replication_slot('sub')");
 $standby->stop;

@@ -89,7 +89,7 @@ my $port = Port::of($standby);
 Replwatch::wait_sampled($standby);
 is(last_seen(), undef, 'no message has come');
 is(Port::sampled($port, '/replica?lag=1h')->{status},
-	503, 'and nobody knows how stale it is');
+	503, 'and it is not known how stale it is');
 
 my $sampler = Replwatch::stop_sampler($standby);
 let_connect('trust');
@@ -104,7 +104,7 @@ Replwatch::is_dated(last_seen(), $received, $ended,
 	'the last message that it got is known');
 my ($row) = Replwatch::statuses($standby, 'upstream');
 isnt($row->{state}, 'streaming', 'though it does not stream');
-is($row->{lag_bound}, 'at most', 'with how stale what is read may be');
+is($row->{lag_bound}, 'at most', 'with how stale a read may be');
 cmp_ok($row->{lag} // 0, '>=', 2, 'since that message');
 is(Port::sampled($port, '/replica?lag=1h')->{status},
 	200, 'health checks know it as well');

@@ -19,9 +19,9 @@ Lateness - how late the machine wakes processes
 =head1 DESCRIPTION
 
 A process that sleeps a millisecond, again and again, and notes by how much
-its longest sleep was too long: what is measured at the same time on the same
-machine may have been late by that, too, as often as it depended on a process
-being woken.
+its longest sleep was too long.  A time that is measured meanwhile on the same
+machine may be too long by as much, once for each process that had to be woken
+in it.
 
 =cut
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * protocol_table.c
- *	  Tells whether a process has the server's own table of protocol functions.
+ *	  Does a process have the server's own table of protocol functions?
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
