@@ -44,14 +44,15 @@ system_or_bail('sh', '-c',
 );
 
 # Build the library with a field added at the end of $struct, where minor
-# releases add theirs.
+# releases add theirs.  It is so large that only the first entry of the array
+# would lie within the server's shared memory: reading another one crashes.
 sub build
 {
 	my ($struct) = @_;
 	my $header = slurp_file("$includedir/$header{$struct}");
 	my $output;
 
-	$header =~ s/^(typedef )?(struct $struct\n\{.*?\n)\}/${\($1 \/\/ '')}$2\tchar added[128];\n}/ms
+	$header =~ s/^(typedef )?(struct $struct\n\{.*?\n)\}/${\($1 \/\/ '')}$2\tchar added[16 << 20];\n}/ms
 	  or die "no $struct in $header{$struct}";
 	system_or_bail('rm', '-rf', $headers, $build);
 	system_or_bail('mkdir', '-p', "$headers/replication",
