@@ -117,7 +117,7 @@ sub sleeps_on
 	return;
 }
 
-# What waits of these sessions have come to.
+# The outcomes of these sessions' waits.
 sub outcomes
 {
 	my %seen;

@@ -92,7 +92,7 @@ sub stop_all_but_three
 	return;
 }
 
-# What waits of these sessions have come to.
+# The outcomes of these sessions' waits.
 sub outcomes
 {
 	my %seen;

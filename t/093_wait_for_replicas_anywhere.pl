@@ -2,9 +2,9 @@
 # matrix: every major
 
 # On a primary a session can wait for replicas wherever it can call a function:
-# with what it holds, but as a statement of its own without a snapshot.  What
-# waits for the session's transaction goes on waiting.  Replicas are asked to
-# report only where one of them can.
+# with what it holds, but as a statement of its own without a snapshot.  Sessions
+# that wait for its transaction go on waiting.  Replicas are asked to report only
+# where one of them can.
 
 use strict;
 use warnings;
@@ -184,7 +184,7 @@ note '3. what is held while it waits';
 	is(snapshot_of($within), 'held', 'a function does');
 	is(snapshot_of($locks), 'none', 'with locks, a statement of its own does not');
 
-	# What waits for these transactions waits on.
+	# Sessions that wait for these transactions go on waiting.
 	my $index = Session->new($primary);
 	my $drop = Session->new($primary);
 

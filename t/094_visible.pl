@@ -71,7 +71,7 @@ sub commit_locally
 	return $admin->value('SELECT replwatch_commit_lsn()');
 }
 
-# What a look answers, in all forms: t, f or an error.
+# The answers of a look in all forms: t, f or an error.
 sub look
 {
 	my ($lsn) = @_;

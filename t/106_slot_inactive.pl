@@ -129,7 +129,7 @@ foreach my $slot (qw(idle idle_logical))
 		"$slot: its health");
 }
 
-# Core names slots so with which a subscription copies its tables.
+# Core gives such names to the slots with which a subscription copies its tables.
 Alerts::alert_when($primary, 'slot_inactive', 'pg_16394_sync_16385_7',
 	'warning', 'a slot for an initial copy is alerted');
 my ($copy) =

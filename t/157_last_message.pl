@@ -3,7 +3,7 @@
 # matrix: every major
 
 # A receiver that comes and goes between two looks of the sampler: the last
-# message that it got is known all the same, and none that did not come.
+# message that it got is known all the same, and no other one is.
 
 use strict;
 use warnings;

@@ -231,8 +231,7 @@ follow_link_state(RwUpstream *upstream, const RwFacts *facts,
 }
 
 /*
- * Follow the timeline.  What was reported of the old one is not true of the new
- * one.
+ * Follow the timeline.  Reports about the old one are not true of the new one.
  */
 static void
 follow_timeline(RwUpstream *upstream, const RwFacts *facts)

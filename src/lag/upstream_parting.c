@@ -3,9 +3,9 @@
  * upstream_parting.c
  *	  Whether a standby has WAL that its upstream server does not have.
  *
- * What the upstream server sends shows where its WAL ends, and so does what it
- * says when it refuses to send.  A history file shows that some server has left
- * this standby's timeline, which need not be the one that it follows.
+ * The messages of the upstream server show where its WAL ends, and so do the
+ * errors with which it refuses to send.  A history file shows that some server
+ * has left this standby's timeline, which need not be the one that it follows.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -187,9 +187,9 @@ rw_follow_parting(RwUpstream *upstream, const RwFacts *facts)
 }
 
 /*
- * What an upstream server says when it refuses to send WAL shows by the LSNs
- * in it.  Two are the LSN asked for, which is beyond the end of its WAL, and
- * that end.  One alone is the LSN asked for, which is not in its history.
+ * The LSNs in the error of an upstream server that refuses to send WAL show
+ * why it does.  Two are the LSN asked for, which is beyond the end of its WAL,
+ * and that end.  One alone is the LSN asked for, which is not in its history.
  */
 void
 rw_follow_refusal(RwUpstream *upstream, const RwFacts *facts,

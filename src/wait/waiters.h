@@ -24,8 +24,8 @@
  * holds it may have lost its processor, to one of the many that have just been
  * woken, and replay would stand still until it gets it back.  If the lock is
  * taken, the wake-up is left to its holder, before it is done: the sessions
- * run a little later, and replay goes on.  Nor does such a process wake a
- * thousand sessions: it wakes a few, which wake the others.
+ * run a little later, and replay goes on.  Such a process does not wake a
+ * thousand sessions either: it wakes a few, which wake the others.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the replwatch authors
 
 # Builds a library of t/modules for the server under test.  Tests use such
-# libraries for what no client can do: writing WAL as another extension would,
-# or holding up a process at a place of the test's choice.
+# libraries to do what no client can: write WAL as another extension would, or
+# hold up a process at a place of the test's choice.
 
 package Module;
 
