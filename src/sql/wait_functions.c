@@ -127,7 +127,7 @@ outlook_here(const RwWaiter *waiter, const char *replay_reason)
 	WaitOutlook outlook = {-1, -1, "this server is not on that timeline yet"};
 	XLogRecPtr	replayed;
 
-	if (waiter->key != waiter->target)
+	if (waiter->key > waiter->target)
 		return outlook;
 	if (!RecoveryInProgress())
 	{

@@ -232,9 +232,10 @@ look_replayed(RwWait *wait)
 	/*
 	 * Replay wakes the session at the target, and all sessions when the
 	 * timeline changes.  Nothing wakes it when a position that replay has
-	 * passed becomes certain.
+	 * passed becomes certain.  Any number may be given as an LSN.
 	 */
-	wait->waiter.key = standing == RW_TOKEN_NEWER ? RW_KEY_ALL_ONLY : target;
+	wait->waiter.key = standing == RW_TOKEN_NEWER ? RW_KEY_ALL_ONLY :
+		Min(target, RW_KEY_ALL_ONLY);
 	wait->woken = rw_replay_wakes() &&
 		(standing == RW_TOKEN_NEWER || !rw_being_replayed(target));
 

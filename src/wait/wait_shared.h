@@ -58,8 +58,8 @@ typedef struct RwWaitCounters
 } RwWaitCounters;
 
 /*
- * The key of a session that is woken with all others of its queue only: higher
- * than any LSN.
+ * The key of a session that is woken with all others of its queue only, and
+ * the highest that any has.  No position gets there.
  */
 #define RW_KEY_ALL_ONLY		(PG_UINT64_MAX - 1)
 

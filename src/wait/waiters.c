@@ -258,6 +258,7 @@ leave_queue_at_exit(int code, Datum arg)
 static void
 enqueue(RwQueue queue, int me, XLogRecPtr key)
 {
+	Assert(key <= RW_KEY_ALL_ONLY);
 	rw_wait_queue_add(&rw_wait_shared->queues[queue], me, key);
 	rw_wait_shared->helpers[me] = true;
 	await_sources(queue, key);
