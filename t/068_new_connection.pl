@@ -26,7 +26,7 @@ my $standby = Replwatch::standby(
 	]);
 
 # Nothing is written from here on.
-Replwatch::stop_background_writer($primary);
+my $background_writer = Replwatch::stop_background_writer($primary);
 my $lsn   = Replwatch::flushed($primary);
 my $token = Replwatch::token($primary, 1, $lsn);
 Replwatch::wait_replayed($primary, $standby);
@@ -44,5 +44,7 @@ Replwatch::wait_until(
 	'the receiver has connected and got no message');
 $client->ask("SELECT replwatch_wait_for_token('$token', '1 day')");
 is(verdict($client->answer), 't', 'the first message ends the wait');
+
+kill 'CONT', $background_writer;
 
 done_testing();
