@@ -388,7 +388,6 @@ rw_horizon(TimeLineID *tli)
 void
 rw_observe_senders(RwFacts *facts)
 {
-
 	memset(facts, 0, sizeof(RwFacts));
 	observe_senders(facts);
 	observe_slots(facts);

@@ -379,11 +379,12 @@ typedef struct RwFacts
 extern void rw_observe(RwFacts *facts, bool remember);
 
 /*
- * The walsenders and slots alone, for a process that often checks how far
- * replicas have got.  Of these, sync_state, xmin_age, wal_status, limited and
- * safe_wal_size are not filled in, and of the rest only in_recovery,
- * segment_size and `now` are.
- * Remembers peers as rw_observe() does with `remember`.
+ * The walsenders alone, and the slots that they use, for a process that often
+ * checks how far replicas have got.  Of these, sync_state, xmin_age,
+ * wal_status, limited and safe_wal_size are not filled in, and of the rest
+ * only in_recovery, segment_size and `now` are.
+ * Remembers peers as rw_observe() does with `remember`.  The caller has called
+ * rw_layout_require(), also for rw_glance_at_sender().
  */
 extern void rw_observe_senders(RwFacts *facts);
 

@@ -129,7 +129,8 @@ rw_wait_shmem_attach(void)
 		return;
 
 	memset(rw_wait_shared, 0, rw_wait_shmem_size());
-	source_init(&rw_wait_shared->replay.source, RW_QUEUE_REPLAY, InvalidXLogRecPtr);
+	source_init(&rw_wait_shared->replay.source, RW_QUEUE_REPLAY,
+				InvalidXLogRecPtr);
 	pg_atomic_init_u32(&rw_wait_shared->due_queues, 0);
 	pg_atomic_init_u64(&rw_wait_shared->visible.lsn, InvalidXLogRecPtr);
 	pg_atomic_init_u32(&rw_wait_shared->nwaiters, 0);

@@ -18,9 +18,9 @@
  * the new one (RW_AGAIN), and the lowest LSN beyond that becomes `next` again.
  *
  * Sessions are woken in order, and `woken` is how far that has got.  `next` is
- * never higher than the first LSN behind it that the source must wake for, but
- * may be lower when a session has left: the source then comes for nothing,
- * once.
+ * never higher than the first LSN behind it that the source must wake for and
+ * that is not due yet, but may be lower when a session has left: the source
+ * then comes for nothing, once.
  *
  * The same order serves for the lock.  Sources do not wait for it: they
  * publish that sessions are due, and then look whether the lock is free; a
