@@ -15,7 +15,8 @@
  * waiter reads next and counts.  If that is not enough, this source has no
  * more news for it.  Should the server's position have gone back meanwhile, or
  * be another process's, the owner of the source says so after it has published
- * the new one (RW_AGAIN), and the lowest LSN beyond that becomes `next` again.
+ * the new one (RW_AGAIN).  The holder of the lock makes the lowest LSN beyond
+ * that `next` again, and then reads the position once more, as a waiter does.
  *
  * Sessions are woken in order, and `woken` is how far that has got.  `next` is
  * never higher than the first LSN behind it that the source must wake for and
@@ -134,6 +135,14 @@ forget_key(RwQueue queue, XLogRecPtr key)
 	}
 }
 
+/* `due` first: whoever sees the queue's bit finds it. */
+static void
+set_due(RwWakeSource *source, uint32 due)
+{
+	pg_atomic_fetch_or_u32(&source->due, due);
+	pg_atomic_fetch_or_u32(&rw_wait_shared->due_queues, 1 << source->queue);
+}
+
 /* Take sessions out that are due for a source; returns their number. */
 static int
 take_for_source(RwWakeSource *source, int *batch, int room)
@@ -142,6 +151,7 @@ take_for_source(RwWakeSource *source, int *batch, int room)
 	uint32		due;
 	XLogRecPtr	position;
 	XLogRecPtr	next;
+	bool		more;
 	int			n;
 
 	if (pg_atomic_read_u32(&source->due) == 0)
@@ -155,16 +165,25 @@ take_for_source(RwWakeSource *source, int *batch, int room)
 	n = rw_wait_queue_take(queue, &source->woken, position, batch, room);
 
 	next = rw_wait_queue_after(queue, rw_wait_mark_after(position));
-	if (rw_wait_queue_after(queue, source->woken) <= position)
-	{
-		/* The others go with the next batch. */
-		pg_atomic_fetch_or_u32(&source->due, RW_DUE);
-		pg_atomic_fetch_or_u32(&rw_wait_shared->due_queues,
-							   1 << source->queue);
+	more = rw_wait_queue_after(queue, source->woken) <= position;
+	if (more)
 		next = Min(next, position + HELP_DISTANCE);
-	}
 	if (source != &rw_wait_shared->all[source->queue].source)
 		set_next(source, next);
+
+	/*
+	 * If that was lowered, the source may have moved on without seeing it.
+	 * Pairs with its barrier between position and `next`.
+	 */
+	if (due & RW_AGAIN)
+	{
+		pg_memory_barrier();
+		more |= pg_atomic_read_u64(&source->position) >= next;
+	}
+
+	/* The others go with the next batch. */
+	if (more)
+		set_due(source, RW_DUE);
 	return n;
 }
 
@@ -407,9 +426,7 @@ rw_waiter_done(RwWaitEnd end, RwTime since)
 void
 rw_waiters_wake(RwWakeSource *source, bool again)
 {
-	/* `due` first: a process that sees the queue's bit must find it. */
-	pg_atomic_fetch_or_u32(&source->due, again ? RW_DUE | RW_AGAIN : RW_DUE);
-	pg_atomic_fetch_or_u32(&rw_wait_shared->due_queues, 1 << source->queue);
+	set_due(source, again ? RW_DUE | RW_AGAIN : RW_DUE);
 
 	/* Pairs with release_lock. */
 	pg_memory_barrier();
