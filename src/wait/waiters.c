@@ -135,7 +135,7 @@ forget_key(RwQueue queue, XLogRecPtr key)
 	}
 }
 
-/* `due` first: whoever sees the queue's bit finds it. */
+/* `due` first: a process that sees the queue's bit must find it. */
 static void
 set_due(RwWakeSource *source, uint32 due)
 {
