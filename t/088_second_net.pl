@@ -15,6 +15,7 @@ use Lateness;
 use Module;
 use Process;
 use Replwatch;
+use Session;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -284,6 +285,27 @@ note '5. without the sampler';
 	let_go($primary);
 	sleeps_on($primary, 'no sampler');
 	push @stopped, $sampler;
+}
+
+
+note '6. a keepalive that becomes due just before it sleeps';
+
+{
+	my $walsender = Session->new($primary, replication => 'true');
+	my $lsn = Replwatch::flushed($primary);
+	my $received = '';
+
+	ask($primary, 'keepalive');
+	$walsender->ask("START_REPLICATION PHYSICAL $lsn");
+	wait_file($primary, '.holding');
+	sysread($walsender->socket, $received, 65536)
+	  while Process::readable($walsender->socket, 0);
+	append_to_file(file($primary, '.written'), '');
+	wait_file($primary, '.done');
+	write_row();
+	Process::readable($walsender->socket, 60);
+	sysread($walsender->socket, $received, 65536);
+	like($received, qr/^d....w/s, 'none lies in its buffer meanwhile');
 }
 
 # A server that is shut down waits for its processes.

@@ -17,14 +17,14 @@
  * asks whether output is pending, and it does so through PqCommMethods, the
  * table of functions that core itself exchanges to redirect a process's
  * protocol output.  Our walsenders have a copy of that table whose
- * is_send_pending queues the keepalive before it answers.  The sampler wakes
- * the walsenders once a second for that; a sleeping walsender otherwise wakes
- * only for WAL, replies and timeouts.
+ * is_send_pending queues the keepalive and answers that it is pending.  The
+ * sampler wakes the walsenders once a second for that; a sleeping walsender
+ * otherwise wakes only for WAL, replies and timeouts.
  *
- * This is a safe place: the loop asks between messages, never within one;
- * what is queued is flushed by the code that follows; and nothing is queued
- * while earlier output is still pending, so the buffer cannot grow for a
- * standby that does not read.
+ * This is a safe place: the loop asks between messages, never within one; it
+ * does not sleep over what is pending when it first asks after a flush, which
+ * is when a keepalive is queued; and nothing is queued while earlier output is
+ * still pending, so the buffer cannot grow for a standby that does not read.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -54,6 +54,9 @@ static PQcommMethods walsender_methods;
 /* When this walsender queued its last keepalive. */
 static RwTime last_keepalive = RW_NEVER;
 
+/* Output was flushed since the loop last asked. */
+static bool flushed = false;
+
 static void
 queue_keepalive(XLogRecPtr end, bool request_reply)
 {
@@ -69,22 +72,22 @@ queue_keepalive(XLogRecPtr end, bool request_reply)
 }
 
 /*
- * Queue a keepalive if it is time.  The fields of MyWalSnd that are read here
- * are written by this process only.
+ * Queue a keepalive if it is time, and return whether it was.  The fields of
+ * MyWalSnd that are read here are written by this process only.
  */
-static void
+static bool
 keepalive_if_due(void)
 {
 	RwTime		now;
 
 	if (MyWalSnd == NULL || MyWalSnd->state != WALSNDSTATE_STREAMING ||
 		(MyReplicationSlot != NULL && SlotIsLogical(MyReplicationSlot)))
-		return;
+		return false;
 
 	/* The sampler sets the pace; its wake-up may be a little early. */
 	now = rw_clock_now();
 	if (now - last_keepalive < RW_KEEPALIVE_INTERVAL / 2)
-		return;
+		return false;
 	last_keepalive = now;
 
 	/*
@@ -97,27 +100,30 @@ keepalive_if_due(void)
 	queue_keepalive(MyWalSnd->sentPtr,
 					MyWalSnd->apply != InvalidXLogRecPtr &&
 					MyWalSnd->apply < MyWalSnd->sentPtr);
+	return true;
 }
 
 static bool
 walsender_is_send_pending(void)
 {
 	bool		pending = core_methods->is_send_pending();
+	bool		was_flushed = flushed;
 
+	flushed = false;
 	rw_replies_notice();
-	if (!pending)
-		keepalive_if_due();
-	rw_stall_asked(pending);
+	rw_stall_asked(pending, was_flushed);
+
+	/* Later ones may come when the loop has seen that it need not write. */
+	if (was_flushed && !pending)
+		pending = keepalive_if_due();
 	return pending;
 }
 
 static int
 walsender_flush_if_writable(void)
 {
-	int			result = core_methods->flush_if_writable();
-
-	rw_stall_flushed();
-	return result;
+	flushed = true;
+	return core_methods->flush_if_writable();
 }
 
 void

@@ -75,9 +75,6 @@
 /* This walsender's entry in shared memory; NULL before it streams. */
 static RwSenderSleep *own = NULL;
 
-/* Output was flushed since the last call. */
-static bool flushed = false;
-
 /*
  * The position for which the latch was last set, and whether it has been set
  * because standbys have confirmed that.
@@ -201,19 +198,11 @@ look_again(XLogRecPtr sent)
 }
 
 void
-rw_stall_flushed(void)
+rw_stall_asked(bool pending, bool was_flushed)
 {
-	flushed = true;
-}
-
-void
-rw_stall_asked(bool pending)
-{
-	bool		was_flushed = flushed;
 	bool		about_to_sleep;
 	XLogRecPtr	sent;
 
-	flushed = false;
 	if (!is_streaming())
 		return;
 	if (own == NULL)

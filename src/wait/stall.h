@@ -4,8 +4,9 @@
  *	  Keeping a walsender from missing WAL.
  *
  * Both functions are called in a walsender, through its copy of PqCommMethods,
- * between messages.  They raise nothing; rw_stall_asked() may take
- * ReplicationSlotControlLock shared.
+ * between messages.  They raise nothing and take no lock but the server's
+ * spinlocks, and ReplicationSlotControlLock where synchronized_standby_slots
+ * matters.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -14,14 +15,12 @@
 #ifndef RW_STALL_H
 #define RW_STALL_H
 
-/* To be called after each flush of output that does not block. */
-extern void rw_stall_flushed(void);
-
 /*
  * To be called whenever the walsender asks whether output is pending, with the
- * answer.  If the walsender is about to sleep although it has WAL to send, it
- * will check again instead.
+ * answer, and whether output has been flushed, as far as that does not block,
+ * since it last asked.  If the walsender is about to sleep although it has WAL
+ * to send, it will check again instead.
  */
-extern void rw_stall_asked(bool pending);
+extern void rw_stall_asked(bool pending, bool was_flushed);
 
 #endif							/* RW_STALL_H */

@@ -55,8 +55,13 @@ static ClientAuthentication_hook_type previous_hook = NULL;
 static const PQcommMethods *inner = NULL;
 static PQcommMethods outer;
 
-/* Calls since output was last flushed; -1 after the sleep that follows. */
+/*
+ * Calls since output was last flushed; -1 after the sleep that follows, and
+ * where a physical walsender flushed only what it had before: it then goes on
+ * without sleeping.
+ */
 static int	calls = -1;
+static bool was_pending = false;
 
 /* Where it was held last, and since when it has been left to itself. */
 static XLogRecPtr held_at = InvalidXLogRecPtr;
@@ -179,6 +184,19 @@ hold(void)
 	}
 }
 
+/* The same, but no WAL is written. */
+static void
+hold_without_keepalive(void)
+{
+	pg_usleep(1000000);
+	write_file("swallow.holding", 0);
+	while (access("swallow.written", F_OK) != 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(1000);
+	}
+}
+
 static void
 go_on(void)
 {
@@ -230,6 +248,14 @@ swallow_is_send_pending(void)
 		}
 		was_there = !was_there;
 	}
+	if (!is_logical() && is_last &&
+		MyWalSnd->state == WALSNDSTATE_STREAMING &&
+		MyWalSnd->write == InvalidXLogRecPtr &&
+		is_wanted("keepalive", &late))
+	{
+		hold_without_keepalive();
+		go_on();
+	}
 	pending = inner->is_send_pending();
 	if (is_last && !pending && is_idle() &&
 		is_wanted(is_logical() ? "after logical" : "after physical", &late))
@@ -243,13 +269,14 @@ swallow_is_send_pending(void)
 	}
 	if (is_last)
 		calls = -1;
+	was_pending = pending;
 	return pending;
 }
 
 static int
 swallow_flush_if_writable(void)
 {
-	calls = 0;
+	calls = was_pending && !is_logical() ? -1 : 0;
 	return inner->flush_if_writable();
 }
 
