@@ -3,10 +3,9 @@
  * stall.h
  *	  Keeping a walsender from missing WAL.
  *
- * Both functions are called in a walsender, through its copy of PqCommMethods,
- * between messages.  They raise nothing and take no lock but the server's
- * spinlocks, and ReplicationSlotControlLock where synchronized_standby_slots
- * matters.
+ * Called in a walsender, through its copy of PqCommMethods, between messages.
+ * Raises nothing and takes no lock but the server's spinlocks, and
+ * ReplicationSlotControlLock where synchronized_standby_slots matters.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -23,10 +23,12 @@
 
 /*
  * Does a snapshot that is taken from now on see all commits whose records end
- * at or before this LSN?  The LSN must have been written, and this server must
- * not be in recovery.  False is also returned for a commit beyond the LSN that
- * is just being written, if its mark (visible.c) is below the LSN; that is
- * rare for commits that begin after the LSN was flushed.  Takes ProcArrayLock
+ * at or before this LSN?  The LSN must have been written, this server must not
+ * be in recovery, and rw_procs_are_trusted() must be true.  False is also
+ * returned while another backend cannot be told from such a commit: one that
+ * commits beyond the LSN and whose mark (visible.c) is below it, which is rare
+ * if it began after the LSN was flushed, or one that holds up checkpoints for a
+ * moment for another reason, such as writing hint bits.  Takes ProcArrayLock
  * for a moment if prepared transactions are enabled.  Raises an error if the
  * status of a transaction cannot be read.
  */
