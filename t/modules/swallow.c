@@ -15,6 +15,9 @@
  *	after KIND late	likewise, and first wait until the sampler has woken it to
  *					send a keepalive, so that the next such wake-up is a
  *					second away
+ *	keepalive		a physical one whose client never replies: before its last
+ *					call, when it has sent no keepalive for a second; then it
+ *					goes on without any WAL
  *
  * KIND is physical or logical.  The file swallow.holding appears when the
  * walsender is held.  It goes on when there is WAL to send and the file
