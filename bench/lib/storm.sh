@@ -23,10 +23,12 @@ make_storm() {
 }
 
 # Start so many sessions that wait for a second replica, which is not there, or that
-# sleep.
+# are idle.  A session in pg_sleep() would hold a snapshot, as none that waits does,
+# and so keep others from pruning rows.
 crowd=''
 gather_crowd() {
-	local number=$1 what=$2 query="SELECT pg_sleep(86400)"
+	local number=$1 what=$2 query='SELECT 1;
+\sleep 86400 s'
 
 	if [[ $what == wait ]]; then
 		query="SELECT replwatch_wait_for_replicas('$(sql storm "SELECT pg_current_wal_insert_lsn()")', 2, 'replay', '1 day')"
@@ -38,7 +40,7 @@ gather_crowd() {
 	if [[ $what == wait ]]; then
 		wait_until storm "count(*) = $number FROM replwatch_waiters()"
 	else
-		wait_until storm "count(*) = $number FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+		wait_until storm "count(*) = $number FROM pg_stat_activity WHERE application_name = 'pgbench' AND state = 'idle'"
 	fi
 }
 
@@ -60,20 +62,20 @@ measure_storm() {
 		ratios=() ours=() theirs=()
 		for ((i = 0; i < turns; i++)); do
 			((i % 10 != 0)) || sql storm "CHECKPOINT"
-			order=(wait sleep)
-			((i % 2 == 0)) || order=(sleep wait)
+			order=(wait idle)
+			((i % 2 == 0)) || order=(idle wait)
 			for what in "${order[@]}"; do
 				wait_replayed storm
 				gather_crowd "$number" "$what"
 				tps[$what]=$(full_load storm "$turn")
 				dissolve_crowd
 			done
-			ratios+=("$(calculate "${tps[wait]} / ${tps[sleep]}" 6)")
+			ratios+=("$(calculate "${tps[wait]} / ${tps[idle]}" 6)")
 			ours+=("${tps[wait]}")
-			theirs+=("${tps[sleep]}")
+			theirs+=("${tps[idle]}")
 		done
 		result_of_ratios "pgbench, $clients clients, beside $number sessions that wait for two replicas, one of them away" \
 			"$(calculate "$(median "${ours[@]}")" 0) transactions/s" \
-			"$(calculate "$(median "${theirs[@]}")" 0) beside as many that sleep" '>=' 0.95 "${ratios[@]}"
+			"$(calculate "$(median "${theirs[@]}")" 0) beside as many idle ones" '>=' 0.95 "${ratios[@]}"
 	done
 }
