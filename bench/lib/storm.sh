@@ -27,14 +27,18 @@ make_storm() {
 # and so keep others from pruning rows.
 crowd=''
 gather_crowd() {
-	local number=$1 what=$2 query='SELECT 1;
-\sleep 86400 s'
+	local number=$1 what=$2 transactions=1 query
 
 	if [[ $what == wait ]]; then
 		query="SELECT replwatch_wait_for_replicas('$(sql storm "SELECT pg_current_wal_insert_lsn()")', 2, 'replay', '1 day')"
+	else
+		# pgbench notices that a session is gone when it has slept.
+		transactions=86400
+		query='SELECT 1;
+\sleep 1 s'
 	fi
 	say "$query" | as_user tee "$dir/storm/crowd.sql" >/dev/null
-	as_user "$bin/pgbench" --host="$dir/storm" --no-vacuum --client="$number" --transactions=1 \
+	as_user "$bin/pgbench" --host="$dir/storm" --no-vacuum --client="$number" --transactions="$transactions" \
 		--file="$dir/storm/crowd.sql" >/dev/null 2>&1 &
 	crowd=$!
 	if [[ $what == wait ]]; then
