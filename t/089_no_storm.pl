@@ -14,7 +14,7 @@ use warnings;
 use lib 't/lib';
 use Process;
 use Replwatch;
-use Session qw(verdict);
+use Session qw(outcomes verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -115,15 +115,6 @@ sub sleeps_on
 	note("$what: the crowd was woken $more times");
 	cmp_ok($more, '<=', scalar @$crowd, "$what: the crowd sleeps on");
 	return;
-}
-
-# The outcomes of these sessions' waits.
-sub outcomes
-{
-	my %seen;
-
-	$seen{ verdict($_->answer) }++ foreach @_;
-	return join ', ', map { "$seen{$_} x $_" } sort keys %seen;
 }
 
 my @crowd = crowd(%quiet);

@@ -13,7 +13,7 @@ use warnings;
 use lib 't/lib';
 use Process;
 use Replwatch;
-use Session qw(verdict);
+use Session qw(outcomes verdict);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -90,15 +90,6 @@ sub stop_all_but_three
 		Process::stop($pid);
 	}
 	return;
-}
-
-# The outcomes of these sessions' waits.
-sub outcomes
-{
-	my %seen;
-
-	$seen{ verdict($_->answer) }++ foreach @_;
-	return join ', ', map { "$seen{$_} x $_" } sort keys %seen;
 }
 
 

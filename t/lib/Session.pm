@@ -46,7 +46,7 @@ use PostgreSQL::Test::Utils;
 use Process ();
 use Time::HiRes qw(time);
 
-our @EXPORT_OK = qw(verdict);
+our @EXPORT_OK = qw(outcomes verdict);
 
 # Connect to a node, or to what listens as { host => directory, port => n }.
 # Further arguments are settings for the startup message; user and database
@@ -195,6 +195,15 @@ sub verdict
 	return "$answer->{state} $answer->{message}" if $answer->{state};
 	return 'closed' if $answer->{closed};
 	return join(' ', map { $_->[0] // 'null' } @{ $answer->{rows} });
+}
+
+# The verdicts of what these sessions were asked, each with its number.
+sub outcomes
+{
+	my %seen;
+
+	$seen{ verdict($_->answer) }++ foreach @_;
+	return join ', ', map { "$seen{$_} x $_" } sort keys %seen;
 }
 
 # Has nothing come yet?
