@@ -172,7 +172,7 @@ SKIP:
 {
 	skip 'logical replication waits for nobody before 17', 7 if $major < 17;
 
-	note '4. a standby that logical replication waits for';
+	note '4. a standby that logical replication would wait for';
 
 	$primary->safe_psql('postgres',
 		"SELECT pg_create_physical_replication_slot('alpha', true)");
@@ -180,7 +180,7 @@ SKIP:
 	($event, $row) =
 	  changes('warning', 'raised warning', 'its slot is not used');
 	is( $event->{detail},
-		'Slot "alpha" of "synchronized_standby_slots" is not used, and logical replication waits for it.',
+		'Slot "alpha" of "synchronized_standby_slots" is not used, and logical replication would wait for it if a slot had failover enabled.',
 		'its slot is not used: the detail');
 	like(
 		$event->{hint},
