@@ -103,10 +103,10 @@
  *		setting, as above; every kind of wait does it.
  *
  * Other shared structures of the server are read in observe/ only; differences
- * between major versions are in base/compat.h and its part
- * compat_replication.h only.  base/layout.c checks whether the arrays are as
- * replwatch was built for.  If not, they are not read and walsenders are not
- * tended; if it is the array of processes, redo functions are left alone, too.
+ * between major versions are in base/compat.h only.  base/layout.c checks
+ * whether the arrays are as replwatch was built for.  If not, they are not
+ * read and walsenders are not tended; if it is the array of processes, redo
+ * functions are left alone, too.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
