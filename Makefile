@@ -2,7 +2,7 @@
 #
 #   make && make install       for the server that pg_config belongs to
 #   make unit                  the pure files alone, under sanitizers
-#   make fuzz FUZZ_SECONDS=60  the parser of the port under random input
+#   make fuzz FUZZ_SECONDS=60  the parsers under random input
 #   make installcheck          pg_regress on an instance of its own, then TAP
 #
 # From a directory of its own, which leaves the source's as it is:
@@ -91,18 +91,27 @@ $(UNIT_BUILD)/%: $(source)/unit/%.c $(UNIT_BUILD)/pure.a $(UNIT_HEADERS)
 	@$(MKDIR_P) $(@D)
 	$(CC) $(UNIT_CFLAGS) -o $@ $(filter %.c %.a,$^) -lm
 
-# The parser of the port under random input, for as long as one likes; what is
-# found on the way is kept in the build directory, a crash beside it.
+# The parsers under random input, one after the other, each for as long as one
+# likes; what is found on the way is kept in the build directory, a crash beside
+# it.
 FUZZ_SECONDS = 60
 FUZZ_BUILD = $(CURDIR)/unit/build/fuzz
+FUZZ_TARGETS = $(patsubst $(source)/unit/fuzz_%.c,%,$(sort $(wildcard $(source)/unit/fuzz_*.c)))
 
-$(FUZZ_BUILD)/request: $(source)/unit/fuzz_request.c $(UNIT_PURE) $(UNIT_HEADERS)
-	@$(MKDIR_P) $(FUZZ_BUILD)/found
-	clang $(UNIT_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.c,$^)
+$(FUZZ_BUILD)/src/%.o: $(source)/src/%.c $(UNIT_HEADERS)
+	@$(MKDIR_P) $(@D)
+	clang $(UNIT_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
 
-fuzz: $(FUZZ_BUILD)/request
-	ASAN_OPTIONS=quarantine_size_mb=16 $< -max_total_time=$(FUZZ_SECONDS) -max_len=9000 -print_final_stats=1 \
-		-artifact_prefix=$(FUZZ_BUILD)/ $(FUZZ_BUILD)/found $(source)/unit/corpus/request
+$(FUZZ_BUILD)/%: $(source)/unit/fuzz_%.c $(UNIT_PURE:$(source)/%.c=$(FUZZ_BUILD)/%.o) $(UNIT_HEADERS)
+	@$(MKDIR_P) $(FUZZ_BUILD)/found_$*
+	clang $(UNIT_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -lm
+
+fuzz: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_TARGETS))
+	for target in $(FUZZ_TARGETS); do \
+		ASAN_OPTIONS=quarantine_size_mb=16 $(FUZZ_BUILD)/$$target -max_total_time=$(FUZZ_SECONDS) \
+			-max_len=9000 -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/ \
+			$(FUZZ_BUILD)/found_$$target $(source)/unit/corpus/$$target || exit; \
+	done
 
 unit: $(UNIT_PROGRAMS)
 	$(PROVE) --jobs 4 --exec '' $^

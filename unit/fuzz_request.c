@@ -14,23 +14,8 @@
  */
 #include "postgres_fe.h"
 
-#include <stdlib.h>
-
 #include "src/port/intern.h"
-
-#undef printf
-#undef fprintf
-
-#define MUST(condition) \
-	do { \
-		if (!(condition)) \
-		{ \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
-
-extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
+#include "unit/fuzz.h"
 
 /* Answer a request, with facts to which its limits apply. */
 static void
