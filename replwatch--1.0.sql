@@ -264,10 +264,12 @@ COMMENT ON FUNCTION replwatch_silence(text, interval) IS
 --
 CREATE VIEW replwatch_lag AS
 	SELECT s.name, s.link, s.state, s.health, s.lag_bytes,
-		   date_trunc('milliseconds', s.lag) AS lag, s.lag_bound,
-		   date_trunc('seconds', s.catchup) AS catchup, s.reason,
-		   replwatch_trend(s.name, CASE WHEN s.state IN ('inactive', 'lost')
-								   THEN 'slot' ELSE s.link END) AS trend
+		   pg_catalog.date_trunc('milliseconds', s.lag) AS lag, s.lag_bound,
+		   pg_catalog.date_trunc('seconds', s.catchup) AS catchup, s.reason,
+		   replwatch_trend(s.name,
+						   CASE WHEN s.state OPERATOR(pg_catalog.=)
+									 ANY (ARRAY['inactive', 'lost'])
+								THEN 'slot' ELSE s.link END) AS trend
 	FROM replwatch_status() s;
 
 COMMENT ON VIEW replwatch_lag IS
