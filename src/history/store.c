@@ -52,92 +52,76 @@ checksum(const StoreHeader *header, const void *payload)
 	return crc;
 }
 
-static bool
-write_all(int fd, const void *data, size_t length)
+void *
+rw_store_begin(RwNewFile *file, const char *path, uint32 room)
 {
-	const char *p = data;
-
-	while (length > 0)
-	{
-		ssize_t		n = write(fd, p, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-		{
-			/* If write() set no errno, assume a full disk. */
-			if (n == 0)
-				errno = ENOSPC;
-			return false;
-		}
-		p += n;
-		length -= n;
-	}
-	return true;
+	file->path = path;
+	/* Padding is written too, and must not be random. */
+	file->bytes = palloc0(sizeof(StoreHeader) + room);
+	return (char *) file->bytes + sizeof(StoreHeader);
 }
 
-bool
-rw_store_save(const char *path, RwStoreKind kind, const RwStoreLabel *label,
-			  const void *payload, uint32 length, bool durable)
+void
+rw_store_finish(RwNewFile *file, RwStoreKind kind, const RwStoreLabel *label,
+				uint32 length)
+{
+	StoreHeader *header = file->bytes;
+
+	header->magic = STORE_MAGIC;
+	header->format = store_formats[kind];
+	header->kind = kind;
+	header->length = length;
+	header->system_identifier = GetSystemIdentifier();
+	header->label = *label;
+	header->crc = checksum(header, header + 1);
+	file->length = sizeof(StoreHeader) + length;
+}
+
+void
+rw_store_log_failure(const char *path, const RwReplaceProgress *progress)
 {
 	char		tmp[MAXPGPATH];
-	StoreHeader header;
-	int			fd;
-	bool		ok;
 
-	/* Padding is written too, and must not be random. */
-	memset(&header, 0, sizeof(header));
-	header.magic = STORE_MAGIC;
-	header.format = store_formats[kind];
-	header.kind = kind;
-	header.length = length;
-	header.system_identifier = GetSystemIdentifier();
-	header.label = *label;
-	header.crc = checksum(&header, payload);
-
-	/* Remove what a crash may have left, or what is no regular file. */
 	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
-	(void) unlink(tmp);
-	fd = OpenTransientFile(tmp, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
-	if (fd < 0)
+	errno = progress->error;
+	switch (progress->step)
 	{
-		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("could not create file \"%s\": %m", tmp)));
-		return false;
+		case RW_REPLACE_CREATE:
+			ereport(LOG,
+					(errcode_for_file_access(),
+					 errmsg("could not create file \"%s\": %m", tmp)));
+			break;
+		case RW_REPLACE_WRITE:
+			ereport(LOG,
+					(errcode_for_file_access(),
+					 errmsg("could not write file \"%s\": %m", tmp)));
+			break;
+		case RW_REPLACE_FLUSH:
+			ereport(LOG,
+					(errcode_for_file_access(),
+					 errmsg("could not fsync file \"%s\": %m", tmp)));
+			break;
+		case RW_REPLACE_CLOSE:
+			ereport(LOG,
+					(errcode_for_file_access(),
+					 errmsg("could not close file \"%s\": %m", tmp)));
+			break;
+		case RW_REPLACE_RENAME:
+			ereport(LOG,
+					(errcode_for_file_access(),
+					 errmsg("could not rename file \"%s\" to \"%s\": %m",
+							tmp, path)));
+			break;
+		case RW_REPLACE_FLUSH_DIRECTORY:
+			ereport(LOG,
+					(errcode_for_file_access(),
+					 errmsg("could not fsync the directory of file \"%s\": %m",
+							path)));
+			break;
+		case RW_REPLACE_NOT_BEGUN:
+		case RW_REPLACE_DONE:
+			break;
 	}
-
-	ok = write_all(fd, &header, sizeof(header)) &&
-		write_all(fd, payload, length);
-	if (!ok)
-		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("could not write file \"%s\": %m", tmp)));
-	if (CloseTransientFile(fd) != 0 && ok)
-	{
-		ok = false;
-		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("could not close file \"%s\": %m", tmp)));
-	}
-	if (!ok)
-	{
-		(void) unlink(tmp);
-		return false;
-	}
-
-	if (durable)
-		return durable_rename(tmp, path, LOG) == 0;
-	if (rename(tmp, path) != 0)
-	{
-		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("could not rename file \"%s\" to \"%s\": %m",
-						tmp, path)));
-		(void) unlink(tmp);
-		return false;
-	}
-	return true;
 }
 
 void
@@ -243,6 +227,18 @@ read_file(int fd, RwStoreKind kind, StoreHeader *header, const char **why)
 	return NULL;
 }
 
+/* Systems differ in the error that O_NOFOLLOW gives.  Keeps errno. */
+static bool
+is_link(const char *path)
+{
+	int			save_errno = errno;
+	struct stat st;
+	bool		link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+
+	errno = save_errno;
+	return link;
+}
+
 void *
 rw_store_load(const char *path, RwStoreKind kind, RwStoreLabel *label,
 			  uint32 *length)
@@ -253,12 +249,14 @@ rw_store_load(const char *path, RwStoreKind kind, RwStoreLabel *label,
 	int			fd;
 
 	/* Opening a pipe would block until somebody opens its other end. */
-	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	fd = OpenTransientFile(path,
+						   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | PG_BINARY);
 	if (fd < 0)
 	{
 		/* If it stayed, the next save would overwrite it, or fail to. */
 		if (errno != ENOENT)
-			rw_store_set_aside(path, pstrdup(strerror(errno)));
+			rw_store_set_aside(path, is_link(path) ? "it is a symbolic link" :
+							   pstrdup(strerror(errno)));
 		return NULL;
 	}
 

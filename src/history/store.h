@@ -3,11 +3,15 @@
  * store.h
  *	  Files that survive a restart of the server.
  *
- * A file is written under a temporary name and renamed, and has a format
- * number, the cluster's system identifier and a checksum.  A file that cannot
- * be trusted (damaged, cut short, empty, of another format or another
- * cluster) is renamed by appending ".bad", with a WARNING, and counts as
- * missing: no contents of a file can keep the server from starting.
+ * A file has a format number, the cluster's system identifier and a checksum.
+ * A file that cannot be trusted (damaged, cut short, empty, a symbolic link, of
+ * another format or another cluster) is renamed by appending ".bad", with a
+ * WARNING, and counts as missing: no contents of a file can keep the server
+ * from starting.
+ *
+ * Files are written by rw_replace_file() (replace_file.h), after which the old
+ * file stays until the new one is on disk.  So a crash or power loss leaves a
+ * whole file, and no older one has to be kept beside it.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -17,6 +21,7 @@
 #define RW_STORE_H
 
 #include "src/base/clock.h"
+#include "src/history/replace_file.h"
 
 /*
  * The LSN history is kept where base backups and pg_rewind copy it, because
@@ -48,12 +53,18 @@ typedef struct RwStoreLabel
 } RwStoreLabel;
 
 /*
- * Write a file.  With `durable` it is flushed to disk.  On failure the old
- * file stays, the error is logged at level LOG, and the result is false.
+ * Begin the contents of a file with a payload of at most `room` bytes.  Returns
+ * where the payload goes, zeroed, in palloc'd memory of the file's.
  */
-extern bool rw_store_save(const char *path, RwStoreKind kind,
-						  const RwStoreLabel *label,
-						  const void *payload, uint32 length, bool durable);
+extern void *rw_store_begin(RwNewFile *file, const char *path, uint32 room);
+
+/* Complete it, once the payload is in place and its length is known. */
+extern void rw_store_finish(RwNewFile *file, RwStoreKind kind,
+							const RwStoreLabel *label, uint32 length);
+
+/* Log, at level LOG, at which step replacing the file failed, and why. */
+extern void rw_store_log_failure(const char *path,
+								 const RwReplaceProgress *progress);
 
 /*
  * Read a file.  Returns the palloc'd payload, and sets its length and label;

@@ -36,6 +36,31 @@ typedef struct RwTimelineStep
 	XLogRecPtr	until;
 } RwTimelineStep;
 
+/* The history and the state. */
+#define RW_SAVED_FILES	2
+
+/*
+ * The process that writes the files (saver.c), a child of the sampler: a
+ * filesystem that stands still stops no round.  Zeroed: none has been started.
+ */
+typedef struct RwSaver
+{
+	pid_t		pid;			/* 0: none */
+	RwTime		begun;			/* when it was started */
+	bool		slow;			/* that it takes long has been logged */
+	int			nfiles;
+	const char *paths[RW_SAVED_FILES];
+	RwReplaceProgress *progress;	/* [RW_SAVED_FILES], shared with it */
+} RwSaver;
+
+typedef enum RwSaverState
+{
+	RW_SAVER_NONE,				/* there is no such process */
+	RW_SAVER_RUNNING,
+	RW_SAVER_DONE,				/* it has just ended; all files are on disk */
+	RW_SAVER_FAILED				/* it has just ended, which was logged */
+} RwSaverState;
+
 /*
  * The state of the worker's process, owned by rw_worker_main.  What other
  * processes read is in shared memory, and survives a worker that dies.
@@ -64,7 +89,9 @@ typedef struct RwSampler
 								 * been flushed */
 	XLogRecPtr	flush_requested;	/* up to here, once */
 
-	/* What is to be saved (rw_persist_save), and since when. */
+	RwSaver		saver;
+
+	/* What is to be saved (rw_persist_save), and when that was last begun. */
 	RwTime		saved_at;
 	bool		unsaved;		/* something moved */
 	bool		urgent;			/* an alert changed */
@@ -91,11 +118,21 @@ extern bool rw_sample(RwSampler *sampler);
  */
 
 /*
- * Write both files, and mark everything as saved.  With `durable` the history
- * is on disk when this returns, which can take as long as a checkpoint keeps
- * the disk busy.  Failures are logged.
+ * Begin to save both files, and mark everything as saved; nothing waits for
+ * the disk.  Not to be called while a save is under way.  Failures are logged,
+ * and have the files saved again as if something had moved.
  */
-extern void rw_persist_save(RwSampler *sampler, bool durable);
+extern void rw_persist_save(RwSampler *sampler);
+
+/* Is a save under way?  Settles one that has ended. */
+extern bool rw_persist_is_saving(RwSampler *sampler);
+
+/*
+ * Save both files for the last time, after ending a save that is under way.
+ * They are on disk when this returns, which can take as long as the disk is
+ * kept busy.
+ */
+extern void rw_persist_save_last(RwSampler *sampler);
 
 /* Read the history's file into the history, which is empty. */
 extern void rw_persist_load_history(void);
@@ -117,8 +154,8 @@ extern void rw_persist_follow_timeline(RwSampler *sampler);
  * The contents of the state file (persist_state.c).
  */
 
-/* Write the state file with this label; takes state_lock. */
-extern void rw_save_state(const RwStoreLabel *label);
+/* The state file's contents, with this label; takes state_lock. */
+extern void rw_collect_state(RwNewFile *file, const RwStoreLabel *label);
 
 /*
  * Restore shared memory from the state file's payload; the caller holds
@@ -130,5 +167,31 @@ extern void rw_save_state(const RwStoreLabel *label);
 extern bool rw_restore_state(const char *payload, uint32 length,
 							 const RwStoreLabel *label, int64 delta,
 							 bool same_role);
+
+/*
+ * The process that writes the files (saver.c).
+ *
+ * It has the sampler's memory as of its start, and only writes the files.  It
+ * ends with the sampler: on Linux at once, elsewhere before it renames a file.
+ * A rename that the kernel is at is not interrupted, but that of a later saver
+ * comes after it, or it finds no PATH.tmp, which a later saver removes first.
+ *
+ * It exits with 0 or 1, also when it is signaled: where the postmaster is the
+ * first process of a container, it inherits orphans, and would restart the
+ * server upon anything else.
+ */
+
+/*
+ * Start it, to write these files; there is none now.  Their contents can be
+ * freed at once.  If it cannot be started, that is logged, and the result is
+ * false.
+ */
+extern bool rw_saver_start(RwSaver *saver, const RwNewFile *files, int nfiles);
+
+/* How it is doing; logs what has failed, and once if it takes long. */
+extern RwSaverState rw_saver_poll(RwSaver *saver);
+
+/* End it if it runs, and wait for that. */
+extern void rw_saver_stop(RwSaver *saver);
 
 #endif							/* RW_WORKER_INTERN_H */

@@ -17,6 +17,8 @@
  */
 #include "postgres.h"
 
+#include "common/file_perm.h"
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "src/base/compat.h"
@@ -35,9 +37,10 @@ role_of(const RwFacts *facts)
 }
 
 static void
-save_history(const RwStoreLabel *label, bool durable)
+collect_history(RwNewFile *file, const RwStoreLabel *label)
 {
-	RwPoint    *points = palloc(RW_HISTORY_POINTS * sizeof(RwPoint));
+	RwPoint    *points = rw_store_begin(file, RW_HISTORY_FILE,
+										RW_HISTORY_POINTS * sizeof(RwPoint));
 	RwStoreLabel history_label = *label;
 	int			npoints;
 
@@ -47,16 +50,17 @@ save_history(const RwStoreLabel *label, bool durable)
 	history_label.timeline = rw_history_shared->tli;
 	LWLockRelease(rw_history_lock);
 
-	(void) rw_store_save(RW_HISTORY_FILE, RW_STORE_HISTORY, &history_label,
-						 points, npoints * sizeof(RwPoint), durable);
-	pfree(points);
+	rw_store_finish(file, RW_STORE_HISTORY, &history_label,
+					npoints * sizeof(RwPoint));
 }
 
-void
-rw_persist_save(RwSampler *sampler, bool durable)
+/* The contents of the files as of now; returns how many there are to write. */
+static int
+collect_files(RwSampler *sampler, RwNewFile files[RW_SAVED_FILES])
 {
 	const RwFacts *facts = &sampler->facts;
 	RwStoreLabel label;
+	int			nfiles = 0;
 
 	memset(&label, 0, sizeof(label));
 	label.timeline = facts->tli;
@@ -64,11 +68,55 @@ rw_persist_save(RwSampler *sampler, bool durable)
 	label.clock = rw_clock_now();
 	label.wall = GetCurrentTimestamp();
 
-	save_history(&label, durable);
+	collect_history(&files[nfiles++], &label);
 	/* Before the role is decided the file has not been loaded: keep it. */
 	if (rw_lag_shared->state_loaded)
-		rw_save_state(&label);
+		rw_collect_state(&files[nfiles++], &label);
+
+	sampler->saved_at = label.clock;
 	sampler->unsaved = sampler->urgent = sampler->save_asked = false;
+	return nfiles;
+}
+
+void
+rw_persist_save(RwSampler *sampler)
+{
+	RwNewFile	files[RW_SAVED_FILES];
+	int			nfiles = collect_files(sampler, files);
+
+	if (!rw_saver_start(&sampler->saver, files, nfiles))
+		sampler->unsaved = true;
+	while (nfiles > 0)
+		pfree(files[--nfiles].bytes);
+}
+
+bool
+rw_persist_is_saving(RwSampler *sampler)
+{
+	RwSaverState state = rw_saver_poll(&sampler->saver);
+
+	if (state == RW_SAVER_FAILED)
+		sampler->unsaved = true;
+	return state == RW_SAVER_RUNNING;
+}
+
+void
+rw_persist_save_last(RwSampler *sampler)
+{
+	RwNewFile	files[RW_SAVED_FILES];
+	int			nfiles;
+	int			i;
+
+	rw_saver_stop(&sampler->saver);
+	nfiles = collect_files(sampler, files);
+	for (i = 0; i < nfiles; i++)
+	{
+		RwReplaceProgress progress;
+
+		if (!rw_replace_file(&files[i], pg_file_create_mode, enableFsync, 0,
+							 &progress))
+			rw_store_log_failure(files[i].path, &progress);
+	}
 }
 
 void

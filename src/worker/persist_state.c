@@ -92,14 +92,14 @@ save_alerts(char *p, StateHeader *header)
 }
 
 void
-rw_save_state(const RwStoreLabel *label)
+rw_collect_state(RwNewFile *file, const RwStoreLabel *label)
 {
 	Size		room = sizeof(StateHeader) +
 		rw_max_replicas * sizeof(SavedReplica) +
 		RW_MAX_SLOTS * sizeof(RwSlotNote) +
 		(rw_alerts_max + RW_CLEARED_ALERTS) * sizeof(RwAlert) +
 		RW_MAX_SILENCES * sizeof(RwSilence);
-	char	   *payload = palloc0(room);
+	char	   *payload = rw_store_begin(file, RW_STATE_FILE, room);
 	char	   *p = payload + sizeof(StateHeader);
 	StateHeader header;
 	int			i;
@@ -148,9 +148,7 @@ rw_save_state(const RwStoreLabel *label)
 	LWLockRelease(rw_state_lock);
 
 	memcpy(payload, &header, sizeof(header));
-	(void) rw_store_save(RW_STATE_FILE, RW_STORE_STATE, label,
-						 payload, p - payload, false);
-	pfree(payload);
+	rw_store_finish(file, RW_STORE_STATE, label, p - payload);
 }
 
 /*

@@ -132,13 +132,16 @@ run_round(RwSampler *sampler, RwTime now)
 	rw_command_ensure_runner();
 	rw_process_ensure(RW_PROCESS_PORT, rw_port != 0);
 	sampler->next_round = now + round_interval(moved);
+}
 
-	/* Sampling and keepalives do not wait for the disk. */
-	if (is_save_due(sampler, now))
-	{
-		rw_persist_save(sampler, false);
-		sampler->saved_at = now;
-	}
+/* The process that saves has ended. */
+static void
+handle_child(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	SetLatch(MyLatch);
+	errno = save_errno;
 }
 
 void
@@ -149,6 +152,7 @@ rw_worker_main(Datum arg)
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGCHLD, handle_child);
 	BackgroundWorkerUnblockSignals();
 
 	/* A worker that exits with 0 is not started again. */
@@ -181,6 +185,8 @@ rw_worker_main(Datum arg)
 			run_round(&sampler, now);
 			now = rw_clock_now();
 		}
+		if (!rw_persist_is_saving(&sampler) && is_save_due(&sampler, now))
+			rw_persist_save(&sampler);
 
 		/* Wait even when late: this also notices the postmaster's death. */
 		(void) WaitLatch(MyLatch,
@@ -192,7 +198,7 @@ rw_worker_main(Datum arg)
 
 	MemoryContextReset(sampler.context);
 	(void) rw_sample(&sampler);
-	rw_persist_save(&sampler, true);
+	rw_persist_save_last(&sampler);
 
 	/*
 	 * With exit code 0 the postmaster would not start the worker again when
