@@ -57,6 +57,10 @@ cmp_ok(
 	StateFile::HEADER_SIZE + 2 * POINT_SIZE,
 	'the history has points');
 
+# Good files that links lead to.
+my $elsewhere = PostgreSQL::Test::Utils::tempdir;
+my @targets = map { "$elsewhere/$_" } 0, 1;
+
 # What is done to a file: given its good bytes and its index, its new ones, or
 # undef if the path given as the third has been turned into something else.
 my @cases = (
@@ -142,6 +146,15 @@ my @cases = (
 		reason => 'it is not a regular file',
 	},
 	{
+		name => 'a link',
+		damage => sub {
+			StateFile::write_bytes($targets[ $_[1] ], $_[0]);
+			symlink $targets[ $_[1] ], $_[2] or die "symlink: $!";
+			undef;
+		},
+		reason => 'it is a symbolic link',
+	},
+	{
 		name => 'unreadable',
 		damage => sub {
 			StateFile::write_bytes($_[2], $_[0]);
@@ -223,6 +236,9 @@ foreach my $case (@cases)
 	is($seen->{old_history}, 'f', "$name: the history is new");
 	is($seen->{knows}, 'f', "$name: the table of replicas is new");
 }
+
+is_deeply([ map { StateFile::read_bytes($_) } @targets ],
+	\@good, 'the files that links led to are as they were');
 
 note 'A state file of the format before this one';
 

@@ -21,7 +21,7 @@ my $history = StateFile::history_path($node);
 my $state = StateFile::path($node);
 my $failure =
   qr/LOG:  could not create file "pg_stat\/replwatch\.history\.tmp": Permission denied/;
-my ($offset, $begin, $saved, $start, @attempts);
+my ($offset, $begin, $saved, $start, $writer, @attempts);
 
 # Whatever happens, the next run has to be able to clean up.
 END { chmod 0700, $dir if defined $dir; }
@@ -34,13 +34,13 @@ $offset = -s $node->logfile;
 chmod 0500, $dir or die "chmod: $!";
 $begin = Replwatch::now($node);
 
-# The first attempt is made at a reload, the second in its time: there is
-# something new in each sample, and it is a minute if there is nothing.
+# The first attempt is made at a reload, the second in its time: although nothing
+# moves it is not a minute, because what was to be saved still is.
+$writer = Replwatch::stop_background_writer($node);
 $node->reload;
 Process::until_true(
 	'there are two attempts to save',
 	sub {
-		Replwatch::burst($node, 1);
 		@attempts = Replwatch::logged_at($node, $failure, $offset);
 		return @attempts >= 2;
 	});
@@ -48,6 +48,8 @@ cmp_ok($attempts[1] - $attempts[0],
 	'>', 5, 'an attempt every ten seconds, not at each sample');
 cmp_ok($attempts[1] - $attempts[0],
 	'<', 40, 'an attempt every ten seconds, not every minute');
+kill('CONT', $writer);
+Replwatch::burst($node, 1);
 my @others = grep { /could not .*replwatch/ && !/$failure/ } split /\n/,
   slurp_file($node->logfile, $offset);
 is_deeply(\@others, [], 'one LOG entry for each attempt, and nothing else');
