@@ -92,15 +92,11 @@ ALTER SYSTEM SET replwatch.expected_replicas = 'a,,b';
 SELECT 'ALTER SYSTEM SET replwatch.node_name = ' || quote_literal(repeat('a', 64)) \gexec
 
 -- a command is looked at when it is set
-ALTER SYSTEM SET replwatch.alert_command = 'page %';
-ALTER SYSTEM SET replwatch.alert_command = 'page %s %p';
-ALTER SYSTEM SET replwatch.alert_command = 'page ''%s''';
-ALTER SYSTEM SET replwatch.alert_command = 'page \%s';
-SELECT format('ALTER SYSTEM SET replwatch.alert_command = %L',
-	repeat('x', 8192)) AS too_long \gset
-\set VERBOSITY sqlstate
-:too_long;
+ALTER SYSTEM SET replwatch.alert_command = 'page --host %s "%a is %t" %v %d 100%%';
 \set VERBOSITY terse
+ALTER SYSTEM SET replwatch.alert_command = 'page %d';
+ALTER SYSTEM SET replwatch.alert_command = 'page "$(date +%F)" 100% %';
+ALTER SYSTEM SET replwatch.alert_command = 'printf %s "$REPLWATCH_DETAIL"';
 
 -- =====================================================================
 -- Values within it, ends included
@@ -124,7 +120,7 @@ ALTER SYSTEM SET replwatch.forget_after = 2147483647;
 ALTER SYSTEM SET replwatch.max_replicas = 1;
 ALTER SYSTEM SET replwatch.max_replicas = 1000;
 ALTER SYSTEM SET replwatch.tend_walsenders = off;
-ALTER SYSTEM SET replwatch.alert_command = 'page %a "%s is %t" %v %d 100%%';
+ALTER SYSTEM SET replwatch.alert_command = 'page "$REPLWATCH_SUBJECT"';
 ALTER SYSTEM SET replwatch.alert_command_timeout = 100;
 ALTER SYSTEM SET replwatch.alert_command_timeout = '1h';
 ALTER SYSTEM SET replwatch.port = 65535;

@@ -3,8 +3,10 @@
 
 # alert_command is run for each change of an alert that is told of, in order,
 # with the same words as in the log.  Whatever the name of a replica is made
-# of, the command gets it whole, and nothing of it is executed.  When a command
-# fails the log says so once, and with what it said itself.
+# of, the command gets it whole, and nothing of it is executed.  The line that
+# the shell reads is the setting's text as it is; one that still has
+# placeholders is warned of when it is set.  When a command fails the log says
+# so once; what it writes itself is in the log as well.
 
 use strict;
 use warnings;
@@ -87,8 +89,8 @@ my ($detail) =
   slurp_file($primary->logfile, $offset) =~
   /raised: .*"replica1"\n.*DETAIL:  (.*)\n/;
 is_deeply(
-	[ @{ $calls[0] }{@Command::values} ],
-	[ qw(replica_missing replica1 critical raised), $detail ],
+	[ @{ $calls[0] }{qw(alert subject severity state detail node)} ],
+	[ qw(replica_missing replica1 critical raised), $detail, 'primary' ],
 	'an alert is raised: all is as in the log');
 
 note '3. Names';
@@ -103,6 +105,7 @@ my @names = (
 	q{"; touch ran #},
 	q{%s %d %% %},
 	q{\\\\ \\' \\" $HOME ${HOME} *},
+	q{two  blanks * ?},
 	q{-n --help});
 
 # The server shows names in printable ASCII, and so does replwatch.
@@ -132,12 +135,13 @@ Command::stop($primary);
 Command::start(
 	$primary,
 	join "\n",
-	'true %s # %s',
+	'true $REPLWATCH_SUBJECT # $REPLWATCH_SUBJECT',
 	'cat >/dev/null <<END',
-	'%s',
+	'$REPLWATCH_SUBJECT',
 	'END',
-	': $(true %s) `true %s` "$(true %s)" ${nothing:-%s}',
-	qq{printf "%%s\\n" %s"|%s" >> $dir/otherwise});
+	': $(true $REPLWATCH_SUBJECT) `true $REPLWATCH_SUBJECT`',
+	'again="$(printf %s "$REPLWATCH_SUBJECT")"',
+	qq{printf '%s|%s|%s\\n' "\$REPLWATCH_SUBJECT" "\$again" "%s %a %%" >> $dir/otherwise});
 Command::expect($primary, @names);
 Process::until_true(
 	'all changes are passed on',
@@ -147,8 +151,8 @@ Process::until_true(
 	});
 is_deeply(
 	[ sort split /\n/, slurp_file("$dir/otherwise") ],
-	[ sort map { "$_|$_" } @names ],
-	'in other places of the line, too');
+	[ sort map { "$_|$_|%s %a %%" } @names ],
+	'in other places of the line, too, and % is nothing special');
 ok(!-e $ran, 'nothing of a name is executed');
 
 note '4. One for each change, in order';
@@ -206,38 +210,17 @@ note '5. Failures';
 Command::expect($primary);
 Command::calls_when($primary, 10);
 foreach my $case (
-	[ 'exit 3', qr/failed with exit code 3/, undef ],
+	[ 'exit 3', qr/failed with exit code 3/ ],
+	[ 'exec /no/such/thing', qr/failed with exit code 127/ ],
 	[
-		'exec /no/such/thing',
-		qr/failed with exit code 127/,
-		qr{.*/no/such/thing: not found}
-	],
-	[
-		'kill -USR1 $$',
-		qr/was terminated by signal \d+: User defined signal 1/, undef
-	],
-	[
-		'echo out; echo err >&2; exit 1',
-		qr/failed with exit code 1/,
-		qr/out\n\terr/
-	],
-	[
-		q{printf 'a\\033[1mb\\r\\n\\n'; exit 1},
-		qr/failed with exit code 1/,
-		qr/a\?\[1mb/
-	],
-	[
-		q{head -c 1048576 /dev/zero | tr '\\0' x; exit 9},
-		qr/failed with exit code 9/,
-		qr/x{1000}\.\.\./
+		'kill -USR1 $$', qr/was terminated by signal \d+: User defined signal 1/
 	])
 {
-	my ($lines, $message, $output) = @$case;
+	my ($lines, $message) = @$case;
 	my $command = Command::command($primary);
 	my $entry =
 	  qr/WARNING:  alert command $message\n.*DETAIL:  The alert command for replica_missing \(raised\) on "failing" was: \Q$command\E\n/;
 
-	$entry = qr/$entry\tIts output was: $output\n/ if $output;
 	Command::does($primary,
 		"test \"\$REPLWATCH_STATE\" = raised || exit 0\n$lines");
 	$offset = -s $primary->logfile;
@@ -255,56 +238,111 @@ foreach my $case (
 		"it is said once: $lines");
 }
 
-Command::does($primary, 'echo all is well');
+Command::does($primary, 'echo all is well; echo and it shows >&2');
 $offset = -s $primary->logfile;
 Command::forget_calls($primary);
 Command::expect($primary, 'fine');
 Command::calls_when($primary, 1);
 Command::expect($primary);
 Command::calls_when($primary, 2);
+like(
+	slurp_file($primary->logfile, $offset),
+	qr/^all is well\nand it shows\n/m,
+	'what it writes is in the log');
 unlike(
 	slurp_file($primary->logfile, $offset),
-	qr/alert command|all is well/,
+	qr/alert command/,
 	'of success nothing is said');
 
-note '6. What can not be a command';
+note '6. Placeholders';
+
+sub warning
+{
+	my ($placeholder) = @_;
+
+	return
+	  qr/WARNING:  "$placeholder" in "replwatch.alert_command" is not replaced/;
+}
 
 foreach my $case (
-	[ 'page %',  'String ends unexpectedly after escape character "%".' ],
-	[ 'page %p', 'String contains unexpected placeholder "%p".' ],
-	[
-		"page '%s'",
-		'Placeholder "%s" must not be within single quotes, where the shell expands nothing.'
-	])
+	[ '/usr/bin/page --host %s "%a is %t"', '%s' ],
+	[ 'echo 100%%', '%%' ])
 {
-	my ($command, $why) = @$case;
+	my ($command, $placeholder) = @$case;
 	my ($rc, $out, $err) = $primary->psql('postgres',
 		"ALTER SYSTEM SET replwatch.alert_command = \$\$$command\$\$");
 
-	like(
-		$err,
-		qr/ERROR:  invalid value for parameter "replwatch.alert_command": "\Q$command\E"\nDETAIL:  \Q$why\E/,
-		"ALTER SYSTEM refuses: $command");
+	like($err, warning($placeholder), "ALTER SYSTEM warns of $placeholder");
+}
+foreach my $command (
+	'printf "%s\n" "$REPLWATCH_DETAIL" | mail -s "$REPLWATCH_ALERT" dba',
+	'page $(date +%F) 100%')
+{
+	my ($rc, $out, $err) = $primary->psql('postgres',
+		"ALTER SYSTEM SET replwatch.alert_command = \$\$$command\$\$");
+
+	is($err, '', "and not of: $command");
+}
+$primary->safe_psql('postgres', 'ALTER SYSTEM RESET replwatch.alert_command');
+
+# How often the log has the warning once a further reload is done, that changes
+# something else.  A new session begins with the postmaster's settings.
+my $reloads = 0;
+
+sub warnings_after_reload
+{
+	my ($offset) = @_;
+
+	$reloads++;
+	$primary->append_conf('postgresql.conf',
+		"replwatch.node_name = 'node$reloads'\n");
+	$primary->reload;
+	$primary->poll_query_until('postgres', 'SHOW replwatch.node_name',
+		"node$reloads")
+	  or die 'the settings have not been reloaded';
+	my $warning = warning('%v');
+	return
+	  scalar(() = slurp_file($primary->logfile, $offset) =~ /$warning/g);
 }
 
 $offset = -s $primary->logfile;
-Command::set_command($primary, 'page %p');
-$primary->wait_for_log(
-	qr/LOG:  invalid value for parameter "replwatch.alert_command": "page %p"\n.*DETAIL:  String contains unexpected placeholder "%p"\./,
-	$offset);
-is( $primary->safe_psql('postgres', 'SHOW replwatch.alert_command'),
-	Command::command($primary),
-	'in the file it is refused, and the old one stays');
-
-$primary->stop;
+Command::set_command($primary, 'true %v');
+is(warnings_after_reload($offset),
+	1, 'one in the file is logged once, by one process');
+my ($rc, $out, $err) = $primary->psql('postgres',
+	"SELECT count(*) FROM pg_file_settings WHERE name = 'replwatch.alert_command'"
+);
+is("$rc $err", '0 ', 'looking at the file warns of nothing');
+is(warnings_after_reload($offset),
+	1, 'and a reload that changes something else does not repeat it');
 $offset = -s $primary->logfile;
-$primary->start;
-Replwatch::wait_sampled($primary);
-like(
-	slurp_file($primary->logfile, $offset),
-	qr/WARNING:  invalid value for parameter "replwatch.alert_command": "page %p"/,
-	'it is no reason not to start');
-is($primary->safe_psql('postgres', 'SHOW replwatch.alert_command'),
-	'', 'and there is no command then');
+$primary->restart;
+is(warnings_after_reload($offset), 1, 'a start does, once');
+
+note '7. The name of a server that was promoted';
+
+$primary->safe_psql('postgres',
+	"SELECT pg_create_physical_replication_slot('known_by_this')");
+my $standby = Replwatch::standby(
+	$primary, 'standby',
+	start => 0,
+	conf  => [
+		"primary_slot_name = 'known_by_this'",
+		"replwatch.node_name = ''",
+		"replwatch.expected_replicas = ''"
+	]);
+$standby->start;
+Replwatch::wait_until(
+	$standby,
+	"SELECT count(*) = 1 FROM replwatch_status() WHERE link = 'upstream' AND state = 'streaming'",
+	'it streams');
+Replwatch::wait_sampled($standby) foreach 1 .. 2;
+$standby->promote;
+$standby->{command_dir} = PostgreSQL::Test::Utils::tempdir;
+Command::does($standby, '');
+Command::set_command($standby, Command::command($standby));
+Command::expect($standby, 'nobody');
+is((Command::calls_when($standby, 1))[0]->{node},
+	'known_by_this', 'is the one by which it was known upstream');
 
 done_testing();

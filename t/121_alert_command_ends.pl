@@ -276,7 +276,7 @@ note '4. Another command, and none';
 
 Command::expect($primary, 'a');
 $pid = Command::line_in($primary, 'pid');
-Command::set_command($primary, "echo %s >> $dir/other");
+Command::set_command($primary, "echo \$REPLWATCH_SUBJECT >> $dir/other");
 Command::expect($primary, 'a', 'b');
 alerts_fire(2);
 ok(Process::runs($pid), 'the one that runs is not disturbed by another');

@@ -14,6 +14,7 @@
 
 #include "src/alert/intern.h"
 #include "src/command/command.h"
+#include "src/replica/node_name.h"
 
 void
 rw_log_alert(const RwAlertItem *item, RwTime now)
@@ -80,7 +81,7 @@ StaticAssertDecl(lengthof(change_names) == RW_CHANGE_REPEATED + 1,
 				 "every change has a name");
 
 void
-rw_push_alert(const RwAlertItem *item, TimestampTz wall)
+rw_push_alert(const RwAlertItem *item, const RwFacts *facts)
 {
 	RwNotice	notice;
 
@@ -95,6 +96,7 @@ rw_push_alert(const RwAlertItem *item, TimestampTz wall)
 			sizeof(notice.severity));
 	strlcpy(notice.state, change_names[item->reported], sizeof(notice.state));
 	strlcpy(notice.detail, item->text.detail, sizeof(notice.detail));
-	notice.at = wall;
+	rw_node_name_elsewhere(facts, notice.node);
+	notice.at = facts->wall;
 	rw_command_push(&notice);
 }

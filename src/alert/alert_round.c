@@ -477,7 +477,7 @@ finish_round(Round *round)
 	{
 		if (rw_log_alerts)
 			rw_log_alert(&round->items[i], round->facts->now);
-		rw_push_alert(&round->items[i], round->facts->wall);
+		rw_push_alert(&round->items[i], round->facts);
 	}
 }
 

@@ -184,6 +184,6 @@ extern void rw_publish_alert(const RwAlertItem *item, RwTime now,
 extern void rw_log_alert(const RwAlertItem *item, RwTime now);
 
 /* alert_notify.c: run alert_command for the same. */
-extern void rw_push_alert(const RwAlertItem *item, TimestampTz wall);
+extern void rw_push_alert(const RwAlertItem *item, const RwFacts *facts);
 
 #endif							/* RW_ALERT_INTERN_H */

@@ -14,6 +14,12 @@
  * moment later by SIGKILL.  The runner stops when alert_command becomes empty,
  * when the server shuts down, and when it finds the postmaster dead.
  *
+ * The shell parses the setting as it is.  Subjects and details contain text
+ * that others chose: names of replicas, slots and files.  So the values of a
+ * change are passed in environment variables only (REPLWATCH_ALERT and so on),
+ * whose contents the shell does not parse.  What the command writes goes to the
+ * server's standard error and thus to the server log, as with archive_command.
+ *
  * When the queue is full, further notices are dropped, which is logged.  The
  * queue is not saved: a notice whose command has not been run when the server
  * stops, or when alert_command becomes empty, is lost.
@@ -30,7 +36,7 @@
 #include "src/base/clock.h"
 #include "src/base/name.h"
 
-/* One change of an alert. */
+/* One change of an alert, and this server's name. */
 typedef struct RwNotice
 {
 	char		alert[32];
@@ -39,6 +45,7 @@ typedef struct RwNotice
 	char		state[16];		/* "raised" "escalated" "eased" "cleared"
 								 * "repeated" */
 	char		detail[512];
+	char		node[RW_NAME_LEN];
 	TimestampTz at;
 } RwNotice;
 

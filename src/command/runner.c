@@ -27,7 +27,6 @@
 
 #include "src/base/compat.h"
 #include "src/base/process.h"
-#include "src/command/commandline.h"
 #include "src/command/intern.h"
 #include "src/command/shell.h"
 #include "src/settings.h"
@@ -90,25 +89,16 @@ handle_quit(SIGNAL_ARGS)
 	_exit(2);
 }
 
-/* An entry of the environment, name=value. */
-static char *
-make_entry(RwCommandValue value, const char *content)
-{
-	return psprintf("%s=%s", rw_commandline_values[value].variable, content);
-}
+/* The number of variables that make_environment() sets. */
+#define NUM_VARIABLES		7
 
+/* Do two entries of an environment, name=value, have the same name? */
 static bool
-is_command_variable(const char *entry)
+same_variable(const char *one, const char *other)
 {
-	for (int i = 0; i < RW_COMMAND_NUMVALUES; i++)
-	{
-		const char *name = rw_commandline_values[i].variable;
-		size_t		len = strlen(name);
+	size_t		len = strcspn(one, "=") + 1;
 
-		if (strncmp(entry, name, len) == 0 && entry[len] == '=')
-			return true;
-	}
-	return false;
+	return strncmp(one, other, len) == 0;
 }
 
 /* The server's environment, with the values of the notice. */
@@ -120,57 +110,51 @@ make_environment(const RwNotice *notice)
 
 	while (environ[n] != NULL)
 		n++;
-	environment = palloc((n + RW_COMMAND_NUMVALUES + 1) * sizeof(char *));
+	environment = palloc((NUM_VARIABLES + n + 1) * sizeof(char *));
 
 	n = 0;
+	environment[n++] = psprintf("REPLWATCH_ALERT=%s", notice->alert);
+	environment[n++] = psprintf("REPLWATCH_SUBJECT=%s", notice->subject);
+	environment[n++] = psprintf("REPLWATCH_SEVERITY=%s", notice->severity);
+	environment[n++] = psprintf("REPLWATCH_STATE=%s", notice->state);
+	environment[n++] = psprintf("REPLWATCH_DETAIL=%s", notice->detail);
+	environment[n++] = psprintf("REPLWATCH_TIME=%s",
+								timestamptz_to_str(notice->at));
+	environment[n++] = psprintf("REPLWATCH_NODE=%s", notice->node);
+	Assert(n == NUM_VARIABLES);
+
 	for (char **entry = environ; *entry != NULL; entry++)
 	{
-		if (!is_command_variable(*entry))
+		int			i = 0;
+
+		while (i < NUM_VARIABLES && !same_variable(environment[i], *entry))
+			i++;
+		if (i == NUM_VARIABLES)
 			environment[n++] = *entry;
 	}
-	environment[n++] = make_entry(RW_COMMAND_ALERT, notice->alert);
-	environment[n++] = make_entry(RW_COMMAND_SUBJECT, notice->subject);
-	environment[n++] = make_entry(RW_COMMAND_SEVERITY, notice->severity);
-	environment[n++] = make_entry(RW_COMMAND_STATE, notice->state);
-	environment[n++] = make_entry(RW_COMMAND_DETAIL, notice->detail);
-	environment[n++] = make_entry(RW_COMMAND_TIME,
-								  timestamptz_to_str(notice->at));
 	environment[n] = NULL;
 	return environment;
 }
 
-/* Which command was run for which alert, and its output. */
+/* Which command was run for which alert. */
 static int
-errdetail_run(Run *run)
+errdetail_run(const Run *run)
 {
-	const char *output = rw_shell_output(&run->shell);
-
-	if (output[0] == '\0')
-		return errdetail("The alert command for %s (%s) on \"%s\" was: %s",
-						 run->notice.alert, run->notice.state,
-						 run->notice.subject, run->command);
-	return errdetail("The alert command for %s (%s) on \"%s\" was: %s\nIts output was: %s",
+	return errdetail("The alert command for %s (%s) on \"%s\" was: %s",
 					 run->notice.alert, run->notice.state,
-					 run->notice.subject, run->command, output);
+					 run->notice.subject, run->command);
 }
 
 static void
 start_run(Run *run, RwTime now)
 {
-	char		line[RW_COMMANDLINE_LEN];
-	const char *where;
-
 	run->command = pstrdup(rw_alert_command);
 	run->started = now;
 	run->stage = RUN_NORMAL;
 	run->timed_out = false;
 
-	/* The setting's check hook has accepted it. */
-	if (rw_commandline_expand(run->command, line, sizeof(line),
-							  &where) != RW_TEMPLATE_FINE)
-		elog(ERROR, "alert command \"%s\" is not valid", run->command);
-
-	if (!rw_shell_start(&run->shell, line, make_environment(&run->notice)))
+	if (!rw_shell_start(&run->shell, run->command,
+						make_environment(&run->notice)))
 		ereport(WARNING,
 				(errmsg("could not start alert command: %m"),
 				 errdetail_run(run)));
@@ -178,7 +162,7 @@ start_run(Run *run, RwTime now)
 
 /* Log how the command has ended, or that it was given up. */
 static void
-report_run(Run *run)
+report_run(const Run *run)
 {
 	int			status = run->shell.status;
 
@@ -280,7 +264,6 @@ next_check(const Run *run, RwTime now)
 static void
 sleep_until(RwTime next)
 {
-	int			output = runner.run.shell.output;
 	int			events = WL_LATCH_SET | WL_POSTMASTER_DEATH;
 	long		timeout = -1;
 
@@ -295,10 +278,8 @@ sleep_until(RwTime next)
 		events |= WL_TIMEOUT;
 		timeout = Max(next - rw_clock_now(), 0) / RW_MS + 1;
 	}
-	if (output >= 0)
-		events |= WL_SOCKET_READABLE;
-	if (WaitLatchOrSocket(MyLatch, events, output, timeout,
-						  runner.wait_event) & WL_POSTMASTER_DEATH)
+	if (WaitLatch(MyLatch, events, timeout,
+				  runner.wait_event) & WL_POSTMASTER_DEATH)
 		runner.orphan = true;
 }
 
@@ -306,7 +287,6 @@ sleep_until(RwTime next)
 static void
 runner_init(void)
 {
-	runner.run.shell.output = -1;
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	pqsignal(SIGQUIT, handle_quit);

@@ -7,15 +7,14 @@
  *
  * The command runs as "/bin/sh -c" in a session and process group of its own,
  * with default signal handlers, no signal blocked, empty standard input, and
- * none of our other descriptors.  Its standard output and error are a pipe
- * that we always read, so that it never blocks and cannot fill the log: the
- * beginning is kept, the rest is discarded.
+ * none of our other descriptors.  Its standard output and error are our
+ * standard error.
  *
  * A command has ended when no process of its process group is left, including
  * those in the background.  A process that starts a new session has left it.
  *
- * Nothing here waits.  The caller calls rw_shell_poll() upon SIGCHLD, when
- * shell->output is readable, and now and then.
+ * Nothing here waits.  The caller calls rw_shell_poll() upon SIGCHLD, and now
+ * and then.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -26,19 +25,12 @@
 
 #include <sys/types.h>
 
-/* How many bytes of the output are kept. */
-#define RW_SHELL_OUTPUT_LEN		1000
-
 typedef struct RwShell
 {
 	pid_t		group;			/* process group, and pid of the shell; 0: no
 								 * command runs */
 	bool		running;		/* the shell itself runs */
 	int			status;			/* if not: its status, from waitpid() */
-	int			output;			/* the pipe; -1 once closed */
-	size_t		nkept;			/* bytes in kept */
-	char		kept[RW_SHELL_OUTPUT_LEN + sizeof("...")];
-	bool		more;			/* some was discarded */
 } RwShell;
 
 /*
@@ -57,8 +49,8 @@ extern bool rw_shell_start(RwShell *shell, const char *command,
 						   char *const *environment);
 
 /*
- * Read output, and reap the children of this process, all of them.  False when
- * the command has ended; its status and output are complete then.
+ * Reap the children of this process, all of them.  False when the command has
+ * ended; its status is complete then.
  */
 extern bool rw_shell_poll(RwShell *shell);
 
@@ -67,12 +59,5 @@ extern void rw_shell_signal(const RwShell *shell, int signo);
 
 /* Forget a command that SIGKILL did not end. */
 extern void rw_shell_abandon(RwShell *shell);
-
-/*
- * The output, prepared for a log: control characters other than tabs and line
- * ends are replaced, trailing white space and an incomplete character are
- * removed, and "..." is added if some of it was discarded.
- */
-extern const char *rw_shell_output(RwShell *shell);
 
 #endif							/* RW_SHELL_H */

@@ -34,6 +34,25 @@ rw_node_name(bool in_recovery, const char *upstream_name)
 	return cluster_name && cluster_name[0] != '\0' ? cluster_name : "primary";
 }
 
+void
+rw_node_name_elsewhere(const RwFacts *facts, char *name)
+{
+	name[0] = '\0';
+	if (rw_node_is_named() || facts->in_recovery)
+	{
+		rw_name_copy(name, rw_node_name(facts->in_recovery,
+										facts->receiver.name));
+		return;
+	}
+
+	LWLockAcquire(rw_state_lock, LW_SHARED);
+	if (rw_own_names->n > 0)
+		rw_name_copy(name, rw_own_names->names[0]);
+	LWLockRelease(rw_state_lock);
+	if (name[0] == '\0' && cluster_name)
+		rw_name_copy(name, cluster_name);
+}
+
 int
 rw_all_node_names(char (*names)[RW_NAME_LEN])
 {

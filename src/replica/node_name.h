@@ -30,6 +30,13 @@ extern bool rw_node_is_named(void);
 extern const char *rw_node_name(bool in_recovery, const char *upstream_name);
 
 /*
+ * The name that tells this server from others, for those who read it elsewhere:
+ * replwatch.node_name, else the name by which it is or was last known upstream,
+ * else cluster_name; empty if it has none.  Takes state_lock.
+ */
+extern void rw_node_name_elsewhere(const RwFacts *facts, char *name);
+
+/*
  * Write all names that this server goes by to `names`, which has room for
  * RW_MAX_NODE_NAMES; returns how many.  Takes state_lock.
  */

@@ -38,8 +38,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Process ();
 
-# The values of a call, by argument and in the environment.
-our @values = qw(alert subject severity state detail);
+# The values of a call.
+our @values = qw(alert subject severity state detail time node);
 
 # Start a primary whose alerts are raised after a second.  Further arguments are
 # lines for postgresql.conf.
@@ -70,7 +70,7 @@ sub command
 {
 	my ($node) = @_;
 
-	return 'exec sh ' . file($node, 'script') . ' %a "%s" %v x"%t" %d';
+	return 'exec sh ' . file($node, 'script');
 }
 
 # Change the setting.  Not by ALTER SYSTEM, which rejects newlines.
@@ -116,12 +116,11 @@ sub does
 {
 	my ($node, $lines) = @_;
 	my $calls       = file($node, 'calls');
-	my $environment = join ' ',
-	  map { '"$REPLWATCH_' . uc($_) . '"' } @values, 'time';
+	my $environment = join ' ', map { '"$REPLWATCH_' . uc($_) . '"' } @values;
 
 	open my $script, '>', file($node, 'script.new')
 	  or die "could not write a script: $!";
-	print $script "printf '%s\\0' \"\$@\" $environment >> $calls\n$lines\n";
+	print $script "printf '%s\\0' $environment >> $calls\n$lines\n";
 	close $script;
 
 	# A shell may still be reading the old script.
@@ -143,8 +142,7 @@ sub expect
 	return;
 }
 
-# The calls of the command since forget_calls, oldest first: hashes of @values and
-# time.  Dies if arguments and environment differ.
+# The calls of the command since forget_calls, oldest first: hashes of @values.
 sub calls
 {
 	my ($node)  = @_;
@@ -156,21 +154,12 @@ sub calls
 	# The last element follows the last \0.
 	while (@fields > 1)
 	{
-		my @arguments = splice @fields, 0, scalar @values;
 		my %call;
 
-		@call{ @values, 'time' } = splice @fields, 0, @values + 1;
-
 		# It was being written meanwhile.
-		last if !defined $call{time};
+		last if @fields <= @values;
 
-		$arguments[3] =~ s/^x// or die 'the words were split differently';
-		foreach my $i (0 .. $#values)
-		{
-			die "argument and environment differ in $values[$i]:"
-			  . " $arguments[$i], $call{$values[$i]}"
-			  if $arguments[$i] ne $call{ $values[$i] };
-		}
+		@call{@values} = splice @fields, 0, scalar @values;
 		push @calls, \%call;
 	}
 	return @calls;
