@@ -112,6 +112,7 @@ typedef struct RwAlertInfo
 	uint32		causes;
 
 	RwUnit		unit;
+	bool		lasting;		/* the value is how long something has lasted */
 	RwLimit		warning;		/* the limits; RW_LIMIT_NONE: none */
 	RwLimit		critical;
 	int			critical_factor;	/* unless 0, the critical limit is so many

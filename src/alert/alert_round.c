@@ -404,7 +404,7 @@ begin_round(Round *round, const RwFacts *facts)
 	round->facts = facts;
 	round->hold = rw_alert_hold_ms * RW_MS;
 	if (worker.round_at != RW_NEVER &&
-		facts->now - worker.round_at > rw_sample_lifetime())
+		facts->watch.resumed_at > worker.round_at)
 		round->unseen = facts->now - worker.round_at;
 	worker.round_at = facts->now;
 	round->repeat = rw_alert_repeat_s * RW_SECOND;

@@ -42,8 +42,9 @@ has_held(RwTime since, RwTime hold, RwTime now)
 	return since != RW_NEVER && now - since >= hold;
 }
 
-void
-rw_alert_unseen(RwAlertState *state, RwTime lasted)
+/* So much of the time since then is no part of a hold time. */
+static void
+leave_out(RwAlertState *state, RwTime lasted)
 {
 	RwSeverity	severity;
 
@@ -56,6 +57,14 @@ rw_alert_unseen(RwAlertState *state, RwTime lasted)
 	}
 	if (state->unknown_since != RW_NEVER)
 		state->unknown_since += lasted;
+}
+
+void
+rw_alert_unseen(RwAlertState *state, RwTime lasted)
+{
+	leave_out(state, lasted);
+	if (state->reported_at != RW_NEVER)
+		state->reported_at += lasted;
 }
 
 RwChange
@@ -72,7 +81,7 @@ rw_alert_step(RwAlertState *state, const RwJudged *judged, RwTime hold,
 	}
 	if (state->unknown_since != RW_NEVER)
 	{
-		rw_alert_unseen(state, now - state->unknown_since);
+		leave_out(state, now - state->unknown_since);
 		state->unknown_since = RW_NEVER;
 	}
 

@@ -21,6 +21,8 @@ rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
 
 	if (first || role_changed)
 		memory->watching_since = facts->now;
+	memory->watching_since = Max(memory->watching_since,
+								 facts->watch.resumed_at);
 	memory->in_recovery = facts->in_recovery;
 	rw_watch_sync(&memory->sync, &node->sync_queues, facts->now);
 	rw_watch_standby_slot(&memory->standby_slot, facts);
@@ -319,6 +321,23 @@ start_finding(RwFinding *finding, const RwAlertInfo *info,
 		limits->of[info->critical];
 }
 
+/*
+ * What has lasted for longer than a limit raises its alert only once the limit
+ * has passed since the last gap (base/watch.h).  What fires is kept.
+ */
+static void
+discount_gap(const RwFacts *facts, RwFinding *finding)
+{
+	int64		watched = facts->now - facts->watch.resumed_at;
+	RwSeverity	severity = RW_SEVERITY_CRITICAL;
+
+	for (; severity > RW_SEVERITY_NONE; severity--)
+	{
+		if (finding->limits[severity] > watched)
+			finding->judged.raise = Min(finding->judged.raise, severity - 1);
+	}
+}
+
 void
 rw_judge_subject(const RwJudgeInput *input, RwSubject *subject)
 {
@@ -337,5 +356,7 @@ rw_judge_subject(const RwJudgeInput *input, RwSubject *subject)
 
 		start_finding(finding, info, &subject->limits);
 		info->judge(input, subject, finding);
+		if (info->lasting)
+			discount_gap(input->facts, finding);
 	}
 }

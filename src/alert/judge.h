@@ -62,7 +62,8 @@ typedef struct RwSubject
  */
 typedef struct RwJudgeMemory
 {
-	RwTime		watching_since; /* in the present role */
+	RwTime		watching_since; /* in the present role, and without a gap
+								 * (base/watch.h) */
 	bool		in_recovery;	/* the role of the last round */
 	RwSyncWatch sync;
 	RwStandbySlotWatch standby_slot;

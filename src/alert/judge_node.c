@@ -107,7 +107,8 @@ rw_judge_self_lag(const RwJudgeInput *input, const RwSubject *subject,
 		finding->value = Max(link->lag - subject->delay, 0);
 	/* If the lag is only silence, that is for upstream_down, in its time. */
 	if (link->lag_bytes == 0 && upstream->down_since != RW_NEVER &&
-		input->facts->now - upstream->down_since <
+		input->facts->now - Max(upstream->down_since,
+								input->facts->watch.resumed_at) <
 		subject->limits.of[RW_LIMIT_UPSTREAM_TIMEOUT])
 		finding->value = -1;
 	finding->judged = rw_judge_value(finding->value,

@@ -11,6 +11,13 @@
 
 #include "src/alert/intern.h"
 
+/* How long this server has been watched without a gap. */
+static int64
+time_watched(const RwJudgeInput *input)
+{
+	return input->facts->now - input->facts->watch.resumed_at;
+}
+
 /*
  * Judge the commits that wait, however many standbys there are.  That the
  * oldest one has waited longer than the hold time needs no hold time more.
@@ -22,7 +29,7 @@ judge_commits(const RwJudgeInput *input, RwFinding *finding)
 	int64		waited = since == RW_NEVER ? -1 : input->facts->now - since;
 	RwJudged	judged = rw_judge_level(RW_SEVERITY_NONE);
 
-	if (waited > input->hold)
+	if (Min(waited, time_watched(input)) > input->hold)
 		judged.raise = judged.held = RW_SEVERITY_CRITICAL;
 	if (waited > input->hold / 2)
 		judged.keep = RW_SEVERITY_CRITICAL;
@@ -50,7 +57,11 @@ judge_standby_slot(const RwJudgeInput *input)
 	if (input->facts->standby_slot.fault != RW_STANDBY_SLOT_BEHIND)
 		return rw_judge_level(RW_SEVERITY_WARNING);
 	if (since != RW_NEVER && input->facts->now - since > input->hold)
-		judged.raise = judged.keep = judged.held = RW_SEVERITY_WARNING;
+	{
+		judged.keep = RW_SEVERITY_WARNING;
+		if (time_watched(input) > input->hold)
+			judged.raise = judged.held = RW_SEVERITY_WARNING;
+	}
 	return judged;
 }
 

@@ -87,8 +87,12 @@ rw_wal_disk_add(RwWalDisk *disk, const RwFacts *facts)
 	RwWalHolders holders;
 	int			i;
 
-	/* What was written on another timeline may be less. */
-	if (facts->horizon < disk->now.lsn)
+	/*
+	 * What was written on another timeline may be less, and how fast WAL was
+	 * written while nobody watched is not known.
+	 */
+	if (facts->horizon < disk->now.lsn ||
+		facts->watch.resumed_at > disk->now.at)
 	{
 		for (i = 0; i < RW_WAL_DISK_LEVELS; i++)
 			disk->levels[i].npoints = 0;

@@ -17,6 +17,7 @@
 
 #include "src/base/locks.h"
 #include "src/base/rates.h"
+#include "src/base/watch.h"
 #include "src/history/chart.h"
 #include "src/lag/standby_state.h"
 #include "src/lag/upstream.h"
@@ -24,6 +25,7 @@
 typedef struct RwLagShared
 {
 	RwTime		last_sample;	/* RW_NEVER until the first */
+	RwWatch		watch;			/* of the worker's rounds, whose own it is */
 	bool		state_loaded;	/* the state file, if any, has been read */
 	RwRate		wal_rate;		/* of the horizon */
 	RwUpstream	upstream;

@@ -164,11 +164,12 @@ follow_messages(RwUpstream *upstream, const RwFacts *facts)
 	 * the last look, because the end of WAL that messages report stays the
 	 * same throughout a burst.  On a busy link no such messages are seen, so
 	 * what was learned is kept when the receiver changes, until a message of
-	 * any kind comes late.
+	 * any kind comes late.  One that comes after nobody has watched is not.
 	 */
 	if (upstream->quick_messages < 0)
 		upstream->quick_messages = 0;
-	else if (message.at - upstream->message_at >= QUICK_MESSAGE)
+	else if (message.at - Max(upstream->message_at, facts->watch.resumed_at) >=
+			 QUICK_MESSAGE)
 	{
 		upstream->quick_messages = 0;
 		upstream->tended = false;
@@ -373,6 +374,29 @@ rw_complete_wal(const RwUpstream *upstream, const RwFacts *facts)
 	return facts->horizon;
 }
 
+/* Make a moment that is known from before the clock stood still older. */
+static void
+age_moment(RwTime *moment, int64 stood_still)
+{
+	if (*moment != RW_NEVER)
+		*moment -= stood_still;
+}
+
+/* Nobody has watched since the last round. */
+static void
+leave_out_gap(RwUpstream *upstream, const RwWatch *watch)
+{
+	if (upstream->streaming_since != RW_NEVER)
+		upstream->streaming_since += watch->unwatched;
+	rw_rate_init(&upstream->replay_rate);
+
+	/* What shows how stale this standby can be. */
+	age_moment(&upstream->message_at, watch->stood_still);
+	age_moment(&upstream->catchup_target_at, watch->stood_still);
+	age_moment(&upstream->complete_at, watch->stood_still);
+	age_moment(&upstream->archive.commit_at, watch->stood_still);
+}
+
 void
 rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 				   int64 known_after)
@@ -383,6 +407,8 @@ rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 		return;
 	}
 
+	if (rw_watch_resumed(&facts->watch))
+		leave_out_gap(upstream, &facts->watch);
 	follow_replay(upstream, facts);
 	rw_follow_parting(upstream, facts);
 	follow_timeline(upstream, facts);

@@ -25,6 +25,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/name.h"
+#include "src/base/watch.h"
 
 /* The process at the other end of a walsender. */
 typedef struct RwPeer
@@ -368,6 +369,8 @@ typedef struct RwFacts
 	RwRecoveryFacts recovery;	/* only in recovery */
 	int			nended;			/* see rw_observe_ended */
 	RwEndedFacts *ended;
+	RwWatch		watch;			/* of the rounds, this one included.  Only the
+								 * worker fills it in */
 } RwFacts;
 
 /*

@@ -158,7 +158,7 @@ typedef struct RwReplica
 	RwTime		last_seen;		/* when it last replied, else connected */
 	RwTime		gone_at;		/* RW_NEVER while connected */
 	int64		unwatched;		/* of the time since then, how long this
-								 * server was down */
+								 * server was down, or nobody watched */
 	RwTime		alone_since;	/* name connected only once since; RW_NEVER
 								 * while it is connected more than once */
 	RwRate		replay_rate;	/* of this connection */
@@ -208,6 +208,8 @@ typedef struct RwRound
 	RwOwnWal	own;			/* this server's WAL */
 	RwTime		known_after;	/* microseconds */
 	RwTime		forget_after;	/* microseconds; 0: never */
+	bool		resumed;		/* nobody has watched since the last round */
+	int64		unwatched;		/* for so long; see base/watch.h */
 	int			nseen;
 	RwSeen	   *seen;			/* the receivers that are connected now */
 	int			nended;
@@ -216,8 +218,8 @@ typedef struct RwRound
 
 /*
  * Bring the table of `size` places up to date; sets the place of each receiver
- * in round->seen.  Time during which this server was down does not count
- * towards forget_after, and a gone replica that had a slot is not forgotten by
+ * in round->seen.  Time during which this server was down, or nobody watched,
+ * does not count towards forget_after, nor the latter to known_after; and a gone replica that had a slot is not forgotten by
  * age (see rw_replicas_slot_dropped).  Clears *events first.  A replica that
  * has reconnected since the last round is reported as gone and as back.
  */

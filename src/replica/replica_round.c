@@ -190,6 +190,8 @@ rw_replica_round_prepare(const RwFacts *facts, const RwTimeline *timeline)
 	round->replicas.own.segment_size = facts->segment_size;
 	round->replicas.known_after = rw_known_after_s * RW_SECOND;
 	round->replicas.forget_after = rw_forget_after_s * RW_SECOND;
+	round->replicas.resumed = rw_watch_resumed(&facts->watch);
+	round->replicas.unwatched = facts->watch.unwatched;
 	prepare_replicas(round, facts);
 	prepare_ended(round, facts);
 	prepare_slots(round, facts);

@@ -40,6 +40,7 @@ typedef struct Round
 	RwReplicaEvents *events;
 } Round;
 
+static void leave_out_gap(Round *round, int64 unwatched);
 static int	find_continued(Round *round);
 static void end_connections(Round *round);
 static void take_in_gone(Round *round);
@@ -68,6 +69,8 @@ rw_replicas_update(RwReplica *table, int size, RwRound *input,
 	int			nconnected = 0;
 
 	events->nevents = 0;
+	if (input->resumed)
+		leave_out_gap(&round, input->unwatched);
 	rw_replicas_note_ends(table, size, input, events);
 
 	for (int i = 0; i < size; i++)
@@ -86,6 +89,26 @@ rw_replicas_update(RwReplica *table, int size, RwRound *input,
  *		The steps of a round
  * ----------------------------------------------------------------
  */
+
+/* Nobody has watched since the last round. */
+static void
+leave_out_gap(Round *round, int64 unwatched)
+{
+	for (int i = 0; i < round->size; i++)
+	{
+		RwReplica  *replica = &round->table[i];
+
+		if (!replica->used)
+			continue;
+		if (replica->streaming_since != RW_NEVER)
+			replica->streaming_since += unwatched;
+		if (replica->alone_since != RW_NEVER)
+			replica->alone_since += unwatched;
+		if (!replica->connected)
+			replica->unwatched += unwatched;
+		rw_rate_init(&replica->replay_rate);
+	}
+}
 
 /*
  * Is this the connection that was in this place?  Between two streams it has

@@ -37,6 +37,24 @@
 /* How often it looks which process a command of recovery is. */
 #define COMMAND_INTERVAL	(5 * RW_SECOND)
 
+/*
+ * See whether nobody has watched since the last round, which may be that of a
+ * worker before this one.
+ */
+static void
+note_round(RwFacts *facts)
+{
+	/* Only the worker uses it. */
+	rw_watch_round(&rw_lag_shared->watch, facts->now, facts->wall,
+				   rw_sample_lifetime());
+	facts->watch = rw_lag_shared->watch;
+	if (rw_watch_resumed(&facts->watch))
+		ereport(DEBUG1,
+				(errmsg_internal("nothing was watched for %d s, and the clock stood still for %d s",
+								 (int) (facts->watch.unwatched / RW_SECOND),
+								 (int) (facts->watch.stood_still / RW_SECOND))));
+}
+
 /* Record the horizon in the LSN history. */
 static void
 record_horizon(RwSampler *sampler)
@@ -141,7 +159,7 @@ publish_round(RwSampler *sampler, bool role_or_timeline_changed)
 
 	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	rw_lag_shared->last_sample = facts->now;
-	if (role_or_timeline_changed)
+	if (role_or_timeline_changed || rw_watch_resumed(&facts->watch))
 		rw_rate_init(&rw_lag_shared->wal_rate);
 	rw_rate_add(&rw_lag_shared->wal_rate, facts->horizon, facts->now);
 	rw_follow_upstream(&rw_lag_shared->upstream, facts,
@@ -308,6 +326,7 @@ rw_sample(RwSampler *sampler)
 	rw_observe(facts, true);
 	rw_observe_ended(facts);
 	rw_observe_decoded(facts);
+	note_round(facts);
 	log_ended(facts);
 
 	role_or_timeline_changed =

@@ -316,6 +316,13 @@ test_hold(void)
 	is_int(play(&state, none, START + 3 * RW_HOUR + HOLD).change,
 		   RW_CHANGE_CLEARED, "which takes as long");
 
+	state = firing(RW_SEVERITY_WARNING);
+	rw_alert_unseen(&state, 8 * RW_HOUR);
+	is_int(play(&state, warning, START + 8 * RW_HOUR).reported, RW_CHANGE_NONE,
+		   "what fires is not reported again for it");
+	is_int(play(&state, warning, START + 9 * RW_HOUR).reported,
+		   RW_CHANGE_REPEATED, "but when it is due otherwise");
+
 	section("severities");
 
 	memset(&state, 0, sizeof(state));
@@ -905,6 +912,8 @@ live(uint64 *random, Tally *tally)
 					rw_alert_unseen(&state, RW_HOUR);
 					old = state;
 					not_counted += RW_HOUR;
+					if (reported_at != RW_NEVER)
+						reported_at += RW_HOUR;
 					if (unknown_since != RW_NEVER)
 						unknown_since += RW_HOUR;
 					break;

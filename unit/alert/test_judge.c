@@ -1136,6 +1136,146 @@ test_waiting_commits(void)
 	is_int(fired, 0, "nobody waits");
 }
 
+/* The last gap has ended so long ago. */
+static void
+resumed(RwTime ago)
+{
+	RwJudgeMemory memory = {0};
+
+	memory.watching_since = START - WATCHED;
+	memory.in_recovery = world.facts.in_recovery;
+	world.facts.watch.resumed_at = world.facts.now - ago;
+	(void) rw_judge_remember(&memory, &world.facts, &world.node);
+	world.memory.watching_since = memory.watching_since;
+}
+
+/*
+ * How it is judged once a gap has ended: at first, at the warning limit, at the
+ * critical one.
+ */
+static void
+judge_after_gap(const char *name, RwAlertKind alert, RwTime warning,
+				RwTime critical, const char *keep)
+{
+	char		expected[80];
+
+	resumed(WATCHED);
+	snprintf(expected, sizeof(expected), "%s %s",
+			 critical ? "critical" : "warning", keep);
+	is_text(judge(alert), expected, name);
+	resumed(0);
+	snprintf(expected, sizeof(expected), "none %s", keep);
+	is_text(judge(alert), expected, "is not raised by a gap");
+	resumed(warning - 1);
+	is_text(judge(alert), expected, "nor for as long as its limit");
+	resumed(warning);
+	snprintf(expected, sizeof(expected), "%s %s",
+			 critical == warning ? "critical" : "warning", keep);
+	is_text(judge(alert), expected, "but then");
+	if (critical > warning)
+	{
+		resumed(critical - 1);
+		is_text(judge(alert), expected, "not worse");
+		resumed(critical);
+		snprintf(expected, sizeof(expected), "critical %s", keep);
+		is_text(judge(alert), expected, "before that limit has passed, too");
+	}
+}
+
+/* All was as it is before a night in which nobody watched. */
+static void
+test_gap(void)
+{
+	RwTime		before = START - 8 * RW_HOUR;
+	RwSlotNote *note;
+
+	section("after a gap: replicas");
+	reset_primary();
+	add_replica("a");
+	add_replica("b");
+	world.link[0].lag = 8 * RW_HOUR;
+	world.link[0].lag_bytes = 500;
+	judge_after_gap("replica_lag", RW_ALERT_REPLICA_LAG, 30 * S, 300 * S,
+					"critical");
+	world.replicas[0].replay_moved_at = before;
+	world.link[0].position = 5;
+	judge_after_gap("replica_stalled", RW_ALERT_REPLICA_STALLED, 60 * S,
+					300 * S, "critical, pending, progress");
+	world.link[0].last_seen = before;
+	judge_after_gap("replica_silent", RW_ALERT_REPLICA_SILENT, 35 * S, 0,
+					"warning, pending");
+	goes_away(0, before);
+	judge_after_gap("replica_missing", RW_ALERT_REPLICA_MISSING, 120 * S, 0,
+					"warning");
+	is_int(value(RW_ALERT_REPLICA_MISSING), 8 * RW_HOUR,
+		   "the value is how long it really was");
+
+	section("after a gap: slots");
+	reset_primary();
+	note = add_slot("s");
+	note->moved_at = before;
+	world.link[0].retained_bytes = 5;
+	judge_after_gap("slot_inactive", RW_ALERT_SLOT_INACTIVE, 900 * S, 0,
+					"warning");
+	resumed(0);
+	world.slots[0].wal_status = RW_WAL_UNRESERVED;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "critical critical",
+			"one that is about to be lost is at risk at once");
+	world.slots[0].wal_status = RW_WAL_RESERVED;
+	world.slots[0].active_pid = 0;
+	world.slots[0].limited = true;
+	world.slots[0].safe_wal_size = 1000;
+	world.link[0].slot_time_left = 60 * S;
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "none none",
+			"one that nobody uses is not, at once");
+	resumed(120 * S);
+	is_text(judge(RW_ALERT_SLOT_AT_RISK), "warning warning",
+			"but after the limit of a replica's absence");
+
+	section("after a gap: the server");
+	reset_primary();
+	waits_for_archive(before);
+	judge_after_gap("archiver_failing", RW_ALERT_ARCHIVER_FAILING, 310 * S, 0,
+					"warning");
+	world.node.sync.wanted = world.node.sync.connected = 1;
+	world.node.sync.waiting = 1;
+	world.input.hold = 6 * S;
+	world.memory.sync.since = before;
+	resumed(6 * S);
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none critical",
+			"a commit that waits since then is no reason yet");
+	resumed(6 * S + 1);
+	is_text(judge(RW_ALERT_SYNC_SHORT), "critical critical, held",
+			"but once it has waited for the hold time");
+	world.memory.sync.since = RW_NEVER;
+	world.facts.standby_slot.fault = RW_STANDBY_SLOT_BEHIND;
+	world.memory.standby_slot.since = before;
+	resumed(6 * S);
+	is_text(judge(RW_ALERT_SYNC_SHORT), "none warning",
+			"likewise a slot that logical replication waits for");
+	resumed(6 * S + 1);
+	is_text(judge(RW_ALERT_SYNC_SHORT), "warning warning, held", "and then");
+
+	section("after a gap: a standby");
+	reset_standby();
+	world.published.upstream.down_since = before;
+	judge_after_gap("upstream_down", RW_ALERT_UPSTREAM_DOWN, 50 * S, 250 * S,
+					"critical, pending");
+	world.link[0].lag = 8 * RW_HOUR;
+	resumed(49 * S);
+	is_text(judge(RW_ALERT_SELF_LAG), "unknown",
+			"that nobody was heard of is for upstream_down");
+	resumed(50 * S);
+	is_text(judge(RW_ALERT_SELF_LAG), "warning critical", "in its time");
+	world.published.upstream.down_since = RW_NEVER;
+	world.link[0].lag_bytes = 5;
+	judge_after_gap("self_lag", RW_ALERT_SELF_LAG, 30 * S, 300 * S,
+					"critical");
+	world.published.upstream.paused_since = before;
+	judge_after_gap("replay_paused", RW_ALERT_REPLAY_PAUSED, 60 * S, 0,
+					"warning, pending");
+}
+
 static void
 test_primary(void)
 {
@@ -1683,6 +1823,7 @@ main(void)
 	test_wal_disk();
 	test_xmin_held();
 	test_in_vain();
+	test_gap();
 	test_at_random();
 	return tap_end();
 }

@@ -263,6 +263,53 @@ test_full(Kind kind, const char *name)
 		   n, worst, first);
 }
 
+/* Nobody watches for a night, in which the server goes on or stands still. */
+static void
+test_gap(void)
+{
+	for (int goes_on = 0; goes_on <= 1; goes_on++)
+	{
+		Server		server;
+		int64		before;
+		int64		left;
+		int			wrong = 0;
+
+		section(goes_on ? "nobody watches" : "the machine is suspended");
+		start_server(&server);
+		server.size = 10000 * GB;
+		server.rate = 40 * MB;
+		server.slot_stays = true;
+		for (int i = 0; i < 2 * RW_HOUR / LOOK; i++)
+			run_server(&server);
+		is_int(rw_wal_disk_forecast(&server.disk, server.now, &before),
+			   RW_FORECAST_FULL, "it is filling up");
+
+		server.now += 8 * RW_HOUR;
+		if (goes_on)
+			server.wal += 8 * 3600.0 * server.rate;
+		server.facts.watch.resumed_at = server.now + LOOK;
+		run_server(&server);
+		is_int(rw_wal_disk_forecast(&server.disk, server.now, &left),
+			   RW_FORECAST_UNKNOWN, "then nothing is known");
+		for (int i = 0; i < RW_HOUR / LOOK; i++)
+		{
+			double		really;
+
+			run_server(&server);
+			if (rw_wal_disk_forecast(&server.disk, server.now,
+									 &left) != RW_FORECAST_FULL)
+			{
+				wrong += i >= 4;
+				continue;
+			}
+			really = (server.size - (server.wal - server.oldest)) /
+				server.rate * RW_SECOND;
+			wrong += fabs(left - really) > 0.2 * really;
+		}
+		is_int(wrong, 0, "until its rate is, without the night");
+	}
+}
+
 /* Does it fill up at all, within a day? */
 static int
 forecasts_of_day(Server *server)
@@ -509,6 +556,7 @@ main(void)
 	test_full(ARCHIVER_IS_STUCK, "an archiver that is stuck");
 	test_full(ARCHIVER_IS_SLOW, "an archiver that is slow");
 	test_full(BURSTS, "WAL in bursts");
+	test_gap();
 	test_settles();
 	test_late_checkpoints();
 	test_no_checkpoint();

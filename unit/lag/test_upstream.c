@@ -47,6 +47,23 @@ pass(int64 duration)
 	}
 }
 
+/*
+ * Nobody watches for so long; for a part of that our clock stands still, which
+ * is seen when the wall clock is set.
+ */
+static void
+gap(int64 duration, int64 stood_still)
+{
+	facts.watch.round_at = facts.now;
+	facts.watch.wall_at = facts.wall;
+	facts.now += duration - stood_still;
+	facts.wall += duration;
+	rw_watch_round(&facts.watch, facts.now, facts.wall, 3 * RW_SECOND);
+	look();
+	rw_watch_round(&facts.watch, facts.now + 1, facts.wall + 1,
+				   3 * RW_SECOND);
+}
+
 /* A message comes now, from a server whose WAL ends there. */
 static void
 message(uint64 end)
@@ -395,6 +412,67 @@ test_down(void)
 	pass(RW_SECOND);
 	is_int(rw_record_begun_at(&facts, &upstream), facts.now - RW_SECOND + LOOK,
 		   "until the next look");
+}
+
+static void
+test_gap(void)
+{
+	RwTime		then;
+
+	begin("A machine that was suspended, with a clock that goes on");
+	start_receiver(900);
+	for (int i = 0; i < 5; i++)
+	{
+		pass(RW_SECOND);
+		keepalive();
+	}
+	then = facts.now;
+	ok(upstream.tended, "the upstream tends its walsenders");
+	gap(8 * RW_HOUR, 0);
+	is_int(upstream.message_at, then, "the last message is that old");
+	is_int(upstream.down_since, then, "and nothing comes since then");
+	ok(!upstream.settled, "a few seconds and a night do not settle it");
+	ok(upstream.replay_rate.npoints == 1, "the rate begins anew");
+	pass(RW_SECOND);
+	keepalive();
+	is_int(upstream.down_since, RW_NEVER, "it goes on");
+	ok(upstream.tended, "the silence was not the upstream's");
+	pass(2 * RW_SECOND);
+	keepalive();
+	ok(!upstream.tended, "but a late message is, from then on");
+	pass(KNOWN_AFTER - 10 * RW_SECOND);
+	keepalive();
+	ok(!upstream.settled, "not yet");
+	pass(10 * RW_SECOND);
+	keepalive();
+	ok(upstream.settled, "a minute of it was watched");
+	gap(RW_HOUR, 0);
+	ok(upstream.settled, "which stays");
+
+	begin("A machine whose clock stood still");
+	start_receiver(900);
+	pass(RW_SECOND);
+	message(HORIZON + 1000);
+	then = facts.now;
+	pass(100 * RW_MS);
+	gap(8 * RW_HOUR, 8 * RW_HOUR);
+	is_int(facts.now, then + 100 * RW_MS, "for the clock it was a moment");
+	is_int(upstream.message_at, then - 8 * RW_HOUR,
+		   "but the last message was before the night");
+	is_int(upstream.catchup_target_at, then - 8 * RW_HOUR,
+		   "and so was when nothing else was missing");
+	is_int(upstream.complete_at, RW_NEVER, "what was not known is not");
+	ok(upstream.down_since != RW_NEVER, "it shows nothing of now");
+	pass(RW_SECOND);
+	message(HORIZON + 2000);
+	is_int(upstream.message_at, facts.now, "the next message does");
+	facts.horizon = HORIZON + 1000;
+	look();
+	is_int(upstream.complete_at, then - 8 * RW_HOUR,
+		   "all is here that there was before the night");
+	gap(RW_MINUTE, RW_MINUTE);
+	is_int(upstream.complete_at, then - 8 * RW_HOUR - RW_MINUTE,
+		   "which gets older each time");
 }
 
 static void
@@ -1131,6 +1209,7 @@ main(void)
 	test_messages();
 	test_tended();
 	test_down();
+	test_gap();
 	test_reported();
 	test_refused();
 	test_between_looks();

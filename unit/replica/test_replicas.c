@@ -134,15 +134,20 @@ replay(int pid, uint64 lsn)
 	of(pid)->replay = lsn;
 }
 
-/* A round, so much later. */
+/*
+ * A round, so much later.  Tests let days go by between two rounds; with
+ * `resumed` nobody has watched meanwhile.
+ */
 static void
-after(RwTime time)
+next_round(RwTime time, bool resumed)
 {
 	RwSeen	   *copy = malloc(nseen * sizeof(RwSeen));
 	RwRound		round = {
 		.own = own,
 		.known_after = KNOWN_AFTER,
 		.forget_after = forget_after,
+		.resumed = resumed,
+		.unwatched = resumed ? time : 0,
 		.nseen = nseen,
 		.seen = copy,
 		.nended = nended,
@@ -156,6 +161,12 @@ after(RwTime time)
 	nended = 0;
 	memcpy(seen, copy, nseen * sizeof(RwSeen));
 	free(copy);
+}
+
+static void
+after(RwTime time)
+{
+	next_round(time, false);
 }
 
 /* A connection that has been known for a while. */
@@ -1223,6 +1234,39 @@ test_forgetting(void)
 	settle("a", 100);
 	after(100 * RW_DAY);
 	is_text(places("a"), "0 connected known", "do not age");
+
+	begin("time in which nobody watched", SIZE);
+	settle("a", 100);
+	leave(100);
+	after(RW_SECOND);
+	after(RW_DAY / 2);
+	next_round(100 * RW_DAY, true);
+	is_text(places("a"), "0 gone known", "does not count");
+	next_round(100 * RW_DAY, true);
+	after(RW_DAY / 2 - 1);
+	is_text(places("a"), "0 gone known", "how often ever");
+	after(1);
+	is_text(places("a"), "", "the day is over when it was watched");
+	come("b", 200);
+	after(RW_SECOND);
+	replay(200, 1000);
+	after(RW_MINUTE / 2);
+	next_round(RW_DAY, true);
+	is_text(places("b"), "0 connected", "nor towards becoming known");
+	is_int(table[0].replay_rate.npoints, 1, "the rate begins anew");
+	after(RW_MINUTE / 2 - 1);
+	is_text(places("b"), "0 connected", "for as long");
+	after(1);
+	is_text(places("b"), "0 connected known", "which goes on then");
+	next_round(RW_DAY, true);
+	is_text(places("b"), "0 connected known", "and stays");
+	leave(200);
+	next_round(10 * RW_DAY, true);
+	is_text(places("b"), "0 gone known", "one that has left in a gap");
+	after(RW_DAY - 1);
+	is_text(places("b"), "0 gone known", "is gone since the end of that");
+	after(1);
+	is_text(places("b"), "", "and forgotten a day later");
 
 	begin("time during which the server was down", SIZE);
 	forget_after = RW_DAY;
