@@ -65,6 +65,11 @@ rw_alert_unseen(RwAlertState *state, RwTime lasted)
 	leave_out(state, lasted);
 	if (state->reported_at != RW_NEVER)
 		state->reported_at += lasted;
+	if (state->severity == RW_SEVERITY_NONE && state->changed_at != RW_NEVER)
+	{
+		state->raised_at += lasted;
+		state->changed_at += lasted;
+	}
 }
 
 RwChange

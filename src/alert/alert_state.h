@@ -82,8 +82,9 @@ typedef struct RwAlertState
 	RwSeverity	reported;		/* as last reported */
 	RwTime		raised_at;		/* RW_NEVER before the first time */
 	RwTime		changed_at;		/* of the last change of severity */
-	RwTime		reported_at;	/* of the last report; later by the time in
-								 * which nobody has looked since */
+	RwTime		reported_at;	/* of the last report.  This and, of a cleared
+								 * alert, the two above are later by the time
+								 * in which nobody has looked since */
 	RwTime		over[RW_NUM_SEVERITIES];
 	RwTime		under[RW_NUM_SEVERITIES];
 	RwTime		unknown_since;	/* RW_NEVER if the facts are known */
@@ -99,7 +100,7 @@ extern RwChange rw_alert_step(RwAlertState *state, const RwJudged *judged,
 /*
  * Nobody has looked for so long, in microseconds: called before the step of the
  * first look after that.  It is no part of the time until the next repeated
- * report, either.
+ * report, nor of the time since an alert was cleared, either.
  */
 extern void rw_alert_unseen(RwAlertState *state, RwTime lasted);
 

@@ -322,6 +322,14 @@ test_hold(void)
 		   "what fires is not reported again for it");
 	is_int(play(&state, warning, START + 9 * RW_HOUR).reported,
 		   RW_CHANGE_REPEATED, "but when it is due otherwise");
+	is_int(state.raised_at, START, "and has been raised when it was");
+	play(&state, none, START + 10 * RW_HOUR);
+	play(&state, none, START + 10 * RW_HOUR + HOLD);
+	rw_alert_unseen(&state, 8 * RW_HOUR);
+	is_int(state.changed_at, START + 18 * RW_HOUR + HOLD,
+		   "one that was cleared has ended as long ago as before");
+	is_int(state.changed_at - state.raised_at, 10 * RW_HOUR + HOLD,
+		   "and lasted as long");
 
 	section("severities");
 
