@@ -26,6 +26,9 @@ usage() {
 	exit 1
 }
 
+# For SQL of the superuser: names mean the server's own functions and operators.
+safe_options='-c search_path=pg_catalog,pg_temp'
+
 #
 # The environment
 #
@@ -74,6 +77,7 @@ defaults() {
 	REWIND_USER=${REWIND_USER:-rewinder}
 	REPLICATION_CONNECTIONS=${REPLICATION_CONNECTIONS:-20}
 	CLUSTER=${CLUSTER-}
+	SECRETS=${SECRETS-}
 	CONTAINER=${CONTAINER-}
 	LISTEN=${LISTEN-${CONTAINER:+*}}
 	PRELOAD=${PRELOAD-replwatch}
@@ -82,9 +86,11 @@ defaults() {
 
 	if [[ $CLUSTER ]]; then
 		TLS_CA_FILE=${TLS_CA_FILE:-$CLUSTER/tls/ca.crt}
-		TLS_CERT_FILE=${TLS_CERT_FILE:-$CLUSTER/tls/$NODE.crt}
-		TLS_KEY_FILE=${TLS_KEY_FILE:-$CLUSTER/tls/$NODE.key}
 		[[ $PRIMARY_HOST ]] || PRIMARY_HOST=$(named_primary)
+	fi
+	if [[ $SECRETS ]]; then
+		TLS_CERT_FILE=${TLS_CERT_FILE:-$SECRETS/$NODE.crt}
+		TLS_KEY_FILE=${TLS_KEY_FILE:-$SECRETS/$NODE.key}
 	fi
 	TLS_CA_FILE=${TLS_CA_FILE-} TLS_CERT_FILE=${TLS_CERT_FILE-} TLS_KEY_FILE=${TLS_KEY_FILE-}
 }
@@ -94,7 +100,7 @@ named_primary() {
 	[[ ! $CLUSTER || ! -e $CLUSTER/primary ]] || cat "$CLUSTER/primary"
 }
 
-# Print a password: $NAME_PASSWORD, the file $NAME_PASSWORD_FILE, or $CLUSTER's.
+# Print a password: $NAME_PASSWORD, the file $NAME_PASSWORD_FILE, or $SECRETS's.
 password() {
 	local variable=$1_PASSWORD file=$1_PASSWORD_FILE path text
 
@@ -103,7 +109,7 @@ password() {
 		return
 	fi
 	path=${!file-}
-	[[ $path || ! $CLUSTER ]] || path=$CLUSTER/passwords/${1,,}
+	[[ $path || ! $SECRETS ]] || path=$SECRETS/${1,,}
 	[[ $path ]] ||
 		die "$variable is not set" "Set it, or $file to the name of a file that holds the password."
 	[[ -r $path ]] ||
@@ -162,7 +168,7 @@ check_environment() {
 		fi
 	fi
 	if [[ $ROLE == primary ]]; then
-		for file in POSTGRES APP REPLICATION REWIND; do
+		for file in APP REPLICATION REWIND; do
 			password "$file" >/dev/null
 		done
 	else

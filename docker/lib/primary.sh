@@ -50,6 +50,12 @@ roles() {
 	else
 		printf 'ALTER DATABASE postgres OWNER TO "%s";\n' "$APP_USER"
 	fi
+	# A database of docker/ctl's own, where nobody else can leave anything.
+	[[ ! $CONTAINER ]] || cat <<-END
+		CREATE DATABASE docker_ctl TEMPLATE template0;
+		REVOKE ALL ON DATABASE docker_ctl FROM PUBLIC;
+		COMMENT ON DATABASE docker_ctl IS 'for docker/ctl alone';
+	END
 }
 
 primary_failed() {
@@ -60,7 +66,7 @@ primary_failed() {
 }
 
 make_primary() {
-	local socket file sql database files=()
+	local socket file sql database databases=(postgres "$POSTGRES_DB" ${CONTAINER:+docker_ctl}) files=()
 
 	check_no_primary
 	is_one_of "$APP_USER" "$POSTGRES_USER" "$REPLICATION_USER" "$REWIND_USER" &&
@@ -71,8 +77,7 @@ make_primary() {
 	say "$PGDATA is empty: making a primary with PostgreSQL $major"
 	socket=$(mktemp -d /tmp/node.XXXXXX)
 	trap 'primary_failed "this was interrupted"' INT TERM
-	"$PG_BIN/initdb" --pgdata="$PGDATA.new" --username="$POSTGRES_USER" --pwfile=<(password POSTGRES) \
-		--auth-local=peer --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 \
+	"$PG_BIN/initdb" --pgdata="$PGDATA.new" --username="$POSTGRES_USER" --auth-local=peer --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 \
 		>"$PGDATA.new.log" 2>&1 || primary_failed "initdb failed"
 
 	# The same settings as later, but without a port.
@@ -84,7 +89,7 @@ make_primary() {
 	sql="$PG_BIN/psql -XAtq -v ON_ERROR_STOP=1 -h $socket -U $POSTGRES_USER -v app_user=$APP_USER"
 	# Terse, because an error would show the line of SQL with its password.
 	roles | $sql -v VERBOSITY=terse -d postgres || primary_failed "cannot make the roles and the database"
-	for database in postgres "$POSTGRES_DB"; do
+	for database in "${databases[@]}"; do
 		[[ ! $(preload_option) ]] ||
 			$sql -d "$database" -c 'CREATE EXTENSION IF NOT EXISTS replwatch' 2>/dev/null ||
 			primary_failed "cannot create the extension in $database"

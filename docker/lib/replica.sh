@@ -28,8 +28,8 @@ connection() {
 }
 
 passfile() {
-	if [[ $CLUSTER ]]; then
-		printf '%s' "$CLUSTER/pgpass"
+	if [[ $SECRETS ]]; then
+		printf '%s' "$SECRETS/pgpass"
 	else
 		printf '%s' "${PASSFILE:-${HOME:-/var/lib/postgresql}/.pgpass}"
 	fi
@@ -45,7 +45,7 @@ passfile_line() {
 write_passfile() {
 	local file role variable
 
-	[[ ! $CLUSTER ]] || return 0
+	[[ ! $SECRETS ]] || return 0
 	file=$(passfile)
 	touch "$file" || die "cannot write $file" "Set PASSFILE to a file that the server can read: it holds the password."
 	chmod 600 "$file"
@@ -311,10 +311,12 @@ follow_primary() {
 		read -r port
 		read -r socket
 	} <"$PGDATA/postmaster.pid"
-	"$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket" -p "$port" -U "$POSTGRES_USER" -d postgres >/dev/null <<-END
+	# In a database that is no application's, whose settings and objects do not count.
+	PGOPTIONS=$safe_options "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket" -p "$port" \
+		-U "$POSTGRES_USER" -d template1 >/dev/null <<-END
 		$(upstream_statement primary_conninfo "$(connection "$REPLICATION_USER")")
 		$(upstream_statement primary_slot_name "$NODE")
-		SELECT pg_reload_conf();
+		SELECT pg_catalog.pg_reload_conf();
 	END
 	say "follows $PRIMARY_HOST"
 }

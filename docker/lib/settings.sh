@@ -134,18 +134,20 @@ write_settings() {
 }
 
 # Client authentication: network connections need a password and, except with
-# TLS=off, encryption.
+# TLS=off, encryption.  The superuser has none.
 write_hba() {
 	local dir=$1 host=hostssl
 
 	[[ $TLS == on ]] || host=host
 	replace "$dir/pg_hba.conf" <<-END
 		$hba_mark
+		# The superuser comes by the socket alone.
 		# TYPE	DATABASE	USER	ADDRESS	METHOD
 		local	all	all		peer map=node
-		$host	replication	$REPLICATION_USER	all	scram-sha-256
-		$host	postgres	$REWIND_USER	all	scram-sha-256
-		$host	all	$REPLICATION_USER,$REWIND_USER	all	reject
+		host	all,replication	"$POSTGRES_USER"	all	reject
+		$host	replication	"$REPLICATION_USER"	all	scram-sha-256
+		$host	postgres	"$REWIND_USER"	all	scram-sha-256
+		$host	all	"$REPLICATION_USER","$REWIND_USER"	all	reject
 		$host	all	all	all	scram-sha-256
 	END
 	replace "$dir/pg_ident.conf" <<-END

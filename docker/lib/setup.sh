@@ -1,5 +1,10 @@
 #
-# docker/lib/setup.sh - makes and shows what the nodes of a set share
+# docker/lib/setup.sh - makes what the nodes of a set share, and each node's secrets
+#
+# $CA has the CA's key and all passwords, and no node sees it.  $CLUSTER has what all
+# nodes may read: the CA's certificate, the names of the nodes, that of the primary.
+# $SECRETS has a directory for each node, named by its number in $NODES, which this
+# node alone sees.
 #
 # shellcheck shell=bash disable=SC2034
 
@@ -8,11 +13,13 @@
 #
 
 setup_passwords() {
-	local who text path
+	local who text path number=0 node dir
 
-	mkdir -p "$CLUSTER/passwords"
-	for who in POSTGRES APP REPLICATION REWIND; do
-		path=$CLUSTER/passwords/${who,,}
+	mkdir -p "$CA/passwords"
+	for who in APP REPLICATION REWIND; do
+		path=$CA/passwords/${who,,}
+		# Where sets made by earlier versions have it.
+		[[ -s $path || ! -s $CLUSTER/passwords/${who,,} ]] || install_file "$CLUSTER/passwords/${who,,}" "$path"
 		text=$(given_password "$who")
 		if [[ ! -s $path ]]; then
 			[[ $text ]] || text=$(openssl rand -hex 16)
@@ -23,11 +30,34 @@ setup_passwords() {
 			say "  Change it in the server, by ALTER ROLE, or take the old one." >&2
 		fi
 	done
-	{
-		passfile_line '*' '*' "$(<"$CLUSTER/passwords/replication")" "$REPLICATION_USER"
-		passfile_line '*' '*' "$(<"$CLUSTER/passwords/rewind")" "$REWIND_USER"
-	} >"$CLUSTER/pgpass.tmp"
-	mv "$CLUSTER/pgpass.tmp" "$CLUSTER/pgpass"
+	for node in $NODES; do
+		dir=$SECRETS/$((++number))
+		for who in replication rewind; do
+			install_file "$CA/passwords/$who" "$dir/$who"
+		done
+		# Only the first may have to make the application's role.
+		((number > 1)) || install_file "$CA/passwords/app" "$dir/app"
+		{
+			passfile_line '*' '*' "$(<"$CA/passwords/replication")" "$REPLICATION_USER"
+			passfile_line '*' '*' "$(<"$CA/passwords/rewind")" "$REWIND_USER"
+		} >"$dir/pgpass.tmp"
+		mv "$dir/pgpass.tmp" "$dir/pgpass"
+	done
+}
+
+install_file() {
+	cat "$1" >"$2.tmp"
+	mv "$2.tmp" "$2"
+}
+
+# Print the directory of a node's secrets.
+secrets_of() {
+	local number=0 node
+
+	for node in $NODES; do
+		((++number))
+		[[ $node != "$1" ]] || printf '%s/%d' "$SECRETS" "$number"
+	done
 }
 
 # Print a password from the environment or a file, if there is one.
@@ -37,7 +67,7 @@ given_password() {
 	if [[ ! ${!variable-}${!file-} && ${PASSWORDS-} && -e $path ]]; then
 		local "$file=$path"
 	fi
-	[[ ! ${!variable-}${!file-} ]] || CLUSTER='' password "$1"
+	[[ ! ${!variable-}${!file-} ]] || password "$1"
 }
 
 #
@@ -65,8 +95,9 @@ setup_ca() {
 # Make a certificate for the node's name and the names that clients on the host use.
 setup_certificate() {
 	local node=$1 names=DNS:$1,DNS:localhost,DNS:proxy,IP:127.0.0.1,IP:::1 name
-	local file=$CLUSTER/tls/$1
+	local file
 
+	file=$(secrets_of "$node")/$node
 	for name in ${CERTIFICATE_NAMES//,/ }; do
 		if [[ $name =~ ^[0-9.]+$ || $name == *:* ]]; then
 			names+=,IP:$name
@@ -112,8 +143,7 @@ setup_own_certificates() {
 		from=$CERTIFICATES/$node
 		[[ -e $from.crt ]] || from=$CERTIFICATES/server
 		for file in crt key; do
-			cat "$from.$file" >"$CLUSTER/tls/$node.$file.tmp"
-			mv "$CLUSTER/tls/$node.$file.tmp" "$CLUSTER/tls/$node.$file"
+			install_file "$from.$file" "$(secrets_of "$node")/$node.$file"
 		done
 	done
 	cat "$CERTIFICATES/ca.crt" >"$CLUSTER/tls/ca.crt"
@@ -138,8 +168,11 @@ setup_certificates() {
 
 # Is it from the present CA (it may have been another one's), and still valid?
 is_signed() {
-	[[ -s $CLUSTER/tls/$1.key && -s $CLUSTER/tls/$1.crt ]] &&
-		openssl verify -CAfile "$CLUSTER/tls/ca.crt" "$CLUSTER/tls/$1.crt" >/dev/null 2>&1
+	local file
+
+	file=$(secrets_of "$1")/$1
+	[[ -s $file.key && -s $file.crt ]] &&
+		openssl verify -CAfile "$CLUSTER/tls/ca.crt" "$file.crt" >/dev/null 2>&1
 }
 
 end_date() {
@@ -163,7 +196,7 @@ certificates() {
 #
 
 setup() {
-	local command=${1-} node renew='' lock
+	local command=${1-} node number=0 renew='' lock
 
 	NODE=setup
 	defaults
@@ -178,7 +211,10 @@ setup() {
 		[[ $node =~ ^[a-z_][a-z0-9_]{0,62}$ ]] ||
 			die "NODES has \"$node\"" "Names are made of a to z, 0 to 9 and _ here, and begin with no digit."
 	done
-	[[ -w $CLUSTER ]] || die "cannot write to CLUSTER \"$CLUSTER\"" "It has to be a directory of user $EUID's."
+	for node in CLUSTER CA SECRETS; do
+		[[ ${!node-} && -w ${!node} ]] ||
+			die "cannot write to $node \"${!node-}\"" "It has to be a directory of user $EUID's."
+	done
 
 	exec {lock}>"$CLUSTER/.lock"
 	flock "$lock"
@@ -194,8 +230,16 @@ setup() {
 			;;
 		*) usage ;;
 	esac
+	for node in $NODES; do
+		[[ -w $SECRETS/$((++number)) ]] ||
+			die "cannot write to $SECRETS/$number" \
+				"$node needs a volume there for its secrets. Replicas of \"ctl add\" get theirs by: docker/ctl up"
+	done
 	setup_passwords
 	[[ $TLS == off ]] || setup_certificates "$renew"
+	# What earlier versions showed to all nodes.
+	rm -rf "$CLUSTER/passwords" "$CLUSTER/pgpass"
+	[[ ! -d $CLUSTER/tls ]] || find "$CLUSTER/tls" -type f ! -name ca.crt -delete
 	tr ' ' '\n' <<<"$NODES" >"$CLUSTER/nodes.tmp"
 	mv "$CLUSTER/nodes.tmp" "$CLUSTER/nodes"
 	[[ -e $CLUSTER/primary ]] || printf '%s\n' "${NODES%% *}" >"$CLUSTER/primary"

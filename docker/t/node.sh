@@ -30,11 +30,11 @@ stop_all() {
 trap stop_all EXIT
 trap 'exit 130' INT TERM HUP
 
-mkdir -p "$WORK"/{primary,replica1,cluster,ca,archive,own}
+mkdir -p "$WORK"/{primary,replica1,cluster,ca,archive,own,secrets/1,secrets/2}
 # Whether somebody installs the extension meanwhile is not to matter.
 common=(HOME="$WORK" CLUSTER="$WORK/cluster" ARCHIVE_DIR="$WORK/archive" PRELOAD='' PRIMARY_HOST=localhost)
-primary=("${common[@]}" LISTEN="127.0.0.1,127.0.0.2" NODE=primary ROLE=primary PGDATA="$WORK/primary/data" PGPORT="$port1" PRIMARY_PORT="$port2")
-replica=("${common[@]}" NODE=replica1 ROLE=replica PGDATA="$WORK/replica1/data" PGPORT="$port2" PRIMARY_PORT="$port1"
+primary=("${common[@]}" SECRETS="$WORK/secrets/1" LISTEN="127.0.0.1,127.0.0.2" NODE=primary ROLE=primary PGDATA="$WORK/primary/data" PGPORT="$port1" PRIMARY_PORT="$port2")
+replica=("${common[@]}" SECRETS="$WORK/secrets/2" NODE=replica1 ROLE=replica PGDATA="$WORK/replica1/data" PGPORT="$port2" PRIMARY_PORT="$port1"
 	PRIMARY_TIMEOUT=60)
 
 # node VARIABLE=VALUE... -- ARGUMENT...
@@ -87,19 +87,38 @@ checksum() {
 }
 
 note "1. What the servers share"
-setup=("${common[@]}" CA="$WORK/ca" NODES="primary replica1")
+setup=("${common[@]}" CA="$WORK/ca" SECRETS="$WORK/secrets" NODES="primary replica1")
 ok "passwords and certificates are made" node "${setup[@]}" -- setup
-is "$(stat -c %a "$WORK/cluster/passwords/app")" 600 "nobody else may read a password"
-before=$(cat "$WORK"/cluster/passwords/* "$WORK"/cluster/tls/*.crt | md5sum)
+is "$(find "$WORK"/{ca,secrets} -type f -printf '%m\n' | sort -u | xargs)" "600" "nobody else may read a password or a key"
+is "$(cd "$WORK" && find cluster secrets -type f | sort | xargs)" "cluster/.lock cluster/nodes cluster/primary cluster/tls/ca.crt \
+secrets/1/app secrets/1/pgpass secrets/1/primary.crt secrets/1/primary.key secrets/1/replication secrets/1/rewind \
+secrets/2/pgpass secrets/2/replica1.crt secrets/2/replica1.key secrets/2/replication secrets/2/rewind" \
+	"each node has its own key, and the passwords that it needs"
+before=$(find "$WORK"/{ca,cluster,secrets} -type f | sort | xargs cat | md5sum)
 ok "a second time" node "${setup[@]}" -- setup
-is "$(cat "$WORK"/cluster/passwords/* "$WORK"/cluster/tls/*.crt | md5sum)" "$before" "nothing of it is made twice"
+is "$(find "$WORK"/{ca,cluster,secrets} -type f | sort | xargs cat | md5sum)" "$before" "nothing of it is made twice"
 like "$(node "${setup[@]}" APP_PASSWORD=other -- setup 2>&1)" "APP_PASSWORD is not what it was" \
 	"a password that comes too late is told of"
-mkdir "$WORK/passwords" "$WORK/cluster2"
+mkdir -p "$WORK/passwords" "$WORK"/other/{ca,cluster,secrets/1,secrets/2}
+other=("${setup[@]}" CA="$WORK/other/ca" CLUSTER="$WORK/other/cluster" SECRETS="$WORK/other/secrets")
 echo our-own >"$WORK/passwords/app"
-ok "a password may come from a file" node "${setup[@]}" CLUSTER="$WORK/cluster2" PASSWORDS="$WORK/passwords" -- setup
-is "$(<"$WORK/cluster2/passwords/app")" our-own "it is that one"
-ok "or from the environment" node "${setup[@]}" CLUSTER="$WORK/cluster2" REWIND_PASSWORD='it:is\ours' -- setup
+ok "a password may come from a file" node "${other[@]}" PASSWORDS="$WORK/passwords" -- setup
+is "$(<"$WORK/other/secrets/1/app")" our-own "it is that one"
+ok "or from the environment" node "${other[@]}" REWIND_PASSWORD='it:is\ours' -- setup
+refused "cannot write to .*/secrets/3.*replica2 needs a volume.*docker/ctl up" "a node without a place for its secrets" \
+	node "${other[@]}" NODES="primary replica1 replica2" -- setup
+rm -r "$WORK/other"
+# A set that an earlier version made: all nodes could read all of it.
+mkdir -p "$WORK"/other/{ca,cluster/passwords,cluster/tls,secrets/1,secrets/2}
+for name in postgres app replication rewind; do
+	echo "$name's" >"$WORK/other/cluster/passwords/$name"
+done
+touch "$WORK"/other/cluster/{pgpass,tls/primary.key,tls/primary.crt}
+ok "a set of an earlier version" node "${other[@]}" -- setup
+is "$(cat "$WORK"/other/secrets/1/{app,replication,rewind} | xargs -d '\n')" "app's replication's rewind's" "keeps its passwords"
+is "$(cd "$WORK/other/cluster" && find . -type f | sort | xargs)" "./.lock ./nodes ./primary ./tls/ca.crt" "which no other node sees any more"
+ok "nor the new keys" openssl verify -CAfile "$WORK/other/ca/ca.crt" "$WORK/other/secrets/2/replica1.crt"
+rm -r "$WORK/other"
 refused "NODES has \"Replica-1\"" "a name that is no slot's" node "${setup[@]}" NODES="primary Replica-1" -- setup
 
 note "2. Settings that make no sense"
@@ -115,16 +134,16 @@ refused "ARCHIVE_DIR" "an archive that is not there" node "${primary[@]}" ARCHIV
 refused "PRIMARY_TIMEOUT is \"soon\"" "a timeout that is no number" node "${replica[@]}" PRIMARY_TIMEOUT=soon -- bootstrap
 refused "NODE is \"my-node\"" "a name that is no slot's" node "${replica[@]}" NODE=my-node -- bootstrap
 refused "PRIMARY_HOST is \"a,b\"" "two primaries" node "${replica[@]}" PRIMARY_HOST=a,b -- bootstrap
-refused "PRIMARY_HOST is not set" "no primary" node "${replica[@]}" PRIMARY_HOST= CLUSTER= TLS=off \
+refused "PRIMARY_HOST is not set" "no primary" node "${replica[@]}" PRIMARY_HOST= CLUSTER= SECRETS= TLS=off \
 	REPLICATION_PASSWORD=x -- bootstrap
 refused "REPLICATION_PASSWORD is not set.*REPLICATION_PASSWORD_FILE" "no password" \
-	node "${replica[@]}" CLUSTER= TLS=off -- bootstrap
-refused "POSTGRES_PASSWORD is not set" "no password for a primary" node "${primary[@]}" CLUSTER= TLS=off -- bootstrap
+	node "${replica[@]}" SECRETS= TLS=off -- bootstrap
+refused "APP_PASSWORD is not set" "no password for a primary" node "${primary[@]}" SECRETS= TLS=off -- bootstrap
 refused "cannot read the password file /none.*APP_PASSWORD_FILE" "a file of a password that is not there" \
 	node "${primary[@]}" APP_PASSWORD_FILE=/none -- bootstrap
 : >"$WORK/empty"
 refused "$WORK/empty is empty.*APP_PASSWORD" "an empty password" node "${primary[@]}" APP_PASSWORD_FILE="$WORK/empty" -- bootstrap
-refused "TLS_CA_FILE is not set" "no CA" node "${replica[@]}" CLUSTER= REPLICATION_PASSWORD=x -- bootstrap
+refused "TLS_CA_FILE is not set" "no CA" node "${replica[@]}" CLUSTER= SECRETS= REPLICATION_PASSWORD=x -- bootstrap
 refused "APP_USER is \"postgres\"" "an owner that is the superuser" node "${primary[@]}" APP_USER=postgres -- bootstrap
 refused "MAX_SLOT_WAL_KEEP_SIZE is \"much\"" "a size that is none" node "${replica[@]}" MAX_SLOT_WAL_KEEP_SIZE=much -- bootstrap
 refused "PGDATA is not set" "no data directory" node "${replica[@]}" PGDATA= -- bootstrap
@@ -211,8 +230,13 @@ sql "$port1" "SELECT pg_reload_conf()" >/dev/null
 is "$(sql "$port1" "SELECT count(*) FROM pg_authid WHERE rolcanlogin AND rolpassword NOT LIKE 'SCRAM-SHA-256%'")" 0 \
 	"all passwords are scram's"
 unlike "$(cat "$WORK/primary/data/pg_hba.conf")" trust "nobody is trusted"
+sql "$port1" "ALTER ROLE postgres PASSWORD 'known'"
+for database in dbname=postgres replication=true; do
+	like "$(PGPASSWORD=known "$PG_BIN/psql" -XAtqw "host=localhost port=$port1 user=postgres $database" -c '' 2>&1)" \
+		'pg_hba.conf rejects .* user "postgres"' "the superuser is not let in from the network: $database"
+done
 refused "the server in .* runs" "what runs is not made a replica" \
-	node "${primary[@]}" CLUSTER= TLS=off REPLICATION_PASSWORD=x -- rejoin
+	node "${primary[@]}" CLUSTER= SECRETS= TLS=off REPLICATION_PASSWORD=x -- rejoin
 
 note "4. A replica"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$WORK/own/ca.key" \
@@ -222,7 +246,7 @@ refused "not from the CA in $WORK/own/ca.crt.*TLS_CA_FILE" "the wrong CA" \
 refused "is for another name" "a name that the certificate has not" \
 	node "${replica[@]}" PRIMARY_HOST=127.0.0.2 -- bootstrap
 refused "refuses the password.*REPLICATION_PASSWORD" "the wrong password" \
-	node "${replica[@]}" CLUSTER= REPLICATION_PASSWORD=wrong TLS_CA_FILE="$WORK/cluster/tls/ca.crt" -- bootstrap
+	node "${replica[@]}" CLUSTER= SECRETS= REPLICATION_PASSWORD=wrong TLS_CA_FILE="$WORK/cluster/tls/ca.crt" -- bootstrap
 mkdir "$WORK/dual"
 ln -s "$PG_BIN"/* "$WORK/dual"
 rm "$WORK/dual/psql"
@@ -267,7 +291,7 @@ before=$(checksum "$WORK/replica1/data/base")
 unlike "$(node "${replica[@]}" -- bootstrap 2>&1)" "copying" "a directory with data is not copied again"
 is "$(checksum "$WORK/replica1/data/base")" "$before" "they are as they were"
 unlike "$(cat "$WORK/replica1/data/postgresql.auto.conf" "$WORK/replica1/data/replwatch.conf")" \
-	"$(<"$WORK/cluster/passwords/replication")" "no password is in the settings"
+	"$(<"$WORK/secrets/2/replication")" "no password is in the settings"
 start replica1
 comes "it streams" same "$port1" "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'" replica1
 is "$(sql "$port1" "SELECT slot_name FROM pg_replication_slots WHERE active")" replica1 "by a slot of its name"
@@ -349,10 +373,10 @@ is "$(find "$WORK/archive" -name '.*' -type f)" '' "no half file is left"
 
 note "9. Certificates"
 like "$(node "${primary[@]}" -- certificates)" "ca.crt [0-9]{4} .*primary.crt 36[45] " "end dates are shown"
-before=$(openssl x509 -noout -serial -in "$WORK/cluster/tls/primary.crt")
+before=$(openssl x509 -noout -serial -in "$WORK/secrets/1/primary.crt")
 ok "renewed" node "${setup[@]}" CERTIFICATE_DAYS=20 -- setup renew
-unlike "$(openssl x509 -noout -serial -in "$WORK/cluster/tls/primary.crt")" "$before" "they are new"
-ok "signed by the same CA" openssl verify -CAfile "$WORK/cluster/tls/ca.crt" "$WORK/cluster/tls/primary.crt"
+unlike "$(openssl x509 -noout -serial -in "$WORK/secrets/1/primary.crt")" "$before" "they are new"
+ok "signed by the same CA" openssl verify -CAfile "$WORK/cluster/tls/ca.crt" "$WORK/secrets/1/primary.crt"
 node "${setup[@]}" CERTIFICATE_DAYS=0 -- setup renew >/dev/null
 sleep 1
 "$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s reload
@@ -363,16 +387,14 @@ like "$(node "${setup[@]}" -- setup)" "made a certificate for primary.*for repli
 "$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s reload
 own=("${setup[@]}" CERTIFICATES="$WORK/own")
 refused "neither primary.crt nor server.crt" "certificates of one's own, but none" node "${own[@]}" -- setup
-cp "$WORK/cluster/tls/primary.crt" "$WORK/own/server.crt"
-cp "$WORK/cluster/tls/primary.key" "$WORK/own/server.key"
+cp "$WORK/secrets/1/primary.crt" "$WORK/own/server.crt"
+cp "$WORK/secrets/1/primary.key" "$WORK/own/server.key"
 refused "not signed by the CA" "of another CA" node "${own[@]}" -- setup
 cp "$WORK/cluster/tls/ca.crt" "$WORK/own/ca.crt"
 refused "not for the name replica1" "for another name" node "${own[@]}" -- setup
-cp "$WORK/cluster/tls/replica1.key" "$WORK/own/server.key"
+cp "$WORK/secrets/2/replica1.key" "$WORK/own/server.key"
 refused "does not belong to server.crt" "with another key" node "${own[@]}" -- setup
-for name in primary replica1; do
-	cp "$WORK/cluster/tls/$name.crt" "$WORK/cluster/tls/$name.key" "$WORK/own"
-done
+cp "$WORK"/secrets/?/*.crt "$WORK"/secrets/?/*.key "$WORK/own"
 ok "one for each node is taken" node "${own[@]}" -- setup
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$WORK/own/server.key" \
 	-out "$WORK/own/server.crt" -days 9 -subj /CN=own -addext subjectAltName=DNS:primary,DNS:replica1 2>/dev/null
@@ -380,7 +402,7 @@ cp "$WORK/own/server.crt" "$WORK/own/ca.crt"
 rm "$WORK"/own/{primary,replica1}.*
 ok "one for all, which signed itself" node "${own[@]}" -- setup
 ok "without them" node "${setup[@]}" -- setup
-ok "nodes have some of the CA made here again" openssl verify -CAfile "$WORK/ca/ca.crt" "$WORK/cluster/tls/primary.crt"
+ok "nodes have some of the CA made here again" openssl verify -CAfile "$WORK/ca/ca.crt" "$WORK/secrets/1/primary.crt"
 
 note "10. The scripts"
 if type -P shellcheck >/dev/null; then
