@@ -16,7 +16,7 @@ docker=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=docker/t/lib.sh
 . "$docker/t/lib.sh"
 
-port1=$(free_port 21000)
+port1=$(free_port "$((21000 + $$ % 500 * 2))")
 port2=$(free_port "$((port1 + 1))")
 export PG_BIN
 
@@ -297,6 +297,15 @@ comes "it streams" same "$port1" "SELECT application_name FROM pg_stat_replicati
 is "$(sql "$port1" "SELECT slot_name FROM pg_replication_slots WHERE active")" replica1 "by a slot of its name"
 is "$(sql "$port1" "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_replication USING (pid)")" t "encrypted"
 is "$(sql "$port2" "SELECT count(*) FROM t" app)" 1 "reads are served"
+# What a role that owns the database can do for the superuser to stumble over.
+sql "$port1" "CREATE SCHEMA postgres;
+	CREATE FUNCTION postgres.pg_reload_conf() RETURNS boolean LANGUAGE plpgsql AS \$\$
+		BEGIN COPY (SELECT 1) TO PROGRAM 'cat >$WORK/caught'; RETURN true; END \$\$;
+	ALTER DATABASE postgres SET search_path = postgres, pg_catalog"
+comes "which a replica has, too" same "$port2" "SELECT to_regproc('postgres.pg_reload_conf') IS NOT NULL" t
+like "$(node "${replica[@]}" -- follow localhost)" "follows localhost" "it can be told whom to follow"
+ok "no function of anybody's is called by that" test ! -e "$WORK/caught"
+sql "$port1" "ALTER DATABASE postgres RESET search_path; DROP SCHEMA postgres CASCADE"
 refused "read-only transaction" "writes are not" bash -c \
 	"'$PG_BIN/psql' -XAtqw -h '$WORK' -p $port2 -U postgres -c 'CREATE TABLE x ()' || exit 1"
 

@@ -215,7 +215,8 @@ readers_are() {
 # A container of a node's image with settings of its own, in the set's network.
 node() {
 	timeout 60 docker run --rm --network "${project}_default" --tmpfs "/var/lib/postgresql:uid=999,gid=999,mode=0700,size=${SIZE-300m}" \
-		-v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster "$@" "$project-node:${PG_MAJOR:-17}" run 2>&1
+		-v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster -v "${project}_secrets-replica1:/secrets:ro" -e SECRETS=/secrets \
+		"$@" "$project-node:${PG_MAJOR:-17}" run 2>&1
 }
 
 #
@@ -255,7 +256,8 @@ first() {
 	like "$(ctl status)" "primary +running, healthy +primary +1 .*replica1 +running, healthy +replica +1 " "status shows all"
 	is "$(docker volume ls --format '{{.Name}}' --filter "label=com.docker.compose.project=$project" |
 		grep -v prometheus | sort | xargs)" \
-		"${project}_archive ${project}_ca ${project}_certificates ${project}_cluster ${project}_passwords ${project}_primary ${project}_replica1 ${project}_replica2" \
+		"$(printf "${project}_%s " archive ca certificates cluster passwords primary replica1 replica2 \
+			secrets-primary secrets-replica1 secrets-replica2 | xargs)" \
 		"its volumes have names"
 	like "$(logs replica1)" "[0-9]+/[0-9]+ kB.*base backup is complete" "the progress of the base backup was shown"
 	is "$(docker exec "$(container replica1)" stat -c '%a %U' /var/lib/postgresql/data)" "700 postgres" \
@@ -289,22 +291,69 @@ roles() {
 	is "$(sql primary "SELECT count(*) FROM pg_authid WHERE rolcanlogin AND rolpassword NOT LIKE 'SCRAM-SHA-256%'")" 0 \
 		"all passwords are scram's"
 	is "$(sql primary "SELECT count(*) FROM pg_hba_file_rules WHERE auth_method IN ('trust', 'password', 'md5')")" 0 "nobody is trusted"
-	is "$(sql primary "SELECT count(*) FROM pg_hba_file_rules WHERE type NOT IN ('local', 'hostssl')")" 0 "and all is encrypted"
+	is "$(sql primary "SELECT count(*) FROM pg_hba_file_rules WHERE type NOT IN ('local', 'hostssl') AND auth_method <> 'reject'")" 0 "and all is encrypted"
 	like "$(PGPASSWORD=$(ctl password replication) psql -XAtqw "host=localhost port=$PRIMARY_PORT user=replicator dbname=app" -c '' 2>&1)" \
 		"pg_hba.conf rejects" "the role for replication gets into no database"
+	like "$(psql -XAtqw "host=localhost port=$PRIMARY_PORT user=postgres dbname=app" -c '' 2>&1)" \
+		"pg_hba.conf rejects" "the superuser gets in from nowhere"
 	comes "each replica has a slot of its name" same primary \
 		"SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_replication_slots WHERE active" "replica1 replica2"
 	comes "and an application_name" same primary \
 		"SELECT string_agg(application_name, ' ' ORDER BY application_name) FROM pg_stat_replication" "replica1 replica2"
 	is "$(sql primary "SHOW max_slot_wal_keep_size")" 2GB "what a slot may keep has a limit"
+
+	# As in a set with POSTGRES_DB=postgres, made before docker/ctl had a database.
+	sql primary "DROP DATABASE IF EXISTS docker_ctl; ALTER DATABASE postgres OWNER TO app" template1
+	lay_traps
+	like "$(ctl verify)" "replica1: reads what.*replica2: reads what.*All is well" "verify works where the application owns the database"
+	is_no_superuser "and the application's trigger is not run"
+	like "$(ctl status)" "primary +running, healthy +primary .*streaming .*streaming " "so does status"
+	is_no_superuser "and nothing of the application's is called"
+	sql primary "ALTER DATABASE docker_ctl OWNER TO app" template1
+	refused "docker_ctl is not a superuser's" "what ctl calls its own has to be that" ./ctl verify
+	sql primary "ALTER DATABASE docker_ctl OWNER TO postgres; ALTER DATABASE postgres OWNER TO postgres;
+		ALTER DATABASE postgres RESET ALL" template1
+	sql primary "SET client_min_messages = warning; DROP SCHEMA postgres CASCADE; DROP TABLE ctl_verify; DROP TABLE verify; DROP FUNCTION trigger_trap; DROP FUNCTION trap CASCADE"
+}
+
+# What the owner of a database can do for the superuser to stumble over: a table that
+# is there already, and a schema named like it with functions and operators.
+lay_traps() {
+	PGPASSWORD=$app_password psql -XAtqw -v ON_ERROR_STOP=1 \
+		"host=localhost port=$PRIMARY_PORT user=app dbname=postgres sslmode=verify-full sslrootcert=$WORK/ca.crt" <<-'SQL'
+			CREATE FUNCTION public.trap() RETURNS boolean LANGUAGE plpgsql AS $$
+				BEGIN
+					ALTER ROLE app SUPERUSER;
+					RETURN false;
+				EXCEPTION WHEN OTHERS THEN
+					RETURN false;
+				END $$;
+			CREATE FUNCTION public.trigger_trap() RETURNS trigger LANGUAGE plpgsql AS
+				'BEGIN PERFORM public.trap(); RETURN new; END';
+			CREATE TABLE public.ctl_verify (word text);
+			CREATE TABLE public.verify (word text);
+			CREATE TRIGGER trap BEFORE INSERT ON public.ctl_verify FOR EACH ROW EXECUTE FUNCTION public.trigger_trap();
+			CREATE TRIGGER trap BEFORE INSERT ON public.verify FOR EACH ROW EXECUTE FUNCTION public.trigger_trap();
+			CREATE SCHEMA postgres;
+			CREATE FUNCTION postgres.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT public.trap()';
+			CREATE FUNCTION postgres.equal(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT public.trap()';
+			CREATE OPERATOR postgres.= (LEFTARG = text, RIGHTARG = text, FUNCTION = postgres.equal);
+			CREATE OPERATOR postgres.<> (LEFTARG = text, RIGHTARG = text, FUNCTION = postgres.equal);
+			ALTER DATABASE postgres SET search_path = postgres, public, pg_catalog;
+		SQL
+}
+
+is_no_superuser() {
+	is "$(sql primary "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'" template1)" f "$1"
+	sql primary "ALTER ROLE app NOSUPERUSER" template1
 }
 
 secrets() {
-	local who node word seen
+	local who node word key seen
 	local -A limit=([node]=200 [proxy]=120 [monitor]=450)
 
 	note "4. Nothing runs as root, nothing tells a password"
-	is "$(ctl password | sed -E 's/ +[0-9a-f]{32}$//' | xargs)" "postgres app replicator rewinder" "docker/ctl password shows who has one"
+	is "$(ctl password | sed -E 's/ +[0-9a-f]{32}$//' | xargs)" "app replicator rewinder" "docker/ctl password shows who has one"
 	is "$(for node in $(docker ps -q --filter "label=com.docker.compose.project=$project"); do
 		docker top "$node" -eo pid,uid,args
 	done | awk '$2 == 0')" '' "no process is root's"
@@ -327,15 +376,27 @@ secrets() {
 			docker top "$(container "$node")" -eo pid,args
 			docker exec "$(container "$node")" sh -c 'cat "$PGDATA"/*.conf'
 		done)
-	for who in postgres app replication rewind; do
+	for who in app replication rewind; do
 		word=$(ctl password "$who")
 		like "$word" "^[0-9a-f]{32}$" "$who has a password made at random"
 		unlike "$seen" "$word" "which no image, container, log, process list or configuration tells"
 	done
+	word=$(ctl password app)
+	key=$(docker exec "$(container primary)" sed -n 2p /secrets/primary.key)
+	is "$(has_secrets primary "$word" "$key")" "/secrets/app /secrets/primary.key" "the primary has the application's password, and its own key"
+	is "$(has_secrets replica1 "$word" "$key")" '' "of which a replica can read neither"
+	refused "Read-only" "nor can a node change what it has" docker exec "$(container replica1)" touch /secrets/replica1.key
 	refused 'ROLE is ""' "without settings a node refuses" \
 		docker run --rm --network none -e NODE=one "$project-node:${PG_MAJOR:-17}"
-	refused "POSTGRES_PASSWORD is not set" "and without passwords" \
+	refused "APP_PASSWORD is not set" "and without passwords" \
 		docker run --rm --network none -e NODE=one -e ROLE=primary -e TLS=off "$project-node:${PG_MAJOR:-17}"
+}
+
+# The files with one of these words that can be read in a node's container.
+has_secrets() {
+	# shellcheck disable=SC2016
+	docker exec "$(container "$1")" sh -c 'grep -rlsF -e "$1" -e "$2" /secrets /nodes /ca /cluster /archive /init /tmp /run /var/lib/postgresql' \
+		- "${@:2}" | sort | xargs
 }
 
 proxy() {
@@ -401,6 +462,7 @@ replicas() {
 	is "$(from_host "$replica3_port" "SELECT count(*) FROM wizards")" 4 "is read on its port"
 	comes "the proxy has found both" pool_is replicas "replica1 replica2 replica3 reports"
 	comes "so has Prometheus" prometheus 'query?query=sum(up{job="replwatch"})' '"5"\]'
+	is "$(docker exec "$(container reports)" ls /secrets | xargs)" "pgpass replication reports.crt reports.key rewind" "and secrets of its own"
 	like "$(docker volume ls -q --filter "name=${project}_re" | xargs)" "_replica3 .*_reports|_reports .*_replica3" "each has a volume"
 	comes "each has a slot" same primary "SELECT count(*) FROM pg_replication_slots WHERE active" 4
 	like "$(ctl verify)" "reports: reads what.*All is well" "verify knows them"
@@ -412,7 +474,7 @@ replicas() {
 	docker unpause "$(container primary)" >/dev/null
 	like "$(ctl remove reports)" "reports is gone" "one is removed"
 	is "$(sql primary "SELECT count(*) FROM pg_replication_slots")" 3 "its slot, too"
-	is "$(docker volume ls -q --filter "name=${project}_reports")" '' "its volume, too"
+	is "$(docker volume ls -q | grep -c "^${project}_.*reports" || true)" 0 "its volumes, too"
 	like "$(ctl remove replica3)" "replica3 is gone" "the other one"
 }
 
@@ -582,7 +644,7 @@ certificates() {
 	local before days
 
 	note "14. Certificates"
-	before=$(docker exec "$(container primary)" cat /cluster/tls/primary.crt | openssl x509 -noout -serial)
+	before=$(docker exec "$(container primary)" cat /secrets/primary.crt | openssl x509 -noout -serial)
 	like "$(CERTIFICATE_DAYS=20 ctl renew)" "primary has taken its certificate" "new ones are made by one command"
 	unlike "$(openssl s_client -starttls postgres -connect "127.0.0.1:$PRIMARY_PORT" </dev/null 2>/dev/null | openssl x509 -noout -serial)" \
 		"$before" "and in use without a restart"
@@ -608,7 +670,7 @@ certificates() {
 	docker restart "$(container primary)" "$(container replica1)" "$(container replica2)" >/dev/null
 	comes "are taken" bash -c "$(declare -f from_host); app_password=$app_password WORK=$WORK; [[ \$(from_host $PRIMARY_PORT 'SELECT 1') == 1 ]]"
 	comes "replicas check them" same primary "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'" 2
-	is "$(docker exec "$(container primary)" cat /cluster/tls/primary.crt | openssl x509 -noout -serial)" serial=1267 "they are those"
+	is "$(docker exec "$(container primary)" cat /secrets/primary.crt | openssl x509 -noout -serial)" serial=1267 "they are those"
 }
 
 alerts() {
@@ -629,7 +691,7 @@ prometheus() {
 }
 
 wrong() {
-	local before waiting extra=(-e NODE=extra -e ROLE=replica -e TLS_CERT_FILE=/cluster/tls/replica1.crt -e TLS_KEY_FILE=/cluster/tls/replica1.key)
+	local before waiting extra=(-e NODE=extra -e ROLE=replica -e TLS_CERT_FILE=/secrets/replica1.crt -e TLS_KEY_FILE=/secrets/replica1.key)
 
 	note "16. What cannot work"
 	SIZE=30m refused "No space left.*the base backup of primary failed.*free in /var/lib/postgresql.*volume large enough" \
@@ -638,14 +700,14 @@ wrong() {
 		"a primary that never comes" node "${extra[@]}" -e PRIMARY_HOST=nobody -e PRIMARY_TIMEOUT=2
 	waiting=$(docker run -d --label "com.docker.compose.project=$project" --network "${project}_default" \
 		--tmpfs "/var/lib/postgresql:uid=999,gid=999,mode=0700" -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
-		"${extra[@]}" -e PRIMARY_HOST=nobody "$project-node:${PG_MAJOR:-17}")
+		-v "${project}_secrets-replica1:/secrets:ro" -e SECRETS=/secrets "${extra[@]}" -e PRIMARY_HOST=nobody "$project-node:${PG_MAJOR:-17}")
 	comes "while it waits" bash -c "docker logs $waiting 2>&1 | grep 'waiting up to'"
 	docker stop --time 30 "$waiting" >/dev/null
 	is "$(docker inspect --format '{{.State.ExitCode}}' "$waiting")" 130 "docker stop ends it, and kills nothing"
 	docker rm "$waiting" >/dev/null
 	refused "/var/lib/postgresql belongs to user 1234.*runs as user 999.*chown" "a volume of the wrong owner" \
 		docker run --rm --network none --tmpfs /var/lib/postgresql:uid=1234,mode=0755 -v "${project}_cluster:/cluster:ro" -e CLUSTER=/cluster \
-		-e NODE=replica1 -e ROLE=replica "$project-node:${PG_MAJOR:-17}"
+		-v "${project}_secrets-replica1:/secrets:ro" -e SECRETS=/secrets -e NODE=replica1 -e ROLE=replica "$project-node:${PG_MAJOR:-17}"
 	refused "ROLE is" "an unknown role" node -e NODE=replica1 -e ROLE=slave
 	refused "SYNC is" "an unknown SYNC" node -e NODE=replica1 -e ROLE=replica -e SYNC=sometimes
 	sql primary "SELECT pg_drop_replication_slot('extra') FROM pg_replication_slots WHERE slot_name = 'extra'" >/dev/null
@@ -656,7 +718,7 @@ wrong() {
 	before=$(sql primary "SELECT system_identifier FROM pg_control_system()")
 	refused "is empty, but replica[12] has a server of this set.*docker/ctl promote" "a primary whose volume is lost is not made anew" \
 		docker run --rm --network "${project}_default" -v "${project}_lost:/var/lib/postgresql" -v "${project}_cluster:/cluster:ro" \
-		-e CLUSTER=/cluster -e NODE=primary -e ROLE=primary "$project-node:${PG_MAJOR:-17}"
+		-v "${project}_secrets-primary:/secrets:ro" -e CLUSTER=/cluster -e SECRETS=/secrets -e NODE=primary -e ROLE=primary "$project-node:${PG_MAJOR:-17}"
 	docker volume rm "${project}_lost" >/dev/null
 	is "$(sql primary "SELECT system_identifier FROM pg_control_system()")" "$before" "nothing has changed"
 	like "$(ctl verify)" "All is well" "all is well"
