@@ -466,6 +466,10 @@ replicas() {
 	like "$(docker volume ls -q --filter "name=${project}_re" | xargs)" "_replica3 .*_reports|_reports .*_replica3" "each has a volume"
 	comes "each has a slot" same primary "SELECT count(*) FROM pg_replication_slots WHERE active" 4
 	like "$(ctl verify)" "reports: reads what.*All is well" "verify knows them"
+	cp docker-compose.override.yml "$WORK/override"
+	sed -i '/secrets-/d' docker-compose.override.yml
+	like "$(ctl up)" "All is up" "an override that an earlier version wrote is taken"
+	is "$(<docker-compose.override.yml)" "$(<"$WORK/override")" "and brought up to date"
 	refused "there is a node \"reports\" already" "no name is given twice" ./ctl add reports
 	refused "no name for a node" "nor one that a slot cannot have" ./ctl add Reports-2
 	refused "means something else" "nor one that is taken otherwise" ./ctl add proxy
