@@ -211,7 +211,7 @@ setup() {
 		[[ $node =~ ^[a-z_][a-z0-9_]{0,62}$ ]] ||
 			die "NODES has \"$node\"" "Names are made of a to z, 0 to 9 and _ here, and begin with no digit."
 	done
-	for node in CLUSTER CA SECRETS; do
+	for node in CLUSTER CA; do
 		[[ ${!node-} && -w ${!node} ]] ||
 			die "cannot write to $node \"${!node-}\"" "It has to be a directory of user $EUID's."
 	done
