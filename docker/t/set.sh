@@ -305,8 +305,20 @@ roles() {
 	# As in a set with POSTGRES_DB=postgres, made before docker/ctl had a database.
 	sql primary "DROP DATABASE IF EXISTS docker_ctl; ALTER DATABASE postgres OWNER TO app" template1
 	lay_traps
-	like "$(ctl verify)" "replica1: reads what.*replica2: reads what.*All is well" "verify works where the application owns the database"
-	is_no_superuser "and the application's trigger is not run"
+	# And a node that has been taken over answers with a command.
+	mkdir "$WORK/liar"
+	cat >"$WORK/liar/docker" <<-END
+		#!/bin/sh
+		case \$* in
+			"exec -i $(container replica2) node certificates") echo 'ca.crt a[\$(touch $WORK/caught)] 2030-01-01' ;;
+			*) exec $(type -P docker) "\$@" ;;
+		esac
+	END
+	chmod 755 "$WORK/liar/docker"
+	refused "replica1: reads what.*replica2: reads what.*WRONG: replica2 does not show its certificates" \
+		"verify works where the application owns the database, and believes no node" env PATH="$WORK/liar:$PATH" ./ctl verify
+	is_no_superuser "the application's trigger is not run"
+	ok "nor what the node answers" test ! -e "$WORK/caught"
 	like "$(ctl status)" "primary +running, healthy +primary .*streaming .*streaming " "so does status"
 	is_no_superuser "and nothing of the application's is called"
 	sql primary "ALTER DATABASE docker_ctl OWNER TO app" template1
