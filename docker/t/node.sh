@@ -16,7 +16,8 @@ docker=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=docker/t/lib.sh
 . "$docker/t/lib.sh"
 
-port1=$(free_port "$((21000 + $$ % 500 * 2))")
+# Far from where another run of this looks at the same time.
+port1=$(free_port "$((20000 + $$ % 1000 * 2))")
 port2=$(free_port "$((port1 + 1))")
 export PG_BIN
 
