@@ -35,15 +35,31 @@ passfile() {
 	fi
 }
 
-passfile_line() {
-	local password=${3//\\/\\\\}
+# Quote a field of a password file; an IPv6 address has colons as well.
+passfile_field() {
+	local field=${1//\\/\\\\}
 
-	printf '%s:%s:*:%s:%s\n' "$1" "$2" "$4" "${password//:/\\:}"
+	printf '%s' "${field//:/\\:}"
 }
 
-# Add missing passwords to the user's file, which may hold others.
+# Print a line of it: host, port, password, role.
+passfile_line() {
+	printf '%s:%s:*:%s:%s\n' "$(passfile_field "$1")" "$2" "$4" "$(passfile_field "$3")"
+}
+
+# Print a password file without the lines for a host, a port and a role.
+passfile_without() {
+	local file=$1 line start
+
+	start=$(passfile_line "$2" "$3" '' "$4")
+	while IFS= read -r line || [[ $line ]]; do
+		[[ $line == "$start"* ]] || printf '%s\n' "$line"
+	done <"$file"
+}
+
+# Replace the passwords in the user's file, which may hold others.
 write_passfile() {
-	local file role variable
+	local file role variable text
 
 	[[ ! $SECRETS ]] || return 0
 	file=$(passfile)
@@ -52,8 +68,11 @@ write_passfile() {
 	for variable in REPLICATION REWIND; do
 		role=${variable}_USER
 		[[ $variable == REPLICATION || ${REWIND_PASSWORD-}${REWIND_PASSWORD_FILE-} ]] || continue
-		sed -i "\\#^${PRIMARY_HOST//./\\.}:$PRIMARY_PORT:\\*:${!role}:#d" "$file"
-		passfile_line "${PRIMARY_HOST//:/\\:}" "$PRIMARY_PORT" "$(password "$variable")" "${!role}" >>"$file"
+		text=$(
+			passfile_without "$file" "$PRIMARY_HOST" "$PRIMARY_PORT" "${!role}"
+			passfile_line "$PRIMARY_HOST" "$PRIMARY_PORT" "$(password "$variable")" "${!role}"
+		)
+		replace "$file" <<<"$text"
 	done
 }
 

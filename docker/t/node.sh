@@ -19,6 +19,8 @@ docker=$(cd "$(dirname "$0")/.." && pwd)
 # Far from where another run of this looks at the same time.
 port1=$(free_port "$((20000 + $$ % 1000 * 2))")
 port2=$(free_port "$((port1 + 1))")
+ipv6=$(grep -s '^0\{31\}1 ' /proc/net/if_inet6) || true
+major=$("$PG_BIN/postgres" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')
 export PG_BIN
 
 stop_all() {
@@ -34,7 +36,7 @@ trap 'exit 130' INT TERM HUP
 mkdir -p "$WORK"/{primary,replica1,cluster,ca,archive,own,secrets/1,secrets/2}
 # Whether somebody installs the extension meanwhile is not to matter.
 common=(HOME="$WORK" CLUSTER="$WORK/cluster" ARCHIVE_DIR="$WORK/archive" PRELOAD='' PRIMARY_HOST=localhost)
-primary=("${common[@]}" SECRETS="$WORK/secrets/1" LISTEN="127.0.0.1,127.0.0.2" NODE=primary ROLE=primary PGDATA="$WORK/primary/data" PGPORT="$port1" PRIMARY_PORT="$port2")
+primary=("${common[@]}" SECRETS="$WORK/secrets/1" LISTEN="127.0.0.1,127.0.0.2${ipv6:+,::1}" NODE=primary ROLE=primary PGDATA="$WORK/primary/data" PGPORT="$port1" PRIMARY_PORT="$port2")
 replica=("${common[@]}" SECRETS="$WORK/secrets/2" NODE=replica1 ROLE=replica PGDATA="$WORK/replica1/data" PGPORT="$port2" PRIMARY_PORT="$port1"
 	PRIMARY_TIMEOUT=60)
 
@@ -263,6 +265,26 @@ refused "refuses the password" "at the second address of a name" \
 	node "${replica[@]}" PG_BIN="$WORK/dual" PRIMARY_TIMEOUT=1 -- bootstrap
 refused "does not let nobody in|refuses the password" "a role that is none" node "${replica[@]}" REPLICATION_USER=nobody -- bootstrap
 is "$(find "$WORK/replica1" -mindepth 1)" '' "nothing was made"
+
+if [[ $ipv6 ]]; then
+	sql "$port1" "ALTER ROLE replicator PASSWORD 'a: \\ new one'"
+	printf '%s\n' 'example.com:*:*:somebody: spaces ' "\\:\\:1:$port1:*:replicator:old" >"$WORK/pgpass"
+	mkdir "$WORK/six" "$WORK/cluster6"
+	six=("${replica[@]}" PRIMARY_HOST=::1 PGDATA="$WORK/six/data")
+	like "$(node "${six[@]}" CLUSTER= TLS_CA_FILE="$WORK/cluster/tls/ca.crt" PASSFILE="$WORK/pgpass" REPLICATION_PASSWORD='a: \ new one' \
+		-- bootstrap 2>&1)" "base backup is complete" "a primary may be an IPv6 address, and a password have any characters"
+	is "$(<"$WORK/pgpass")" "example.com:*:*:somebody: spaces "$'\n'"\\:\\:1:$port1:*:replicator:a\\: \\\\ new one" \
+		"which replaces the old one in the file of passwords"
+	rm -rf "$WORK/six/data"
+	node "${setup[@]}" CLUSTER="$WORK/cluster6" REPLICATION_PASSWORD='a: \ new one' -- setup >/dev/null
+	like "$(node "${six[@]}" CLUSTER="$WORK/cluster6" -- bootstrap 2>&1)" "base backup is complete" "the same with what the servers share"
+	sql "$port1" "ALTER ROLE replicator PASSWORD '$(<"$WORK/cluster/passwords/replication")'"
+	rm -r "$WORK/six"
+else
+	note "left out, as this machine has no IPv6: a primary at ::1"
+fi
+
+sql "$port1" "SELECT pg_drop_replication_slot('replica1')" >/dev/null
 
 sql "$port1" "CREATE TABLE big AS SELECT repeat(md5(i::text), 60) AS t FROM generate_series(1, 20000) i"
 mkdir "$WORK/slow"
