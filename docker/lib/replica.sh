@@ -231,7 +231,7 @@ check_place() {
 
 # Write the settings that pg_basebackup -R writes, from the present environment.
 write_upstream() {
-	local file=$PGDATA/postgresql.auto.conf text
+	local file=$1/postgresql.auto.conf text
 
 	[[ $PRIMARY_HOST && $PRIMARY_HOST != "$NODE" ]] || return 0
 	text=$(
@@ -258,9 +258,11 @@ make_replica() {
 
 copy() {
 	make_slot "$(slot_state)"
-	# Not under the name of the replica, which is missing as long as this runs.
+	# Not under the name of the replica, which is missing as long as this runs, but
+	# under the one by which replwatch knows that the slot's replica is not made yet.
+	# With -R, that name would become the replica's.
 	"$PG_BIN/pg_basebackup" --dbname="$(connection "$REPLICATION_USER" pg_basebackup)" --pgdata="$PGDATA.new" --no-password \
-		--write-recovery-conf --slot="$NODE" --wal-method=stream --checkpoint=fast --progress --verbose 2>&1 &
+		--slot="$NODE" --wal-method=stream --checkpoint=fast --progress --verbose 2>&1 &
 	# In the background, because a signal would wait for a foreground program; there it
 	# ignores SIGINT.
 	copier=$!
@@ -268,6 +270,8 @@ copy() {
 	wait "$copier" || fail_new "the base backup of $PRIMARY_HOST failed" \
 		"What pg_basebackup said stands above. Is the volume large enough? Nothing else was changed."
 	trap - EXIT
+	touch "$PGDATA.new/standby.signal"
+	write_upstream "$PGDATA.new"
 	finish_new
 	say "the base backup is complete"
 }

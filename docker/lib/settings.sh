@@ -118,7 +118,7 @@ write_settings() {
 
 	if is_standby; then
 		old_limits
-		write_upstream
+		write_upstream "$PGDATA"
 	fi
 	# A command of its own, because errexit has no effect in a condition.
 	text=$(settings)

@@ -284,6 +284,14 @@ else
 	note "left out, as this machine has no IPv6: a primary at ::1"
 fi
 
+# A base backup that is interrupted between its being renamed and all else.
+mkdir "$WORK/cut"
+printf '#!/bin/sh\nexit 1\n' >"$WORK/cut/sync"
+chmod +x "$WORK/cut/sync"
+node "${replica[@]}" PATH="$WORK/cut:$PATH" PGDATA="$WORK/cut/data" -- bootstrap >"$WORK/cut/log" 2>&1 || true
+ok "an interrupted base backup that is complete is a standby" test -e "$WORK/cut/data/standby.signal"
+is "$(grep -o 'application_name=[a-z0-9_]*' "$WORK/cut/data/postgresql.auto.conf")" application_name=replica1 "of the replica's name"
+rm -r "$WORK/cut"
 sql "$port1" "SELECT pg_drop_replication_slot('replica1')" >/dev/null
 
 sql "$port1" "CREATE TABLE big AS SELECT repeat(md5(i::text), 60) AS t FROM generate_series(1, 20000) i"
