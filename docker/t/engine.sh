@@ -85,6 +85,11 @@ launch_engine() {
 	done
 	BUILD_NETWORK=host OWN_ENGINE=yes
 	export BUILD_NETWORK OWN_ENGINE
+	# A machine that takes its own packages from an archive of the past has only that.
+	if [[ ! ${SNAPSHOT-} && $(apt-config dump Acquire::Check-Valid-Until) == *false* ]]; then
+		SNAPSHOT=$(mirror)
+		export SNAPSHOT
+	fi
 	empty_engine
 	make_base "${DEBIAN:-trixie}" || {
 		no_engine="cannot make debian:${DEBIAN:-trixie}-slim: $(tail -n 3 "$work/debootstrap.log")"
@@ -113,7 +118,7 @@ fetch_compose() {
 		mkdir -p "$dir/lists" "$dir/$suite.new"
 		printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$(mirror)" "$suite" >"$dir/sources.list"
 		apt=(-qq -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$dir/lists"
-			-o Acquire::Languages=none -o Acquire::Check-Valid-Until=false -o Acquire::Retries=3 -o APT::Sandbox::User=root)
+			-o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User=root)
 		(
 			cd "$dir/$suite.new"
 			apt-get "${apt[@]}" update && apt-get "${apt[@]}" download "docker-compose/$suite" && dpkg -x ./*.deb .

@@ -444,7 +444,15 @@ ok "one for all, which signed itself" node "${own[@]}" -- setup
 ok "without them" node "${setup[@]}" -- setup
 ok "nodes have some of the CA made here again" openssl verify -CAfile "$WORK/ca/ca.crt" "$WORK/secrets/1/primary.crt"
 
-note "10. The scripts"
+note "10. Images"
+sources='deb http://deb.debian.org/debian trixie main'$'\n''URIs: https://deb.debian.org/debian-security/'
+unlike "$(SNAPSHOT='' sh "$docker/lib/image" apt_settings)" Check-Valid-Until "an archive that is no longer valid is refused"
+like "$(SNAPSHOT=http://example.com/archive/debian/1/ sh "$docker/lib/image" apt_settings)" 'Check-Valid-Until "false"' \
+	"except where it is named"
+is "$(SNAPSHOT=http://example.com/archive/debian/1/ sh "$docker/lib/image" from_snapshot <<<"$sources")" \
+	'deb http://example.com/archive/debian/1 trixie main'$'\n''URIs: http://example.com/archive/debian-security/1' "packages come from there"
+
+note "11. The scripts"
 if type -P shellcheck >/dev/null; then
 	ok "shellcheck finds nothing" bash -c "cd '$docker/..' && shellcheck -x docker/{node,ctl,test} docker/lib/image docker/t/{node,host,set}.sh"
 else

@@ -29,7 +29,7 @@ done
 
 # Nothing of the caller's is to reach the set.
 for name in "${!PG@}" $(sed -n 's/^\([A-Z_]*\)=.*/\1/p' "$TOP/docker/.env"); do
-	[[ $name == PG_MAJOR || $name == DEBIAN ]] || unset "$name"
+	[[ $name == PG_MAJOR || $name == DEBIAN || $name == SNAPSHOT ]] || unset "$name"
 done
 unset "${!POSTGRES_@}" "${!COMPOSE_@}" APP_PASSWORD REPLICATION_PASSWORD REWIND_PASSWORD
 
