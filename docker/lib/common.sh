@@ -251,20 +251,39 @@ is_standby() {
 }
 
 # Check that it, or the directory that it will be made in, belongs to this user.
+# Official images make data directories two levels deep in an empty volume.
 check_owner() {
 	local dir=$PGDATA
 
 	[[ -e $dir ]] || dir=$(dirname "$dir")
+	[[ ! $CONTAINER || -e $dir ]] || dir=$(dirname "$dir")
 	[[ -d $dir ]] || die "$dir does not exist" "Make it, owned by $(id -un), or set PGDATA to another one."
 	[[ $(stat -c %u "$dir") == "$EUID" ]] ||
 		die "$dir belongs to user $(stat -c '%u (%U)' "$dir"), and this runs as user $EUID ($(id -un))" \
 			"Give it to that user: chown -R $EUID:$(id -g) where it is mounted from. Nothing was changed."
 	[[ -w $dir ]] || die "cannot write to $dir" "Is it mounted read-only? Nothing was changed."
-	has_data || check_beside
+	if ! has_data; then
+		[[ ! $CONTAINER ]] || check_volume
+		mkdir -p "$(dirname "$PGDATA")"
+		check_beside
+	fi
 	if [[ -d $PGDATA ]] && ! has_data && [[ $(ls -A "$PGDATA") ]]; then
 		die "$PGDATA is not empty, and holds no PostgreSQL server" \
 			"Empty it, or set PGDATA to another directory. Nothing was changed."
 	fi
+}
+
+# Check that the volume has no server's data in another place, as that of another
+# major or an official image has: here they would seem to be lost.
+check_volume() {
+	local volume=${PGDATA%/data} dir
+
+	volume=${volume%/"$major"/docker}
+	for dir in "$volume" "$volume/data" "$volume"/*/docker; do
+		[[ ! -e $dir/PG_VERSION ]] ||
+			die "$PGDATA has no server, but $dir has one of PostgreSQL $(<"$dir/PG_VERSION")" \
+				"See \"Coming from the official image\" in docker/README.md. Nothing was made."
+	done
 }
 
 # Check that $PGDATA.new can be renamed to it.

@@ -192,8 +192,9 @@ wait "$job" || true
 is "$(find "$WORK/primary" -mindepth 1)" '' "stopped in it, nothing is left"
 mv "$WORK/first.sql" "$WORK/init/1.sql"
 mkdir "$WORK/words"
-like "$(node "${primary[@]}" PGDATA="$WORK/words/data" APP_USER=user APP_PASSWORD=told-to-nobody POSTGRES_DB=order INIT="$docker/init" \
-	-- bootstrap 2>&1)" "is made, with the database order of user" "names may be words of SQL"
+like "$(node "${primary[@]}" PGDATA="$WORK/words/$major/docker" CONTAINER=yes APP_USER=user APP_PASSWORD=told-to-nobody POSTGRES_DB=order \
+	INIT="$docker/init" -- bootstrap 2>&1)" "is made, with the database order of user" "names may be words of SQL"
+ok "in a container the data may lie two levels deep in an empty volume" test -e "$WORK/words/$major/docker/PG_VERSION"
 like "$(node "${primary[@]}" PGDATA="$WORK/words/postgres" POSTGRES_DB=postgres INIT="$docker/init" -- bootstrap 2>&1)" \
 	"10-wizards.sql.*is made, with the database postgres of app" "the database may be the one that is there"
 rm -r "$WORK/words"
@@ -348,6 +349,14 @@ cp -p "$WORK/replica1/data/PG_VERSION" "$WORK/version.own"
 cat "$WORK/version" >"$WORK/replica1/data/PG_VERSION"
 refused "was made by PostgreSQL 12" "data of another major" node "${replica[@]}" -- bootstrap
 cp -p "$WORK/version.own" "$WORK/replica1/data/PG_VERSION"
+for dir in "" /data /14/docker; do
+	mkdir -p "$WORK/volume$dir"
+	echo 14 >"$WORK/volume$dir/PG_VERSION"
+	refused "$WORK/volume/$major/docker has no server, but $WORK/volume$dir has one of PostgreSQL 14" "data elsewhere in the volume" \
+		node "${primary[@]}" CONTAINER=yes PGDATA="$WORK/volume/$major/docker" -- bootstrap
+	rm "$WORK/volume$dir/PG_VERSION"
+done
+is "$(find "$WORK/volume" | wc -l)" 4 "nothing was made there"
 mkdir "$WORK/other"
 "$PG_BIN/initdb" -D "$WORK/other/data" -A trust >/dev/null
 touch "$WORK/other/data/standby.signal"

@@ -36,7 +36,7 @@ unset "${!POSTGRES_@}" "${!COMPOSE_@}" APP_PASSWORD REPLICATION_PASSWORD REWIND_
 project=replwatch-test-$$
 export COMPOSE_PROJECT_NAME=$project IMAGE_PREFIX=$project READ_LAG=3s
 export PRIMARY_PORT REPLICA1_PORT REPLICA2_PORT WRITE_PORT READ_PORT STATS_PORT PROMETHEUS_PORT
-replica3_port=''
+replica3_port='' data=''
 port=$((22000 + $$ % 5000))
 for variable in PRIMARY_PORT REPLICA1_PORT REPLICA2_PORT replica3_port WRITE_PORT READ_PORT STATS_PORT PROMETHEUS_PORT; do
 	port=$(free_port "$((port + 1))")
@@ -260,8 +260,13 @@ first() {
 			secrets-primary secrets-replica1 secrets-replica2 | xargs)" \
 		"its volumes have names"
 	like "$(logs replica1)" "[0-9]+/[0-9]+ kB.*base backup is complete" "the progress of the base backup was shown"
-	is "$(docker exec "$(container replica1)" stat -c '%a %U' /var/lib/postgresql/data)" "700 postgres" \
-		"the data directory has the right owner and mode"
+	if ((${PG_MAJOR:-17} < 18)); then
+		data=/var/lib/postgresql/data
+	else
+		data=/var/lib/postgresql/$PG_MAJOR/docker
+	fi
+	is "$(docker exec "$(container replica1)" stat -c '%a %U' "$data")" "700 postgres" \
+		"the data directory is where official images have it, with the right owner and mode"
 	is "$(docker inspect --format '{{.HostConfig.RestartPolicy.Name}}' "$(container primary)")" unless-stopped "it would be restarted"
 }
 
@@ -438,7 +443,7 @@ restart() {
 	local started before
 
 	note "6. Stop and start"
-	before=$(docker exec "$(container replica1)" stat -c %i /var/lib/postgresql/data/global/pg_control)
+	before=$(docker exec "$(container replica1)" stat -c %i "$data/global/pg_control")
 	started=$(date +%s)
 	docker stop --time 60 "$(container replica1)" >/dev/null
 	like "$(logs replica1)" "received fast shutdown request" "docker stop is a fast shutdown"
@@ -446,7 +451,7 @@ restart() {
 	docker start "$(container replica1)" >/dev/null
 	comes "started again, it is fit" healthy replica1
 	unlike "$(docker logs --since "$started" "$(container replica1)" 2>&1)" "copying" "data that are there are not copied again"
-	is "$(docker exec "$(container replica1)" stat -c %i /var/lib/postgresql/data/global/pg_control)" "$before" "they are the same"
+	is "$(docker exec "$(container replica1)" stat -c %i "$data/global/pg_control")" "$before" "they are the same"
 
 	is "$(docker exec "$(container replica1)" node health)" "/readiness 200" "its health is what replwatch's port says"
 	refused "refused" "which is none when nothing answers there" \
@@ -727,7 +732,7 @@ wrong() {
 	refused "ROLE is" "an unknown role" node -e NODE=replica1 -e ROLE=slave
 	refused "SYNC is" "an unknown SYNC" node -e NODE=replica1 -e ROLE=replica -e SYNC=sometimes
 	sql primary "SELECT pg_drop_replication_slot('extra') FROM pg_replication_slots WHERE slot_name = 'extra'" >/dev/null
-	refused "another container uses /var/lib/postgresql/data" "two servers on one volume" \
+	refused "another container uses $data" "two servers on one volume" \
 		"${compose[@]}" run --rm -T --no-deps replica1 run
 	refused "there is no node \"replica9\"" "a node that is none" ./ctl promote replica9
 	docker volume create "${project}_lost" >/dev/null
