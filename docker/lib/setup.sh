@@ -83,7 +83,7 @@ setup_ca() {
 			-subj "/CN=replwatch CA" -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null ||
 			die "cannot make a CA in CA \"$CA\"" "It has to be a directory of user $EUID's. Is openssl installed?"
 		mv "$CA/ca.key.tmp" "$CA/ca.key"
-	elif [[ $1 ]]; then
+	elif [[ $1 ]] || ends_soon "$CA/ca.crt"; then
 		# The same key with a new date, so that its certificates stay valid.
 		openssl req -new -x509 -key "$CA/ca.key" -out "$CA/ca.crt.tmp" -days 3650 \
 			-subj "/CN=replwatch CA" -addext keyUsage=critical,keyCertSign,cRLSign
@@ -166,12 +166,12 @@ setup_certificates() {
 	done
 }
 
-# Is it from the present CA (it may have been another one's), and still valid?
+# Is it from the present CA (it may have been another one's), and valid for a while?
 is_signed() {
 	local file
 
 	file=$(secrets_of "$1")/$1
-	[[ -s $file.key && -s $file.crt ]] &&
+	[[ -s $file.key && -s $file.crt ]] && ! ends_soon "$file.crt" &&
 		openssl verify -CAfile "$CLUSTER/tls/ca.crt" "$file.crt" >/dev/null 2>&1
 }
 

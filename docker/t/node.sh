@@ -73,6 +73,16 @@ no_copier() {
 	! pgrep -f -- "--pgdata=$WORK/replica1/data.new"
 }
 
+no_watch() {
+	! pgrep -f -- "$docker/node run"
+}
+
+# Does the server on a port use the certificate in a file?
+serves() {
+	[[ $(openssl s_client -starttls postgres -connect "127.0.0.1:$1" </dev/null 2>/dev/null | openssl x509 -noout -serial) == \
+		"$(openssl x509 -noout -serial -in "$2")" ]]
+}
+
 sql() {
 	"$PG_BIN/psql" -XAtqw -v ON_ERROR_STOP=1 -h "$WORK" -p "$1" -U postgres -d "${3-postgres}" -c "$2"
 }
@@ -422,6 +432,27 @@ is "$(find "$WORK/archive" -name '.*' -type f)" '' "no half file is left"
 
 note "9. Certificates"
 like "$(node "${primary[@]}" -- certificates)" "ca.crt [0-9]{4} .*primary.crt 36[45] " "end dates are shown"
+"$PG_BIN/pg_ctl" -D "$WORK/primary/data" -s -m fast stop
+node "${setup[@]}" CERTIFICATE_DAYS=10 -- setup renew >/dev/null
+in_background "${primary[@]}" bash "$docker/node" run -c unix_socket_directories="$WORK" >"$WORK/run" 2>&1
+comes "a server runs" serves "$port1" "$WORK/cluster/tls/primary.crt"
+comes "its log warns of a certificate that ends soon" \
+	grep -qE "WARNING: certificate primary.crt ends on [0-9-]+, in (9|10) days" "$WORK/run"
+like "$(node "${setup[@]}" -- setup)" "made a certificate for primary.*for replica1" "which is made anew without being asked for"
+comes "the server uses the new one without being told" serves "$port1" "$WORK/cluster/tls/primary.crt"
+comes "and logs that" grep -q "there are new certificates" "$WORK/run"
+is "$(grep -c "WARNING: " "$WORK/run")" 1 "it was warned of once"
+kill -INT "$job"
+status=0
+wait "$job" || status=$?
+is "$status" 0 "the server ends"
+comes "nothing is left that watches certificates" no_watch
+start primary
+openssl req -new -x509 -key "$WORK/ca/ca.key" -out "$WORK/ca/ca.crt" -days 20 -subj "/CN=replwatch CA" \
+	-addext keyUsage=critical,keyCertSign,cRLSign
+node "${setup[@]}" -- setup >/dev/null
+ok "the CA's own is made anew as well" openssl x509 -noout -checkend "$((3000 * 86400))" -in "$WORK/cluster/tls/ca.crt"
+ok "with the same key" openssl verify -CAfile "$WORK/cluster/tls/ca.crt" "$WORK/cluster/tls/primary.crt"
 before=$(openssl x509 -noout -serial -in "$WORK/secrets/1/primary.crt")
 ok "renewed" node "${setup[@]}" CERTIFICATE_DAYS=20 -- setup renew
 unlike "$(openssl x509 -noout -serial -in "$WORK/secrets/1/primary.crt")" "$before" "they are new"
