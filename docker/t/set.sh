@@ -219,16 +219,29 @@ node() {
 		"$@" "$project-node:${PG_MAJOR:-17}" run 2>&1
 }
 
+# The ports of the containers that a Compose command publishes, with addresses.
+published() {
+	"$@" --profile monitoring config | awk '
+		/host_ip: / { address = $2 }
+		/target: [0-9]+$/ { print address ":" $2 }
+		/^ *- [0-9.]+:[0-9]+:[0-9]+\/tcp$/ { split($2, part, "[:/]"); print part[1] ":" part[3] }' |
+		sort -t : -k 1,1r -k 2,2 | xargs
+}
+
 #
 # The sections
 #
 
 first() {
 	note "1. Up"
+	local published='127.0.0.1:8404 127.0.0.1:9090 0.0.0.0:5432 0.0.0.0:5432 0.0.0.0:5432 0.0.0.0:5432 0.0.0.0:5433'
+
 	ok "Compose takes the file" "${compose[@]}" config -q
+	is "$(BIND=0.0.0.0 published "${compose[@]}")" "$published" "what asks for no password is on loopback, whatever BIND is"
 	if [[ ${OTHER_COMPOSE-} ]]; then
 		# shellcheck disable=SC2086
 		ok "so does its other version" $OTHER_COMPOSE config -q
+		is "$(BIND=0.0.0.0 published "$OTHER_COMPOSE")" "$published" "with the same ports"
 	elif [[ ${OWN_ENGINE-} && ${CI-} == true ]]; then
 		fail "there is another version of Compose"
 	fi
