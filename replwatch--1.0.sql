@@ -189,7 +189,7 @@ AS 'MODULE_PATHNAME', 'replwatch_wait_for_replicas'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION replwatch_wait_for_replicas(pg_lsn, integer, text, interval) IS
-'wait until a number of replicas have written, flushed or replayed an LSN; returns how many have, not counting those whose WAL is not this server''s; on a primary it can be called anywhere';
+'wait until a number of replicas have written, flushed or replayed an LSN; returns how many have, not counting those whose WAL is not this server''s, and no more than the count to a role without pg_read_all_stats; on a primary it can be called anywhere';
 
 CREATE FUNCTION replwatch_waiters(
 	OUT pid integer,

@@ -156,6 +156,29 @@ is( as( 'monitor',
 is_refused('monitor', $primary, "SELECT replwatch_forget('gone')");
 is_refused('monitor', $primary, "SELECT replwatch_silence('gone', '1 hour')");
 
+# Everybody may wait for replicas, and learns whether there are enough.
+$primary->safe_psql('postgres',
+	'CREATE ROLE reader LOGIN IN ROLE pg_read_all_stats');
+my $replayed = Replwatch::flushed($primary);
+as(undef, $primary,
+	"SELECT replwatch_wait_for_replicas('$replayed', 2, 'replay', '1 min')");
+foreach my $stage ('write', 'flush', 'replay')
+{
+	my $have = sub {
+		my ($role, $count) = @_;
+
+		return as($role, $primary,
+			"SELECT replwatch_wait_for_replicas('$replayed', $count, '$stage', '0')");
+	};
+
+	is($have->('nobody', $_), $_ < 2 ? $_ : 2,
+		"a role sees at most $_ replicas at $stage if it asks for $_")
+	  foreach 0 .. 3;
+	is($have->('reader', $_), 2,
+		"pg_read_all_stats sees both at $stage if it asks for $_")
+	  foreach 0, 1;
+}
+
 note '3. Those who have been granted the functions, and nothing more';
 
 my $query =

@@ -21,9 +21,11 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "replication/walsender.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
@@ -354,5 +356,8 @@ replwatch_wait_for_replicas(PG_FUNCTION_ARGS)
 	if (query)
 		rw_statement_resume(query);
 
+	/* How many replicas there are, and where, is not for everybody. */
+	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
+		have = Min(have, count);
 	PG_RETURN_INT32(have);
 }
