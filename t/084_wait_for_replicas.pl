@@ -144,27 +144,33 @@ END
 # there: replay never runs out of WAL, when core would have the standby report.
 # Nor is there anybody else to ask for a report, or any WAL to come that takes
 # one along: our workers stand still, and so does the background writer.  So the
-# wait alone can see to it that it ends.
+# wait alone can see to it that it ends.  Standbys that have been asked in vain are
+# asked seldom: the connections are new ones.
 sub in_the_middle
 {
-	my ($what) = @_;
+	my ($what, $times) = @_;
 	my @standbys = ($standby1, $standby2);
 	my $locker = Session->new($primary);
-	my @before;
+	my ($lsn, @before);
 
 	# One that has no such thing ahead.
 	$client = Session->new($primary);
 
+	$primary->safe_psql('postgres',
+		"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_replication WHERE application_name LIKE 'replica_'"
+	);
+	wait_streaming('replica_', 2);
 	wait_replayed();
 	push @stopped, Replwatch::stop_background_writer($primary);
 	push @stopped, Replwatch::stop_sampler($_) foreach $primary, @standbys;
-	foreach my $i (0 .. 3)
+	foreach my $i (0 .. $times)
 	{
 		if ($i > 0)
 		{
 			write_row();
+			$lsn = $client->value('SELECT replwatch_commit_lsn()');
 			$client->ask(
-				"SELECT replwatch_wait_for_replicas(NULL, 2, 'replay')");
+				"SELECT replwatch_wait_for_replicas('$lsn', 2, 'replay')");
 
 			# It has asked before it sleeps.
 			Replwatch::wait_until(
@@ -172,6 +178,11 @@ sub in_the_middle
 				"SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = "
 				  . $client->pid,
 				'the session waits');
+			is( Replwatch::value(
+					$primary,
+					"SELECT pg_current_wal_insert_lsn() > '$lsn'"),
+				't',
+				"$what: replicas are asked for commit $i");
 		}
 		my @holders = map { Session->new($_) } @standbys;
 
@@ -541,8 +552,10 @@ note '6. on a standby that sends on';
 
 note '7. asked to report, the standby does not wait until it has run dry';
 
-$primary->safe_psql('postgres', "CREATE TABLE held$_ ()") foreach 0 .. 3;
-in_the_middle('with tend_walsenders');
+$primary->safe_psql('postgres', "CREATE TABLE held$_ ()") foreach 0 .. 12;
+
+# They answer, and so can be asked each time.
+in_the_middle('with tend_walsenders', 12);
 
 
 note '8. nothing of it is decoded';
@@ -592,7 +605,7 @@ $primary->append_conf('postgresql.conf', 'replwatch.tend_walsenders = off');
 $primary->restart;
 $client = Session->new($primary);
 wait_streaming('replica_', 2);
-in_the_middle('without tend_walsenders');
+in_the_middle('without tend_walsenders', 3);
 all_woken($primary, 'nobody is woken, and looks often enough');
 
 done_testing();

@@ -101,6 +101,7 @@ rw_glance_at_sender(int place, RwGlance *glance)
 
 	SpinLockAcquire(&walsnd->mutex);
 	streams = walsnd->pid != 0 && walsnd->state == WALSNDSTATE_STREAMING;
+	glance->pid = walsnd->pid;
 	glance->physical = rw_sender_is_physical(walsnd);
 	glance->sent = walsnd->sentPtr;
 	glance->write = walsnd->write;

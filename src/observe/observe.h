@@ -394,6 +394,7 @@ extern void rw_observe_senders(RwFacts *facts);
 /* The positions of one walsender that streams. */
 typedef struct RwGlance
 {
+	int			pid;
 	bool		physical;		/* as far as the server's release says */
 	XLogRecPtr	sent;			/* the others as in RwSenderFacts */
 	XLogRecPtr	write;

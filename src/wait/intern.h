@@ -14,6 +14,7 @@
 #include "datatype/timestamp.h"
 
 #include "src/base/clock.h"
+#include "src/wait/nudge.h"
 #include "src/wait/wait.h"
 
 /* ----------------------------------------------------------------
@@ -129,14 +130,34 @@ extern bool rw_has_replayed(XLogRecPtr target);
 extern bool rw_being_replayed(XLogRecPtr target);
 
 /*
- * Ask the standbys of this primary that run replwatch to report as soon as
- * they have replayed the target.  Writes a WAL record that does nothing and
- * that logical decoding skips; one is enough for all sessions that wait for an
- * LSN before it, and there is at most one in a millisecond, or in the time
- * that the last one took.  Returns RW_NEVER if that is done, otherwise when to
- * call again.
+ * Insert a nudge, without flushing it, and return its end: a WAL record that
+ * does nothing, that logical decoding skips, and that has the standbys of this
+ * primary that run replwatch report as soon as they have replayed it.
  */
-extern RwTime rw_replay_nudge(XLogRecPtr target);
+extern XLogRecPtr rw_replay_insert_nudge(void);
+
+/* ----------------------------------------------------------------
+ *		ask.c: asking standbys to report
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * Called on a primary before a session sleeps that waits for standbys to
+ * replay the target.  Nudges those that have not reported it, unless that has
+ * been done, is not due yet (see nudge.h), or the transaction is read-only.
+ * One nudge serves all sessions that wait for an LSN before it, and two are
+ * not closer than the time that one took.  Returns when to call again, or
+ * RW_NEVER if there is no need.
+ */
+extern RwTime rw_ask_standbys(XLogRecPtr target);
+
+/*
+ * Called in a walsender that streams when a reply has come, given the one
+ * before it and whether one was requested, as rw_nudge_answered().  Waits for
+ * no lock and raises nothing.
+ */
+extern void rw_ask_notice_reply(const RwReply *reply, const RwReply *last,
+								bool *requested);
 
 /* ----------------------------------------------------------------
  *		replies.c: waking at a replica's reply
@@ -149,5 +170,8 @@ extern RwTime rw_replay_nudge(XLogRecPtr target);
  * Allocates nothing, waits for no lock and raises nothing.
  */
 extern void rw_replies_notice(void);
+
+/* This walsender has requested a reply. */
+extern void rw_replies_requested(void);
 
 #endif							/* RW_WAIT_INTERN_H */

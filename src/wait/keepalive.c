@@ -68,6 +68,8 @@ queue_keepalive(XLogRecPtr end, bool request_reply)
 	memcpy(&message[1], &net_end, 8);
 	memcpy(&message[9], &net_time, 8);
 	message[17] = request_reply ? 1 : 0;
+	if (request_reply)
+		rw_replies_requested();
 	core_methods->putmessage_noblock('d', message, KEEPALIVE_LEN);
 }
 

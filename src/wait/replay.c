@@ -48,13 +48,6 @@
 #define NUDGE_MAGIC		"replwatch"
 #define NUDGE_LEN		sizeof(NUDGE_MAGIC)
 
-/*
- * The shortest time between two nudges, for all sessions together.  It is
- * longer where writing and flushing one takes longer: nudges alone must not
- * keep the disk busy.
- */
-#define NUDGE_INTERVAL	(1 * RW_MS)
-
 /* The redo functions that ours call, by resource manager. */
 static void (*next_redo[RM_MAX_ID + 1]) (XLogReaderState *record);
 
@@ -200,34 +193,13 @@ rw_being_replayed(XLogRecPtr target)
 	return GetCurrentReplayRecPtr(NULL) >= target;
 }
 
-RwTime
-rw_replay_nudge(XLogRecPtr target)
+XLogRecPtr
+rw_replay_insert_nudge(void)
 {
-	RwTime		now;
-	uint64		last = pg_atomic_read_u64(&rw_wait_shared->nudged_at);
-	int64		interval;
-	XLogRecPtr	end;
-
-	if (pg_atomic_read_u64(&rw_wait_shared->nudge_end) > target)
-		return RW_NEVER;
-
-	/* The first session to get here nudges for all within the interval. */
-	now = rw_clock_now();
-	interval = Max(NUDGE_INTERVAL,
-				   (int64) pg_atomic_read_u64(&rw_wait_shared->nudge_took));
-	if (now - (RwTime) last < interval ||
-		!pg_atomic_compare_exchange_u64(&rw_wait_shared->nudged_at, &last,
-										now))
-		return Max((RwTime) last + interval, now + NUDGE_INTERVAL / 4);
-
 	XLogBeginInsert();
 	XLogRegisterData(NUDGE_MAGIC, NUDGE_LEN);
 	XLogSetRecordFlags(XLOG_MARK_UNIMPORTANT);
-	end = XLogInsert(RM_XLOG_ID, XLOG_NOOP);
-	pg_atomic_write_u64(&rw_wait_shared->nudge_end, end);
-	XLogFlush(end);
-	pg_atomic_write_u64(&rw_wait_shared->nudge_took, rw_clock_now() - now);
-	return RW_NEVER;
+	return XLogInsert(RM_XLOG_ID, XLOG_NOOP);
 }
 
 XLogRecPtr

@@ -37,9 +37,13 @@ typedef struct Seen
 	XLogRecPtr	write;
 	XLogRecPtr	flush;
 	XLogRecPtr	apply;
+	TimestampTz reply_time;
 } Seen;
 
 static Seen seen;
+
+/* A keepalive has requested a reply, which has not come. */
+static bool requested = false;
 
 /* The positions that sessions have been woken for, by stage. */
 static XLogRecPtr counted[RW_NUM_STAGES];
@@ -49,7 +53,8 @@ is_as_seen(const WalSnd *walsnd)
 {
 	return seen.known && walsnd->state == seen.state &&
 		walsnd->sentPtr == seen.sent && walsnd->write == seen.write &&
-		walsnd->flush == seen.flush && walsnd->apply == seen.apply;
+		walsnd->flush == seen.flush && walsnd->apply == seen.apply &&
+		walsnd->replyTime == seen.reply_time;
 }
 
 /* Does this replica count at all? */
@@ -89,12 +94,22 @@ notice_position(RwQueue stage, XLogRecPtr reported, bool counts, bool begins)
 		rw_waiters_wake(source, again);
 }
 
+static void
+notice_reply(const Seen *last)
+{
+	RwReply		before = {last->write, last->flush, last->apply};
+	RwReply		reply = {seen.write, seen.flush, seen.apply};
+
+	if (seen.reply_time != last->reply_time &&
+		seen.state == WALSNDSTATE_STREAMING && last->state == seen.state)
+		rw_ask_notice_reply(&reply, &before, &requested);
+}
+
 void
 rw_replies_notice(void)
 {
-	bool		replayed = seen.state == WALSNDSTATE_STREAMING &&
-		seen.apply != InvalidXLogRecPtr;
-	bool		begins = !seen.known;
+	Seen		last = seen;
+	bool		begins = !last.known;
 	bool		counts;
 
 	if (MyWalSnd == NULL || is_as_seen(MyWalSnd))
@@ -106,14 +121,24 @@ rw_replies_notice(void)
 	seen.write = MyWalSnd->write;
 	seen.flush = MyWalSnd->flush;
 	seen.apply = MyWalSnd->apply;
+	seen.reply_time = MyWalSnd->replyTime;
 
+	notice_reply(&last);
 	counts = does_count();
 	notice_position(RW_QUEUE_REPLICA_WRITE, seen.write, counts, begins);
 	notice_position(RW_QUEUE_REPLICA_FLUSH, seen.flush, counts, begins);
 	notice_position(RW_QUEUE_REPLICA_REPLAY, seen.apply, counts, begins);
 
 	/* From now on this replica can be asked to report. */
-	if (!replayed && seen.state == WALSNDSTATE_STREAMING &&
-		seen.apply != InvalidXLogRecPtr)
+	if (seen.state == WALSNDSTATE_STREAMING &&
+		seen.apply != InvalidXLogRecPtr &&
+		(last.state != WALSNDSTATE_STREAMING ||
+		 last.apply == InvalidXLogRecPtr))
 		rw_waiters_wake_all(RW_QUEUE_REPLICA_REPLAY);
+}
+
+void
+rw_replies_requested(void)
+{
+	requested = true;
 }

@@ -246,21 +246,6 @@ look_for_replicas(RwWait *wait)
 	return replicas->have >= waiter->count ? RW_WAITED : RW_WAIT_TIMED_OUT;
 }
 
-/* Is there a standby that could report that it has replayed the target? */
-static bool
-can_ask(XLogRecPtr target)
-{
-	for (int place = 0; place < max_wal_senders; place++)
-	{
-		RwGlance	glance;
-
-		if (rw_glance_at_sender(place, &glance) && glance.physical &&
-			glance.replay != InvalidXLogRecPtr && glance.replay < target)
-			return true;
-	}
-	return false;
-}
-
 /*
  * If no standby can be asked, one that begins to stream wakes all sessions
  * that wait for replay (replies.c), which then ask it.
@@ -268,9 +253,7 @@ can_ask(XLogRecPtr target)
 static RwTime
 ask_replicas(RwWait *wait)
 {
-	XLogRecPtr	target = wait->waiter.target;
-
-	return can_ask(target) ? rw_replay_nudge(target) : RW_NEVER;
+	return rw_ask_standbys(wait->waiter.target);
 }
 
 static int

@@ -55,6 +55,12 @@ sleeps_size(void)
 }
 
 static Size
+nudged_size(void)
+{
+	return CACHELINEALIGN(mul_size(max_wal_senders, sizeof(RwSenderNudged)));
+}
+
+static Size
 places_size(void)
 {
 	return MAXALIGN(mul_size(MaxBackends, sizeof(RwWaiter)));
@@ -87,6 +93,7 @@ rw_wait_shmem_size(void)
 
 	size = add_size(size, marks_size());
 	size = add_size(size, sleeps_size());
+	size = add_size(size, nudged_size());
 	size = add_size(size, places_size());
 	size = add_size(size, helpers_size());
 	return add_size(size, mul_size(RW_NUM_QUEUES, queue_size()));
@@ -157,6 +164,15 @@ rw_wait_shmem_attach(void)
 		pg_atomic_init_u64(&rw_wait_shared->sleeps[i].woken_at, 0);
 	}
 	p += sleeps_size();
+	rw_wait_shared->nudged = (RwSenderNudged *) p;
+	for (int i = 0; i < max_wal_senders; i++)
+	{
+		pg_atomic_init_u64(&rw_wait_shared->nudged[i].end, 0);
+		pg_atomic_init_u64(&rw_wait_shared->nudged[i].at, 0);
+		pg_atomic_init_u32(&rw_wait_shared->nudged[i].in_vain, 0);
+		pg_atomic_init_u32(&rw_wait_shared->nudged[i].pid, 0);
+	}
+	p += nudged_size();
 	rw_wait_shared->places = (RwWaiter *) p;
 	p += places_size();
 	rw_wait_shared->helpers = (int32 *) p;

@@ -44,6 +44,18 @@ typedef struct RwSenderSleep
 	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64)];
 } RwSenderSleep;
 
+/*
+ * As RwNudged, of one walsender's connection (ask.c).  Written by the sessions
+ * that nudge it, and by itself.
+ */
+typedef struct RwSenderNudged
+{
+	pg_atomic_uint64 end;
+	pg_atomic_uint64 at;
+	pg_atomic_uint32 in_vain;
+	pg_atomic_uint32 pid;		/* whose connection that is */
+} RwSenderNudged;
+
 /* As RwWaitStats. */
 typedef struct RwWaitCounters
 {
@@ -143,6 +155,7 @@ typedef struct RwWaitShared
 
 	/* [max_wal_senders], by the walsender's place in the server's array. */
 	RwSenderSleep *sleeps;
+	RwSenderNudged *nudged;		/* likewise */
 
 	/*
 	 * [MaxBackends]: not 0 if the backend, once it has been taken out of its
