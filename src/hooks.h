@@ -56,8 +56,9 @@
  *		waiting session on the primary asks for it.
  *		To ask for it, replay.c on the primary writes a WAL record that does
  *		nothing (XLOG_NOOP), which standbys with replwatch recognize.  It does
- *		so only while a session waits for replicas to replay and a streaming
- *		standby has not replayed that yet, and at most once a millisecond.
+ *		so only while a session that may write waits for replicas to replay
+ *		and a streaming standby has not replayed that yet, at most once a
+ *		millisecond, and seldom if the standbys do not answer (wait/nudge.h).
  *
  *	wait/keepalive.c
  *		Gives a walsender a copy of its table of protocol functions
