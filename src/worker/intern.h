@@ -128,7 +128,7 @@ extern void rw_persist_save(RwSampler *sampler);
 extern bool rw_persist_is_saving(RwSampler *sampler);
 
 /*
- * Save both files for the last time, after ending a save that is under way.
+ * Save both files for the last time, once a save that is under way has ended.
  * They are on disk when this returns, which can take as long as the disk is
  * kept busy.
  */
@@ -191,7 +191,10 @@ extern bool rw_saver_start(RwSaver *saver, const RwNewFile *files, int nfiles);
 /* How it is doing; logs what has failed, and once if it takes long. */
 extern RwSaverState rw_saver_poll(RwSaver *saver);
 
-/* End it if it runs, and wait for that. */
-extern void rw_saver_stop(RwSaver *saver);
+/*
+ * Wait for it to end, if it runs.  The postmaster's signal to end has gone to
+ * it, too.
+ */
+extern void rw_saver_wait(RwSaver *saver);
 
 #endif							/* RW_WORKER_INTERN_H */

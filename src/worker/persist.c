@@ -107,7 +107,7 @@ rw_persist_save_last(RwSampler *sampler)
 	int			nfiles;
 	int			i;
 
-	rw_saver_stop(&sampler->saver);
+	rw_saver_wait(&sampler->saver);
 	nfiles = collect_files(sampler, files);
 	for (i = 0; i < nfiles; i++)
 	{

@@ -24,6 +24,7 @@
 
 #include "common/file_perm.h"
 #include "miscadmin.h"
+#include "postmaster/interrupt.h"
 #include "utils/ps_status.h"
 
 #include "src/worker/intern.h"
@@ -151,7 +152,8 @@ log_failures(const RwSaver *saver, int status)
 			logged = true;
 		}
 	}
-	if (!logged)
+	/* At a shutdown it was told to end, and the files are saved once more. */
+	if (!logged && !ShutdownRequestPending)
 		ereport(LOG,
 				(errmsg("could not save file \"%s\": %s",
 						current_file(saver), wait_result_to_str(status))));
@@ -193,11 +195,10 @@ rw_saver_poll(RwSaver *saver)
 }
 
 void
-rw_saver_stop(RwSaver *saver)
+rw_saver_wait(RwSaver *saver)
 {
 	if (saver->pid == 0)
 		return;
-	(void) kill(saver->pid, SIGTERM);
 	while (waitpid(saver->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	saver->pid = 0;

@@ -27,6 +27,7 @@ static char calls[1024];
 static const char *failing = "";
 static bool interrupt_once = false;
 static bool write_little = false;
+static bool relink = false;		/* what is removed, as a link */
 
 /* Note a call; false if it is to fail. */
 static bool
@@ -72,6 +73,16 @@ int
 rename(const char *from, const char *to)
 {
 	return is_to_work("rename") ? renameat(AT_FDCWD, from, AT_FDCWD, to) : -1;
+}
+
+int
+unlink(const char *path)
+{
+	int			rc = unlinkat(AT_FDCWD, path, 0);
+
+	if (relink)
+		(void) symlinkat("../target", AT_FDCWD, path);
+	return rc;
 }
 
 /* What is in a file; "(none)" if there is none. */
@@ -198,6 +209,15 @@ test_links(void)
 	symlink("../target", TMP);
 	is_int(replace(true, 0).step, RW_REPLACE_DONE, "a link in PATH.tmp's place");
 	is_text(contents_of(PATH), "new one", "the file is replaced");
+	is_text(contents_of("target"), "of somebody else's",
+			"what it points to is not touched");
+
+	put(PATH, "old");
+	relink = true;
+	is_int(replace(true, 0).step, RW_REPLACE_CREATE,
+		   "a link that is put there again");
+	relink = false;
+	is_text(contents_of(PATH), "old", "the file is the old one");
 	is_text(contents_of("target"), "of somebody else's",
 			"what it points to is not touched");
 
