@@ -250,6 +250,13 @@ extern bool rw_replica_parted_for_good(const RwReplica *replica,
 									   const RwOwnWal *own);
 
 /*
+ * Which connected replicas have parted for good: 0 if none has, otherwise a
+ * number that most likely differs for another set of connections.
+ */
+extern uint32 rw_replicas_parted(const RwReplica *table, int size,
+								 const RwOwnWal *own);
+
+/*
  * The WAL that the replica asks for has ended at `mark`, where its timeline was
  * left, and it has replayed all of that.  One that follows to the next timeline
  * soon does.

@@ -260,8 +260,6 @@ void
 rw_replica_round_apply(RwReplicaRound *round)
 {
 	int			size = places_needed(round);
-	uint32		nparted = 0;
-	int			i;
 	const char	(*expected)[RW_NAME_LEN];
 	int			nexpected;
 
@@ -270,11 +268,9 @@ rw_replica_round_apply(RwReplicaRound *round)
 	rw_mark_expected(rw_replicas, size, expected, nexpected);
 
 	rw_replicas_update(rw_replicas, size, &round->replicas, &round->events);
-	for (i = 0; i < size; i++)
-		nparted += rw_replicas[i].connected &&
-			rw_replica_parted_for_good(&rw_replicas[i],
-									   &round->replicas.own);
-	pg_atomic_write_u32(rw_nparted, nparted);
+	pg_atomic_write_u32(rw_parted_set,
+						rw_replicas_parted(rw_replicas, size,
+										   &round->replicas.own));
 	notice_dropped_slots(round, size);
 	rw_slot_notes_update(rw_slot_notes, RW_MAX_SLOTS, round->slots,
 						 round->nslots, round->replicas.now);

@@ -16,14 +16,14 @@
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
 
-pg_atomic_uint32 *rw_nparted = NULL;
+pg_atomic_uint32 *rw_parted_set = NULL;
 RwReplica  *rw_replicas = NULL;
 RwPlaceChart *rw_charts = NULL;
 RwSlotNote *rw_slot_notes = NULL;
 RwOwnNames *rw_own_names = NULL;
 
 static Size
-nparted_size(void)
+parted_set_size(void)
 {
 	return MAXALIGN(sizeof(pg_atomic_uint32));
 }
@@ -49,7 +49,7 @@ slot_notes_size(void)
 Size
 rw_replica_size(void)
 {
-	return add_size(add_size(nparted_size(),
+	return add_size(add_size(parted_set_size(),
 							 add_size(replicas_size(), charts_size())),
 					add_size(slot_notes_size(), MAXALIGN(sizeof(RwOwnNames))));
 }
@@ -61,8 +61,8 @@ rw_replica_attach(void)
 	char	   *memory = ShmemInitStruct("replwatch replicas",
 										 rw_replica_size(), &found);
 
-	rw_nparted = (pg_atomic_uint32 *) memory;
-	memory += nparted_size();
+	rw_parted_set = (pg_atomic_uint32 *) memory;
+	memory += parted_set_size();
 	rw_replicas = (RwReplica *) memory;
 	memory += replicas_size();
 	rw_charts = (RwPlaceChart *) memory;
@@ -72,8 +72,8 @@ rw_replica_attach(void)
 	rw_own_names = (RwOwnNames *) memory;
 	if (!found)
 	{
-		memset(rw_nparted, 0, rw_replica_size());
-		pg_atomic_init_u32(rw_nparted, 0);
+		memset(rw_parted_set, 0, rw_replica_size());
+		pg_atomic_init_u32(rw_parted_set, 0);
 	}
 }
 
@@ -101,7 +101,7 @@ rw_find_parted(RwFacts *facts)
 			rw_is_past_sent(&reported, facts->segment_size);
 	}
 
-	if (pg_atomic_read_u32(rw_nparted) == 0)
+	if (pg_atomic_read_u32(rw_parted_set) == 0)
 		return;
 	LWLockAcquire(rw_state_lock, LW_SHARED);
 	for (i = 0; i < facts->nsenders; i++)

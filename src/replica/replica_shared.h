@@ -31,8 +31,8 @@ typedef struct RwPlaceChart
 	RwChart		chart;
 } RwPlaceChart;
 
-/* How many connected replicas have parted from this server; see below. */
-extern pg_atomic_uint32 *rw_nparted;
+/* Which replicas have parted from this server, as rw_replicas_parted(). */
+extern pg_atomic_uint32 *rw_parted_set;
 
 /* NULL where the library is not preloaded. */
 extern RwReplica *rw_replicas;	/* [rw_max_replicas] */

@@ -130,6 +130,21 @@ rw_replica_parted_for_good(const RwReplica *replica, const RwOwnWal *own)
 		(replica->parted != RW_AHEAD || !own->in_recovery);
 }
 
+uint32
+rw_replicas_parted(const RwReplica *table, int size, const RwOwnWal *own)
+{
+	uint32		set = 0;
+	int			i;
+
+	for (i = 0; i < size; i++)
+	{
+		/* FNV-1a, with whole numbers for bytes */
+		if (table[i].connected && rw_replica_parted_for_good(&table[i], own))
+			set = Max((set ^ (uint32) table[i].pid) * 16777619, 1);
+	}
+	return set;
+}
+
 void
 rw_replica_reach_fork(RwReplica *replica, uint64 mark, RwTime now)
 {

@@ -319,7 +319,7 @@ rw_sample(RwSampler *sampler)
 	RwLinks		links;
 	RwTime		begin;
 	RwParted	parted;
-	uint32		nparted;
+	uint32		parted_set;
 	bool		role_or_timeline_changed;
 	bool		moved;
 
@@ -349,10 +349,10 @@ rw_sample(RwSampler *sampler)
 	look_at_commands(sampler);
 	look_at_replay(sampler);
 	parted = rw_lag_shared->upstream.parted;	/* only written here */
-	nparted = pg_atomic_read_u32(rw_nparted);
+	parted_set = pg_atomic_read_u32(rw_parted_set);
 	publish_round(sampler, role_or_timeline_changed);
 	if (role_or_timeline_changed ||
-		pg_atomic_read_u32(rw_nparted) != nparted)
+		pg_atomic_read_u32(rw_parted_set) != parted_set)
 		wake_for_replicas();
 	/* After a promotion or timeline switch, awaited WAL may never come. */
 	if (role_or_timeline_changed)

@@ -2478,6 +2478,44 @@ test_identities(void)
 		ok(looked_at[i] > 100, "the test itself looks at something");
 }
 
+/* Which of three connected replicas have parted, given as these bits. */
+static uint32
+parted_set(int bits)
+{
+	for (int i = 0; i < 3; i++)
+	{
+		table[i].used = table[i].connected = true;
+		table[i].pid = 1001 + i;
+		table[i].parted = bits & (1 << i) ? RW_DIVERGED : RW_NOT_PARTED;
+	}
+	return rw_replicas_parted(table, size, &own);
+}
+
+static void
+test_parted_set(void)
+{
+	int			same = 0;
+
+	begin("which replicas have parted", 8);
+	is_uint(parted_set(0), 0, "none");
+	for (int a = 0; a < 8; a++)
+	{
+		for (int b = 0; b < a; b++)
+			same += parted_set(a) == parted_set(b);
+	}
+	is_int(same, 0, "the sets of replicas differ");
+	parted_set(1);
+	table[0].connected = false;
+	is_uint(rw_replicas_parted(table, size, &own), 0,
+			"one that is gone is not among them");
+	table[0].connected = true;
+	table[0].parted = RW_AHEAD;
+	ok(rw_replicas_parted(table, size, &own) != 0, "one that is ahead is");
+	own.in_recovery = true;
+	is_uint(rw_replicas_parted(table, size, &own), 0,
+			"but not of a server in recovery");
+}
+
 int
 main(void)
 {
@@ -2500,5 +2538,6 @@ main(void)
 	test_in_vain();
 	test_at_random();
 	test_identities();
+	test_parted_set();
 	return tap_end();
 }
