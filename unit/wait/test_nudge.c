@@ -123,11 +123,12 @@ main(void)
 		   "but when there is a page more");
 
 		requested = true;
+		last.write = last.flush = 5000;
 		ok(!rw_nudge_answered(&(RwReply) {9000, 9000, 4000}, &last, 4000,
 							  &requested) && requested,
 		   "WAL that was received comes between a request and its reply");
-		ok(!rw_nudge_answered(&(RwReply) {2 * XLOG_BLCKSZ, 2 * XLOG_BLCKSZ, 4000},
-							  &last, 4000, &requested) && !requested,
+		ok(!rw_nudge_answered(&(RwReply) {5000, 5000, 4000}, &last, 4000,
+							  &requested) && !requested,
 		   "not a reply that was requested");
 	}
 	return tap_end();
