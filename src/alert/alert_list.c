@@ -41,7 +41,7 @@ rw_alert_list(TimestampTz wall, int *n)
 
 	qsort(alerts, *n, sizeof(RwAlert), compare_alerts);
 
-	LWLockAcquire(rw_state_lock, LW_SHARED);
+	rw_lock_shared(rw_state_lock);
 	for (i = 0; i < *n; i++)
 	{
 		RwAlertView *view = &views[i];

@@ -111,7 +111,7 @@ rw_alerts_copy(int *n)
 	int			i;
 
 	*n = 0;
-	LWLockAcquire(rw_state_lock, LW_SHARED);
+	rw_lock_shared(rw_state_lock);
 	for (i = 0; i < rw_alerts->nfiring; i++)
 	{
 		if (rw_alerts->firing[i].used)

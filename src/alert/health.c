@@ -58,7 +58,7 @@ rw_give_health(const RwFacts *facts, RwLinks *links)
 	if (links->published == NULL)
 		return;
 
-	LWLockAcquire(rw_state_lock, LW_SHARED);
+	rw_lock_shared(rw_state_lock);
 	if (rw_alerts->judged_at != RW_NEVER &&
 		facts->now - rw_alerts->judged_at <= rw_sample_lifetime())
 	{

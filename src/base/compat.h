@@ -15,6 +15,7 @@
 #define RW_COMPAT_H
 
 #include "access/heapam_xlog.h"
+#include "access/xlog.h"
 #include "fmgr.h"
 #include "replication/slot.h"
 #include "replication/walreceiver.h"
@@ -36,8 +37,11 @@
 #include "storage/sinvaladt.h"
 #endif
 #if PG_VERSION_NUM >= 170000
+#include "postmaster/walsummarizer.h"
 #include "replication/slotsync.h"
 #endif
+
+#include "src/base/locks.h"
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
 #error "replwatch supports PostgreSQL 15 to 19"
@@ -492,15 +496,60 @@ rw_oldest_running_xid(void)
 #endif
 }
 
+/* The lock under which the server looks up a backend and its transaction. */
+#if PG_VERSION_NUM >= 170000
+#define RW_BACKENDS_LOCK	ProcArrayLock
+#else
+#define RW_BACKENDS_LOCK	SInvalWriteLock
+#endif
+
 /* The process that runs a virtual transaction, or NULL if it has gone. */
 static inline PGPROC *
 rw_vxid_proc(VirtualTransactionId vxid)
 {
 #if PG_VERSION_NUM >= 170000
+	/* It takes no lock. */
 	return ProcNumberGetProc(vxid.procNumber);
 #else
-	return BackendIdGetProc(vxid.backendId);
+	PGPROC	   *proc;
+
+	rw_hold_for_call(RW_BACKENDS_LOCK);
+	proc = BackendIdGetProc(vxid.backendId);
+	rw_release_after_call(RW_BACKENDS_LOCK);
+	return proc;
 #endif
+}
+
+/*
+ * Does this process still run that transaction, and hold the lock on its
+ * virtual ID?  VirtualXactLock() finds the same, under the process's own lock.
+ */
+static inline bool
+rw_is_transaction_of(const PGPROC *proc, VirtualTransactionId vxid)
+{
+	const volatile PGPROC *vproc = proc;
+
+#if PG_VERSION_NUM >= 170000
+	return vproc->vxid.procNumber == vxid.procNumber &&
+		vproc->fpLocalTransactionId == vxid.localTransactionId;
+#else
+	return vproc->backendId == vxid.backendId &&
+		vproc->fpLocalTransactionId == vxid.localTransactionId;
+#endif
+}
+
+/*
+ * GetWALAvailability().  From 17 on it asks what the WAL summarizer has left to
+ * do, and finds that out itself if nobody has yet.
+ */
+static inline WALAvailability
+rw_wal_availability(XLogRecPtr lsn)
+{
+#if PG_VERSION_NUM >= 170000
+	if (summarize_wal)
+		rw_require_free(WALSummarizerLock, LW_EXCLUSIVE);
+#endif
+	return GetWALAvailability(lsn);
 }
 
 /* Is an interval infinite in the positive direction? */

@@ -46,4 +46,45 @@ rw_is_preloaded(void)
 /* Raise an error (55000) if the library is not preloaded. */
 extern void rw_require_preload(void);
 
+/*
+ * A process that must not wait for an LWLock
+ *
+ * A backend may be stopped at any instruction, also while it holds a lock: by
+ * a debugger, a cgroup, or a page that does not come from the disk.  The port's
+ * process makes its pages among health checks, which must be answered all the
+ * same.  It therefore takes locks only if that can be done at once.  If not, an
+ * error is raised with the code ERRCODE_LOCK_NOT_AVAILABLE and a message that
+ * names the lock as pg_stat_activity does.  The process catches it, releases
+ * all LWLocks, and may try again.
+ *
+ * Everything that such a process calls takes its locks by these functions.  In
+ * all other processes rw_lock_shared() waits, as LWLockAcquire() does, and the
+ * others do nothing.
+ *
+ * What is held for a few instructions only is waited for all the same:
+ * spinlocks, and the change counts of the server's status array.
+ */
+
+/* From now on, this process does not wait. */
+extern void rw_locks_do_not_wait(void);
+
+/* Acquire a lock in share mode.  LWLockRelease() releases it. */
+extern void rw_lock_shared(LWLock *lock);
+
+/*
+ * Hold a lock that a function of the server is going to take in share mode.
+ * That then succeeds at once, because holders in share mode do not exclude each
+ * other, nor does one that waits for exclusive mode keep more of them out.  Only
+ * for functions that return soon.
+ */
+extern void rw_hold_for_call(LWLock *lock);
+extern void rw_release_after_call(LWLock *lock);
+
+/*
+ * Make sure that a lock could be taken in that mode: for a function of the
+ * server that takes it where it can't be held meanwhile.  Another process may
+ * still take it in between, which is a matter of microseconds.
+ */
+extern void rw_require_free(LWLock *lock, LWLockMode mode);
+
 #endif							/* RW_LOCKS_H */

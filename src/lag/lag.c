@@ -56,7 +56,7 @@ rw_published(const RwFacts *facts)
 	published->slot_notes = copied_slot_notes;
 	published->tends_walsenders = rw_tend_walsenders;
 
-	LWLockAcquire(rw_state_lock, LW_SHARED);
+	rw_lock_shared(rw_state_lock);
 	published->last_sample = rw_lag_shared->last_sample;
 	published->wal_rate = rw_rate(&rw_lag_shared->wal_rate, facts->horizon,
 								  facts->now);
@@ -70,7 +70,7 @@ rw_published(const RwFacts *facts)
 		   RW_MAX_SLOTS * sizeof(RwSlotNote));
 	LWLockRelease(rw_state_lock);
 
-	LWLockAcquire(rw_history_lock, LW_SHARED);
+	rw_lock_shared(rw_history_lock);
 	history = &rw_history_shared->history;
 	if (history->npoints > 0)
 		published->history_start = history->points[0].first;
@@ -109,7 +109,7 @@ rw_links(RwFacts *facts, RwLinks *links, bool explain)
 		view.horizon = facts->horizon;
 		view.now = facts->now;
 
-		LWLockAcquire(rw_history_lock, LW_SHARED);
+		rw_lock_shared(rw_history_lock);
 		rw_measure_links(facts, links, &view);
 		LWLockRelease(rw_history_lock);
 	}

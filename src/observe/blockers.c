@@ -23,6 +23,7 @@
 #include "storage/bufmgr.h"
 
 #include "src/base/compat.h"
+#include "src/base/locks.h"
 #include "src/observe/culprit.h"
 #include "src/observe/intern.h"
 #include "src/observe/replaying.h"
@@ -56,7 +57,7 @@ compare_pids(const void *a, const void *b)
 static void
 date_transactions(RwHolder *holders, int n)
 {
-	int			nbackends = pgstat_fetch_stat_numbackends();
+	int			nbackends = rw_backend_status_number();
 	int			i;
 
 	qsort(holders, n, sizeof(RwHolder), compare_pids);
@@ -102,7 +103,8 @@ describe_holders(const VirtualTransactionId *vxids, RwHolder **holders)
 		holder->xmin = proc->xmin;
 		holder->began = 0;
 		/* If it still runs now, what was copied is not its successor's. */
-		if (!VirtualXactLock(vxids[i], false))
+		pg_read_barrier();
+		if (rw_is_transaction_of(proc, vxids[i]))
 			n++;
 	}
 	date_transactions(*holders, n);
@@ -121,7 +123,9 @@ find_transactions(Oid database, TimestampTz since, RwHolder **holders)
 	int			kept = 0;
 	int			i;
 
+	rw_hold_for_call(ProcArrayLock);
 	vxids = GetConflictingVirtualXIDs(InvalidTransactionId, database);
+	rw_release_after_call(ProcArrayLock);
 	n = describe_holders(vxids, holders);
 	for (i = 0; i < n; i++)
 	{
@@ -169,7 +173,7 @@ find_awaited_lock(LOCKTAG *tag, LOCKMODE *mode)
 	/* Its memory stays one of a lock, but it may be another by now. */
 	*tag = lock->tag;
 	partition = LockHashPartitionLock(LockTagHashCode(tag));
-	LWLockAcquire(partition, LW_SHARED);
+	rw_lock_shared(partition);
 	*mode = proc->waitLockMode;
 	found = proc->waitLock == lock &&
 		memcmp(tag, &lock->tag, sizeof(LOCKTAG)) == 0;
@@ -178,8 +182,22 @@ find_awaited_lock(LOCKTAG *tag, LOCKMODE *mode)
 }
 
 /*
- * Add the holders of the lock that the startup process waits for.
+ * The transactions that hold a lock in a mode that conflicts with this one.  The
+ * server looks for them in its table and, each under its own lock, in all
+ * processes, of which there are too many to hold their locks.
  */
+static const VirtualTransactionId *
+find_conflicts(const LOCKTAG *tag, LOCKMODE mode)
+{
+	int			i;
+
+	for (i = 0; i < ProcGlobal->allProcCount; i++)
+		rw_require_free(&ProcGlobal->allProcs[i].fpInfoLock, LW_SHARED);
+	rw_require_free(LockHashPartitionLock(LockTagHashCode(tag)), LW_SHARED);
+	return GetLockConflicts(tag, mode, NULL);
+}
+
+/* Add the holders of the lock that the startup process waits for. */
 static void
 find_lock_holders(RwRecoveryFacts *recovery)
 {
@@ -191,7 +209,7 @@ find_lock_holders(RwRecoveryFacts *recovery)
 
 	if (!find_awaited_lock(&tag, &mode))
 		return;
-	n = describe_holders(GetLockConflicts(&tag, mode, NULL), &holders);
+	n = describe_holders(find_conflicts(&tag, mode), &holders);
 	for (i = 0; i < n; i++)
 		rw_add_blocker(recovery, holders[i].pid);
 }
@@ -229,8 +247,8 @@ find_pins(RwRecoveryFacts *recovery, TimestampTz since)
 	if (since != 0 && transaction_start(MyProcPid) != 0 &&
 		transaction_start(MyProcPid) <= since)
 		return;
-	n = describe_holders(GetLockConflicts(&relation, AccessExclusiveLock,
-										  NULL), &holders);
+	n = describe_holders(find_conflicts(&relation, AccessExclusiveLock),
+						 &holders);
 	rw_blame_pins(recovery, holders, n);
 }
 
@@ -261,7 +279,7 @@ find_sessions_of_dropped(RwRecoveryFacts *recovery)
 		replaying.kind != RW_REPLAYING_DROP_DATABASE)
 		return;
 	pgstat_clear_backend_activity_snapshot();
-	nbackends = pgstat_fetch_stat_numbackends();
+	nbackends = rw_backend_status_number();
 	for (i = 1; i <= nbackends; i++)
 	{
 		LocalPgBackendStatus *local = rw_backend_status(i);

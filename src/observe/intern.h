@@ -25,6 +25,12 @@
 extern const PgBackendStatus *rw_status_of_pid(int pid);
 extern const PgBackendStatus *rw_status_of_type(BackendType type);
 
+/* The number of entries in that snapshot, for rw_backend_status(). */
+extern int	rw_backend_status_number(void);
+
+/* observe.c: the next transaction ID that will be given. */
+extern TransactionId rw_next_xid(void);
+
 /*
  * observe_peers.c: fill in the peers of facts->senders, from their pids and
  * facts->now.  The backend_start of one that can't be described yet stays 0.

@@ -29,6 +29,7 @@
 
 #include "src/base/compat.h"
 #include "src/base/layout.h"
+#include "src/base/locks.h"
 #include "src/observe/intern.h"
 
 static RwSenderState
@@ -48,6 +49,17 @@ sender_state_from_core(WalSndState state)
 			return RW_SENDER_STOPPING;
 	}
 	return RW_SENDER_STARTUP;
+}
+
+TransactionId
+rw_next_xid(void)
+{
+	FullTransactionId next;
+
+	rw_hold_for_call(XidGenLock);
+	next = ReadNextFullTransactionId();
+	rw_release_after_call(XidGenLock);
+	return XidFromFullTransactionId(next);
 }
 
 /* Fill in the walsenders but for what depends on other structures. */
@@ -157,7 +169,7 @@ fill_wal_status(RwSlotFacts *slot, XLogRecPtr write_position)
 	if (slot->invalidation)
 		available = WALAVAIL_REMOVED;
 	else
-		available = GetWALAvailability(slot->restart_lsn);
+		available = rw_wal_availability(slot->restart_lsn);
 
 	switch (available)
 	{
@@ -231,7 +243,7 @@ observe_slots(RwFacts *facts)
 		return;
 	facts->slots = palloc0(RW_MAX_SLOTS * sizeof(RwSlotFacts));
 
-	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
+	rw_lock_shared(ReplicationSlotControlLock);
 	for (i = 0; i < RW_MAX_SLOTS; i++)
 	{
 		ReplicationSlot *live = &ReplicationSlotCtl->replication_slots[i];
@@ -412,7 +424,7 @@ rw_observe(RwFacts *facts, bool remember)
 	 * Walsenders come before the horizon: all that they had sent was flushed
 	 * by then, so no replica seems to be ahead of this server.
 	 */
-	facts->next_xid = XidFromFullTransactionId(ReadNextFullTransactionId());
+	facts->next_xid = rw_next_xid();
 	observe_senders(facts);
 	observe_sync_states(facts);
 	/* Core measures safe_wal_size from here, in recovery too. */

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 
 #include "src/base/compat.h"
+#include "src/base/locks.h"
 #include "src/observe/intern.h"
 #include "src/observe/observe.h"
 
@@ -41,11 +42,23 @@ rw_observe_decoded(RwFacts *facts)
 	}
 }
 
+static TransactionId
+oldest_running_xid(void)
+{
+	TransactionId xid;
+
+	rw_hold_for_call(XidGenLock);
+	rw_hold_for_call(ProcArrayLock);
+	xid = rw_oldest_running_xid();
+	rw_release_after_call(ProcArrayLock);
+	rw_release_after_call(XidGenLock);
+	return xid;
+}
+
 void
 rw_observe_oldest_transaction(RwFacts *facts)
 {
 	RwOldestTransaction *oldest = &facts->oldest;
-	TransactionId next;
 	TransactionId xid;
 	const PgBackendStatus *status;
 
@@ -54,15 +67,16 @@ rw_observe_oldest_transaction(RwFacts *facts)
 		return;
 
 	/* Without any, this is the next ID that will be given. */
-	xid = rw_oldest_running_xid();
-	next = XidFromFullTransactionId(ReadNextFullTransactionId());
-	if (!TransactionIdPrecedes(xid, next))
+	xid = oldest_running_xid();
+	if (!TransactionIdPrecedes(xid, rw_next_xid()))
 		return;
+	rw_hold_for_call(ProcArrayLock);
 	oldest->pid = BackendXidGetPid(xid);
+	rw_release_after_call(ProcArrayLock);
 	if (oldest->pid == 0)
 	{
 		/* It is prepared, unless it has just ended. */
-		oldest->found = rw_oldest_running_xid() == xid;
+		oldest->found = oldest_running_xid() == xid;
 		return;
 	}
 

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
+#include "src/base/locks.h"
 #include "src/observe/intern.h"
 #include "src/observe/start_command.h"
 
@@ -110,7 +111,7 @@ describe_peer(RwSenderFacts *sender, const LocalPgBackendStatus *local)
 static bool
 find_peers(RwFacts *facts)
 {
-	int			nbackends = pgstat_fetch_stat_numbackends();
+	int			nbackends = rw_backend_status_number();
 	int			found = 0;
 	int			i;
 	int			j;
@@ -209,6 +210,8 @@ rw_observe_peers(RwFacts *facts, bool remember)
 	(void) find_peers(facts);
 	pgstat_clear_backend_activity_snapshot();
 
+	/* Taken first: a peer is remembered with its PGPROC, or not at all. */
+	rw_hold_for_call(ProcArrayLock);
 	memset(remembered, 0, max_wal_senders * sizeof(RememberedPeer));
 	for (i = 0; i < facts->nsenders; i++)
 	{
@@ -221,4 +224,5 @@ rw_observe_peers(RwFacts *facts, bool remember)
 			remembered[i].proc = BackendPidGetProc(facts->senders[i].pid);
 		}
 	}
+	rw_release_after_call(ProcArrayLock);
 }

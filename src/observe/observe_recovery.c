@@ -259,10 +259,13 @@ static RwReplayWait
 hold_from_wait_event(uint32 wait_event, bool *waits_for_wal)
 {
 	const char *type = pgstat_get_wait_event_type(wait_event);
-	const char *event = pgstat_get_wait_event(wait_event);
+	const char *event;
 
-	if (type == NULL || event == NULL)
+	/* Names that extensions have chosen are found under a lock. */
+	if (type == NULL || strcmp(type, "Extension") == 0 ||
+		strcmp(type, "InjectionPoint") == 0)
 		return RW_REPLAY_WAIT_NONE;
+	event = pgstat_get_wait_event(wait_event);
 	*waits_for_wal = strcmp(event, "RecoveryWalStream") == 0 ||
 		strcmp(event, "RecoveryRetrieveRetryInterval") == 0;
 	if (strcmp(event, "RecoveryApplyDelay") == 0)

@@ -29,6 +29,13 @@
 #define ACCEPT_PAUSE	(RW_SECOND / 10)
 
 /*
+ * The pause before a page is tried again doubles, up to the limit: most locks
+ * are free in no time.
+ */
+#define PAGE_PAUSE_MIN	RW_MS
+#define PAGE_PAUSE_MAX	(50 * RW_MS)
+
+/*
  * A client that has been answered may still be sending.  Closing the
  * connection at once could destroy the answer before it is read; but only this
  * much further input is read and discarded.
@@ -56,6 +63,7 @@ events_for(const RwClient *client)
 	switch (client->state)
 	{
 		case RW_CLIENT_NONE:
+		case RW_CLIENT_WAITING:
 			return 0;
 		case RW_CLIENT_READING:
 			return WL_SOCKET_WRITEABLE;
@@ -242,17 +250,67 @@ send_response(RwClients *clients, RwClient *client, RwTime now)
 		finish_client(clients, client);
 }
 
+/* The client that has waited longest for its page, or NULL if none waits. */
+static RwClient *
+find_first_waiting(RwClients *clients)
+{
+	RwClient   *first = NULL;
+	int			i;
+
+	for (i = 0; i < RW_CLIENTS_MAX; i++)
+	{
+		RwClient   *client = &clients->places[i];
+
+		if (client->state == RW_CLIENT_WAITING &&
+			(first == NULL || client->deadline < first->deadline))
+			first = client;
+	}
+	return first;
+}
+
+/* Answer a client whose request is whole, or have it wait for its page. */
 static void
-answer_client(RwClients *clients, RwClient *client, size_t length, RwTime now)
+answer_client(RwClients *clients, RwClient *client, RwTime now)
 {
 	RwRequest	request;
 
-	rw_respond(&clients->responder, client->request, length, &request,
+	rw_respond(&clients->responder, client->request, client->length, &request,
 			   &client->response);
-	client->sends_more = client->asked > length || request.has_body ||
-		request.refusal != 0;
+	client->sends_more = client->asked > client->length ||
+		request.has_body || request.refusal != 0;
+	if (client->response.try_again)
+	{
+		if (find_first_waiting(clients) == NULL)
+		{
+			clients->page_pause = PAGE_PAUSE_MIN;
+			clients->page_again = now + PAGE_PAUSE_MIN;
+		}
+		client->state = RW_CLIENT_WAITING;
+		return;
+	}
 	client->state = RW_CLIENT_READING;
 	send_response(clients, client, now);
+}
+
+RwTime
+rw_clients_try_page(RwClients *clients, RwTime now)
+{
+	RwClient   *client = find_first_waiting(clients);
+
+	if (client == NULL)
+		return RW_NEVER;
+	if (now < clients->page_again)
+		return clients->page_again;
+
+	answer_client(clients, client, now);
+	if (client->state == RW_CLIENT_WAITING)
+	{
+		clients->page_pause = Min(2 * clients->page_pause, PAGE_PAUSE_MAX);
+		clients->page_again = now + clients->page_pause;
+	}
+	else if (client->waits_for != events_for(client))
+		clients->changed = true;
+	return clients->page_again;
 }
 
 static void
@@ -280,8 +338,9 @@ read_request(RwClients *clients, RwClient *client, RwTime now)
 	client->asked += n;
 	length = rw_request_length(client->request, client->asked, client->seen);
 	client->seen = client->asked;
+	client->length = length;
 	if (length > 0)
-		answer_client(clients, client, length, now);
+		answer_client(clients, client, now);
 	else if (client->asked == RW_REQUEST_MAX)
 		refuse_client(clients, client, 431, "the request is longer than 8 kB",
 					  now);
@@ -293,6 +352,7 @@ rw_client_serve(RwClients *clients, RwClient *client, RwTime now)
 	switch (client->state)
 	{
 		case RW_CLIENT_NONE:
+		case RW_CLIENT_WAITING:
 			break;
 		case RW_CLIENT_ASKING:
 			read_request(clients, client, now);
@@ -320,10 +380,15 @@ rw_clients_expire(RwClients *clients, RwTime now)
 
 		if (client->state != RW_CLIENT_NONE && now >= client->deadline)
 		{
-			/* Refuse a request in part, without waiting for the client. */
+			/* The last words are sent without waiting for the client. */
 			if (client->state == RW_CLIENT_ASKING && client->asked > 0)
 				refuse_client(clients, client, 408,
 							  "the request was not complete within 5 s", now);
+			else if (client->state == RW_CLIENT_WAITING)
+			{
+				client->state = RW_CLIENT_READING;
+				send_response(clients, client, now);
+			}
 			if (client->state != RW_CLIENT_NONE)
 				close_client(clients, client);
 		}

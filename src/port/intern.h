@@ -329,6 +329,7 @@ typedef struct RwResponse
 	RwText		out;
 	struct RwPage *page;		/* NULL if there is none; the client's until
 								 * rw_page_release() */
+	bool		try_again;		/* respond again later, for a better answer */
 	char		buffer[RW_ANSWER_MAX];
 } RwResponse;
 
@@ -341,7 +342,9 @@ typedef struct RwResponder
 
 /*
  * Answer a whole request of that length, which is parsed into *request.
- * Allocates in the current memory context.
+ * Allocates in the current memory context.  With response->try_again the answer
+ * is that a page cannot be made, because a lock is busy: it is the last word
+ * only once the client's time is over.
  */
 extern void rw_respond(RwResponder *responder, const char *data, size_t length,
 					   RwRequest *request, RwResponse *response);
@@ -360,6 +363,11 @@ extern void rw_respond_refusal(int status, const char *reason,
  * the system's queue until some client has been idle for a tenth of a second,
  * so that clients that have just connected are not dropped.
  *
+ * A client whose page cannot be made at present waits, and the page is tried
+ * again now and then, for one client at a time, until the five seconds are over;
+ * then it gets a 503.  It counts as idle while it waits: those who ask for pages
+ * do not keep others out.
+ *
  * Nothing here waits: sockets do not block, and each call does a bounded
  * amount of work.
  */
@@ -370,6 +378,7 @@ typedef enum RwClientState
 {
 	RW_CLIENT_NONE,				/* the place is free */
 	RW_CLIENT_ASKING,			/* its request is being read */
+	RW_CLIENT_WAITING,			/* its page cannot be made yet */
 	RW_CLIENT_READING,			/* the answer is being sent */
 	RW_CLIENT_LEAVING			/* answered, and its further input is being
 								 * discarded */
@@ -384,6 +393,7 @@ typedef struct RwClient
 	RwTime		idle_since;
 	size_t		asked;			/* bytes of the request so far */
 	size_t		seen;			/* of these, known not to hold its end */
+	size_t		length;			/* of the request, once it is whole */
 	bool		sends_more;		/* than the request that was answered */
 	size_t		sent;			/* bytes of the answer so far */
 	size_t		discarded;		/* bytes that came after the request */
@@ -396,6 +406,8 @@ typedef struct RwClients
 	int			number;			/* of places in use */
 	bool		changed;		/* see rw_clients_changed() */
 	RwTime		accept_again;	/* no accept() before this */
+	RwTime		page_again;		/* pages that wait are not tried before this */
+	RwTime		page_pause;		/* how long after the last try */
 	RwResponder responder;
 	RwClient	places[RW_CLIENTS_MAX];
 } RwClients;						/* begins as zeroes */
@@ -419,6 +431,13 @@ extern void rw_client_serve(RwClients *clients, RwClient *client, RwTime now);
  * RW_NEVER without clients.
  */
 extern RwTime rw_clients_expire(RwClients *clients, RwTime now);
+
+/*
+ * Try again to make the page of the client that has waited longest for one.
+ * Returns when to call this again, or RW_NEVER if nobody waits.  Allocates in
+ * the current memory context.
+ */
+extern RwTime rw_clients_try_page(RwClients *clients, RwTime now);
 
 /*
  * The client in place number i, from 0 to RW_CLIENTS_MAX - 1, and the events

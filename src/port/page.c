@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "replication/walsender.h"
+#include "storage/lwlock.h"
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
@@ -47,23 +48,25 @@ rw_pages_init(void)
 												MCXT_ALLOC_NO_OOM);
 }
 
-RwPage *
-rw_page_make(const RwRequest *request)
+static RwPage *
+find_free_page(void)
 {
-	RwPage	   *page = NULL;
-	RwSnapshot *snapshot;
 	int			i;
 
-	for (i = 0; i < RW_PAGES_MAX && page == NULL; i++)
+	for (i = 0; i < RW_PAGES_MAX; i++)
 	{
 		if (!pages[i].used && buffers[i] != NULL)
-			page = &pages[i];
+			return &pages[i];
 	}
-	if (page == NULL)
-		return NULL;
+	return NULL;
+}
+
+static void
+render_page(RwPage *page, const RwRequest *request)
+{
+	RwSnapshot *snapshot = palloc(sizeof(RwSnapshot));
 
 	rw_text_begin(&page->text, buffers[page - pages], page_size);
-	snapshot = palloc(sizeof(RwSnapshot));
 	rw_snapshot_take(snapshot);
 	if (request->topic == RW_ASK_STATUS)
 	{
@@ -75,10 +78,55 @@ rw_page_make(const RwRequest *request)
 		page->type = "text/plain; version=0.0.4; charset=utf-8";
 		rw_render_metrics(&page->text, snapshot);
 	}
+}
+
+/*
+ * Render a page, unless a lock is busy; then return why.  Nothing but LWLocks
+ * and memory is held where that error is raised (base/locks.h).
+ */
+static const char *
+try_to_render(RwPage *page, const RwRequest *request)
+{
+	MemoryContext context = CurrentMemoryContext;
+	const char *volatile reason = NULL;
+
+	PG_TRY();
+	{
+		render_page(page, request);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		error = CopyErrorData();
+		FlushErrorState();
+		LWLockReleaseAll();
+		reason = psprintf("the page could not be made within 5 s: %s",
+						  error->message);
+	}
+	PG_END_TRY();
+	return reason;
+}
+
+RwPage *
+rw_page_make(const RwRequest *request, const char **reason, bool *try_again)
+{
+	RwPage	   *page = find_free_page();
+
+	*reason = page ? try_to_render(page, request) : NULL;
+	*try_again = *reason != NULL;
+	if (*try_again)
+		return NULL;
 
 	/* The client could not tell half a page from a whole one. */
-	if (page->text.full)
+	if (page == NULL || page->text.full)
+	{
+		*reason = "there is no room for this page at present";
 		return NULL;
+	}
 	page->used = true;
 	return page;
 }

@@ -31,11 +31,14 @@ typedef struct RwPage
 extern void rw_pages_init(void);
 
 /*
- * Render the page that a request asks for.  NULL if all buffers are in use or
- * the page does not fit.  Leaves allocations in the current memory context,
- * which the page does not need.
+ * Render the page that a request asks for.  NULL if that cannot be done, with
+ * the reason.  If *try_again, a lock was not free (base/locks.h), and the page
+ * may be made later; otherwise all buffers are in use, or the page does not fit.
+ * Leaves allocations in the current memory context, which the page does not
+ * need, and the reason among them.
  */
-extern RwPage *rw_page_make(const RwRequest *request);
+extern RwPage *rw_page_make(const RwRequest *request, const char **reason,
+							bool *try_again);
 
 /* Make the page's buffer available again. */
 extern void rw_page_release(RwPage *page);

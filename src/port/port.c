@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
+#include "src/base/locks.h"
 #include "src/base/process.h"
 #include "src/port/intern.h"
 #include "src/port/page.h"
@@ -170,6 +171,7 @@ wait_and_serve(RwPort *port, uint32 wait_event)
 	int			i;
 
 	next = earlier(rw_clients_expire(&port->clients, now), port->bind_at);
+	next = earlier(next, rw_clients_try_page(&port->clients, now));
 	has_room = rw_clients_have_room(&port->clients, now, &room_at);
 	if (!has_room)
 		next = earlier(next, room_at);
@@ -210,6 +212,7 @@ rw_port_main(Datum arg)
 	if (!rw_process_claim(RW_PROCESS_PORT))
 		proc_exit(0);
 
+	rw_locks_do_not_wait();
 	wait_event = rw_wait_event("ReplwatchPort");
 	port = MemoryContextAllocZero(TopMemoryContext, sizeof(RwPort));
 	port->context = AllocSetContextCreate(TopMemoryContext, "replwatch port",

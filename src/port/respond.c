@@ -26,6 +26,7 @@ begin_response(RwResponse *response)
 	rw_text_begin(&response->out, response->buffer,
 				  sizeof(response->buffer));
 	response->page = NULL;
+	response->try_again = false;
 }
 
 void
@@ -63,12 +64,12 @@ respond_to_agent(RwResponder *responder, const RwRequest *request,
 static void
 respond_with_page(const RwRequest *request, RwResponse *response)
 {
-	RwPage	   *page = rw_page_make(request);
+	const char *reason;
+	RwPage	   *page = rw_page_make(request, &reason, &response->try_again);
 
 	if (page == NULL)
 	{
-		rw_answer_refusal(&response->out, 503, request->method,
-						  "there is no room for this page at present");
+		rw_answer_refusal(&response->out, 503, request->method, reason);
 		return;
 	}
 	rw_answer_head(&response->out, 200, page->type, page->text.len);
