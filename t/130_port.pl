@@ -10,6 +10,7 @@ use warnings;
 
 use lib 't/lib';
 use Port;
+use Process;
 use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -109,6 +110,50 @@ is(statuses('/replica?lagg=5s'),
 	'400 400 400', 'an unknown parameter is refused');
 is(Port::ask($port{primary}, '/replica?x')->{json}->{ok},
 	JSON::PP::false, 'the body says no as well');
+
+# As a proxy is asked.  The host is that of the target.
+is(Port::ask($port{primary}, "http://localhost:$port{primary}/read-write")->{status},
+	200, 'a URL as the target');
+is( Port::ask($port{replica1}, "http://127.0.0.1/replica?lagg=5s")->{status},
+	400, 'with its parameters');
+is(Port::ask($port{replica1}, '*', method => 'OPTIONS')->{json}->{check},
+	'liveness', 'OPTIONS * asks whether the server is there');
+
+# Where a port is on loopback only, what asks for another host has been led
+# there by a name that does not belong to this machine.
+sub asked_for
+{
+	my ($name, $host) = @_;
+
+	return Port::parse(
+		Port::raw(
+			$port{$name}, "GET /liveness HTTP/1.1\r\nHost: $host\r\n\r\n"));
+}
+
+$answer = asked_for('primary', "evil.example.com:$port{primary}");
+is($answer->{status}, 421, 'another host is refused');
+is( $answer->{json}->{reason},
+	'this port listens on loopback only: the Host must be localhost, an address of 127.0.0.0/8, or [::1]',
+	'with the hosts that are not');
+is(Port::ask($port{primary}, 'http://evil.example.com/liveness')->{status},
+	421, 'the same in the target');
+is(asked_for('primary', 'localhost:18009')->{status},
+	200, 'the port does not matter, as through a tunnel');
+is( Port::parse(
+		Port::raw($port{primary}, "OPTIONS /primary HTTP/1.0\r\n\r\n"))
+	  ->{status},
+	200,
+	'a host is not required');
+is(asked_for('primary', "localhost\r\nHost: localhost")->{status},
+	400, 'two hosts are refused');
+Replwatch::set($cascade, "replwatch.listen_addresses = '*'");
+Process::until_true('a port on all addresses serves any host',
+	sub { asked_for('replica2', 'db3')->{status} == 200 });
+pass('a port on all addresses serves any host');
+Replwatch::set($cascade, "replwatch.listen_addresses = '127.0.0.1'");
+Process::until_true('a port that is on loopback again does not',
+	sub { asked_for('replica2', 'db3')->{status} == 421 });
+pass('a port that is on loopback again does not');
 
 SKIP:
 {

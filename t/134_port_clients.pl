@@ -170,7 +170,7 @@ note '4. Half a request, slowly';
 
 $begin = time();
 push @clients, Port::connect_to($port) for 1 .. 4;
-syswrite($clients[0], "GET /primary HTTP/1.1\r\nHost: x\r\n");
+syswrite($clients[0], "GET /primary HTTP/1.1\r\nHost: localhost\r\n");
 syswrite($clients[1], 'repl');
 my $slow = '';
 while (!has_ended($clients[2]))
@@ -194,7 +194,7 @@ all_gone('after these clients');
 
 # In pieces, but in time.
 my $socket = Port::connect_to($port);
-foreach my $piece (split //, "GET /primary HTTP/1.1\r\nHost: x\r\n\r\n")
+foreach my $piece (split //, "GET /primary HTTP/1.1\r\nHost: localhost\r\n\r\n")
 {
 	syswrite($socket, $piece);
 }

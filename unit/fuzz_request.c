@@ -102,6 +102,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 	free(copy);
 
 	MUST((request.refusal != 0) == (request.problem != NULL));
+	MUST(!request.agent || (!request.has_host && !request.other_host));
 	MUST(request.refusal == 0 || request.refusal == 400 ||
 		 request.refusal == 404 || request.refusal == 405);
 	if (request.refusal == 0)

@@ -16,7 +16,6 @@
 
 #include "src/base/compat.h"
 #include "src/base/layout.h"
-#include "src/base/locks.h"
 
 typedef struct ServerArray
 {
@@ -107,7 +106,6 @@ is_as_expected(const ServerArray *array)
 	if (!IsUnderPostmaster)
 		return atoi(GetConfigOption("server_version_num", false, false)) ==
 			PG_VERSION_NUM;
-	rw_require_free(ShmemIndexLock, LW_EXCLUSIVE);
 	return can_attach(array);
 }
 

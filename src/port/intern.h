@@ -33,7 +33,9 @@
  *	replica [lag=AMOUNT] [lag=AMOUNT] [floor=PERCENT]
  *
  * Any other is HTTP/1.0 or 1.1.  Of its header only what changes the answer is
- * used, but all of it has to be well-formed.
+ * used, but all of it has to be well-formed.  Where the port is for this machine
+ * only, a request must not be for another host: a web page whose name has been
+ * made to stand for 127.0.0.1 could read the answer in the user's browser.
  *
  * An amount is a whole or decimal number with one of PostgreSQL's units: B,
  * kB, MB, GB, TB for WAL that may be missing, us, ms, s, min, h, d for time; a
@@ -91,6 +93,9 @@ typedef struct RwRequest
 	RwTopic		topic;
 	RwAskLimits limits;
 	bool		has_body;		/* more follows, which is discarded */
+	bool		has_host;		/* there is a header Host */
+	bool		other_host;		/* it is for a host, and that is not named
+								 * localhost or by an address of loopback */
 } RwRequest;
 
 /*
@@ -333,9 +338,10 @@ typedef struct RwResponse
 	char		buffer[RW_ANSWER_MAX];
 } RwResponse;
 
-/* What answers leave behind for later ones; begins as zeroes. */
+/* What answers depend on and leave behind; begins as zeroes. */
 typedef struct RwResponder
 {
+	bool		loopback_only;	/* the port is only for this machine */
 	RwAgentMemory agents;
 	RwTimelineCache timelines;
 } RwResponder;

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 
 #include "miscadmin.h"
@@ -24,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "src/base/compat.h"
+#include "src/base/layout.h"
 #include "src/base/locks.h"
 #include "src/base/process.h"
 #include "src/port/intern.h"
@@ -123,6 +125,28 @@ earlier(RwTime a, RwTime b)
 	return Min(a, b);
 }
 
+static bool
+is_loopback(const struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET)
+		return (ntohl(((const struct sockaddr_in *) address)->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *) address)->sin6_addr);
+}
+
+/* Does the port listen on addresses of loopback, and no others? */
+static bool
+is_loopback_only(const RwListeners *listeners)
+{
+	int			i;
+
+	for (i = 0; i < listeners->number; i++)
+	{
+		if (!is_loopback(&listeners->sockets[i].address))
+			return false;
+	}
+	return true;
+}
+
 /* Listen as the settings say, and set when to try again if that fails. */
 static void
 try_to_listen(RwPort *port)
@@ -133,6 +157,7 @@ try_to_listen(RwPort *port)
 
 	/* Only the first failure is logged. */
 	complete = rw_listen(&port->listeners, port->bind_pause == RW_NEVER);
+	port->clients.responder.loopback_only = is_loopback_only(&port->listeners);
 	free_wait_set(port);
 	rw_process_report(RW_PROCESS_PORT,
 					  port->listeners.number == 0 ? RW_PROCESS_RUNNING_DEAF :
@@ -212,8 +237,10 @@ rw_port_main(Datum arg)
 	if (!rw_process_claim(RW_PROCESS_PORT))
 		proc_exit(0);
 
-	rw_locks_do_not_wait();
+	/* Both take locks of the server's, once in a process. */
+	(void) rw_layout_is_trusted();
 	wait_event = rw_wait_event("ReplwatchPort");
+	rw_locks_do_not_wait();
 	port = MemoryContextAllocZero(TopMemoryContext, sizeof(RwPort));
 	port->context = AllocSetContextCreate(TopMemoryContext, "replwatch port",
 										  ALLOCSET_DEFAULT_SIZES);

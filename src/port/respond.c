@@ -94,6 +94,13 @@ rw_respond(RwResponder *responder, const char *data, size_t length,
 		respond_to_agent(responder, request, response);
 		return;
 	}
+	if (request->refusal != 400 && request->other_host &&
+		responder->loopback_only)
+	{
+		rw_answer_refusal(&response->out, 421, request->method,
+						  "this port listens on loopback only: the Host must be localhost, an address of 127.0.0.0/8, or [::1]");
+		return;
+	}
 	if (request->refusal != 0)
 	{
 		rw_answer_refusal(&response->out, request->refusal, request->method,

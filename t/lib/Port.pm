@@ -135,7 +135,7 @@ sub parse
 	return \%answer;
 }
 
-# Ask for a page; headers are lines.
+# Ask for a page; headers are lines.  The port of these tests is on loopback.
 sub ask
 {
 	my ($port, $target, %params) = @_;
@@ -143,7 +143,7 @@ sub ask
 	my $headers = join '', map { "$_\r\n" } @{ $params{headers} // [] };
 
 	return parse(
-		raw($port, "$method $target HTTP/1.1\r\nHost: x\r\n$headers\r\n"));
+		raw($port, "$method $target HTTP/1.1\r\nHost: localhost:$port\r\n$headers\r\n"));
 }
 
 # Only the status.

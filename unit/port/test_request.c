@@ -182,8 +182,6 @@ test_malformed(void)
 	refused("GET\r\n\r\n", 400, "a method alone");
 	refused("GET  HTTP/1.1\r\n\r\n", 400, "no target");
 	refused("GET replica HTTP/1.1\r\n\r\n", 400, "no slash");
-	refused("OPTIONS * HTTP/1.1\r\n\r\n", 400, "the whole server");
-	refused("GET http://h/replica HTTP/1.1\r\n\r\n", 400, "a proxy's request");
 	refused("GET /rep\tlica HTTP/1.1\r\n\r\n", 400, "a tab in the target");
 	refused("GET /r\xc3\xa4 HTTP/1.1\r\n\r\n", 400, "not ASCII");
 	refused("\r\n", 400, "an empty line");
@@ -203,6 +201,159 @@ test_malformed(void)
 	refused("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", 400, "CR within a header");
 	refused("GET / HTTP/1.1\r\nHost:\r\nA:b\r\n\r\n", 0, "a header without value");
 	refused("GET / HTTP/1.1\nHost: x\n\n", 0, "lines that end with LF");
+}
+
+/* A GET of that target with that header line. */
+static void
+get_with(const char *target, const char *header)
+{
+	char		data[1024];
+
+	snprintf(data, sizeof(data), "GET %s HTTP/1.1\r\n%s\r\n\r\n", target,
+			 header);
+	parse(data);
+}
+
+static void
+test_forms(void)
+{
+	section("forms of targets");
+
+	asks("http://db1:8009/replica?lag=10MB", RW_ASK_REPLICA);
+	is_int(request.limits.bytes, 10 * MB, "with its parameters");
+	asks("http://db1/metrics", RW_ASK_METRICS);
+	asks("HTTP://db1/status", RW_ASK_STATUS);
+	asks("http://[::1]:8009/liveness", RW_ASK_LIVENESS);
+	asks("http://db1:8009", RW_ASK_PRIMARY);
+	asks("http://db1:8009/", RW_ASK_PRIMARY);
+	asks("http://db1:/health", RW_ASK_HEALTH);
+	parse("OPTIONS * HTTP/1.1\r\nHost: db1\r\n\r\n");
+	ok(request.refusal == 0 && request.method == RW_METHOD_OPTIONS &&
+	   request.topic == RW_ASK_LIVENESS, "OPTIONS *: is the server there?");
+	parse("OPTIONS http://db1:8009 HTTP/1.1\r\n\r\n");
+	ok(request.refusal == 0 && request.topic == RW_ASK_LIVENESS,
+	   "the same in a proxy's words");
+	parse("OPTIONS http://db1:8009/ HTTP/1.1\r\n\r\n");
+	ok(request.refusal == 0 && request.topic == RW_ASK_PRIMARY,
+	   "but not with a path");
+
+	refused_target("*", 400);
+	refused_target("**", 400);
+	refused_target("http://db1/nothing", 404);
+	refused_target("http://db1?lag=5s", 400);
+	refused_target("http://", 400);
+	refused_target("http:///replica", 400);
+	refused_target("http://:8009/replica", 400);
+	refused_target("http://db1:x/replica", 400);
+	refused_target("http://db1:80:09/replica", 400);
+	refused_target("http://user@db1/replica", 400);
+	refused_target("http://d%62/replica", 400);
+	refused_target("http://[::1/replica", 400);
+	refused_target("http://[]/replica", 400);
+	refused_target("http://[::1]8009/replica", 400);
+	refused_target("http://::1/replica", 400);
+	refused_target("http:/replica", 400);
+	refused_target("https://db1/replica", 400);
+	refused_target("db1:8009", 400);
+	refused("OPTIONS *?lag=5s HTTP/1.1\r\n\r\n", 400, "* with a parameter");
+	refused("POST http://db1/replica HTTP/1.1\r\n\r\n", 405, "POST");
+	refused("HEAD * HTTP/1.1\r\n\r\n", 400, "* is for OPTIONS");
+}
+
+/* Is a request with this host understood, and that another machine's? */
+static void
+host_is(const char *host, bool other)
+{
+	char		header[256];
+
+	snprintf(header, sizeof(header), "Host: %s", host);
+	get_with("/replica", header);
+	ok(request.refusal == 0 && request.other_host == other, host);
+	snprintf(header, sizeof(header), "http://%s/replica", host);
+	get_with(header, "Host: db1");
+	ok(request.refusal == 0 && request.other_host == other,
+	   "in the target, whatever the header has");
+	get_with(header, "Host: 127.0.0.1");
+	ok(request.refusal == 0 && request.other_host == other, "likewise");
+}
+
+static void
+host_is_malformed(const char *host)
+{
+	char		header[256];
+
+	snprintf(header, sizeof(header), "Host: %s", host);
+	get_with("/replica", header);
+	is_int(request.refusal, 400, host);
+	get_with("http://db1/replica", header);
+	is_int(request.refusal, 400, "also where it does not count");
+}
+
+static void
+test_hosts(void)
+{
+	section("hosts");
+
+	host_is("localhost", false);
+	host_is("localhost:18009", false);
+	host_is("LocalHost.:8009", false);
+	host_is("127.0.0.1", false);
+	host_is("127.0.0.1:8009", false);
+	host_is("127.255.0.3:", false);
+	host_is("[::1]", false);
+	host_is("[::1]:8009", false);
+
+	host_is("db1", true);
+	host_is("db1:8009", true);
+	host_is("evil.example.com", true);
+	host_is("localhost.evil.example.com", true);
+	host_is("localhost..", true);
+	host_is("localhos", true);
+	host_is("127.0.0.1.evil.example.com", true);
+	host_is("127.0.0.1.", true);
+	host_is("127.0.0.1.1", true);
+	host_is("127.0.0", true);
+	host_is("127.1", true);
+	host_is("127.0.0.256", true);
+	host_is("127.0.0.0001", true);
+	host_is("127.0.0.x", true);
+	host_is("127..0.1", true);
+	host_is("128.0.0.1", true);
+	host_is("10.0.0.1:8009", true);
+	host_is("0.0.0.0", true);
+	host_is("2130706433", true);
+	host_is("[::2]", true);
+	host_is("[::]", true);
+	host_is("[::ffff:127.0.0.1]:8009", true);
+
+	host_is_malformed("user@localhost");
+	host_is_malformed("localhost:80x");
+	host_is_malformed("localhost:80:80");
+	host_is_malformed(":8009");
+	host_is_malformed("::1");
+	host_is_malformed("[::1");
+	host_is_malformed("[]");
+	host_is_malformed("[::1]x");
+	host_is_malformed("[");
+	host_is_malformed("localhost, db1");
+	host_is_malformed("http://localhost");
+	host_is_malformed("%6cocalhost");
+
+	get("/replica");
+	ok(!request.has_host && !request.other_host, "no host");
+	get_with("/replica", "Host:");
+	ok(request.refusal == 0 && !request.other_host, "an empty one");
+	get_with("/replica", "hOST:\t 127.0.0.1 \t");
+	ok(request.refusal == 0 && !request.other_host, "blanks around it");
+	get_with("/replica", "X-Forwarded-Host: db1\r\nHostname: db1");
+	ok(!request.has_host && !request.other_host, "headers of like names");
+	get_with("/replica", "Host: localhost\r\nHost: localhost");
+	is_int(request.refusal, 400, "two are refused");
+	get_with("/replica", "Host:\r\nA: b\r\nhost: localhost");
+	is_int(request.refusal, 400, "so they are if one is empty");
+	get_with("/nothing", "Host: db1");
+	ok(request.refusal == 404 && request.other_host,
+	   "it is read whatever the page");
 }
 
 static void
@@ -399,6 +550,8 @@ main(void)
 	test_topics();
 	test_methods();
 	test_malformed();
+	test_forms();
+	test_hosts();
 	test_headers();
 	test_lag();
 	test_parameters();
