@@ -5,7 +5,8 @@
  *
  * The sampling worker publishes a standby's state with each sample
  * (lag/standby_state_shared.h); the rest is read from the server here, so that
- * it is true of this moment.  Nothing here takes a lock of replwatch's.
+ * it is true of this moment.  Nothing here takes an LWLock, so a health check
+ * is answered whatever lock a stopped process holds.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
