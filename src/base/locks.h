@@ -72,18 +72,18 @@ extern void rw_locks_do_not_wait(void);
 extern void rw_lock_shared(LWLock *lock);
 
 /*
- * Hold a lock that a function of the server is going to take in share mode.
- * That then succeeds at once, because holders in share mode do not exclude each
- * other, nor does one that waits for exclusive mode keep more of them out.  Only
- * for functions that return soon.
+ * Hold a lock in share mode while a function of the server is called that takes
+ * it in share mode itself.  It gets it at once: holders in share mode do not
+ * exclude each other, and a process that waits for exclusive mode does not keep
+ * further ones out.  Only for functions that return soon.
  */
 extern void rw_hold_for_call(LWLock *lock);
 extern void rw_release_after_call(LWLock *lock);
 
 /*
- * Make sure that a lock could be taken in that mode: for a function of the
- * server that takes it where it can't be held meanwhile.  Another process may
- * still take it in between, which is a matter of microseconds.
+ * Make sure that a lock could be taken in that mode, before a call of a function
+ * of the server that takes it, if it can't be held meanwhile.  Another process
+ * may still take it in between, within microseconds.
  */
 extern void rw_require_free(LWLock *lock, LWLockMode mode);
 

@@ -183,8 +183,8 @@ find_awaited_lock(LOCKTAG *tag, LOCKMODE *mode)
 
 /*
  * The transactions that hold a lock in a mode that conflicts with this one.  The
- * server looks for them in its table and, each under its own lock, in all
- * processes, of which there are too many to hold their locks.
+ * server looks for them in its table of locks and in the entries of all
+ * processes, each under a lock of its own: too many to hold them meanwhile.
  */
 static const VirtualTransactionId *
 find_conflicts(const LOCKTAG *tag, LOCKMODE mode)

@@ -371,8 +371,8 @@ extern void rw_respond_refusal(int status, const char *reason,
  *
  * A client whose page cannot be made at present waits, and the page is tried
  * again now and then, for one client at a time, until the five seconds are over;
- * then it gets a 503.  It counts as idle while it waits: those who ask for pages
- * do not keep others out.
+ * then it gets a 503.  It counts as idle while it waits, so that clients that ask
+ * for pages do not keep others out.
  *
  * Nothing here waits: sockets do not block, and each call does a bounded
  * amount of work.
