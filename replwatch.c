@@ -35,6 +35,7 @@
 #include "src/base/process.h"
 #include "src/command/command.h"
 #include "src/hooks.h"
+#include "src/port/port.h"
 #include "src/replica/expected.h"
 #include "src/settings.h"
 #include "src/wait/wait.h"
@@ -54,6 +55,7 @@ _PG_init(void)
 	rw_replica_settings();
 	rw_command_settings();
 	rw_alert_settings();
+	rw_port_settings();
 
 	if (process_shared_preload_libraries_in_progress)
 	{

@@ -90,6 +90,12 @@ ALTER SYSTEM SET replwatch.replica_overrides = ': lag_critical=1s';
 SELECT 'ALTER SYSTEM SET replwatch.replica_overrides = ' || quote_literal(repeat('a', 64) || ': delay=1s') \gexec
 ALTER SYSTEM SET replwatch.expected_replicas = 'a,,b';
 SELECT 'ALTER SYSTEM SET replwatch.node_name = ' || quote_literal(repeat('a', 64)) \gexec
+ALTER SYSTEM SET replwatch.listen_addresses = 'db1';
+ALTER SYSTEM SET replwatch.listen_addresses = '::1', 'db1.example.com';
+ALTER SYSTEM SET replwatch.listen_addresses = '127.0.0.1,,::1';
+SELECT 'ALTER SYSTEM SET replwatch.listen_addresses = ' ||
+	string_agg(format('%L', '10.0.0.' || i), ', ') || ', localhost'
+FROM generate_series(1, 15) i \gexec
 
 -- a command is looked at when it is set
 ALTER SYSTEM SET replwatch.alert_command = 'page --host %s "%a is %t" %v %d 100%%';
@@ -125,7 +131,7 @@ ALTER SYSTEM SET replwatch.alert_command_timeout = 100;
 ALTER SYSTEM SET replwatch.alert_command_timeout = '1h';
 ALTER SYSTEM SET replwatch.port = 65535;
 ALTER SYSTEM SET replwatch.listen_addresses = '*';
-ALTER SYSTEM SET replwatch.listen_addresses = 'localhost, 192.0.2.1, ::1';
+ALTER SYSTEM SET replwatch.listen_addresses = 'localhost, 192.0.2.1, fe80::1%eth0';
 ALTER SYSTEM SET replwatch.port_serves = metrics;
 ALTER SYSTEM SET replwatch.port_serves = 'all';
 ALTER SYSTEM SET replwatch.route_lag = '1ms';

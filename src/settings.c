@@ -39,7 +39,6 @@ int			rw_alert_command_timeout_ms = 30000;
 
 /* The port */
 int			rw_port = 0;
-char	   *rw_listen_addresses = NULL;
 int			rw_port_serves = RW_SERVES_HEALTH;
 int			rw_route_lag_ms = 10000;
 int			rw_route_hold_ms = 5000;
@@ -191,14 +190,6 @@ define_port_settings(void)
 							0, 0, 65535,
 							PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
-
-	DefineCustomStringVariable("replwatch.listen_addresses",
-							   "Sets the host names or IP addresses on which health checks and metrics are served.",
-							   "A comma-separated list; * stands for all addresses.",
-							   &rw_listen_addresses,
-							   "localhost",
-							   PGC_SIGHUP, GUC_LIST_INPUT,
-							   NULL, NULL, NULL);
 
 	DefineCustomEnumVariable("replwatch.port_serves",
 							 "Sets what is served on the port.",

@@ -9,8 +9,8 @@
  * Not here are settings whose check hook turns them into something else;
  * their folders define them: the limits of the alerts
  * (alert/alert_settings.h), replwatch.expected_replicas (replica/expected.h),
- * replwatch.read_after and the read-only ones (wait/read_after.c,
- * wait/token.c).
+ * replwatch.listen_addresses (port/port.h), replwatch.read_after and the
+ * read-only ones (wait/read_after.c, wait/token.c).
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -89,7 +89,6 @@ extern int	rw_alert_command_timeout_ms;
 
 /* Where health checks and metrics are answered; port 0: nowhere. */
 extern int	rw_port;
-extern char *rw_listen_addresses;
 
 /* What is answered there. */
 typedef enum RwServes

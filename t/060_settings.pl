@@ -66,6 +66,7 @@ $log = restart_with(
 	"replwatch.forget_after = 'never'",
 	'replwatch.max_replicas = 0',
 	'replwatch.tend_walsenders = perhaps',
+	"replwatch.listen_addresses = 'db1'",
 	'replwatch.nothing = 1');
 like(
 	$log,
@@ -87,6 +88,10 @@ like(
 	$log,
 	qr/WARNING:  parameter "replwatch\.tend_walsenders" requires a Boolean value/,
 	'a word for a switch');
+like(
+	$log,
+	qr/WARNING:  invalid value for parameter "replwatch\.listen_addresses": "db1"\n.*DETAIL:  "db1" is not an IP address, localhost or \*\.\n.*HINT:  Names are not resolved\./,
+	'a name for an address: the server starts');
 like(
 	$log,
 	qr/WARNING:  invalid configuration parameter name "replwatch\.nothing"/,

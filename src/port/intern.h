@@ -15,10 +15,10 @@
 #ifndef RW_PORT_INTERN_H
 #define RW_PORT_INTERN_H
 
-#include <netdb.h>
-#include <sys/socket.h>
+#include <netinet/in.h>
 
 #include "src/base/clock.h"
+#include "src/base/name.h"
 #include "src/base/render.h"
 #include "src/lag/standby_state.h"
 #include "src/observe/timeline.h"
@@ -456,41 +456,95 @@ extern bool rw_client_wait(RwClients *clients, int i, RwClient **client,
 extern bool rw_clients_changed(RwClients *clients);
 
 /*
- * listen.c: the sockets on which the port listens.
+ * addresses.c: addresses to listen on.  Pure.
+ *
+ * A list has IP addresses, localhost and *, separated by commas.  Nothing is
+ * resolved: localhost stands for 127.0.0.1 and ::1, and * for 0.0.0.0 and ::.
  */
 
 /* The port listens on no more addresses than that. */
 #define RW_LISTEN_MAX	16
 
-/* Room for the sockets before and after a change of the list. */
-#define RW_SOCKETS_MAX	(2 * RW_LISTEN_MAX)
+/* Room for the name or number of an interface. */
+#define RW_SCOPE_LEN	16
 
+typedef struct RwAddress
+{
+	bool		is_ipv6;
+	bool		optional;		/* skipped if this machine does not have it */
+	unsigned char bytes[16];	/* as in packets; of IPv4 the first four */
+	char		scope[RW_SCOPE_LEN];	/* "eth0" of fe80::1%eth0; mostly
+										 * empty */
+} RwAddress;
+
+/* No address twice; what is not used is zeroes. */
+typedef struct RwAddresses
+{
+	int			number;
+	RwAddress	addresses[RW_LISTEN_MAX];
+} RwAddresses;
+
+typedef enum RwAddressesFault
+{
+	RW_ADDRESSES_FINE,
+	RW_ADDRESSES_GAP,			/* nothing between two commas */
+	RW_ADDRESSES_NAME,			/* neither an address nor localhost nor * */
+	RW_ADDRESSES_MANY			/* more than RW_LISTEN_MAX */
+} RwAddressesFault;
+
+/*
+ * Read a list, which may be empty.  Unless it is fine, *where is the member of
+ * the text that is at fault.
+ */
+extern RwAddressesFault rw_addresses_parse(const char *text,
+										   RwAddresses *list,
+										   RwPiece *where);
+
+/* Are they the same, optional or not? */
+extern bool rw_address_equal(const RwAddress *a, const RwAddress *b);
+
+/* Is this address in the list? */
+extern bool rw_addresses_include(const RwAddresses *list,
+								 const RwAddress *address);
+
+/* Write an address; `out` has RW_ADDRESS_LEN bytes, which is enough. */
+extern void rw_address_write(const RwAddress *address, char *out);
+
+/*
+ * listen_addresses.c: replwatch.listen_addresses.  port.h declares its
+ * definition.
+ */
+
+/* The addresses of the setting. */
+extern const RwAddresses *rw_listen_addresses(void);
+
+/*
+ * listen.c: the sockets on which the port listens.
+ */
 typedef struct RwListener
 {
 	pgsocket	sock;
-	struct sockaddr_storage address;
-	socklen_t	address_len;
-	int			port;
-	char		name[NI_MAXHOST];	/* the name in the list that led to it */
-	bool		wanted;			/* it stays */
+	RwAddress	address;
 } RwListener;
 
 typedef struct RwListeners
 {
-	int			number;			/* no more than RW_LISTEN_MAX between calls */
-	int			nwanted;		/* never more than RW_LISTEN_MAX */
-	RwListener	sockets[RW_SOCKETS_MAX];
+	int			port;			/* the settings at the last call */
+	RwAddresses addresses;
+	int			number;			/* of sockets */
+	RwListener	sockets[RW_LISTEN_MAX];
 } RwListeners;					/* begins as zeroes */
 
 /*
  * Listen on replwatch.listen_addresses and replwatch.port, and no longer on
- * anything else.  Sockets that fit already stay, as do those of a name that is
- * still listed and cannot be looked up now.  False if something is missing,
- * most of which may come right by itself: an address that another program
- * uses, a name that cannot be resolved, one address too many.  Each is
- * reported as a WARNING if `warn`.  Looking up names takes as long as the
- * system's resolver does.  Allocates in the current memory context.
+ * anything else.  Sockets that fit already stay.  False if an address is
+ * missing, which may come right by itself: another program uses it, or the
+ * machine does not have it yet.  Each is reported as a WARNING if `warn`.
+ * Never waits.
  */
 extern bool rw_listen(RwListeners *listeners, bool warn);
+
+/* Have these settings changed since the last rw_listen()? */
+extern bool rw_listen_is_outdated(const RwListeners *listeners);
 
 #endif							/* RW_PORT_INTERN_H */

@@ -37,14 +37,6 @@
 #define BIND_PAUSE_MIN		(1 * RW_SECOND)
 #define BIND_PAUSE_MAX		(1 * RW_MINUTE)
 
-/*
- * The pause is also nine times as long as the attempt took, to leave nine
- * tenths of the time to clients: a silent name server can take long.  The
- * limit is for an attempt that took long only because this process was stopped.
- */
-#define BIND_REST			9
-#define BIND_REST_MAX		(10 * RW_MINUTE)
-
 /* Latch, postmaster, listening sockets, clients */
 #define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX)
 
@@ -151,8 +143,6 @@ is_loopback_only(const RwListeners *listeners)
 static void
 try_to_listen(RwPort *port)
 {
-	RwTime		begin = rw_clock_now();
-	RwTime		end;
 	bool		complete;
 
 	/* Only the first failure is logged. */
@@ -169,11 +159,9 @@ try_to_listen(RwPort *port)
 		return;
 	}
 
-	end = rw_clock_now();
 	port->bind_pause = port->bind_pause == RW_NEVER ? BIND_PAUSE_MIN :
 		Min(2 * port->bind_pause, BIND_PAUSE_MAX);
-	port->bind_at = end + Max(port->bind_pause,
-							  Min(BIND_REST * (end - begin), BIND_REST_MAX));
+	port->bind_at = rw_clock_now() + port->bind_pause;
 	ereport(DEBUG1,
 			(errmsg_internal("replwatch port will try again to listen after %d s",
 							 (int) (port->bind_pause / RW_SECOND))));
@@ -255,8 +243,13 @@ rw_port_main(Datum arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
-			port->bind_at = rw_clock_now();
-			port->bind_pause = RW_NEVER;
+
+			/* Other changes touch no socket and cut no pause short. */
+			if (rw_listen_is_outdated(&port->listeners))
+			{
+				port->bind_at = rw_clock_now();
+				port->bind_pause = RW_NEVER;
+			}
 		}
 		/* With exit code 0 it is not started again before it is wanted. */
 		if (rw_port == 0)

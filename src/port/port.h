@@ -17,6 +17,9 @@
 #ifndef RW_PORT_H
 #define RW_PORT_H
 
+/* Define replwatch.listen_addresses; called once from _PG_init. */
+extern void rw_port_settings(void);
+
 /* The process's entry point, started by the postmaster (base/process.h). */
 extern PGDLLEXPORT void rw_port_main(Datum arg);
 
