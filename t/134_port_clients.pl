@@ -131,6 +131,7 @@ syswrite($_, "GET /primary HTTP/1.1\r\n\r\n") foreach @clients;
 # Each client has five seconds: where it took long until all had asked, none
 # needs to be served.
 my $served_at_least = time() < $begin + 1.5 ? 64 : 0;
+my $in_time;
 my @answers = map { Port::read_all($_) } @clients;
 is((grep { !/^(HTTP\/1\.1 200 |\z)/ } @answers),
 	0, 'each of the clients that wait before they ask is served or dropped');
@@ -307,7 +308,57 @@ is( $answer->{headers}->{'content-length'},
 	'a client that reads later gets the whole page');
 all_gone('after it');
 
-note '8. The server meanwhile';
+note '8. One address that floods';
+
+# Clients of another address have asked in part, fewer than are its share.
+sub flood
+{
+	my ($number) = @_;
+	my @parts = ('', "GET /primary HTTP/1.1\r\n", 'prim');
+
+	foreach my $i (1 .. $number)
+	{
+		my $socket = Port::connect_to($port, undef, '127.0.0.2');
+
+		syswrite($socket, $parts[ $i % @parts ]);
+		push @clients, $socket;
+	}
+	return;
+}
+
+$begin = time();
+my @others = map { Port::connect_to($port) } 1 .. 20;
+syswrite($_, 'prim') foreach @others;
+flood(200);
+Process::until_true(
+	'the flood displaces its own clients',
+	sub {
+		@clients = grep { !has_ended($_) } @clients;
+		return @clients <= 44;
+	});
+$wrong = 0;
+foreach (1 .. 20)
+{
+	flood(10);
+	$wrong++ if Port::status($port, '/primary') != 200;
+}
+is($wrong, 0, 'new clients of other addresses are served meanwhile');
+syswrite($_, "ary\n") foreach @others;
+$in_time = time() < $begin + 5;
+@answers = map { Port::read_all($_) } @others;
+is( (   grep {
+			$in_time ? !/^up ready 100%$/ : !/^(up ready 100%$|HTTP\/1\.1 408 )/
+		} @answers),
+	0,
+	'those that were there stay and are answered');
+$socket = Port::connect_to($port, undef, '127.0.0.2');
+syswrite($socket, "primary\n");
+is(Port::read_all($socket), "up ready 100%\n",
+	'so is a client of the same address that asks');
+@clients = ();
+all_gone('after the flood');
+
+note '9. The server meanwhile';
 
 # Sampling is another process's; what is written is replicated, too.
 Replwatch::wait_sampled($primary);

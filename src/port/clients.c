@@ -22,9 +22,6 @@
 #include "src/port/intern.h"
 #include "src/port/page.h"
 
-/* A client that has been idle for less than this is not dropped. */
-#define IDLE_GRACE		(RW_SECOND / 10)
-
 /* How long to pause when the system is out of descriptors or memory. */
 #define ACCEPT_PAUSE	(RW_SECOND / 10)
 
@@ -74,51 +71,61 @@ events_for(const RwClient *client)
 	return WL_SOCKET_READABLE;
 }
 
-/* The place of the longest-idle client, or -1 without clients. */
-static int
-find_longest_idle(const RwClients *clients)
+bool
+rw_clients_may_accept(const RwClients *clients, RwTime now, RwTime *when)
 {
-	int			idle = -1;
-	int			i;
-
-	for (i = 0; i < RW_CLIENTS_MAX; i++)
-	{
-		const RwClient *client = &clients->places[i];
-
-		if (client->state != RW_CLIENT_NONE &&
-			(idle < 0 ||
-			 client->idle_since < clients->places[idle].idle_since))
-			idle = i;
-	}
-	return idle;
+	*when = clients->accept_again;
+	return now >= *when;
 }
 
-bool
-rw_clients_have_room(const RwClients *clients, RwTime now, RwTime *when)
+/*
+ * Make room for a client of that address.  The one that is to be dropped may
+ * have asked meanwhile; then it is answered, and another one is dropped if it
+ * stays to read the answer.
+ */
+static void
+make_room(RwClients *clients, RwPortPeer peer, RwTime now)
 {
-	if (now < clients->accept_again)
-	{
-		*when = clients->accept_again;
-		return false;
-	}
-	if (clients->number < RW_CLIENTS_MAX)
+	int			number = clients->number;
+
+	rw_client_serve(clients,
+					&clients->places[rw_client_to_drop(clients, peer)], now);
+	if (clients->number == number)
+		close_client(clients,
+					 &clients->places[rw_client_to_drop(clients, peer)]);
+}
+
+/* Have room and a descriptor for a client of that address. */
+static bool
+reserve_place(RwClients *clients, RwPortPeer peer, RwTime now)
+{
+	if (clients->number == RW_CLIENTS_MAX)
+		make_room(clients, peer, now);
+	if (AcquireExternalFD())
 		return true;
-	*when = clients->places[find_longest_idle(clients)].idle_since +
-		IDLE_GRACE;
-	return now >= *when;
+
+	/* With a small max_files_per_process, the room is full before. */
+	if (clients->number == 0)
+		return false;
+	make_room(clients, peer, now);
+	return AcquireExternalFD();
 }
 
 bool
 rw_clients_accept(RwClients *clients, pgsocket listening, RwTime now)
 {
 	RwClient   *client = clients->places;
+	struct sockaddr_storage address;
+	socklen_t	len = sizeof(address);
 	RwTime		when;
+	RwPortPeer		peer;
 	pgsocket	sock;
 	int			one = 1;
 
-	if (!rw_clients_have_room(clients, now, &when))
+	if (!rw_clients_may_accept(clients, now, &when))
 		return false;
-	sock = accept(listening, NULL, NULL);
+	memset(&address, 0, sizeof(address));
+	sock = accept(listening, (struct sockaddr *) &address, &len);
 	if (sock == PGINVALID_SOCKET)
 	{
 		/* Without a pause the loop would spin until there are some again. */
@@ -128,9 +135,8 @@ rw_clients_accept(RwClients *clients, pgsocket listening, RwTime now)
 		return errno == ECONNABORTED || errno == EINTR;
 	}
 
-	if (clients->number == RW_CLIENTS_MAX)
-		close_client(clients, &clients->places[find_longest_idle(clients)]);
-	if (!AcquireExternalFD())
+	peer = rw_peer_of(&address);
+	if (!reserve_place(clients, peer, now))
 	{
 		closesocket(sock);
 		return true;
@@ -147,6 +153,7 @@ rw_clients_accept(RwClients *clients, pgsocket listening, RwTime now)
 		client++;
 	client->state = RW_CLIENT_ASKING;
 	client->sock = sock;
+	client->peer = peer;
 	client->deadline = now + RW_CLIENT_TIME;
 	client->idle_since = now;
 	client->asked = 0;
@@ -274,8 +281,8 @@ answer_client(RwClients *clients, RwClient *client, RwTime now)
 {
 	RwRequest	request;
 
-	rw_respond(&clients->responder, client->request, client->length, &request,
-			   &client->response);
+	rw_respond(&clients->responder, client->peer, client->request, client->length,
+			   &request, &client->response);
 	client->sends_more = client->asked > client->length ||
 		request.has_body || request.refusal != 0;
 	if (client->response.try_again)

@@ -16,12 +16,21 @@
 #define RW_PORT_INTERN_H
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "src/base/clock.h"
 #include "src/base/name.h"
 #include "src/base/render.h"
 #include "src/lag/standby_state.h"
 #include "src/observe/timeline.h"
+
+/*
+ * A client's address: of IPv4 RW_PEER_IPV4 | the address, of IPv6 the first 64
+ * bits, because a host may use any address of its network.  0: unknown.
+ */
+typedef uint64 RwPortPeer;
+
+#define RW_PEER_IPV4	UINT64CONST(0x0000ffff00000000)
 
 /*
  * request.c: what a client of the port asks.  Bytes in, request out.  Pure.
@@ -347,13 +356,14 @@ typedef struct RwResponder
 } RwResponder;
 
 /*
- * Answer a whole request of that length, which is parsed into *request.
- * Allocates in the current memory context.  With response->try_again the answer
+ * Answer a whole request of that length from a client at that address.  It is
+ * parsed into *request.  Allocates in the current memory context.  With response->try_again the answer
  * is that a page cannot be made, because a lock is busy: it is the last word
  * only once the client's time is over.
  */
-extern void rw_respond(RwResponder *responder, const char *data, size_t length,
-					   RwRequest *request, RwResponse *response);
+extern void rw_respond(RwResponder *responder, RwPortPeer peer, const char *data,
+					   size_t length, RwRequest *request,
+					   RwResponse *response);
 
 /* Refuse a request that is not whole, for that reason. */
 extern void rw_respond_refusal(int status, const char *reason,
@@ -363,11 +373,9 @@ extern void rw_respond_refusal(int status, const char *reason,
  * clients.c: the clients of the port, each with a request and a time limit.
  *
  * A client asks once, is answered and is disconnected.  From connection to end
- * it has five seconds, and there is room for 64.  When the room is full, the
- * longest-idle client is dropped for a new one: a client is idle while it has
- * not sent its request or does not read the answer.  New connections wait in
- * the system's queue until some client has been idle for a tenth of a second,
- * so that clients that have just connected are not dropped.
+ * it has five seconds, and there is room for 64.  When the room is full, a
+ * client is dropped for a new one, see shares.c.  It is served first, so that
+ * clients that ask at once are answered, however many there are.
  *
  * A client whose page cannot be made at present waits, and the page is tried
  * again now and then, for one client at a time, until the five seconds are over;
@@ -394,9 +402,11 @@ typedef struct RwClient
 {
 	RwClientState state;
 	pgsocket	sock;
+	RwPortPeer		peer;
 	uint32		waits_for;		/* events, as the loop knows; 0: none */
 	RwTime		deadline;
-	RwTime		idle_since;
+	RwTime		idle_since;		/* it has not sent its request since then, or
+								 * not read the answer */
 	size_t		asked;			/* bytes of the request so far */
 	size_t		seen;			/* of these, known not to hold its end */
 	size_t		length;			/* of the request, once it is whole */
@@ -418,13 +428,16 @@ typedef struct RwClients
 	RwClient	places[RW_CLIENTS_MAX];
 } RwClients;						/* begins as zeroes */
 
-/* Accept one client; false if there is none, or no room. */
+/* Accept one client; false if there is none, or the system cannot. */
 extern bool rw_clients_accept(RwClients *clients, pgsocket listening,
 							  RwTime now);
 
-/* Is there room for a client?  If not, *when is when to ask again. */
-extern bool rw_clients_have_room(const RwClients *clients, RwTime now,
-								 RwTime *when);
+/*
+ * May clients be accepted now?  If not, because the system was out of
+ * descriptors or memory, *when is when to ask again.
+ */
+extern bool rw_clients_may_accept(const RwClients *clients, RwTime now,
+								  RwTime *when);
 
 /*
  * Go on with a client whose socket is ready.  While the loop waited, another
@@ -454,6 +467,21 @@ extern bool rw_client_wait(RwClients *clients, int i, RwClient **client,
 
 /* Have sockets come or gone, or what they wait for, since the last call? */
 extern bool rw_clients_changed(RwClients *clients);
+
+/*
+ * shares.c: which client is dropped when there is no room.  Pure.
+ *
+ * The longest-idle client of the address that has the most clients, the new
+ * one included.  So an address that has no more than its share never loses one
+ * for another address that has more, and one that fills the room only displaces
+ * its own.
+ */
+
+/* The place of that client, or -1 without clients. */
+extern int	rw_client_to_drop(const RwClients *clients, RwPortPeer newcomer);
+
+/* The client at an address, as accept() returns it. */
+extern RwPortPeer rw_peer_of(const struct sockaddr_storage *address);
 
 /*
  * addresses.c: addresses to listen on.  Pure.

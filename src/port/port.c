@@ -40,7 +40,7 @@
 /* Latch, postmaster, listening sockets, clients */
 #define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX)
 
-/* How many clients are accepted in one go. */
+/* How many clients are accepted on each socket in one turn of the loop. */
 #define ACCEPT_MAX			16
 
 /* The state of the process, owned by rw_port_main. */
@@ -176,22 +176,23 @@ wait_and_serve(RwPort *port, uint32 wait_event)
 {
 	WaitEvent	events[EVENTS_MAX];
 	RwTime		now = rw_clock_now();
-	RwTime		room_at = RW_NEVER;
+	RwTime		accept_at;
 	RwTime		next;
-	bool		has_room;
+	bool		may_accept;
+	bool		knocked = false;
 	long		timeout;
 	int			nevents;
 	int			i;
 
 	next = earlier(rw_clients_expire(&port->clients, now), port->bind_at);
 	next = earlier(next, rw_clients_try_page(&port->clients, now));
-	has_room = rw_clients_have_room(&port->clients, now, &room_at);
-	if (!has_room)
-		next = earlier(next, room_at);
+	may_accept = rw_clients_may_accept(&port->clients, now, &accept_at);
+	if (!may_accept)
+		next = earlier(next, accept_at);
 
 	if (rw_clients_changed(&port->clients) || port->set == NULL ||
-		has_room != port->set_listens)
-		make_wait_set(port, has_room);
+		may_accept != port->set_listens)
+		make_wait_set(port, may_accept);
 	MemoryContextReset(port->context);
 
 	/* Rounded up, so as not to wake just before. */
@@ -207,8 +208,12 @@ wait_and_serve(RwPort *port, uint32 wait_event)
 		else if (events[i].user_data)
 			rw_client_serve(&port->clients, events[i].user_data, now);
 		else
-			accept_clients(port, now);
+			knocked = true;
 	}
+
+	/* Last, because clients that have asked need not be dropped then. */
+	if (knocked)
+		accept_clients(port, now);
 }
 
 void

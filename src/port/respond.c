@@ -80,8 +80,8 @@ respond_with_page(const RwRequest *request, RwResponse *response)
 }
 
 void
-rw_respond(RwResponder *responder, const char *data, size_t length,
-		   RwRequest *request, RwResponse *response)
+rw_respond(RwResponder *responder, RwPortPeer peer, const char *data,
+		   size_t length, RwRequest *request, RwResponse *response)
 {
 	RwCheckFacts facts;
 	RwVerdict	verdict;

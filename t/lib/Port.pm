@@ -58,12 +58,14 @@ sub of
 	return $found[-1];
 }
 
-# Connect, without waiting; undef if nothing listens there.
+# Connect, from another address if one is given, without waiting; undef if nothing
+# listens there.
 sub try_connect
 {
-	my ($port, $address) = @_;
+	my ($port, $address, $from) = @_;
 
 	return IO::Socket::INET->new(
+		defined $from ? (LocalAddr => $from) : (),
 		PeerAddr => $address // '127.0.0.1',
 		PeerPort => $port,
 		Proto => 'tcp',
@@ -73,12 +75,12 @@ sub try_connect
 # Connect once something listens there, by default on 127.0.0.1.
 sub connect_to
 {
-	my ($port, $address) = @_;
+	my ($port, $address, $from) = @_;
 	my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
 
 	while (1)
 	{
-		my $socket = try_connect($port, $address);
+		my $socket = try_connect($port, $address, $from);
 
 		return $socket if $socket;
 		die "nothing listens on port $port" if time() > $limit;
