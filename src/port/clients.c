@@ -118,7 +118,7 @@ rw_clients_accept(RwClients *clients, pgsocket listening, RwTime now)
 	struct sockaddr_storage address;
 	socklen_t	len = sizeof(address);
 	RwTime		when;
-	RwPortPeer		peer;
+	RwPortPeer	peer;
 	pgsocket	sock;
 	int			one = 1;
 
@@ -257,40 +257,39 @@ send_response(RwClients *clients, RwClient *client, RwTime now)
 		finish_client(clients, client);
 }
 
-/* The client that has waited longest for its page, or NULL if none waits. */
-static RwClient *
-find_first_waiting(RwClients *clients)
+/* Take a page's buffer from an address that has more of them than this one. */
+static bool
+take_buffer(RwClients *clients, RwPortPeer peer)
 {
-	RwClient   *first = NULL;
-	int			i;
+	int			i = rw_client_to_drop_for_page(clients, peer);
 
-	for (i = 0; i < RW_CLIENTS_MAX; i++)
-	{
-		RwClient   *client = &clients->places[i];
-
-		if (client->state == RW_CLIENT_WAITING &&
-			(first == NULL || client->deadline < first->deadline))
-			first = client;
-	}
-	return first;
+	if (i < 0)
+		return false;
+	close_client(clients, &clients->places[i]);
+	return true;
 }
 
 /* Answer a client whose request is whole, or have it wait for its page. */
 static void
 answer_client(RwClients *clients, RwClient *client, RwTime now)
 {
+	bool		is_tried = clients->responder.may_make_page;
 	RwRequest	request;
 
-	rw_respond(&clients->responder, client->peer, client->request, client->length,
-			   &request, &client->response);
+	rw_respond(&clients->responder, client->peer, client->request,
+			   client->length, &request, &client->response);
+	if (client->response.lacks_buffer && take_buffer(clients, client->peer))
+		rw_respond(&clients->responder, client->peer, client->request,
+				   client->length, &request, &client->response);
 	client->sends_more = client->asked > client->length ||
 		request.has_body || request.refusal != 0;
 	if (client->response.try_again)
 	{
-		if (find_first_waiting(clients) == NULL)
+		/* Only a lock that was busy is given time. */
+		if (rw_client_to_get_page(clients) < 0)
 		{
 			clients->page_pause = PAGE_PAUSE_MIN;
-			clients->page_again = now + PAGE_PAUSE_MIN;
+			clients->page_again = is_tried ? now + PAGE_PAUSE_MIN : now;
 		}
 		client->state = RW_CLIENT_WAITING;
 		return;
@@ -302,13 +301,16 @@ answer_client(RwClients *clients, RwClient *client, RwTime now)
 RwTime
 rw_clients_try_page(RwClients *clients, RwTime now)
 {
-	RwClient   *client = find_first_waiting(clients);
+	int			i = rw_client_to_get_page(clients);
+	RwClient   *client;
 
-	if (client == NULL)
+	clients->responder.may_make_page = true;
+	if (i < 0)
 		return RW_NEVER;
 	if (now < clients->page_again)
 		return clients->page_again;
 
+	client = &clients->places[i];
 	answer_client(clients, client, now);
 	if (client->state == RW_CLIENT_WAITING)
 	{

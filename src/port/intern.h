@@ -344,6 +344,7 @@ typedef struct RwResponse
 	struct RwPage *page;		/* NULL if there is none; the client's until
 								 * rw_page_release() */
 	bool		try_again;		/* respond again later, for a better answer */
+	bool		lacks_buffer;	/* respond again if a page can be released */
 	char		buffer[RW_ANSWER_MAX];
 } RwResponse;
 
@@ -351,19 +352,21 @@ typedef struct RwResponse
 typedef struct RwResponder
 {
 	bool		loopback_only;	/* the port is only for this machine */
+	bool		may_make_page;	/* none has been made in this turn */
 	RwAgentMemory agents;
 	RwTimelineCache timelines;
 } RwResponder;
 
 /*
  * Answer a whole request of that length from a client at that address.  It is
- * parsed into *request.  Allocates in the current memory context.  With response->try_again the answer
- * is that a page cannot be made, because a lock is busy: it is the last word
- * only once the client's time is over.
+ * parsed into *request.  Allocates in the current memory context.  With
+ * response->try_again the answer is that a page cannot be made, because a lock
+ * is busy or another page has been made in this turn: it is the last word only
+ * once the client's time is over.
  */
-extern void rw_respond(RwResponder *responder, RwPortPeer peer, const char *data,
-					   size_t length, RwRequest *request,
-					   RwResponse *response);
+extern void rw_respond(RwResponder *responder, RwPortPeer peer,
+					   const char *data, size_t length,
+					   RwRequest *request, RwResponse *response);
 
 /* Refuse a request that is not whole, for that reason. */
 extern void rw_respond_refusal(int status, const char *reason,
@@ -377,10 +380,11 @@ extern void rw_respond_refusal(int status, const char *reason,
  * client is dropped for a new one, see shares.c.  It is served first, so that
  * clients that ask at once are answered, however many there are.
  *
- * A client whose page cannot be made at present waits, and the page is tried
- * again now and then, for one client at a time, until the five seconds are over;
- * then it gets a 503.  It counts as idle while it waits, so that clients that ask
- * for pages do not keep others out.
+ * One page is made in a turn of the loop, because it takes a hundred times as
+ * long as a health check.  A client whose page cannot be made at present waits,
+ * and the page is tried again now and then, for one client at a time, until the
+ * five seconds are over; then it gets a 503.  It counts as idle while it waits,
+ * so that clients that ask for pages do not keep others out.
  *
  * Nothing here waits: sockets do not block, and each call does a bounded
  * amount of work.
@@ -452,9 +456,10 @@ extern void rw_client_serve(RwClients *clients, RwClient *client, RwTime now);
 extern RwTime rw_clients_expire(RwClients *clients, RwTime now);
 
 /*
- * Try again to make the page of the client that has waited longest for one.
- * Returns when to call this again, or RW_NEVER if nobody waits.  Allocates in
- * the current memory context.
+ * A turn of the loop begins, in which one page may be made; clients that ask
+ * for more of them wait.  If one waits already, its page is tried first.  Returns
+ * when to call this again, or RW_NEVER if nobody waits.  Allocates in the current
+ * memory context.
  */
 extern RwTime rw_clients_try_page(RwClients *clients, RwTime now);
 
@@ -469,16 +474,31 @@ extern bool rw_client_wait(RwClients *clients, int i, RwClient **client,
 extern bool rw_clients_changed(RwClients *clients);
 
 /*
- * shares.c: which client is dropped when there is no room.  Pure.
+ * shares.c: how the addresses of clients share the port.  Pure.
  *
- * The longest-idle client of the address that has the most clients, the new
- * one included.  So an address that has no more than its share never loses one
- * for another address that has more, and one that fills the room only displaces
- * its own.
+ * An address that has no more than its share never loses a client for another
+ * address that has more, and one that fills the room only displaces its own.
+ * Each returns the place of a client, or -1 if there is none.
  */
 
-/* The place of that client, or -1 without clients. */
+/*
+ * Which client is dropped for a new one of that address: the longest-idle one
+ * of the address that has the most, the new one included.
+ */
 extern int	rw_client_to_drop(const RwClients *clients, RwPortPeer newcomer);
+
+/*
+ * Which client that reads a page is dropped for one of that address, likewise,
+ * but only if its address has more than the other would have then.
+ */
+extern int	rw_client_to_drop_for_page(const RwClients *clients,
+									   RwPortPeer newcomer);
+
+/*
+ * Which client that waits for a page gets the next one: of the address that has
+ * the fewest clients, the one that came first.
+ */
+extern int	rw_client_to_get_page(const RwClients *clients);
 
 /* The client at an address, as accept() returns it. */
 extern RwPortPeer rw_peer_of(const struct sockaddr_storage *address);

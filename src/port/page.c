@@ -61,6 +61,12 @@ find_free_page(void)
 	return NULL;
 }
 
+bool
+rw_page_has_room(void)
+{
+	return find_free_page() != NULL;
+}
+
 static void
 render_page(RwPage *page, const RwRequest *request)
 {

@@ -30,6 +30,9 @@ typedef struct RwPage
 /* Allocate the buffers in TopMemoryContext, at the first call. */
 extern void rw_pages_init(void);
 
+/* Is there a buffer for one more page? */
+extern bool rw_page_has_room(void);
+
 /*
  * Render the page that a request asks for.  NULL if that cannot be done, with
  * the reason.  If *try_again, a lock was not free (base/locks.h), and the page

@@ -41,7 +41,7 @@
 #define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX)
 
 /* How many clients are accepted on each socket in one turn of the loop. */
-#define ACCEPT_MAX			16
+#define ACCEPT_MAX			64
 
 /* The state of the process, owned by rw_port_main. */
 typedef struct RwPort

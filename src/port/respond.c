@@ -27,6 +27,7 @@ begin_response(RwResponse *response)
 				  sizeof(response->buffer));
 	response->page = NULL;
 	response->try_again = false;
+	response->lacks_buffer = false;
 }
 
 void
@@ -62,11 +63,21 @@ respond_to_agent(RwResponder *responder, const RwRequest *request,
 }
 
 static void
-respond_with_page(const RwRequest *request, RwResponse *response)
+respond_with_page(RwResponder *responder, const RwRequest *request,
+				  RwResponse *response)
 {
-	const char *reason;
-	RwPage	   *page = rw_page_make(request, &reason, &response->try_again);
+	const char *reason = "the page could not be made within 5 s: other pages came first";
+	RwPage	   *page = NULL;
 
+	if (responder->may_make_page)
+	{
+		response->lacks_buffer = !rw_page_has_room();
+		page = rw_page_make(request, &reason, &response->try_again);
+		responder->may_make_page =
+			response->lacks_buffer || response->try_again;
+	}
+	else
+		response->try_again = true;
 	if (page == NULL)
 	{
 		rw_answer_refusal(&response->out, 503, request->method, reason);
@@ -118,7 +129,7 @@ rw_respond(RwResponder *responder, RwPortPeer peer, const char *data,
 	}
 	if (is_page)
 	{
-		respond_with_page(request, response);
+		respond_with_page(responder, request, response);
 		return;
 	}
 

@@ -199,6 +199,50 @@ test_random(void)
 	is_int(not_oldest, 0, "each the longest-idle one of its address");
 }
 
+static void
+test_pages(void)
+{
+	struct RwPage *page = (struct RwPage *) &clients;
+	int			i;
+
+	section("pages");
+
+	empty_room();
+	is_int(rw_client_to_get_page(&clients), -1, "nobody waits");
+	is_int(rw_client_to_drop_for_page(&clients, 1), -1, "nobody reads");
+
+	/* Ten clients of 1, of which four read a page, and two of 2. */
+	for (i = 0; i < 12; i++)
+	{
+		put_client(i, i < 10 ? 1 : 2);
+		clients.places[i].deadline = now;
+		if (i < 4)
+			clients.places[i].response.page = page;
+	}
+	is_int(rw_client_to_drop_for_page(&clients, 2), 0,
+		   "the longest-idle reader of the address that has all pages");
+	is_int(rw_client_to_drop_for_page(&clients, 1), -1,
+		   "not for that address itself");
+	clients.places[0].peer = clients.places[1].peer = 2;
+	is_int(rw_client_to_drop_for_page(&clients, 2), -1,
+		   "not for one that has as many");
+	is_int(rw_client_to_drop_for_page(&clients, 3), 0,
+		   "but for one that has none");
+	for (i = 0; i < 4; i++)
+		clients.places[i].peer = 1 + i;
+	is_int(rw_client_to_drop_for_page(&clients, 5), -1,
+		   "not if each address has one");
+
+	/* Who waits: 4 to 9 of address 1, 10 and 11 of address 2. */
+	for (i = 4; i < 12; i++)
+		clients.places[i].state = RW_CLIENT_WAITING;
+	clients.places[10].deadline = ++now;
+	is_int(rw_client_to_get_page(&clients), 11,
+		   "the next page is for the address that has fewer clients");
+	clients.places[10].state = clients.places[11].state = RW_CLIENT_READING;
+	is_int(rw_client_to_get_page(&clients), 4, "then for the first that came");
+}
+
 /* A flood leaves the others what they have, and takes what nobody wants. */
 static void
 test_flood(void)
@@ -270,6 +314,7 @@ main(void)
 {
 	test_choice();
 	test_random();
+	test_pages();
 	test_flood();
 	test_peers();
 	return tap_end();
