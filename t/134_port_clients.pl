@@ -14,7 +14,7 @@ use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Process;
-use Socket qw(SOL_SOCKET SO_RCVBUF);
+use Socket qw(IPPROTO_TCP SOL_SOCKET SO_RCVBUF TCP_MAXSEG);
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -275,7 +275,9 @@ for (1 .. 10)
 {
 	my $socket = IO::Socket::INET->new(Proto => 'tcp') or die $!;
 
+	# With the large segments of loopback, the system would take the whole page.
 	setsockopt($socket, SOL_SOCKET, SO_RCVBUF, 2048);
+	setsockopt($socket, IPPROTO_TCP, TCP_MAXSEG, 536);
 	bind($socket,
 		Socket::pack_sockaddr_in(0, Socket::inet_aton('127.0.0.2')))
 	  or die $!;
