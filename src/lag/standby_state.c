@@ -21,7 +21,10 @@ rw_standby_state(RwStandbyState *state, const RwStandbyFacts *facts)
 	if (!facts->has_upstream)
 		return;
 
+	state->was_in_step = facts->was_in_step;
 	state->cut_off = facts->cut_off;
+	if (facts->cut_off)
+		state->cut_off_since = facts->cut_off_since;
 	state->lag_known = facts->lag >= 0;
 	state->at_least = facts->at_least;
 	state->at_most = facts->at_most;
@@ -39,6 +42,7 @@ rw_standby_state(RwStandbyState *state, const RwStandbyFacts *facts)
 	if (facts->goes_on && facts->lag_bytes == 0)
 	{
 		state->cut_off = false;
+		state->cut_off_since = RW_NEVER;
 		state->missing_bytes = -1;
 	}
 }

@@ -24,7 +24,10 @@ typedef struct RwStandbyState
 {
 	RwTime		sampled_at;		/* RW_NEVER: no sample yet */
 	bool		cascade;		/* it has replicas of its own */
-	bool		cut_off;		/* it would not learn of new WAL */
+	bool		was_in_step;	/* since the server started, see upstream.h */
+	bool		cut_off;		/* it would not learn of new WAL, */
+	RwTime		cut_off_since;	/* and at this moment it had all there was;
+								 * RW_NEVER: not known */
 	bool		lag_known;
 	bool		at_least;		/* the lag is a lower bound */
 	bool		at_most;		/* the lag is an upper bound */
@@ -43,7 +46,9 @@ typedef struct RwStandbyFacts
 	RwTime		now;
 	bool		has_replicas;	/* some are connected to this standby */
 	bool		has_upstream;	/* false on a primary; the rest is unused */
+	bool		was_in_step;
 	bool		cut_off;		/* rw_upstream_is_cut_off() */
+	RwTime		cut_off_since;
 	int64		lag;			/* microseconds; -1 if unknown */
 	int64		lag_bytes;		/* -1 if unknown */
 	bool		at_least;		/* the lag is a lower bound */

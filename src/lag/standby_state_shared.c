@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "src/lag/intern.h"
 #include "src/lag/lag_shared.h"
 #include "src/lag/standby_state_shared.h"
 
@@ -36,6 +37,9 @@ collect_standby_facts(RwStandbyFacts *standby, RwFacts *facts,
 		standby->has_upstream = true;
 		standby->cut_off = rw_upstream_is_cut_off(link, facts,
 												  links->published);
+		standby->cut_off_since = Max(link->last_seen,
+									 rw_archived_commit(facts, upstream));
+		standby->was_in_step = upstream->was_in_step;
 		standby->lag = link->lag;
 		standby->lag_bytes = link->lag_bytes;
 		standby->at_least = link->bound == RW_BOUND_AT_LEAST;

@@ -245,6 +245,7 @@ follow_timeline(RwUpstream *upstream, const RwFacts *facts)
 	upstream->reported_since = upstream->reported_tli != 0 ? facts->wall : 0;
 	upstream->reported_tli = tli;
 	upstream->reported = upstream->catchup_target = 0;
+	upstream->first_reported = 0;
 	upstream->catchup_target_at = RW_NEVER;
 }
 
@@ -397,6 +398,41 @@ leave_out_gap(RwUpstream *upstream, const RwWatch *watch)
 	age_moment(&upstream->archive.commit_at, watch->stood_still);
 }
 
+/*
+ * Note when this standby is in step for the first time.  One that is always a
+ * little behind, or catches up for hours, only has to come to where the
+ * upstream server was at first contact: from then on its lag is known.
+ *
+ * Where the stream does not come, WAL may come from the archive.  Finding its
+ * end proves nothing there, for the archive may be out of reach as well; that
+ * it goes on does.  A standby that has only the archive cannot know better.
+ */
+static void
+follow_in_step(RwUpstream *upstream, const RwFacts *facts)
+{
+	const RwRecoveryFacts *recovery = &facts->recovery;
+	uint64		target;
+
+	if (upstream->was_in_step || upstream->parted != RW_NOT_PARTED)
+		return;
+	/* An upstream server that is behind this one may have parted from it. */
+	if (upstream->first_reported == 0 &&
+		upstream->reported >= recovery->replay)
+		upstream->first_reported = upstream->reported;
+	target = upstream->first_reported;
+
+	if (target != 0 && facts->horizon >= target &&
+		recovery->replay >= Min(target, rw_complete_wal(upstream, facts)))
+		upstream->was_in_step = true;
+	else if (target != 0 && recovery->waits_for_delay)
+		upstream->was_in_step = true;
+	else if (facts->receiver.has_restore_command &&
+			 (facts->receiver.has_conninfo ?
+			  upstream->archive.came_at : upstream->archive.end_found_at) !=
+			 RW_NEVER)
+		upstream->was_in_step = true;
+}
+
 void
 rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 				   int64 known_after)
@@ -417,4 +453,5 @@ rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 					  rw_upstream_streams(&facts->receiver));
 	follow_link_state(upstream, facts, known_after);
 	follow_catchup(upstream, facts);
+	follow_in_step(upstream, facts);
 }

@@ -52,6 +52,15 @@ typedef struct RwUpstream
 	RwTime		complete_at;	/* all WAL that was reported by then is here;
 								 * RW_NEVER if not known */
 
+	/*
+	 * Has this standby been in step since the server started?  If not, what is
+	 * read here may be of any age.  It has been once it has replayed all that
+	 * the upstream server had at first contact, or waits with that for
+	 * recovery_min_apply_delay.
+	 */
+	bool		was_in_step;
+	uint64		first_reported; /* that end of its WAL; 0: no contact yet */
+
 	/* As of the last sample.  The horizon may be in the middle of a record. */
 	uint64		replay;
 	uint64		horizon;

@@ -255,7 +255,9 @@ typedef struct RwRecoveryFacts
 	RwReplayWait hold;			/* see rw_observe_hold */
 	bool		waits_for_wal;	/* likewise, and see
 								 * rw_observe_recovery_processes */
-	RwRecoveryCommand command;	/* see rw_observe_recovery_processes */
+	bool		waits_for_delay;	/* for recovery_min_apply_delay: see
+									 * rw_observe_recovery_processes */
+	RwRecoveryCommand command;	/* likewise */
 	int			command_pid;	/* likewise: its process; 0 if not known */
 	bool		cleanup_runs;	/* likewise: archive_cleanup_command */
 	int			nblockers;		/* 0 if they can't be known */
@@ -435,9 +437,10 @@ extern void rw_observe_decoded(RwFacts *facts);
 extern void rw_observe_oldest_transaction(RwFacts *facts);
 
 /*
- * Fill facts->recovery's waits_for_wal, command and cleanup_runs, which
- * rw_observe() leaves empty, from what the startup process and the checkpointer
- * wait for: for the sampler alone.  Only for a server in recovery.
+ * Fill facts->recovery's waits_for_wal, waits_for_delay, command and
+ * cleanup_runs, which rw_observe() leaves empty, from what the startup process
+ * and the checkpointer wait for: for the sampler alone.  Only for a server in
+ * recovery.
  */
 extern void rw_observe_recovery_processes(RwFacts *facts);
 

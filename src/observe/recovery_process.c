@@ -93,6 +93,7 @@ rw_observe_recovery_processes(RwFacts *facts)
 	recovery->waits_for_wal =
 		strcmp(event, "RecoveryWalStream") == 0 ||
 		strcmp(event, "RecoveryRetrieveRetryInterval") == 0;
+	recovery->waits_for_delay = strcmp(event, "RecoveryApplyDelay") == 0;
 	if (strcmp(event, "RestoreCommand") == 0)
 		recovery->command = RW_COMMAND_RESTORE;
 	else if (strcmp(event, "RecoveryEndCommand") == 0)

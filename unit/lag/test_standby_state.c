@@ -32,6 +32,7 @@ set_cut_off(void)
 {
 	set_streaming();
 	facts.cut_off = true;
+	facts.cut_off_since = NOW - RW_MINUTE;
 	facts.lag = RW_MINUTE;
 	facts.at_most = true;
 }
@@ -66,6 +67,12 @@ test_lag(void)
 	ok(state.lag_known && state.stale_since == RW_NEVER &&
 	   state.missing_bytes == 0, "nothing is missing");
 	ok(!state.cascade, "no cascade");
+	ok(!state.was_in_step, "it has not been in step");
+	facts.was_in_step = true;
+	facts.cut_off_since = NOW - RW_SECOND;
+	work_out();
+	ok(state.was_in_step, "it has");
+	is_int(state.cut_off_since, RW_NEVER, "it is not cut off");
 	is_int(state.parted, RW_NOT_PARTED, "it has not parted");
 	facts.parted = RW_DIVERGED;
 	facts.mark = 0x300;
@@ -106,11 +113,13 @@ test_wal_elsewhere(void)
 	set_cut_off();
 	work_out();
 	ok(state.cut_off, "cut off at the end of the WAL that it finds");
+	is_int(state.cut_off_since, NOW - RW_MINUTE, "since then");
 	is_int(state.missing_bytes, 0, "nothing known to be missing");
 
 	facts.goes_on = true;
 	work_out();
-	ok(!state.cut_off, "not cut off while it goes on finding WAL");
+	ok(!state.cut_off && state.cut_off_since == RW_NEVER,
+	   "not cut off while it goes on finding WAL");
 	is_int(state.missing_bytes, -1, "missing bytes are unknown");
 	ok(state.lag_known && state.at_most, "the bound stays");
 	facts.cut_off = false;

@@ -1202,6 +1202,137 @@ test_ahead(void)
 	is_parted(RW_NOT_PARTED, 0, "says nothing of where the upstream ends");
 }
 
+static void
+is_in_step(bool expected, const char *what)
+{
+	ok(upstream.was_in_step == expected, what);
+}
+
+/* A standby that starts with so much WAL to receive and replay. */
+static void
+begin_with_backlog(const char *title)
+{
+	begin(title);
+	is_in_step(false, "not before the first contact");
+	pass(RW_MINUTE);
+	start_receiver(900);
+	is_in_step(false, "nor by a receiver that has started");
+	message(HORIZON + 1000);
+	is_in_step(false, "nor by the first message");
+}
+
+/* One that no receiver has brought anything. */
+static void
+begin_with_archive(const char *title, bool conninfo)
+{
+	begin(title);
+	memset(&upstream, 0, sizeof(upstream));
+	receiver->written = receiver->flushed = 0;
+	receiver->has_conninfo = conninfo;
+	receiver->has_restore_command = true;
+	look();
+}
+
+static void
+test_in_step(void)
+{
+	begin("In step: an idle upstream server");
+	pass(RW_HOUR);
+	is_in_step(false, "not without contact, however long");
+	start_receiver(900);
+	is_in_step(false, "nor by a receiver that has started");
+	keepalive();
+	is_in_step(true, "by the first message");
+	end_receiver();
+	pass(RW_HOUR);
+	is_in_step(true, "it was, whatever comes");
+	facts.in_recovery = false;
+	look();
+	is_in_step(false, "a primary forgets it");
+
+	begin_with_backlog("In step: a backlog, and a busy upstream server");
+	facts.horizon = HORIZON + 1000;
+	look();
+	is_in_step(false, "WAL that was received is not replayed");
+	message(HORIZON + 9000);
+	facts.recovery.replay = HORIZON + 999;
+	look();
+	is_in_step(false, "almost");
+	facts.recovery.replay = HORIZON + 1000;
+	look();
+	is_in_step(true, "replayed up to where the other was at first contact");
+
+	begin_with_backlog("In step: the upstream server dies before that");
+	end_receiver();
+	facts.recovery.replay = facts.horizon = HORIZON + 999;
+	pass(RW_HOUR);
+	is_in_step(false, "it never was");
+
+	begin_with_backlog("In step: the other's WAL ends in a record");
+	facts.horizon = HORIZON + 1000;
+	facts.recovery.replay = HORIZON + 900;
+	look();
+	is_in_step(false, "not while that may be whole");
+	facts.recovery.partial = true;
+	look();
+	is_in_step(true, "a part of a record cannot be replayed");
+
+	begin_with_backlog("In step: a timeline is left before that");
+	facts.tli = receiver->tli = 2;
+	facts.recovery.replay = facts.horizon = HORIZON + 2000;
+	look();
+	is_in_step(false, "what was reported there counts no more");
+	pass(RW_SECOND);
+	message(HORIZON + 2000);
+	is_in_step(true, "what is on the new one does");
+
+	begin_with_backlog("In step: recovery_min_apply_delay");
+	facts.recovery.waits_for_delay = true;
+	look();
+	is_in_step(true, "nothing else holds it back");
+	begin("In step: recovery_min_apply_delay without contact");
+	facts.recovery.waits_for_delay = true;
+	pass(RW_HOUR);
+	is_in_step(false, "is not known");
+
+	begin_with_archive("In step: the archive alone", false);
+	pass(RW_SECOND);
+	is_in_step(false, "not while WAL is found");
+	facts.recovery.waits_for_wal = true;
+	look();
+	is_in_step(true, "at its end");
+
+	begin("In step: neither archive nor upstream server");
+	receiver->has_conninfo = false;
+	facts.recovery.waits_for_wal = true;
+	pass(RW_HOUR);
+	is_in_step(false, "with nobody");
+
+	begin_with_archive("In step: the archive, and nothing can be streamed", true);
+	pass(RW_SECOND);
+	facts.recovery.waits_for_wal = true;
+	pass(RW_HOUR);
+	is_in_step(false, "its end may be that of an archive out of reach");
+	facts.recovery.waits_for_wal = false;
+	facts.recovery.replay = facts.horizon = HORIZON + 1000;
+	look();
+	is_in_step(true, "WAL that comes shows that it is not");
+
+	begin("In step: ahead of the upstream server");
+	facts.recovery.replay_tli = 1;
+	start_receiver(900);
+	message(HORIZON - 300);
+	is_in_step(false, "not while that may be so");
+	pass(3 * RW_SECOND);
+	message(HORIZON - 300);
+	is_parted(RW_AHEAD, HORIZON - 300, "it is so");
+	is_in_step(false, "nor then");
+	pass(RW_SECOND);
+	message(HORIZON);
+	is_parted(RW_NOT_PARTED, 0, "no longer");
+	is_in_step(true, "when the other has caught up");
+}
+
 int
 main(void)
 {
@@ -1219,5 +1350,6 @@ main(void)
 	test_ahead();
 	test_partial();
 	test_random();
+	test_in_step();
 	return tap_end();
 }
