@@ -88,8 +88,8 @@ like(
 	$answer->{json}->{staleness},
 	qr/^at most [\d.]+ m?s$|^not known$/,
 	'it reports how stale it may be');
-is(Port::sampled_agent($port[0], 'replica'), 'up ready 10%',
-	'the agent gives it the least weight');
+is(Port::sampled_agent($port[0], 'replica'), 'up ready 1%',
+	'the agent puts it behind all others');
 is(Port::sampled($port[1], '/replica?lag=1min')->{status},
 	200, 'the other standby is not cut off');
 Replwatch::connect_to($standby1, $primary, 'replica1');
@@ -180,6 +180,22 @@ foreach my $i (0, 1)
 		503, "$name: a limit in time is strict");
 	is(Port::sampled($port[$i], '/replica?lag=5s&cut_off=serve')->{status},
 		200, "$name: unless it is lifted");
+	is(Port::sampled($port[$i], '/replica?lag=5s&cut_off=1h')->{status},
+		200, "$name: or it may be cut off for an hour");
+	$answer = Port::sampled($port[$i], '/replica?cut_off=4s');
+	is($answer->{status}, 503, "$name: not if it may be for 4 s");
+	like(
+		$answer->{json}->{reason},
+		qr/^cut off from the upstream server for [\d.]+ s, more than 4\.0 s$/,
+		"$name: it says for how long it has been");
+	is(Port::sampled($port[$i], '/read-only?cut_off=0s')->{status},
+		503, "$name: nor if it must not be");
+	is(Port::sampled_agent($port[$i], 'replica lag=5s cut_off=1h'),
+		'up ready 1%', "$name: the same for the agent");
+	like(
+		Port::sampled_agent($port[$i], 'replica lag=5s cut_off=4s'),
+		qr/^down #cut off from the upstream server for [\d.]+ s, more than 4\.0 s$/,
+		"$name: which says so, too");
 	is(Port::sampled($port[$i], '/replica?lag=1MB')->{status},
 		200, "$name: in bytes, nothing is known to be missing");
 	is(Port::sampled($port[$i], '/replica?lag=0')->{status},
@@ -188,9 +204,9 @@ foreach my $i (0, 1)
 	is(Port::status($port[$i], '/readiness'), 200, "$name: readiness");
 	is(Port::status($port[$i], '/primary'), 503, "$name: it is no primary");
 	is(Port::sampled_agent($port[$i], 'replica'),
-		'up ready 10%', "$name: the agent");
+		'up ready 1%', "$name: the agent");
 	is(Port::sampled_agent($port[$i], 'replica lag=1MB'),
-		'up ready 10%', "$name: with a limit in bytes");
+		'up ready 1%', "$name: with a limit in bytes");
 }
 
 note '4. A standby that finds WAL in the archive';
@@ -212,33 +228,88 @@ $old->append_conf(
 		))
 	  . "\n");
 $primary->start;
-my $end;
+my ($early, $end);
 for (1 .. 10)
 {
+	$early = $end;
 	$end = $primary->safe_psql('postgres',
 		"INSERT INTO burst VALUES ('x'); SELECT pg_current_wal_insert_lsn(); SELECT pg_switch_wal()"
 	);
+	($end) = $end =~ /^(\S+)/;
 }
-($end) = $end =~ /^(\S+)/;
+my $last = $primary->safe_psql('postgres', "SELECT pg_walfile_name('$end')");
 $primary->stop;
 PostgreSQL::Test::Utils::system_or_bail('cp',
-	glob($primary->data_dir . '/pg_wal/0*'), $archive);
+	grep { !/$last/ } glob($primary->data_dir . '/pg_wal/0*'), $archive);
 $old->start;
 my $old_port = Port::of($old);
-is(Port::agent_when($old_port, 'replica', 'it is drained', qr/^drain$/),
-	'drain', 'drained while it replays from the archive');
+is( Port::status_when($old_port, '/replica', 503, 'it replays')->{status},
+	503, 'no replica while it replays from the archive');
 append_to_file("$archive/seen", '');
-Replwatch::wait_until($old, "SELECT pg_last_wal_replay_lsn() >= '$end'",
+
+# That the archive has no more proves nothing: it may be out of reach as well.
+Replwatch::wait_until($old, "SELECT pg_last_wal_replay_lsn() >= '$early'",
 	'it has replayed everything in the archive');
+my $offset = -s $old->logfile;
+$old->wait_for_log(qr/could not connect to the primary server/, $offset);
+my $now = $old->safe_psql('postgres', 'SELECT clock_timestamp()');
+Replwatch::wait_until($old,
+	"SELECT last_sample > '$now' FROM replwatch_node()",
+	'the worker has seen that there is no more');
+$answer = Port::sampled($old_port, '/replica?lag=1GB&cut_off=serve');
+is($answer->{status}, 503, 'it is no replica');
+is( $answer->{json}->{reason},
+	'this server has not caught up since it started',
+	'because it may be of any age');
+is( Port::sampled_agent($old_port, 'replica floor=1'),
+	'down #this server has not caught up since it started',
+	'nor by the agent');
+is(Port::status($old_port, '/readiness'), 200, 'it can be used, though');
+
+# More of it shows that it is not.
+PostgreSQL::Test::Utils::system_or_bail('cp',
+	$primary->data_dir . "/pg_wal/$last", "$archive/new");
+rename "$archive/new", "$archive/$last" or die "could not rename: $!";
+Replwatch::wait_until($old, "SELECT pg_last_wal_replay_lsn() >= '$end'",
+	'it goes on');
 $answer = Port::answer_when(
 	$old_port, '/replica',
 	'the standby is cut off',
 	sub { $_[0]->{status} == 200 && $_[0]->{json}->{cut_off} });
-Port::agent_when($old_port, 'replica', 'it is back', qr/^up ready 10%$/);
+Port::agent_when($old_port, 'replica', 'it is back', qr/^up ready 1%$/);
 pass('it is then cut off like the others');
 $old->stop;
 
-note '5. A standby is promoted';
+note '5. A standby starts while its primary is gone';
+
+$standby1->restart;
+$answer = Port::answer_when(
+	$port[0], '/replica',
+	'samples are taken',
+	sub { ($_[0]->{json}->{reason} // '') !~ /^no sample/ });
+is($answer->{status}, 503, 'it is no replica, for its data may be of any age');
+is( $answer->{json}->{reason},
+	'this server has not caught up since it started',
+	'and says why');
+is(Port::status($port[0], "$_?lag=10MB&cut_off=serve"), 503, "nor is it for $_")
+  foreach qw(/replica /read-only);
+my $sampler = Process::child($standby1, 'replwatch sampler');
+$offset = -s $standby1->logfile;
+kill 'TERM', $sampler;
+$standby1->wait_for_log(qr/replwatch sampler started/, $offset);
+is(Port::sampled($port[0], '/replica')->{status}, 503, 'nor for another sampler');
+$primary->start;
+Port::status_when($port[0], '/replica', 200, 'it is in step');
+pass('it is a replica once it has caught up');
+$offset = -s $standby1->logfile;
+kill 'TERM', Process::child($standby1, 'replwatch sampler');
+$standby1->wait_for_log(qr/replwatch sampler started/, $offset);
+is(Port::sampled($port[0], '/replica')->{status}, 200, 'a new sampler knows that');
+$primary->stop;
+Port::status_when($port[0], '/replica?cut_off=0', 503, 'it is cut off');
+is(Port::sampled($port[0], '/replica')->{status}, 200, 'and goes on to be one');
+
+note '6. A standby is promoted';
 
 $standby2->promote;
 is($standby2->safe_psql('postgres', 'SELECT pg_is_in_recovery()'),

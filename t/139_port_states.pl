@@ -111,7 +111,7 @@ Port::answer_when(
 	'replica1 is cut off',
 	sub { $_[0]->{json}->{cut_off} });
 yes_are('replica1', $yes_of_standby, 'cut off');
-agent_says('replica1', qr/^down #/, qr/^up ready 10%$/, 'cut off');
+agent_says('replica1', qr/^down #/, qr/^up ready 1%$/, 'cut off');
 yes_are('replica2', $yes_of_standby, 'fed by a standby that is cut off');
 Port::status_when($port{replica2}, '/replica?lag=5s', 200,
 	'replica2 is not cut off itself');

@@ -47,10 +47,11 @@ answer(const RwRequest *request)
 		facts.in_recovery = (i & 1) != 0;
 		facts.standby.cut_off = facts.standby.at_most = (i & 2) != 0;
 		facts.standby.lag_known = !facts.standby.cut_off;
+		facts.standby.was_in_step = true;
 
 		if (request->agent)
 		{
-			rw_verdict_agent(request, &facts, &memory, 10 * RW_SECOND,
+			rw_verdict_agent(request, &facts, &memory, 0, 10 * RW_SECOND,
 							 5 * RW_SECOND, line);
 			MUST(strncmp(line, "up ready ", 9) == 0 ||
 				 strncmp(line, "down #", 6) == 0 ||

@@ -91,7 +91,8 @@ rw_check_facts_collect(RwCheckFacts *facts, const RwRequest *request,
 	facts->in_recovery = RecoveryInProgress();
 	if (facts->in_recovery)
 		facts->crash_recovery = GetRecoveryState() == RECOVERY_STATE_CRASH;
-	if (request->topic == RW_ASK_REPLICA ||
+	if (request->topic == RW_ASK_PRIMARY ||
+		request->topic == RW_ASK_REPLICA ||
 		request->topic == RW_ASK_READ_ONLY ||
 		request->topic == RW_ASK_READINESS)
 		facts->accepting = accepts_connections(facts->in_recovery);

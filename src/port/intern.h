@@ -39,7 +39,7 @@ typedef uint64 RwPortPeer;
  * letter is a line of HAProxy's agent check, as its agent-send sends it:
  *
  *	primary
- *	replica [lag=AMOUNT] [lag=AMOUNT] [floor=PERCENT]
+ *	replica [lag=AMOUNT] [lag=AMOUNT] [cut_off=DURATION] [floor=PERCENT]
  *
  * Any other is HTTP/1.0 or 1.1.  Of its header only what changes the answer is
  * used, but all of it has to be well-formed.  Where the port is for this machine
@@ -48,7 +48,8 @@ typedef uint64 RwPortPeer;
  *
  * An amount is a whole or decimal number with one of PostgreSQL's units: B,
  * kB, MB, GB, TB for WAL that may be missing, us, ms, s, min, h, d for time; a
- * bare number is bytes.
+ * bare number is bytes.  A duration is an amount of time, or 0, or "serve" for
+ * any time.
  *
  * A request with a parameter that is not understood is refused: a client that
  * gives a limit is never answered without it.
@@ -76,6 +77,9 @@ typedef enum RwMethod
 	RW_METHOD_OPTIONS			/* HAProxy's default */
 } RwMethod;
 
+/* cut_off=serve */
+#define RW_CUT_OFF_FOR_EVER	PG_INT64_MAX
+
 /* What the client asks for beyond its topic. */
 typedef struct RwAskLimits
 {
@@ -83,9 +87,11 @@ typedef struct RwAskLimits
 	bool		has_time;
 	bool		has_lsn;
 	bool		has_token;
-	bool		serve_cut_off;	/* cut_off=serve */
+	bool		has_cut_off;
 	int64		bytes;			/* that may be missing */
 	int64		time;			/* microseconds of lag that are accepted */
+	int64		cut_off;		/* microseconds for which a standby may be cut
+								 * off, RW_CUT_OFF_FOR_EVER: any time */
 	uint64		lsn;
 	uint64		token_system;
 	uint32		token_tli;
@@ -240,9 +246,12 @@ extern void rw_check_facts_collect(RwCheckFacts *facts,
  * A sample that is too old counts for nothing.
  *
  * An upstream server that is out of reach does not by itself make a standby
- * unfit: when the primary dies, reads must not die with it.  Only a request
- * with a limit in time is refused once the standby can no longer know that it
- * is within the limit.
+ * unfit: when the primary dies, reads must not die with it.  A request with a
+ * limit in time is refused once the standby can no longer know that it is
+ * within the limit, unless it says for how long a standby may be cut off; one
+ * that is cut off for longer is refused, whatever the other limits.  A standby
+ * that has never been in step since it started is no replica: it may be of any
+ * age.
  */
 #define RW_WHY_LEN		160
 
@@ -266,26 +275,37 @@ extern void rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
 
 /*
  * The agent check.  A standby that was drained for its lag gets reads again
- * only when it has been well within the limit for some time.  Which one is
- * drained is kept here, for each set of limits that clients ask with.
+ * only when it has been well within the limit for some time.  Whether it is
+ * drained is kept here, for each client and each set of limits that it asks
+ * with.
+ *
+ * A place that was asked for within a minute is not given away, and a client
+ * has a part of them only, so no client can make the server forget what it
+ * knows for another.  If there is no place, the answer is given without memory:
+ * the server counts as drained unless it is well within the limit.
  */
-#define RW_AGENT_LIMITS		16
+#define RW_AGENT_STATES			128
+#define RW_AGENT_PEER_STATES	8
 
 typedef struct RwAgentState
 {
 	RwTime		asked_at;		/* RW_NEVER: this place is free */
+	int64		usual_gap;		/* microseconds from one request to the next,
+								 * of late */
+	RwPortPeer		peer;
 	bool		has_bytes;		/* the limits */
 	bool		has_time;
 	int64		bytes;
 	int64		time;
 	bool		drained;
 	RwTime		low_since;		/* below half the limit at each request since
-								 * then; RW_NEVER if it is not */
+								 * then, which came without a pause; RW_NEVER
+								 * if it is not */
 } RwAgentState;
 
 typedef struct RwAgentMemory
 {
-	RwAgentState states[RW_AGENT_LIMITS];	/* begins as zeroes */
+	RwAgentState states[RW_AGENT_STATES];	/* begins as zeroes */
 } RwAgentMemory;
 
 #define RW_AGENT_LINE_LEN	(RW_WHY_LEN + 32)
@@ -301,11 +321,12 @@ extern void rw_verdict_agent_no(RwText *out, const char *why);
  * Answer an agent's line that was understood, in HAProxy's words, with a line
  * feed; `line` has RW_AGENT_LINE_LEN bytes.  `lag` (microseconds) is the limit
  * if the request has none.  A drained standby has to be below half its limit
- * for `hold` microseconds to come back.
+ * for `hold` microseconds to come back; time in which nobody asked, although
+ * the client usually does, is not part of it.
  */
 extern void rw_verdict_agent(const RwRequest *request,
 							 const RwCheckFacts *facts, RwAgentMemory *memory,
-							 int64 lag, int64 hold, char *line);
+							 RwPortPeer peer, int64 lag, int64 hold, char *line);
 
 /*
  * answer.c: answers in HTTP.  Pure.

@@ -42,6 +42,25 @@ read_lag_value(RwPiece value, RwAskLimits *limits)
 	return true;
 }
 
+/* cut_off=serve, or for how long; 0 needs no unit. */
+static bool
+read_cut_off_value(RwPiece value, RwAskLimits *limits)
+{
+	bool		is_time;
+	int64		amount;
+
+	if (limits->has_cut_off)
+		return false;
+	if (rw_piece_is(value, "serve"))
+		amount = RW_CUT_OFF_FOR_EVER;
+	else if (!rw_amount_in(value.at, value.end, &is_time, &amount) ||
+			 (!is_time && amount != 0))
+		return false;
+	limits->has_cut_off = true;
+	limits->cut_off = amount;
+	return true;
+}
+
 bool
 rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 {
@@ -51,6 +70,9 @@ rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 	if (rw_piece_is(name, "lag"))
 		return read_lag_value(value, limits) ||
 			rw_refuse(request, 400, "lag is not an amount such as 10MB or 5s, or was given twice");
+	if (rw_piece_is(name, "cut_off"))
+		return read_cut_off_value(value, limits) ||
+			rw_refuse(request, 400, "cut_off is not a duration such as 5min or serve, or was given twice");
 
 	if (request->agent)
 	{
@@ -81,13 +103,6 @@ rw_read_parameter(RwRequest *request, RwPiece name, RwPiece value)
 			value.at != value.end)
 			return rw_refuse(request, 400, "token is not a commit token, or was given twice");
 		limits->has_token = true;
-		return true;
-	}
-	if (rw_piece_is(name, "cut_off"))
-	{
-		if (limits->serve_cut_off || !rw_piece_is(value, "serve"))
-			return rw_refuse(request, 400, "cut_off is not serve, or was given twice");
-		limits->serve_cut_off = true;
 		return true;
 	}
 	return rw_refuse(request, 400, "unknown parameter");

@@ -38,8 +38,8 @@ rw_respond_refusal(int status, const char *reason, RwResponse *response)
 }
 
 static void
-respond_to_agent(RwResponder *responder, const RwRequest *request,
-				 RwResponse *response)
+respond_to_agent(RwResponder *responder, RwPortPeer peer,
+				 const RwRequest *request, RwResponse *response)
 {
 	RwCheckFacts facts;
 	char		line[RW_AGENT_LINE_LEN];
@@ -57,7 +57,7 @@ respond_to_agent(RwResponder *responder, const RwRequest *request,
 		return;
 	}
 	rw_check_facts_collect(&facts, request, &responder->timelines);
-	rw_verdict_agent(request, &facts, &responder->agents,
+	rw_verdict_agent(request, &facts, &responder->agents, peer,
 					 rw_route_lag_ms * RW_MS, rw_route_hold_ms * RW_MS, line);
 	rw_text_add(&response->out, line);
 }
@@ -102,7 +102,7 @@ rw_respond(RwResponder *responder, RwPortPeer peer, const char *data,
 	rw_request_parse(data, length, request);
 	if (request->agent)
 	{
-		respond_to_agent(responder, request, response);
+		respond_to_agent(responder, peer, request, response);
 		return;
 	}
 	if (request->refusal != 400 && request->other_host &&

@@ -17,11 +17,24 @@
 #define WEIGHT_FULL		100
 #define WEIGHT_LEAST	10
 
+/* A standby that is cut off comes after those that are not. */
+#define WEIGHT_CUT_OFF	1
+
 /* A standby that uses up to this part of its limit gets its full weight. */
 #define SHARE_FULL		0.1
 
 /* A drained standby may come back below this part of its limit. */
 #define SHARE_BACK		0.5
+
+/* What is known for a client that has not asked for so long gives way. */
+#define STATE_KEPT		RW_MINUTE
+
+/*
+ * A client may ask so much later than it usually does.  One that asks more
+ * seldom than this does not keep watch.
+ */
+#define GAP_TOLERANCE	(5 * RW_SECOND)
+#define GAP_USUAL_MAX	(10 * RW_MINUTE)
 
 /* The verdict is no, for this reason. */
 static bool
@@ -88,6 +101,34 @@ check_accepting(const RwCheckFacts *facts, RwVerdict *verdict)
 	return facts->accepting || say_no(verdict, "not accepting connections");
 }
 
+/* Has it been cut off for too long? */
+static bool
+check_cut_off(const RwAskLimits *limits, const RwCheckFacts *facts,
+			  RwVerdict *verdict)
+{
+	const RwStandbyState *standby = &facts->standby;
+	int64		duration = Max(facts->now - standby->cut_off_since, 0);
+	RwText		out;
+
+	if (!standby->cut_off || !limits->has_cut_off ||
+		limits->cut_off == RW_CUT_OFF_FOR_EVER)
+		return true;
+	if (standby->cut_off_since == RW_NEVER)
+		return say_no(verdict, "cut off from the upstream server for an unknown time");
+	if (limits->cut_off > 0 && duration <= limits->cut_off)
+		return true;
+
+	rw_text_begin(&out, verdict->why, RW_WHY_LEN);
+	rw_text_add(&out, "cut off from the upstream server for ");
+	rw_text_duration(&out, duration);
+	if (limits->cut_off > 0)
+	{
+		rw_text_add(&out, ", more than ");
+		rw_text_duration(&out, limits->cut_off);
+	}
+	return false;
+}
+
 static bool
 check_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 		   RwVerdict *verdict)
@@ -95,8 +136,8 @@ check_time(const RwAskLimits *limits, const RwCheckFacts *facts,
 	const RwStandbyState *standby = &facts->standby;
 	RwText		out;
 
-	/* cut_off=serve: being cut off is no reason, being behind is. */
-	if (standby->cut_off && limits->serve_cut_off && !is_behind(standby))
+	/* If it may be cut off, that is no reason; being behind is. */
+	if (standby->cut_off && limits->has_cut_off && !is_behind(standby))
 		return true;
 	if (!standby->lag_known)
 		return say_no(verdict, "lag is unknown");
@@ -213,9 +254,11 @@ static bool
 check_limits(const RwAskLimits *limits, const RwCheckFacts *facts,
 			 RwVerdict *verdict)
 {
-	if (facts->in_recovery && (limits->has_time || limits->has_bytes))
+	if (facts->in_recovery &&
+		(limits->has_time || limits->has_bytes || limits->has_cut_off))
 	{
-		if (!check_fresh(facts, verdict))
+		if (!check_fresh(facts, verdict) ||
+			!check_cut_off(limits, facts, verdict))
 			return false;
 		if (limits->has_time && !check_time(limits, facts, verdict))
 			return false;
@@ -233,8 +276,11 @@ check_standby(const RwCheckFacts *facts, RwVerdict *verdict)
 {
 	if (!facts->in_recovery)
 		return say_no(verdict, "this server is a primary");
-	return check_accepting(facts, verdict) && check_fresh(facts, verdict) &&
-		check_not_parted(facts, verdict);
+	if (!check_accepting(facts, verdict) || !check_fresh(facts, verdict) ||
+		!check_not_parted(facts, verdict))
+		return false;
+	return facts->standby.was_in_step ||
+		say_no(verdict, "this server has not caught up since it started");
 }
 
 static bool
@@ -246,8 +292,9 @@ check_topic(const RwRequest *request, const RwCheckFacts *facts,
 	switch (request->topic)
 	{
 		case RW_ASK_PRIMARY:
-			return !facts->in_recovery ||
-				say_no(verdict, "this server is in recovery");
+			if (facts->in_recovery)
+				return say_no(verdict, "this server is in recovery");
+			return check_accepting(facts, verdict);
 		case RW_ASK_REPLICA:
 			return check_standby(facts, verdict) &&
 				check_limits(limits, facts, verdict);
@@ -305,31 +352,44 @@ rw_verdict(const RwRequest *request, const RwCheckFacts *facts,
  * The agent check
  */
 
-/* The state for these limits; a new one takes the place used longest ago. */
+/*
+ * The state of this client for these limits.  A new one takes the place asked
+ * for longest ago, unless that is less than a minute, of its own if it has as
+ * many as it may.  NULL if there is no place.
+ */
 static RwAgentState *
-find_agent_state(RwAgentMemory *memory, const RwAskLimits *limits, RwTime now)
+find_agent_state(RwAgentMemory *memory, RwPortPeer peer,
+				 const RwAskLimits *limits, RwTime now)
 {
 	RwAgentState *state = &memory->states[0];
+	RwAgentState *own = NULL;
+	int			nown = 0;
 	int			i;
 
-	for (i = 0; i < RW_AGENT_LIMITS; i++)
+	for (i = 0; i < RW_AGENT_STATES; i++)
 	{
 		RwAgentState *other = &memory->states[i];
 
-		if (other->asked_at != RW_NEVER &&
-			other->has_bytes == limits->has_bytes &&
-			other->has_time == limits->has_time &&
-			other->bytes == limits->bytes && other->time == limits->time)
-		{
-			other->asked_at = now;
-			return other;
-		}
 		if (other->asked_at < state->asked_at)
 			state = other;
+		if (other->asked_at == RW_NEVER || other->peer != peer)
+			continue;
+		if (other->has_bytes == limits->has_bytes &&
+			other->has_time == limits->has_time &&
+			other->bytes == limits->bytes && other->time == limits->time)
+			return other;
+		nown++;
+		if (own == NULL || other->asked_at < own->asked_at)
+			own = other;
 	}
 
+	if (nown >= RW_AGENT_PEER_STATES)
+		state = own;
+	if (state->asked_at != RW_NEVER && now - state->asked_at < STATE_KEPT)
+		return NULL;
 	memset(state, 0, sizeof(RwAgentState));
 	state->asked_at = now;
+	state->peer = peer;
 	state->has_bytes = limits->has_bytes;
 	state->has_time = limits->has_time;
 	state->bytes = limits->bytes;
@@ -386,12 +446,34 @@ weight_for_share(double share)
 }
 
 /*
+ * Is this request the next one, in the rhythm in which the client has asked of
+ * late?  If it has paused, or the machine was suspended, nothing is known of
+ * the time in between.
+ */
+static bool
+asks_on(RwAgentState *state, RwTime now)
+{
+	int64		gap = now - state->asked_at;
+	bool		goes_on = gap <= state->usual_gap + GAP_TOLERANCE;
+
+	state->asked_at = now;
+	state->usual_gap = Max(Min(gap, GAP_USUAL_MAX),
+						   state->usual_gap - gap / 2);
+	return goes_on;
+}
+
+/*
  * Drain a standby beyond its limit, and bring it back when it has been below
  * half of it for `hold`.  True if it is drained.
  */
 static bool
 update_drained(RwAgentState *state, double share, RwTime now, int64 hold)
 {
+	if (state == NULL)
+		return share >= SHARE_BACK;
+
+	if (!asks_on(state, now))
+		state->low_since = RW_NEVER;
 	if (share > 1)
 		state->drained = true;
 	if (!state->drained)
@@ -417,7 +499,8 @@ rw_verdict_agent_no(RwText *out, const char *why)
 
 void
 rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
-				 RwAgentMemory *memory, int64 lag, int64 hold, char *line)
+				 RwAgentMemory *memory, RwPortPeer peer, int64 lag, int64 hold,
+				 char *line)
 {
 	RwAskLimits limits = request->limits;
 	RwVerdict	verdict;
@@ -437,7 +520,8 @@ rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 			rw_verdict_agent_no(&out, verdict.why);
 		return;
 	}
-	if (!check_standby(facts, &verdict))
+	if (!check_standby(facts, &verdict) ||
+		!check_cut_off(&limits, facts, &verdict))
 	{
 		rw_verdict_agent_no(&out, verdict.why);
 		return;
@@ -449,8 +533,8 @@ rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 		limits.time = lag;
 	}
 	share = share_used(&limits, facts, &sure);
-	if (update_drained(find_agent_state(memory, &limits, facts->now), share,
-					   facts->now, hold))
+	if (update_drained(find_agent_state(memory, peer, &limits, facts->now),
+					   share, facts->now, hold))
 	{
 		if (limits.floor == 0)
 		{
@@ -460,8 +544,11 @@ rw_verdict_agent(const RwRequest *request, const RwCheckFacts *facts,
 		weight = limits.floor;
 	}
 	else
-		weight = Max(sure ? weight_for_share(share) : WEIGHT_LEAST,
-					 limits.floor);
+	{
+		weight = sure ? weight_for_share(share) :
+			facts->standby.cut_off ? WEIGHT_CUT_OFF : WEIGHT_LEAST;
+		weight = Max(weight, limits.floor);
+	}
 
 	rw_text_add(&out, "up ready ");
 	rw_text_int(&out, weight);

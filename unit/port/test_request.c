@@ -467,7 +467,16 @@ test_parameters(void)
 	   limits->token_tli == PG_UINT32_MAX &&
 	   limits->token_lsn == PG_UINT64_MAX, "the largest");
 	get("/replica?cut_off=serve&lag=5s");
-	ok(limits->serve_cut_off && limits->has_time, "cut_off");
+	ok(limits->has_cut_off && limits->has_time, "cut_off");
+	is_int(limits->cut_off, RW_CUT_OFF_FOR_EVER, "for any time");
+	get("/replica?cut_off=1h");
+	is_int(limits->cut_off, RW_HOUR, "for an hour");
+	get("/read-only?cut_off=0s");
+	ok(limits->has_cut_off && limits->cut_off == 0, "for no time");
+	get("/readiness?cut_off=0");
+	ok(limits->has_cut_off && limits->cut_off == 0, "0 needs no unit");
+	get("/replica?lag=5s");
+	ok(!limits->has_cut_off, "nothing said of it");
 	get("/replica?&lag=5s&&");
 	ok(request.refusal == 0 && limits->has_time, "nothing between two");
 
@@ -487,6 +496,12 @@ test_parameters(void)
 				   "&token=6a1f0c2e9b3d4857:00000003:00000000/03000060", 400);
 	refused_target("/replica?cut_off=drop", 400);
 	refused_target("/replica?cut_off=serve&cut_off=serve", 400);
+	refused_target("/replica?cut_off=1h&cut_off=serve", 400);
+	refused_target("/replica?cut_off=", 400);
+	refused_target("/replica?cut_off=10", 400);
+	refused_target("/replica?cut_off=1MB", 400);
+	refused_target("/replica?cut_off=-1s", 400);
+	refused_target("/primary?cut_off=0", 400);
 	refused_target("/replica?floor=1", 400);
 	refused_target("/replica?Lag=5s", 400);
 	refused_target("/replica?x", 400);
@@ -526,13 +541,19 @@ test_agent(void)
 	ok(limits->bytes == 10 * MB && limits->time == 5 * SECOND &&
 	   limits->floor == 1, "each is there");
 
+	agent_asks("replica lag=1s cut_off=5min\n", RW_ASK_REPLICA, "cut off");
+	is_int(limits->cut_off, 5 * 60 * SECOND, "for so long");
+	agent_asks("replica cut_off=serve\n", RW_ASK_REPLICA, "cut off");
+	is_int(limits->cut_off, RW_CUT_OFF_FOR_EVER, "for any time");
+	refused("replica cut_off=1\n", 400, "cut off for a number");
+	refused("primary cut_off=0s\n", 400, "a primary that is cut off");
+
 	refused("standby\n", 400, "another word");
 	refused("replicas\n", 400, "a longer word");
 	refused("primary lag=5s\n", 400, "primary with a limit");
 	refused("replica lag=\n", 400, "no amount");
 	refused("replica lag=%31\n", 400, "the agent's line is not encoded");
 	refused("replica lsn=0/0\n", 400, "lsn");
-	refused("replica cut_off=serve\n", 400, "cut_off");
 	refused("replica floor=0\n", 400, "floor 0");
 	refused("replica floor=101\n", 400, "floor 101");
 	refused("replica floor=1%\n", 400, "floor with a sign");

@@ -19,6 +19,7 @@ static RwCheckFacts facts;
 static RwRequest request;
 static RwVerdict verdict;
 static RwAgentMemory memory;
+static RwPortPeer peer;
 static char line[RW_AGENT_LINE_LEN];
 
 /* A standby that has replayed everything. */
@@ -33,6 +34,7 @@ be_standby(void)
 	facts.tli = 3;
 	facts.sample_age_max = 3 * RW_SECOND;
 	facts.standby.sampled_at = NOW - 100 * RW_MS;
+	facts.standby.was_in_step = true;
 	facts.standby.lag_known = true;
 }
 
@@ -52,7 +54,7 @@ be_cut_off(int64 silence)
 	be_standby();
 	facts.standby.cut_off = true;
 	facts.standby.at_most = true;
-	facts.standby.stale_since = NOW - silence;
+	facts.standby.stale_since = facts.standby.cut_off_since = NOW - silence;
 }
 
 static void
@@ -65,6 +67,14 @@ be_primary(void)
 	facts.tli = 3;
 	facts.sample_age_max = 3 * RW_SECOND;
 	facts.standby.sampled_at = NOW - 100 * RW_MS;
+}
+
+/* It may be cut off for so long. */
+static void
+limit_cut_off(int64 time)
+{
+	request.limits.has_cut_off = true;
+	request.limits.cut_off = time;
 }
 
 static void
@@ -120,7 +130,7 @@ test_roles(void)
 
 	section("a primary that is about to stop");
 	facts.accepting = false;
-	topic_says(RW_ASK_PRIMARY, "", "primary");
+	topic_says(RW_ASK_PRIMARY, "not accepting connections", "primary");
 	topic_says(RW_ASK_READ_ONLY, "not accepting connections", "read-only");
 	topic_says(RW_ASK_READINESS, "not accepting connections", "readiness");
 	topic_says(RW_ASK_LIVENESS, "", "liveness");
@@ -149,7 +159,27 @@ test_roles(void)
 	topic_says(RW_ASK_READINESS, "not accepting connections", "readiness");
 	topic_says(RW_ASK_LIVENESS, "", "liveness");
 
+	section("a standby that has not been in step since it started");
+	be_standby();
+	facts.standby.was_in_step = false;
+	topic_says(RW_ASK_REPLICA, "this server has not caught up since it started", "replica");
+	limit_bytes(10 * MB);
+	limit_cut_off(RW_CUT_OFF_FOR_EVER);
+	says("this server has not caught up since it started", "whatever the limits");
+	topic_says(RW_ASK_READ_ONLY, "this server has not caught up since it started", "read-only");
+	topic_says(RW_ASK_READINESS, "", "readiness");
+	topic_says(RW_ASK_LIVENESS, "", "liveness");
+	topic_says(RW_ASK_HEALTH, "", "health");
+	facts.standby.parted = RW_DIVERGED;
+	facts.standby.mark = 0x300;
+	topic_says(RW_ASK_REPLICA, "this server has diverged from its upstream server at LSN 0/300",
+			   "one that has parted says that");
+	be_primary();
+	topic_says(RW_ASK_READ_ONLY, "", "a primary need not have been");
+
 	section("crash recovery");
+	be_standby();
+	facts.accepting = false;
 	facts.crash_recovery = true;
 	topic_says(RW_ASK_PRIMARY, "this server is in recovery", "primary");
 	ok(verdict.role == NULL, "it has no role yet");
@@ -270,15 +300,54 @@ test_cut_off(void)
 	limit_time(RW_MINUTE);
 	says("", "a limit above the bound is met");
 	limit_time(5 * RW_SECOND);
-	request.limits.serve_cut_off = true;
+	limit_cut_off(RW_CUT_OFF_FOR_EVER);
 	says("", "cut_off=serve lifts it");
 	facts.standby.lag_known = false;
 	says("", "even with an unknown lag");
-	request.limits.serve_cut_off = false;
+	request.limits.has_cut_off = false;
 	says("lag is unknown", "without it an unknown lag is no");
 	ask(RW_ASK_REPLICA);
 	limit_bytes(0);
 	says("", "a limit in bytes counts WAL known to be missing");
+
+	section("cut off, for how long");
+	be_cut_off(42 * RW_SECOND);
+	ask(RW_ASK_REPLICA);
+	limit_time(5 * RW_SECOND);
+	limit_cut_off(42 * RW_SECOND);
+	says("", "just as long as it may be");
+	facts.now++;
+	says("cut off from the upstream server for 42 s, more than 42 s",
+		 "a moment longer, by the same sample");
+	limit_cut_off(5 * RW_SECOND);
+	says("cut off from the upstream server for 42 s, more than 5.0 s",
+		 "longer than it may be");
+	request.limits.has_time = false;
+	says("cut off from the upstream server for 42 s, more than 5.0 s",
+		 "without another limit");
+	request.topic = RW_ASK_READ_ONLY;
+	says("cut off from the upstream server for 42 s, more than 5.0 s", "read-only");
+	request.topic = RW_ASK_READINESS;
+	says("cut off from the upstream server for 42 s, more than 5.0 s", "readiness");
+	limit_cut_off(0);
+	says("cut off from the upstream server for 42 s", "it must not be");
+	be_cut_off(0);
+	says("cut off from the upstream server for 0 ms", "not for a moment");
+	facts.standby.cut_off_since = RW_NEVER;
+	says("cut off from the upstream server for an unknown time", "not for an unknown time");
+	limit_cut_off(RW_DAY);
+	says("cut off from the upstream server for an unknown time", "which may be too long");
+	limit_cut_off(RW_CUT_OFF_FOR_EVER);
+	says("", "but for any time");
+	be_cut_off(42 * RW_SECOND);
+	facts.standby.sampled_at = NOW - 5 * RW_SECOND;
+	limit_cut_off(RW_DAY);
+	says("no sample for 5 s", "from an old sample nothing is known");
+	be_behind(42 * RW_SECOND, MB);
+	limit_cut_off(0);
+	says("", "one that is behind is not cut off");
+	be_primary();
+	says("", "nor is a primary");
 
 	section("cut off, and behind");
 	be_cut_off(42 * RW_SECOND);
@@ -287,8 +356,12 @@ test_cut_off(void)
 	ask(RW_ASK_REPLICA);
 	says("", "being cut off is no reason by itself");
 	limit_time(5 * RW_SECOND);
-	request.limits.serve_cut_off = true;
+	limit_cut_off(RW_CUT_OFF_FOR_EVER);
 	says("lag is 42 s, more than 5.0 s", "cut_off=serve does not excuse it");
+	limit_cut_off(RW_HOUR);
+	says("lag is 42 s, more than 5.0 s", "nor does a duration");
+	limit_cut_off(RW_SECOND);
+	says("cut off from the upstream server for 42 s, more than 1.0 s", "it is cut off for too long besides");
 	ask(RW_ASK_REPLICA);
 	limit_bytes(MB - 1);
 	says("1048576 bytes are missing, more than 1048575", "nor a limit in bytes");
@@ -361,8 +434,10 @@ agent_says(int64 later, const char *answer, const char *what)
 	facts.standby.sampled_at += later;
 	if (facts.standby.stale_since != RW_NEVER)
 		facts.standby.stale_since += later;
-	rw_verdict_agent(&request, &facts, &memory, 10 * RW_SECOND, 5 * RW_SECOND,
-					 line);
+	if (facts.standby.cut_off_since != RW_NEVER)
+		facts.standby.cut_off_since += later;
+	rw_verdict_agent(&request, &facts, &memory, peer, 10 * RW_SECOND,
+					 5 * RW_SECOND, line);
 	is_text(line, answer, what);
 }
 
@@ -401,7 +476,7 @@ test_parted(void)
 		topic_says(RW_ASK_REPLICA, why[parted], "is no replica");
 		limit_time(RW_HOUR);
 		limit_bytes(MB);
-		request.limits.serve_cut_off = true;
+		limit_cut_off(RW_CUT_OFF_FOR_EVER);
 		says(why[parted], "whatever lag is allowed");
 		topic_says(RW_ASK_READ_ONLY, why[parted], "nor fit to read from");
 		topic_says(RW_ASK_LIVENESS, "", "is alive");
@@ -445,6 +520,9 @@ test_agent(void)
 	be_primary();
 	ask_agent(RW_ASK_PRIMARY);
 	agent_says(0, "up ready 100%\n", "primary of a primary");
+	facts.accepting = false;
+	agent_says(0, "down #not accepting connections\n", "of one that is about to stop");
+	facts.accepting = true;
 	ask_agent(RW_ASK_REPLICA);
 	agent_says(0, "down #this server is a primary\n", "replica of a primary");
 	be_standby();
@@ -530,15 +608,36 @@ test_agent(void)
 	section("agent: cut off");
 	be_cut_off(RW_HOUR);
 	ask_agent(RW_ASK_REPLICA);
-	agent_says(0, "up ready 10%\n", "served with the least weight");
+	agent_says(0, "up ready 1%\n", "served behind all that are not");
 	limit_bytes(MB);
-	agent_says(0, "up ready 10%\n", "with a limit in bytes");
+	agent_says(0, "up ready 1%\n", "with a limit in bytes");
+	limit_cut_off(RW_HOUR);
+	agent_says(0, "up ready 1%\n", "for as long as it may be");
+	limit_cut_off(RW_HOUR - 1);
+	agent_says(0, "down #cut off from the upstream server for 3600 s, more than 3599 s\n",
+			   "down, if it is cut off for too long");
+	limit_cut_off(0);
+	request.limits.floor = 30;
+	agent_says(0, "down #cut off from the upstream server for 3600 s\n",
+			   "or must not be at all, whatever the floor");
+	limit_cut_off(RW_DAY);
+	agent_says(0, "up ready 30%\n", "the floor is the least weight");
+	ask_agent(RW_ASK_REPLICA);
+	limit_bytes(MB);
+	facts.standby.missing_bytes = MB;
+	agent_says(0, "up ready 1%\n", "behind, within the limit");
 	facts.standby.missing_bytes = 2 * MB;
 	agent_says(0, "drain\n", "drained for WAL known to be missing");
 	be_cut_off(RW_HOUR);
 	ask_agent(RW_ASK_REPLICA);
 	facts.standby.missing_bytes = 1;
 	agent_says(0, "drain\n", "also by a limit in time");
+
+	section("agent: not in step since the start");
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	facts.standby.was_in_step = false;
+	agent_says(0, "down #this server has not caught up since it started\n", "down, and why");
 
 	section("agent: parted from its upstream server");
 	be_standby();
@@ -568,30 +667,225 @@ test_agent(void)
 	agent_says(5 * RW_SECOND, "up ready 100%\n", "back");
 }
 
-/* More sets of limits than the memory has places. */
+/* Ask with that limit, of so many seconds, as that client. */
+static void
+as_client(RwPortPeer client, int seconds)
+{
+	peer = client;
+	limit_time(seconds * RW_SECOND);
+}
+
 static void
 test_memory(void)
 {
 	int			i;
+	int			j;
 
-	section("agent: a full memory");
+	section("agent: a client with many limits");
 	be_standby();
 	ask_agent(RW_ASK_REPLICA);
 	set_lag(1000);
-	for (i = 0; i < RW_AGENT_LIMITS; i++)
+	for (i = 1; i <= RW_AGENT_PEER_STATES; i++)
 	{
-		limit_time((i + 1) * RW_SECOND);
+		as_client(1, i);
 		agent_says(1, "drain\n", "one more limit");
 	}
 	set_lag(0);
-	limit_time(1 * RW_SECOND);
+	as_client(1, 99);
+	agent_says(1, "up ready 100%\n", "one too many, not drained");
+	as_client(1, 1);
 	agent_says(1, "drain\n", "the first is remembered");
-	limit_time(99 * RW_SECOND);
-	agent_says(1, "up ready 100%\n", "one too many");
-	limit_time(2 * RW_SECOND);
-	agent_says(1, "up ready 100%\n", "it took the place of the oldest");
-	limit_time(1 * RW_SECOND);
-	agent_says(1, "drain\n", "the first is still remembered");
+	set_lag(550);
+	as_client(1, 99);
+	agent_says(1, "drain\n", "without memory it is drained above half the limit");
+	set_lag(490);
+	agent_says(1, "up ready 61%\n", "and is not below that");
+
+	section("agent: clients do not see each other's memory");
+	set_lag(0);
+	as_client(2, 1);
+	agent_says(1, "up ready 100%\n", "another client");
+	as_client(1, 1);
+	agent_says(1, "drain\n", "the first one");
+
+	section("agent: other clients fill the memory");
+	for (i = 2; i < 100; i++)
+		for (j = 1; j <= 2 * RW_AGENT_PEER_STATES; j++)
+		{
+			as_client(i, j);
+			rw_verdict_agent(&request, &facts, &memory, peer, 0, 0, line);
+		}
+	as_client(1, 1);
+	agent_says(1, "drain\n", "the first one's is kept");
+	as_client(100, 1);
+	set_lag(6);
+	agent_says(1, "drain\n", "a new one is answered without memory");
+	agent_says(59 * RW_SECOND, "drain\n", "for as long as others ask");
+	agent_says(RW_SECOND, "up ready 50%\n", "and gets a place when they do not");
+	set_lag(11);
+	agent_says(1, "drain\n", "in which it is drained");
+	set_lag(4);
+	agent_says(1, "drain\n", "and is remembered");
+	peer = 0;
+}
+
+/* A client asks each so many seconds, and finds the standby well within. */
+static void
+asks_each(int64 gap, int times, const char *answer, const char *what)
+{
+	int			wrong = 0;
+
+	for (int i = 0; i < times; i++)
+	{
+		facts.now += gap;
+		facts.standby.sampled_at += gap;
+		rw_verdict_agent(&request, &facts, &memory, peer, 10 * RW_SECOND,
+						 5 * RW_SECOND, line);
+		wrong += strcmp(line, answer) != 0;
+	}
+	is_int(wrong, 0, what);
+}
+
+static void
+drain_agent(void)
+{
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	set_lag(200);
+	agent_says(0, "drain\n", "it is drained");
+	set_lag(0);
+}
+
+static void
+test_pauses(void)
+{
+	section("agent: only time that was watched counts");
+	drain_agent();
+	asks_each(RW_SECOND, 5, "drain\n", "for 4 s after the first answer");
+	asks_each(RW_HOUR, 1, "drain\n", "an hour in which nobody asked");
+	asks_each(RW_SECOND, 4, "drain\n", "the hold has begun anew");
+	asks_each(RW_SECOND, 1, "up ready 100%\n", "and is over");
+
+	section("agent: a client that asks each minute");
+	drain_agent();
+	asks_each(RW_MINUTE, 1, "drain\n", "the first time in a minute");
+	asks_each(RW_MINUTE, 1, "up ready 100%\n", "the second");
+
+	section("agent: two clients behind one address");
+	drain_agent();
+	asks_each(59 * RW_SECOND, 1, "drain\n", "the first, in a minute");
+	asks_each(RW_SECOND, 1, "drain\n", "the second, after that");
+	asks_each(59 * RW_SECOND, 1, "up ready 100%\n", "the first, a minute later");
+}
+/*
+ * Clients that ask at random for a standby whose lag is random, and a simple
+ * model of each: what it has been told, and since when it has been well within
+ * its limit.  A client that has its places, and asks on, is answered as if
+ * there was nobody else.
+ */
+#define OWN_CLIENTS		4
+#define OWN_LIMITS		(RW_AGENT_PEER_STATES / 2)
+
+typedef struct Model
+{
+	RwTime		asked_at;
+	bool		drained;
+	RwTime		low_since;
+} Model;
+
+static uint64 random_state = 42;
+
+static int
+random_below(int n)
+{
+	random_state = random_state * UINT64CONST(6364136223846793005) + 1;
+	return (int) ((random_state >> 33) % n);
+}
+
+static bool
+answers_drain(RwPortPeer client, int seconds, int tenths)
+{
+	set_lag(tenths);
+	as_client(client, seconds);
+	rw_verdict_agent(&request, &facts, &memory, peer, 10 * RW_SECOND,
+					 5 * RW_SECOND, line);
+	return strcmp(line, "drain\n") == 0;
+}
+
+static void
+test_random(void)
+{
+	static Model models[OWN_CLIENTS][OWN_LIMITS];
+	int			wrong = 0;
+	int			early = 0;
+	int			late = 0;
+	int			asked = 0;
+	int			drained = 0;
+	int			back = 0;
+
+	section("agent: clients at random");
+	be_standby();
+	ask_agent(RW_ASK_REPLICA);
+	memset(models, 0, sizeof(models));
+
+	for (int round = 0; round < 20000; round++)
+	{
+		bool		pause = ++asked > 50 && random_below(100) == 0;
+		int64		step = (pause ? 20 : 1) * RW_SECOND;
+
+		/* A pause that follows another is no longer unusual. */
+		if (pause)
+			asked = 0;
+		facts.now += step;
+		facts.standby.sampled_at += step;
+		for (int i = 0; i < OWN_CLIENTS; i++)
+		{
+			for (int j = 0; j < OWN_LIMITS; j++)
+			{
+				Model	   *model = &models[i][j];
+				int			seconds = (j + 1) * 10;
+				int			tenths = random_below(random_below(4) == 0 ?
+												 150 * (j + 1) : 20);
+				bool		low = tenths < 5 * seconds;
+				bool		was = model->drained;
+				bool		is;
+
+				/* Once it is drained, it mostly stays well within. */
+				if (was && random_below(8) != 0)
+					low = (tenths = random_below(20)) < 5 * seconds;
+				if (tenths > 10 * seconds)
+					model->drained = true;
+				if (!low || pause)
+					model->low_since = RW_NEVER;
+				if (low && model->low_since == RW_NEVER)
+					model->low_since = facts.now;
+				is = answers_drain(10 + i, seconds, tenths);
+
+				/* It is back only if the model allows it. */
+				if (model->drained && !is)
+				{
+					early += !low ||
+						facts.now - model->low_since < 5 * RW_SECOND;
+					model->drained = false;
+					back++;
+				}
+				late += is && low &&
+					facts.now - model->low_since >= 5 * RW_SECOND;
+				wrong += is != model->drained;
+				drained += is && !was;
+			}
+		}
+
+		/* What others ask does not matter. */
+		for (int i = 0; i < 20; i++)
+			answers_drain(1000 + random_below(1000), 1 + random_below(20),
+						  random_below(100));
+	}
+	is_int(wrong, 0, "a drained one stays so, another is not");
+	is_int(early, 0, "it does not come back before the hold is over");
+	is_int(late, 0, "nor later");
+	ok(drained > 1000 && back > 1000, "both happen");
+	peer = 0;
 }
 
 int
@@ -605,5 +899,7 @@ main(void)
 	test_parted();
 	test_agent();
 	test_memory();
+	test_pauses();
+	test_random();
 	return tap_end();
 }
