@@ -2,9 +2,9 @@
 
 # A real HAProxy, with the configuration in examples/: the read pool follows the
 # replicas' lag by agent check and by health check, falls back to the primary
-# when none is fit, and returns; the write pool follows a promotion and takes
-# their sessions from who is no primary any more; when the primary dies reads go
-# on.
+# when none is fit, and returns; a replica that is cut off gets reads only when
+# the primary is dead, too; the write pool follows a promotion and takes their
+# sessions from who is no primary any more.
 
 use strict;
 use warnings;
@@ -16,6 +16,7 @@ use IO::Socket::UNIX;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Process;
+use Relay;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -50,6 +51,8 @@ foreach my $i (1 .. 3)
 	  s/ db$i:5432/' 127.0.0.1:' . $node->port . " port $port agent-port $port"/ge;
 }
 $example =~ s/inter 1s/inter 200ms/g;
+# What counts here is that a replica is cut off, not for how long.
+$example =~ s/cut_off=5s/cut_off=0s/g == 2 or die;
 $example =~ s/timeout check 2s/timeout check 1m/ or die;
 $example =~
   s/^global\n/global\n\tstats socket $dir\/stats mode 600 level admin\n/m;
@@ -244,22 +247,63 @@ $primary->safe_psql('postgres', 'ALTER SYSTEM RESET replwatch.port');
 $primary->reload;
 state_when('primary', 'db1', qr/^UP/, 'the server is back');
 
-note '6. The primary dies';
+note '6. A replica is cut off';
+
+# It has heard of the primary through a line of its own.
+my $line = Relay->new($primary);
+Replwatch::set($node[1],
+	"primary_conninfo = '" . $line->connstr . " application_name=db2'");
+Replwatch::wait_until(
+	$node[1],
+	"SELECT count(*) = 1 FROM pg_stat_wal_receiver WHERE sender_host = '"
+	  . ($line->connstr =~ /host=(\S+)/)[0] . "'",
+	'it streams through the line');
+state_when('replicas', 'db2', qr/^UP 100$/, 'the replica is back');
+$line->cut;
+state_when('replicas', 'db2', qr/^DOWN/, 'the replica is taken out');
+state_when('replicas', 'db2', qr/down \(cut off from the upstream server/,
+	'haproxy shows the reason', 'last_agt');
+state_when('cut_off', 'db2', qr/^UP/, 'it is kept in reserve');
+state_when('told', 'db2', qr/ 1$/,
+	'in a pool of all it has the least weight');
+met_when($read, 'db3', 'reads go to the other replica');
+
+note '7. The other one is stopped';
+
+$node[2]->stop;
+state_when('replicas', 'db3', qr/^DOWN/, 'no replica is left');
+met_when($read, 'db1', 'reads go to the primary');
+
+note '8. The primary dies';
 
 $primary->stop('immediate');
 state_when('primary', 'db1', qr/^DOWN/, 'the primary is down');
-state_when('replicas', $_, qr/^UP 10$/, "$_ is cut off") foreach qw(db2 db3);
-met_when($read, 'db2 db3', 'reads go to the replicas');
+met_when($read, 'db2', 'reads go to the replica that is cut off');
 met_when($write, 'nobody', 'writes go nowhere');
+$node[2]->start;
+Port::answer_when(
+	Port::of($node[2]),
+	'/replica',
+	'the other one has started',
+	sub {
+		($_[0]->{json}->{reason} // '') eq
+		  'this server has not caught up since it started';
+	});
+state_when('cut_off', 'db3', qr/^DOWN/, 'one that was never in step is no reserve');
+met_when($read, 'db2', 'reads stay where they are');
 
-note '7. A replica is promoted';
+note '9. A replica is promoted';
 
 $node[1]->promote;
 state_when('primary', 'db2', qr/^UP/, 'the new primary is found');
-state_when('replicas', 'db2', qr/^DOWN/, 'it is no longer a replica');
+state_when('cut_off', 'db2', qr/^DOWN/, 'it is no longer a replica');
 state_when('told', 'db2', qr/^DOWN/, 'the agent check takes it out');
 met_when($write, 'db2', 'writes go there');
-met_when($read, 'db3', 'reads go to the remaining replica');
+met_when($read, 'db2', 'reads as well');
+Replwatch::connect_to($node[2], $node[1], 'db3');
+$node[2]->reload;
+state_when('replicas', 'db3', qr/^UP 100$/, 'the other one follows');
+met_when($read, 'db3', 'reads go to the replica');
 
 $haproxy->kill_kill;
 
