@@ -91,6 +91,17 @@ my $answer =
   Port::status_when($port, '/read-only', 503, 'it accepts no more connections');
 is($answer->{json}->{reason}, 'not accepting connections', 'with the reason');
 is(Port::status($port, '/readiness'), 503, 'it is not ready');
+foreach my $page (qw(/ /primary /read-write))
+{
+	$answer = Port::ask($port, $page);
+	is($answer->{status}, 503, "nor a primary to write on: $page");
+	is( $answer->{json}->{reason},
+		'not accepting connections',
+		'for that reason');
+}
+is( Port::agent($port, 'primary'),
+	'down #not accepting connections',
+	'the agent says so, too');
 is(Port::status($port, '/liveness'), 200, 'it is alive');
 $session->quit;
 Process::until_true('it stops when the session ends',
