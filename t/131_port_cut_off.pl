@@ -2,7 +2,8 @@
 
 # When the primary dies, reads do not die with it: standbys that are cut off go
 # on to be replicas, say so, and are refused only to those who give a limit in
-# time.  And the agent check under lag: weights, drained, and back.
+# time, or for how long they may be cut off.  One that starts then is none.  And the
+# agent check under lag: weights, drained, and back.
 
 use strict;
 use warnings;
@@ -308,6 +309,20 @@ is(Port::sampled($port[0], '/replica')->{status}, 200, 'a new sampler knows that
 $primary->stop;
 Port::status_when($port[0], '/replica?cut_off=0', 503, 'it is cut off');
 is(Port::sampled($port[0], '/replica')->{status}, 200, 'and goes on to be one');
+
+# What a delayed standby has not replayed shows how old its data are.
+$primary->start;
+Port::status_when($port[0], '/replica?cut_off=0', 200, 'it streams');
+Replwatch::set($standby1, "recovery_min_apply_delay = '1h'");
+$primary->safe_psql('postgres', "INSERT INTO burst VALUES ('x')");
+my $inserted = Replwatch::flushed($primary);
+Replwatch::wait_until($standby1,
+	"SELECT pg_last_wal_receive_lsn() >= '$inserted' AND pg_last_wal_replay_lsn() < '$inserted'",
+	'it has received what it does not replay');
+$primary->stop;
+$standby1->restart;
+Port::status_when($port[0], '/replica', 200, 'it waits for nothing else');
+pass('one that is delayed on purpose is a replica from its start');
 
 note '6. A standby is promoted';
 

@@ -406,6 +406,10 @@ leave_out_gap(RwUpstream *upstream, const RwWatch *watch)
  * Where the stream does not come, WAL may come from the archive.  Finding its
  * end proves nothing there, for the archive may be out of reach as well; that
  * it goes on does.  A standby that has only the archive cannot know better.
+ *
+ * One that waits for recovery_min_apply_delay has everything that was committed
+ * that long ago, by the primary's clock.  It need not have a receiver: that is
+ * started only when there is no WAL left to replay.
  */
 static void
 follow_in_step(RwUpstream *upstream, const RwFacts *facts)
@@ -424,7 +428,7 @@ follow_in_step(RwUpstream *upstream, const RwFacts *facts)
 	if (target != 0 && facts->horizon >= target &&
 		recovery->replay >= Min(target, rw_complete_wal(upstream, facts)))
 		upstream->was_in_step = true;
-	else if (target != 0 && recovery->waits_for_delay)
+	else if (recovery->waits_for_delay)
 		upstream->was_in_step = true;
 	else if (facts->receiver.has_restore_command &&
 			 (facts->receiver.has_conninfo ?

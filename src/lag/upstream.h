@@ -55,7 +55,7 @@ typedef struct RwUpstream
 	/*
 	 * Has this standby been in step since the server started?  If not, what is
 	 * read here may be of any age.  It has been once it has replayed all that
-	 * the upstream server had at first contact, or waits with that for
+	 * the upstream server had at first contact, or waits for nothing but
 	 * recovery_min_apply_delay.
 	 */
 	bool		was_in_step;
