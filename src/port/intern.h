@@ -292,7 +292,7 @@ typedef struct RwAgentState
 	RwTime		asked_at;		/* RW_NEVER: this place is free */
 	int64		usual_gap;		/* microseconds from one request to the next,
 								 * of late */
-	RwPortPeer		peer;
+	RwPortPeer	peer;
 	bool		has_bytes;		/* the limits */
 	bool		has_time;
 	int64		bytes;
@@ -326,7 +326,8 @@ extern void rw_verdict_agent_no(RwText *out, const char *why);
  */
 extern void rw_verdict_agent(const RwRequest *request,
 							 const RwCheckFacts *facts, RwAgentMemory *memory,
-							 RwPortPeer peer, int64 lag, int64 hold, char *line);
+							 RwPortPeer peer, int64 lag, int64 hold,
+							 char *line);
 
 /*
  * answer.c: answers in HTTP.  Pure.
@@ -387,7 +388,8 @@ typedef struct RwResponder
  */
 extern void rw_respond(RwResponder *responder, RwPortPeer peer,
 					   const char *data, size_t length,
-					   RwRequest *request, RwResponse *response);
+					   RwRequest *request,
+					   RwResponse *response);
 
 /* Refuse a request that is not whole, for that reason. */
 extern void rw_respond_refusal(int status, const char *reason,
@@ -427,7 +429,7 @@ typedef struct RwClient
 {
 	RwClientState state;
 	pgsocket	sock;
-	RwPortPeer		peer;
+	RwPortPeer	peer;
 	uint32		waits_for;		/* events, as the loop knows; 0: none */
 	RwTime		deadline;
 	RwTime		idle_since;		/* it has not sent its request since then, or

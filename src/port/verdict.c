@@ -408,7 +408,7 @@ share_of(int64 value, int64 limit)
 
 /*
  * The part of the limits that is used up, of two the greater.  Only WAL that
- * is known to be missing counts; *sure is false if there may be more.
+ * is certainly missing counts; *sure is false if there may be more.
  */
 static double
 share_used(const RwAskLimits *limits, const RwCheckFacts *facts, bool *sure)
@@ -419,8 +419,9 @@ share_used(const RwAskLimits *limits, const RwCheckFacts *facts, bool *sure)
 	*sure = !standby->cut_off && standby->lag_known &&
 		!(limits->has_time && standby->at_least);
 
+	/* As much WAL as nobody knows is beyond any limit in bytes. */
 	if (limits->has_bytes && standby->missing_bytes < 0)
-		*sure = false;
+		share = 2;
 	else if (limits->has_bytes)
 		share = share_of(standby->missing_bytes, limits->bytes);
 

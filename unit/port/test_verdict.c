@@ -655,6 +655,14 @@ test_agent(void)
 	facts.standby.missing_bytes = 1;
 	agent_says(0, "drain\n", "WAL is missing for an unknown time");
 
+	section("agent: more WAL to come from the archive");
+	be_behind(5 * RW_SECOND, -1);
+	facts.standby.at_most = true;
+	ask_agent(RW_ASK_REPLICA);
+	agent_says(0, "up ready 60%\n", "a limit in time judges the bound");
+	limit_bytes(10 * MB);
+	agent_says(0, "drain\n", "nobody knows how many bytes are missing");
+
 	section("agent: a limit of 0");
 	be_standby();
 	ask_agent(RW_ASK_REPLICA);
