@@ -18,8 +18,9 @@ use Process;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $primary =
-  Replwatch::primary('primary', Port::conf('restart_after_crash = on'));
+# The standby finds the WAL that it needs after each of its restarts.
+my $primary = Replwatch::primary('primary',
+	Port::conf('restart_after_crash = on', 'wal_keep_size = 64MB'));
 my $standby =
   Replwatch::standby($primary, 'replica1', conf => [ Port::conf() ]);
 my @port = map { Port::of($_) } $primary, $standby;
