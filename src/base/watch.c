@@ -11,20 +11,26 @@
 
 #include "src/base/watch.h"
 
+int64
+rw_watch_stood_still(const RwWatch *watch, RwTime now, int64 wall)
+{
+	int64		ahead = (wall - watch->wall_at) - (now - watch->round_at);
+
+	return watch->round_at != RW_NEVER && ahead >= RW_WALL_STEP ? ahead : 0;
+}
+
 void
 rw_watch_round(RwWatch *watch, RwTime now, int64 wall, int64 allowed)
 {
 	int64		passed = now - watch->round_at;
-	int64		ahead = wall - watch->wall_at - passed;
 
-	watch->unwatched = watch->stood_still = 0;
+	watch->unwatched = 0;
+	watch->stood_still = rw_watch_stood_still(watch, now, wall);
 	if (watch->round_at != RW_NEVER &&
-		(passed > allowed || ahead >= RW_WALL_STEP))
+		(passed > allowed || watch->stood_still > 0))
 	{
 		watch->resumed_at = now;
 		watch->unwatched = passed;
-		if (ahead >= RW_WALL_STEP)
-			watch->stood_still = ahead;
 	}
 	watch->round_at = now;
 	watch->wall_at = wall;

@@ -64,6 +64,13 @@ typedef struct RwWatch
 extern void rw_watch_round(RwWatch *watch, RwTime now, int64 wall,
 						   int64 allowed);
 
+/*
+ * For how long our clock has stood still since the last round, as far as the
+ * clocks show; 0 if it has not.  For processes that look between rounds.
+ */
+extern int64 rw_watch_stood_still(const RwWatch *watch, RwTime now,
+								  int64 wall);
+
 /* Has a gap ended with the last round? */
 static inline bool
 rw_watch_resumed(const RwWatch *watch)

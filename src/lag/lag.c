@@ -58,6 +58,7 @@ rw_published(const RwFacts *facts)
 
 	rw_lock_shared(rw_state_lock);
 	published->last_sample = rw_lag_shared->last_sample;
+	published->watch = rw_lag_shared->watch;
 	published->wal_rate = rw_rate(&rw_lag_shared->wal_rate, facts->horizon,
 								  facts->now);
 	published->upstream = rw_lag_shared->upstream;

@@ -73,6 +73,7 @@ typedef struct RwLink
 typedef struct RwPublished
 {
 	RwTime		last_sample;	/* RW_NEVER: no worker has sampled yet */
+	RwWatch		watch;			/* of the worker's rounds */
 	RwTime		history_start;	/* RW_NEVER: there is no history yet */
 	double		wal_rate;		/* bytes a second; negative: not known */
 	RwUpstream	upstream;

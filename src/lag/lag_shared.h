@@ -25,7 +25,7 @@
 typedef struct RwLagShared
 {
 	RwTime		last_sample;	/* RW_NEVER until the first */
-	RwWatch		watch;			/* of the worker's rounds, whose own it is */
+	RwWatch		watch;			/* of the worker's rounds */
 	bool		state_loaded;	/* the state file, if any, has been read */
 	RwRate		wal_rate;		/* of the horizon */
 	RwUpstream	upstream;

@@ -22,6 +22,12 @@ rw_last_message(const RwFacts *facts, const RwPublished *published)
 {
 	const RwReceiverFacts *receiver = &facts->receiver;
 	const RwUpstream *upstream = &published->upstream;
+	RwTime		seen_at = upstream->message_at;
+
+	/* The clock may have stood still since the worker looked. */
+	if (seen_at != RW_NEVER)
+		seen_at -= rw_watch_stood_still(&published->watch, facts->now,
+										facts->wall);
 
 	/* The worker saw the last message, unless one has come since. */
 	if (rw_message_is_real(receiver) &&
@@ -31,9 +37,9 @@ rw_last_message(const RwFacts *facts, const RwPublished *published)
 		RwTime		at = facts->now -
 			Max(facts->wall - receiver->receipt_time, 0);
 
-		return Max(at, upstream->message_at);
+		return Max(at, seen_at);
 	}
-	return upstream->message_at;
+	return seen_at;
 }
 
 void

@@ -44,10 +44,10 @@
 static void
 note_round(RwFacts *facts)
 {
-	/* Only the worker uses it. */
-	rw_watch_round(&rw_lag_shared->watch, facts->now, facts->wall,
-				   rw_sample_lifetime());
+	/* Only the worker writes it, so no lock is needed. */
 	facts->watch = rw_lag_shared->watch;
+	rw_watch_round(&facts->watch, facts->now, facts->wall,
+				   rw_sample_lifetime());
 	if (rw_watch_resumed(&facts->watch))
 		ereport(DEBUG1,
 				(errmsg_internal("nothing was watched for %d s, and the clock stood still for %d s",
@@ -159,6 +159,7 @@ publish_round(RwSampler *sampler, bool role_or_timeline_changed)
 
 	LWLockAcquire(rw_state_lock, LW_EXCLUSIVE);
 	rw_lag_shared->last_sample = facts->now;
+	rw_lag_shared->watch = facts->watch;
 	if (role_or_timeline_changed || rw_watch_resumed(&facts->watch))
 		rw_rate_init(&rw_lag_shared->wal_rate);
 	rw_rate_add(&rw_lag_shared->wal_rate, facts->horizon, facts->now);

@@ -54,6 +54,18 @@ test_nothing_missing(void)
 	pass(RW_MINUTE);
 	is_lag(own_row(), 63000, "at most", "a minute later");
 
+	begin_standby("In step, on a machine that was paused for an hour");
+	upstream->tended = true;
+	rw_watch_round(&published.watch, facts.now, facts.wall, 3 * RW_SECOND);
+	pass(100 * RW_MS);
+	is_lag(own_row(), 0, "exact", "nothing shows that it was");
+	facts.wall += RW_HOUR;
+	is_lag(own_row(), 3600100, "at most",
+		   "until the wall clock is set, before the worker's next round");
+	receiver->receipt_time = facts.wall;
+	receiver->send_time = facts.wall - 1;
+	is_lag(own_row(), 0, "exact", "a message comes");
+
 	begin_standby("In step with any other upstream");
 	pass(35 * RW_SECOND - RW_MS);
 	is_lag(own_row(), 0, "exact",
