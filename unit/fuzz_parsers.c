@@ -24,6 +24,7 @@
 #include "src/observe/standby_slots.h"
 #include "src/observe/start_command.h"
 #include "src/observe/timeline.h"
+#include "src/port/intern.h"
 #include "unit/fuzz.h"
 
 /* An amount of the port's limits, an LSN, a commit token: written and read. */
@@ -179,6 +180,31 @@ read_history(const char *bytes, size_t len)
 	free(points);
 }
 
+/* The setting listen_addresses. */
+static void
+read_addresses(const char *text, size_t len)
+{
+	RwAddresses list;
+	RwPiece		where;
+	char		out[RW_ADDRESS_LEN];
+
+	if (rw_addresses_parse(text, &list, &where) != RW_ADDRESSES_FINE)
+	{
+		MUST(where.at >= text && where.at <= where.end &&
+			 where.end <= text + len);
+		return;
+	}
+	MUST(list.number >= 0 && list.number <= RW_LISTEN_MAX);
+	for (int i = 0; i < list.number; i++)
+	{
+		MUST(memchr(list.addresses[i].scope, '\0', RW_SCOPE_LEN) != NULL);
+		rw_address_write(&list.addresses[i], out);
+		MUST(strlen(out) < sizeof(out));
+		for (int j = 0; j < i; j++)
+			MUST(!rw_address_equal(&list.addresses[i], &list.addresses[j]));
+	}
+}
+
 /* Two pages of WAL, which may be old, torn or foreign. */
 #define WAL_BEGIN	UINT64CONST(0x500000000)
 #define WAL_LEN		(2 * XLOG_BLCKSZ)
@@ -245,7 +271,8 @@ static void (*const parsers[]) (const char *, size_t) =
 	read_archive_status,
 	read_history,
 	read_wal,
-	write_quoted
+	write_quoted,
+	read_addresses
 };
 
 int
