@@ -219,9 +219,10 @@ typedef struct RwRound
 /*
  * Bring the table of `size` places up to date; sets the place of each receiver
  * in round->seen.  Time during which this server was down, or nobody watched,
- * does not count towards forget_after, nor the latter to known_after; and a gone replica that had a slot is not forgotten by
- * age (see rw_replicas_slot_dropped).  Clears *events first.  A replica that
- * has reconnected since the last round is reported as gone and as back.
+ * does not count towards forget_after, and the latter not towards known_after.
+ * A gone replica that had a slot is not forgotten by age (see
+ * rw_replicas_slot_dropped).  Clears *events first.  A replica that has
+ * reconnected since the last round is reported as gone and as back.
  */
 extern void rw_replicas_update(RwReplica *table, int size, RwRound *round,
 							   RwReplicaEvents *events);
