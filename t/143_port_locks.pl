@@ -22,7 +22,9 @@ plan skip_all => 'cannot build a library' if !Module::can_build();
 
 my $library = Module::build('hold_locks');
 my $primary = Replwatch::primary('primary', Port::conf());
-my $standby = Replwatch::standby($primary, 'replica1',
+my $standby = Replwatch::standby(
+	$primary, 'replica1',
+	slot => 1,
 	conf => [ Port::conf('max_standby_streaming_delay = -1') ]);
 my @pages = qw(/metrics /status);
 my @checks = qw(/primary /replica /read-only /readiness /liveness /health);
@@ -100,6 +102,10 @@ sub groups_that_block
 	}
 	return join ' ', @block;
 }
+
+# What is kept for the summarizer is part of a slot's wal_status.
+Replwatch::set($primary, 'summarize_wal = on')
+  if $primary->pg_version >= 17;
 
 note '1. One lock at a time';
 
