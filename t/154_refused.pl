@@ -406,9 +406,10 @@ all_are_refused('quick', @refused);
 
 note '4. those that can be helped';
 
+# What is sent to them is whole again before it is.
+overwrite($segment, 'flip mefLip me', 'flip meflip me');
 Replwatch::value($primary,
 	"SELECT pg_create_physical_replication_slot('slot_gone', true)");
-overwrite($segment, 'flip mefLip me', 'flip meflip me');
 $_->vanish foreach @taken;
 
 # It does not look at what it is sent before it is started anew.
