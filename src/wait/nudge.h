@@ -11,11 +11,12 @@
  * does not run replwatch or does not replay at all, which its walsender cannot
  * see.
  *
- * Therefore each connection's nudges become fewer the more of them have been
- * in vain: each doubles the time to the next one.  One that was seen to bring
- * a reply, which would not have come without, begins anew at once in a
- * millisecond.  While a standby has had a nudge for a second and not replayed
- * it, because it is paused, delayed, cut off or far behind, there are none.
+ * Therefore the nudges of each connection become fewer the more of them have
+ * been in vain: each doubles the time to the next one.  Once one was seen to
+ * bring a reply that would not have come without it, the next may follow after
+ * a millisecond again.  While a standby has had a nudge for a second and not
+ * replayed it, because it is paused, delayed, cut off or far behind, there are
+ * none.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -67,9 +68,10 @@ extern void rw_nudge_written(RwNudged *nudged, uint64 replayed, uint64 end,
  * one before it?  Not if the standby had WAL to report as written or flushed,
  * or none to replay.  Nor if *requested, a reply was requested; it is cleared
  * when that has come.  What is left is a reply of core's own in rare cases:
- * each wal_receiver_status_interval, when a commit with remote_apply has been
- * replayed, or when a standby has run out of WAL to replay and gets some more
- * in the microseconds until it reports that.
+ * each wal_receiver_status_interval, upon core's own keepalive, when a commit
+ * with remote_apply has been replayed, or when a standby has run out of WAL to
+ * replay and gets some more in the microseconds until it reports that.  Such a
+ * reply costs a few nudges in vain.
  */
 extern bool rw_nudge_answered(const RwReply *reply, const RwReply *last,
 							  uint64 end, bool *requested);
