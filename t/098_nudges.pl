@@ -82,6 +82,23 @@ sub commit_and_wait
 }
 
 
+# Pause replay of the only replica, over a new connection, which has not been nudged
+# in vain yet.
+sub pause_anew
+{
+	my ($standby) = @_;
+
+	$client->value(
+		'SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_replication');
+	Replwatch::wait_until(
+		$primary,
+		"SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn IS NOT NULL",
+		'it streams again');
+	Replwatch::pause_replay($primary, $standby);
+	return;
+}
+
+
 note '1. a replica without replwatch';
 
 {
@@ -98,7 +115,8 @@ note '1. a replica without replwatch';
 
 note '2. one that runs it';
 
-my $replica1 = Replwatch::standby($primary, 'replica1');
+my $replica1 = Replwatch::standby($primary, 'replica1',
+	conf => ['wal_retrieve_retry_interval = 100ms']);
 
 {
 	my $outcome;
@@ -111,9 +129,10 @@ my $replica1 = Replwatch::standby($primary, 'replica1');
 
 note '3. one that does not replay';
 
-Replwatch::pause_replay($primary, $replica1);
-cmp_ok(nudges(sub { commit_and_wait('1 ms') }),
-	'<', 20, 'it is nudged a few times');
+pause_anew($replica1);
+my $nudges = nudges(sub { commit_and_wait('1 ms') });
+cmp_ok($nudges, '>', 0, 'it is nudged');
+cmp_ok($nudges, '<', 20, 'a few times');
 
 # That was more than a second ago.
 $client->value('SELECT pg_sleep(1)');
@@ -133,7 +152,7 @@ is(nudges(sub { commit_and_wait('1 ms') }), 0, 'and then no more');
 
 note '4. read-only transactions';
 
-Replwatch::pause_replay($primary, $replica1);
+pause_anew($replica1);
 {
 	my $lsn = commit();
 	my $always = Session->new($primary, %woken,
