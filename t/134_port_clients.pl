@@ -27,7 +27,7 @@ my $primary = Replwatch::primary('primary', 'replwatch.max_replicas = 1000',
 my $standby =
   Replwatch::standby($primary, 'replica1', conf => [ Port::conf() ]);
 my $port = Port::of($primary);
-my ($answer, $before, @clients, $begin);
+my ($answer, $answered, $before, @clients, $begin, $pid);
 
 # What the process holds: open descriptors, and kilobytes of its own memory.
 sub descriptors
@@ -353,8 +353,8 @@ foreach (1 .. 20)
 }
 is($wrong, 0, 'new clients of other addresses are served meanwhile');
 syswrite($_, "ary\n") foreach @others;
-$in_time = time() < $begin + 5;
 @answers = map { Port::read_all($_) } @others;
+$in_time = time() < $begin + 5;
 is( (   grep {
 			$in_time ? !/^up ready 100%$/ : !/^(up ready 100%$|HTTP\/1\.1 408 )/
 		} @answers),
@@ -366,6 +366,24 @@ is(Port::read_all($socket), "up ready 100%\n",
 	'so is a client of the same address that asks');
 @clients = ();
 all_gone('after the flood');
+
+# Many clients of one address, of which some ask only when the room is full.
+$begin = time();
+@others = map { Port::connect_to($port) } 1 .. 60;
+Process::until_true('each has a place',
+	sub { descriptors() == $before + 60 || time() > $begin + 5 });
+$pid = Process::child($primary, 'replwatch port');
+Process::stop($pid);
+push @clients, Port::connect_to($port) for 1 .. 100;
+syswrite($_, "primary\n") foreach @others;
+kill 'CONT', $pid;
+@answers = map { Port::read_all($_) } @others;
+$in_time = time() < $begin + 5;
+$answered = grep { /^up ready 100%$/ } @answers;
+is($in_time ? $answered : 60,
+	60, 'clients that have asked are not dropped for others');
+@clients = ();
+all_gone('after these clients');
 
 note '9. The server meanwhile';
 

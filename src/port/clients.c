@@ -78,36 +78,26 @@ rw_clients_may_accept(const RwClients *clients, RwTime now, RwTime *when)
 	return now >= *when;
 }
 
-/*
- * Make room for a client of that address.  The one that is to be dropped may
- * have asked meanwhile; then it is answered, and another one is dropped if it
- * stays to read the answer.
- */
+/* Make room for a client of that address. */
 static void
-make_room(RwClients *clients, RwPortPeer peer, RwTime now)
+make_room(RwClients *clients, RwPortPeer peer)
 {
-	int			number = clients->number;
-
-	rw_client_serve(clients,
-					&clients->places[rw_client_to_drop(clients, peer)], now);
-	if (clients->number == number)
-		close_client(clients,
-					 &clients->places[rw_client_to_drop(clients, peer)]);
+	close_client(clients, &clients->places[rw_client_to_drop(clients, peer)]);
 }
 
 /* Have room and a descriptor for a client of that address. */
 static bool
-reserve_place(RwClients *clients, RwPortPeer peer, RwTime now)
+reserve_place(RwClients *clients, RwPortPeer peer)
 {
 	if (clients->number == RW_CLIENTS_MAX)
-		make_room(clients, peer, now);
+		make_room(clients, peer);
 	if (AcquireExternalFD())
 		return true;
 
 	/* With a small max_files_per_process, the room is full before. */
 	if (clients->number == 0)
 		return false;
-	make_room(clients, peer, now);
+	make_room(clients, peer);
 	return AcquireExternalFD();
 }
 
@@ -136,7 +126,7 @@ rw_clients_accept(RwClients *clients, pgsocket listening, RwTime now)
 	}
 
 	peer = rw_peer_of(&address);
-	if (!reserve_place(clients, peer, now))
+	if (!reserve_place(clients, peer))
 	{
 		closesocket(sock);
 		return true;

@@ -400,8 +400,9 @@ extern void rw_respond_refusal(int status, const char *reason,
  *
  * A client asks once, is answered and is disconnected.  From connection to end
  * it has five seconds, and there is room for 64.  When the room is full, a
- * client is dropped for a new one, see shares.c.  It is served first, so that
- * clients that ask at once are answered, however many there are.
+ * client is dropped for a new one, see shares.c.  Clients whose requests have
+ * come are served before that, so that those that ask at once are answered,
+ * however many there are.
  *
  * One page is made in a turn of the loop, because it takes a hundred times as
  * long as a health check.  A client whose page cannot be made at present waits,

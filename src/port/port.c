@@ -211,7 +211,7 @@ wait_and_serve(RwPort *port, uint32 wait_event)
 			knocked = true;
 	}
 
-	/* Last, because clients that have asked need not be dropped then. */
+	/* Last, so that no client is dropped whose request has come. */
 	if (knocked)
 		accept_clients(port, now);
 }
