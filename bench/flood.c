@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * flood.c
- *	  Asks the port now and then while another address floods it, for bench/run.
+ *	  Asks the port while another address floods it, for bench/run.
  *
  *	flood PORT TARGET SECONDS RATE
  *
  * Asks from 127.0.0.1, 20 times a second, with a connection for each request.
- * Meanwhile, RATE connections per second come from 127.0.0.2, in turn: one that
- * says nothing, one that asks in part, one that asks a byte at a time, and one
- * that asks and does not read the answer.  The 512 latest ones are kept open.
+ * Meanwhile, RATE connections per second come from 127.0.0.2, in turn: one
+ * that says nothing, one that asks in part, one that asks a byte at a time,
+ * and one that asks and does not read the answer.  The 512 latest ones are
+ * kept open.
  *
- * Prints the number of requests, how many of them were answered with 200 within
- * 5 s, the median and the longest of their times in microseconds, and the number
- * of connections that the other address has made.
+ * Prints the number of requests, how many of them were answered with 200
+ * within 5 s, the median and the longest of their times in microseconds, and
+ * the number of connections that the other address has made.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

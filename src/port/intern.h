@@ -405,10 +405,10 @@ extern void rw_respond_refusal(int status, const char *reason,
  * however many there are.
  *
  * One page is made in a turn of the loop, because it takes a hundred times as
- * long as a health check.  A client whose page cannot be made at present waits,
- * and the page is tried again now and then, for one client at a time, until the
- * five seconds are over; then it gets a 503.  It counts as idle while it waits,
- * so that clients that ask for pages do not keep others out.
+ * long as a health check.  A client whose page cannot be made at present
+ * waits, and the page is tried again now and then, for one client at a time,
+ * until the five seconds are over; then it gets a 503.  It counts as idle
+ * while it waits, so that clients that ask for pages do not keep others out.
  *
  * Nothing here waits: sockets do not block, and each call does a bounded
  * amount of work.
@@ -481,9 +481,9 @@ extern RwTime rw_clients_expire(RwClients *clients, RwTime now);
 
 /*
  * A turn of the loop begins, in which one page may be made; clients that ask
- * for more of them wait.  If one waits already, its page is tried first.  Returns
- * when to call this again, or RW_NEVER if nobody waits.  Allocates in the current
- * memory context.
+ * for more of them wait.  If one waits already, its page is tried first.
+ * Returns when to call this again, or RW_NEVER if nobody waits.  Allocates in
+ * the current memory context.
  */
 extern RwTime rw_clients_try_page(RwClients *clients, RwTime now);
 
@@ -519,8 +519,8 @@ extern int	rw_client_to_drop_for_page(const RwClients *clients,
 									   RwPortPeer newcomer);
 
 /*
- * Which client that waits for a page gets the next one: of the address that has
- * the fewest clients, the one that came first.
+ * Which client that waits for a page gets the next one: of the address that
+ * has the fewest clients, the one that came first.
  */
 extern int	rw_client_to_get_page(const RwClients *clients);
 
