@@ -141,6 +141,9 @@ test_refusals(void)
 	rw_answer_refusal(&out, 431, RW_METHOD_GET, "");
 	ok(strstr(buffer, "431 Request Header Fields Too Large\r\n") != NULL, "431");
 	fresh();
+	rw_answer_refusal(&out, 421, RW_METHOD_GET, "");
+	ok(strstr(buffer, "421 Misdirected Request\r\n") != NULL, "421");
+	fresh();
 	rw_answer_refusal(&out, 408, RW_METHOD_GET, "");
 	ok(strstr(buffer, "408 Request Timeout\r\n") != NULL, "408");
 	fresh();
