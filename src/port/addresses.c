@@ -66,6 +66,15 @@ rw_address_equal(const RwAddress *a, const RwAddress *b)
 		strcmp(a->scope, b->scope) == 0;
 }
 
+bool
+rw_address_is_loopback(const RwAddress *address)
+{
+	if (!address->is_ipv6)
+		return address->bytes[0] == IN_LOOPBACKNET;
+	return memcmp(address->bytes, &in6addr_loopback,
+				  sizeof(address->bytes)) == 0;
+}
+
 /* The place of an address in the list, or -1. */
 static int
 find_address(const RwAddresses *list, const RwAddress *address)

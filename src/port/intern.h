@@ -575,6 +575,9 @@ extern RwAddressesFault rw_addresses_parse(const char *text,
 /* Are they the same, optional or not? */
 extern bool rw_address_equal(const RwAddress *a, const RwAddress *b);
 
+/* Is it ::1 or one of 127.0.0.0/8? */
+extern bool rw_address_is_loopback(const RwAddress *address);
+
 /* Is this address in the list? */
 extern bool rw_addresses_include(const RwAddresses *list,
 								 const RwAddress *address);

@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include <netinet/in.h>
 #include <signal.h>
 
 #include "miscadmin.h"
@@ -117,14 +116,6 @@ earlier(RwTime a, RwTime b)
 	return Min(a, b);
 }
 
-static bool
-is_loopback(const struct sockaddr_storage *address)
-{
-	if (address->ss_family == AF_INET)
-		return (ntohl(((const struct sockaddr_in *) address)->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
-	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *) address)->sin6_addr);
-}
-
 /* Does the port listen on addresses of loopback, and no others? */
 static bool
 is_loopback_only(const RwListeners *listeners)
@@ -133,7 +124,7 @@ is_loopback_only(const RwListeners *listeners)
 
 	for (i = 0; i < listeners->number; i++)
 	{
-		if (!is_loopback(&listeners->sockets[i].address))
+		if (!rw_address_is_loopback(&listeners->sockets[i].address))
 			return false;
 	}
 	return true;

@@ -15,7 +15,7 @@ RwPortPeer
 rw_peer_of(const struct sockaddr_storage *address)
 {
 	const unsigned char *bytes;
-	RwPortPeer		peer = 0;
+	RwPortPeer	peer = 0;
 	int			i;
 
 	if (address->ss_family == AF_INET)

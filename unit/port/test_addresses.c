@@ -181,6 +181,24 @@ test_compared(void)
 	ok(!rw_addresses_include(&list, &address), "an address that is not there");
 }
 
+static void
+test_loopback(void)
+{
+	int			i;
+
+	section("loopback");
+
+	(void) read_list("127.0.0.1, 127.255.255.255, ::1, 128.0.0.1, 0.0.0.0, ::,"
+					 " ::2, 1::1");
+	for (i = 0; i < list.number; i++)
+	{
+		char		text[RW_ADDRESS_LEN];
+
+		rw_address_write(&list.addresses[i], text);
+		is_int(rw_address_is_loopback(&list.addresses[i]), i < 3, text);
+	}
+}
+
 /* Whatever the bytes, nothing is read or written beyond its end. */
 static void
 test_random(void)
@@ -217,6 +235,7 @@ main(void)
 	test_refused();
 	test_many();
 	test_compared();
+	test_loopback();
 	test_random();
 	return tap_end();
 }
