@@ -4,9 +4,9 @@
  *	  Files that survive a restart of the server.
  *
  * A file has a format number, the cluster's system identifier and a checksum.
- * A file that cannot be trusted (damaged, cut short, empty, a symbolic link, of
- * another format or another cluster) is renamed by appending ".bad", with a
- * WARNING, and counts as missing: no contents of a file can keep the server
+ * A file that cannot be trusted (damaged, cut short, empty, a symbolic link,
+ * of another format or another cluster) is renamed by appending ".bad", with
+ * a WARNING, and counts as missing: no contents of a file can keep the server
  * from starting.
  *
  * Files are written by rw_replace_file() (replace_file.h), after which the old
@@ -53,8 +53,8 @@ typedef struct RwStoreLabel
 } RwStoreLabel;
 
 /*
- * Begin the contents of a file with a payload of at most `room` bytes.  Returns
- * where the payload goes, zeroed, in palloc'd memory of the file's.
+ * Begin the contents of a file with a payload of at most `room` bytes.
+ * Returns where the payload goes, zeroed, in palloc'd memory of the file's.
  */
 extern void *rw_store_begin(RwNewFile *file, const char *path, uint32 room);
 

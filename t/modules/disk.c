@@ -5,10 +5,10 @@
  *	  t/069.
  *
  * Preloaded by LD_PRELOAD, not by the server.  Each write(), fsync() and
- * rename() of such a file, and each fsync() of its directory, appends a line to
- * the file disk.calls in the data directory, if that exists.  While the file
- * disk.hold exists, fsync() and rename() of such files do not begin, as on a
- * filesystem that is frozen, which is noted by a line "PID waits".
+ * rename() of such a file, and each fsync() of its directory, appends a line
+ * to the file disk.calls in the data directory, if that exists.  While the
+ * file disk.hold exists, fsync() and rename() of such files do not begin, as
+ * on a filesystem that is frozen, which is noted by a line "PID waits".
  *
  * Copyright (c) 2026, the replwatch authors
  *
@@ -21,6 +21,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* From 16 on the server's makefiles hide all functions that are not marked. */
+#define SEEN	__attribute__((visibility("default")))
 
 /* Find the path of replwatch's file, or of its directory, from pg_stat on. */
 static const char *
@@ -77,7 +80,7 @@ wait_while_held(void)
 		usleep(10000);
 }
 
-ssize_t
+SEEN ssize_t
 write(int fd, const void *data, size_t length)
 {
 	int			save_errno = errno;
@@ -90,7 +93,7 @@ write(int fd, const void *data, size_t length)
 	return syscall(SYS_write, fd, data, length);
 }
 
-int
+SEEN int
 fsync(int fd)
 {
 	char		path[PATH_MAX];
@@ -104,7 +107,7 @@ fsync(int fd)
 	return syscall(SYS_fsync, fd);
 }
 
-int
+SEEN int
 rename(const char *from, const char *to)
 {
 	if (strstr(from, "/replwatch.") != NULL)

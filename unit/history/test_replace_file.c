@@ -49,7 +49,8 @@ is_to_work(const char *call)
 ssize_t
 write(int fd, const void *data, size_t length)
 {
-	struct iovec piece = {.iov_base = unconstify(void *, data),.iov_len = length};
+	struct iovec piece = {.iov_base = unconstify(void *, data),
+	.iov_len = length};
 
 	/* TAP is written, too. */
 	if (fd == STDOUT_FILENO || fd == STDERR_FILENO)
@@ -207,7 +208,8 @@ test_links(void)
 	put("target", "of somebody else's");
 	put(PATH, "old");
 	symlink("../target", TMP);
-	is_int(replace(true, 0).step, RW_REPLACE_DONE, "a link in PATH.tmp's place");
+	is_int(replace(true, 0).step, RW_REPLACE_DONE,
+		   "a link in PATH.tmp's place");
 	is_text(contents_of(PATH), "new one", "the file is replaced");
 	is_text(contents_of("target"), "of somebody else's",
 			"what it points to is not touched");
