@@ -42,12 +42,14 @@ answer(const RwRequest *request)
 	MUST(rw_timeline_parse(&timeline, 2, "1\t0/2000000\n", 12));
 	facts.timeline = &timeline;
 
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 16; i++)
 	{
 		facts.in_recovery = (i & 1) != 0;
 		facts.standby.cut_off = facts.standby.at_most = (i & 2) != 0;
 		facts.standby.lag_known = !facts.standby.cut_off;
-		facts.standby.was_in_step = true;
+		facts.standby.cut_off_since = (i & 4) != 0 ?
+			facts.now - 10 * RW_SECOND : RW_NEVER;
+		facts.standby.was_in_step = (i & 8) != 0;
 
 		if (request->agent)
 		{
