@@ -280,16 +280,18 @@ is "$(find "$WORK/replica1" -mindepth 1)" '' "nothing was made"
 if [[ $ipv6 ]]; then
 	sql "$port1" "ALTER ROLE replicator PASSWORD 'a: \\ new one'"
 	printf '%s\n' 'example.com:*:*:somebody: spaces ' "\\:\\:1:$port1:*:replicator:old" >"$WORK/pgpass"
-	mkdir "$WORK/six" "$WORK/cluster6"
+	mkdir -p "$WORK"/six/{cluster,secrets/1,secrets/2}
+	cp -r "$WORK/ca" "$WORK/six/ca"
+	rm -r "$WORK/six/ca/passwords"
 	six=("${replica[@]}" PRIMARY_HOST=::1 PGDATA="$WORK/six/data")
-	like "$(node "${six[@]}" CLUSTER= TLS_CA_FILE="$WORK/cluster/tls/ca.crt" PASSFILE="$WORK/pgpass" REPLICATION_PASSWORD='a: \ new one' \
+	like "$(node "${six[@]}" CLUSTER= SECRETS= TLS_CA_FILE="$WORK/cluster/tls/ca.crt" PASSFILE="$WORK/pgpass" REPLICATION_PASSWORD='a: \ new one' \
 		-- bootstrap 2>&1)" "base backup is complete" "a primary may be an IPv6 address, and a password have any characters"
 	is "$(<"$WORK/pgpass")" "example.com:*:*:somebody: spaces "$'\n'"\\:\\:1:$port1:*:replicator:a\\: \\\\ new one" \
 		"which replaces the old one in the file of passwords"
 	rm -rf "$WORK/six/data"
-	node "${setup[@]}" CLUSTER="$WORK/cluster6" REPLICATION_PASSWORD='a: \ new one' -- setup >/dev/null
-	like "$(node "${six[@]}" CLUSTER="$WORK/cluster6" -- bootstrap 2>&1)" "base backup is complete" "the same with what the servers share"
-	sql "$port1" "ALTER ROLE replicator PASSWORD '$(<"$WORK/cluster/passwords/replication")'"
+	node "${setup[@]}" CLUSTER="$WORK/six/cluster" SECRETS="$WORK/six/secrets" CA="$WORK/six/ca" REPLICATION_PASSWORD='a: \ new one' -- setup >/dev/null
+	like "$(node "${six[@]}" CLUSTER="$WORK/six/cluster" SECRETS="$WORK/six/secrets/2" -- bootstrap 2>&1)" "base backup is complete" "the same with what the servers share"
+	sql "$port1" "ALTER ROLE replicator PASSWORD '$(<"$WORK/ca/passwords/replication")'"
 	rm -r "$WORK/six"
 else
 	note "left out, as this machine has no IPv6: a primary at ::1"
@@ -435,11 +437,11 @@ like "$(node "${primary[@]}" -- certificates)" "ca.crt [0-9]{4} .*primary.crt 36
 "$PG_BIN/pg_ctl" -D "$WORK/primary/data" -s -m fast stop
 node "${setup[@]}" CERTIFICATE_DAYS=10 -- setup renew >/dev/null
 in_background "${primary[@]}" bash "$docker/node" run -c unix_socket_directories="$WORK" >"$WORK/run" 2>&1
-comes "a server runs" serves "$port1" "$WORK/cluster/tls/primary.crt"
+comes "a server runs" serves "$port1" "$WORK/secrets/1/primary.crt"
 comes "its log warns of a certificate that ends soon" \
 	grep -qE "WARNING: certificate primary.crt ends on [0-9-]+, in (9|10) days" "$WORK/run"
 like "$(node "${setup[@]}" -- setup)" "made a certificate for primary.*for replica1" "which is made anew without being asked for"
-comes "the server uses the new one without being told" serves "$port1" "$WORK/cluster/tls/primary.crt"
+comes "the server uses the new one without being told" serves "$port1" "$WORK/secrets/1/primary.crt"
 comes "and logs that" grep -q "there are new certificates" "$WORK/run"
 is "$(grep -c "WARNING: " "$WORK/run")" 1 "it was warned of once"
 kill -INT "$job"
@@ -452,7 +454,7 @@ openssl req -new -x509 -key "$WORK/ca/ca.key" -out "$WORK/ca/ca.crt" -days 20 -s
 	-addext keyUsage=critical,keyCertSign,cRLSign
 node "${setup[@]}" -- setup >/dev/null
 ok "the CA's own is made anew as well" openssl x509 -noout -checkend "$((3000 * 86400))" -in "$WORK/cluster/tls/ca.crt"
-ok "with the same key" openssl verify -CAfile "$WORK/cluster/tls/ca.crt" "$WORK/cluster/tls/primary.crt"
+ok "with the same key" openssl verify -CAfile "$WORK/cluster/tls/ca.crt" "$WORK/secrets/1/primary.crt"
 before=$(openssl x509 -noout -serial -in "$WORK/secrets/1/primary.crt")
 ok "renewed" node "${setup[@]}" CERTIFICATE_DAYS=20 -- setup renew
 unlike "$(openssl x509 -noout -serial -in "$WORK/secrets/1/primary.crt")" "$before" "they are new"
