@@ -181,13 +181,15 @@ end_date() {
 
 # Print a line for each certificate: name, days left, end date.
 certificates() {
-	local file end
+	local file end now
 
 	defaults
 	[[ $TLS == on ]] || return 0
+	now=$(date +%s)
 	for file in "$TLS_CA_FILE" "$TLS_CERT_FILE"; do
 		end=$(date -u -d "$(openssl x509 -noout -enddate -in "$file" | cut -d= -f2)" +%s)
-		printf '%s %d %s\n' "${file##*/}" "$(((end - $(date +%s)) / 86400))" "$(end_date "$file")"
+		# Negative as soon as it has ended: a division truncates towards zero.
+		printf '%s %d %s\n' "${file##*/}" "$(((end - now) / 86400 - (end < now)))" "$(end_date "$file")"
 	done
 }
 

@@ -465,6 +465,7 @@ sleep 1
 mkdir "$WORK/late"
 refused "is not from the CA in .*, or has ended.*docker/ctl renew" "one that has ended is refused" \
 	node "${primary[@]}" ROLE=replica PGDATA="$WORK/late/data" -- bootstrap
+like "$(node "${primary[@]}" -- certificates)" "primary.crt -1 " "and shown as such"
 like "$(node "${setup[@]}" -- setup)" "made a certificate for primary.*for replica1" "and made anew without being asked for"
 "$PG_BIN/pg_ctl" -D "$WORK/replica1/data" -s reload
 own=("${setup[@]}" CERTIFICATES="$WORK/own")
