@@ -341,6 +341,10 @@ roles() {
 	is_no_superuser "and nothing of the application's is called"
 	sql primary "ALTER DATABASE docker_ctl OWNER TO app" template1
 	refused "docker_ctl is not a superuser's" "what ctl calls its own has to be that" ./ctl verify
+	comes "a replica has it, too" same replica1 "SELECT datdba::regrole FROM pg_database WHERE datname = 'docker_ctl'" app
+	docker pause "$(container primary)" >/dev/null
+	like "$(ctl status)" "replica1 +running, [a-z]+ +closed .*does not answer" "nothing is asked there, with or without a primary"
+	docker unpause "$(container primary)" >/dev/null
 	sql primary "ALTER DATABASE docker_ctl OWNER TO postgres; ALTER DATABASE postgres OWNER TO postgres;
 		ALTER DATABASE postgres RESET ALL" template1
 	sql primary "SET client_min_messages = warning; DROP SCHEMA postgres CASCADE; DROP TABLE ctl_verify; DROP TABLE verify; DROP FUNCTION trigger_trap; DROP FUNCTION trap CASCADE"
