@@ -553,6 +553,8 @@ sync() {
 	docker start "$(container replica1)" >/dev/null
 	comes "one that is back clears it" log_has primary 'alert cleared: sync_short'
 	ok "a commit goes through" from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name"
+	ok "SYNC=off" "${compose[@]}" up -d
+	comes "all servers are fit" all_healthy
 }
 
 # Writes WAL by the segment, with hardly any data, until a slot is lost, and waits
@@ -587,14 +589,17 @@ archive() {
 	like "$(logs replica2)" "slot replica2 was lost on primary: making it anew.*restored log file" "through the archive"
 	comes "and streams" same primary "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'replica2' AND state = 'streaming'" 1
 	unset ARCHIVE
+	ok "ARCHIVE=off, and SYNC=off" "${compose[@]}" up -d
+	comes "all servers are fit" all_healthy
+	is "$(sql primary "SHOW synchronous_standby_names")" '' "nobody is waited for any more"
+	unset MAX_SLOT_WAL_KEEP_SIZE
 }
 
 slots() {
 	note "11. A lost slot without an archive"
 	export MAX_SLOT_WAL_KEEP_SIZE=48MB
-	ok "ARCHIVE=off, and SYNC=off" "${compose[@]}" up -d
+	ok "a small limit" "${compose[@]}" up -d
 	comes "all servers are fit" all_healthy
-	is "$(sql primary "SHOW synchronous_standby_names")" '' "nobody is waited for any more"
 	docker stop "$(container replica2)" >/dev/null
 	ok "a replica is away for longer than its slot allows" lose_slot replica2
 	docker start "$(container replica2)" >/dev/null
