@@ -701,7 +701,7 @@ certificates() {
 	note "14. Certificates"
 	before=$(docker exec "$(container primary)" cat /secrets/primary.crt | openssl x509 -noout -serial)
 	like "$(CERTIFICATE_DAYS=20 ctl renew)" "primary has taken its certificate" "new ones are made by one command"
-	ok "and in use without a restart" serves_another "$before"
+	comes "and in use without a restart" serves_another "$before"
 	is "$(from_host "$PRIMARY_PORT" "SELECT 1")" 1 "clients go on, by the same CA"
 	like "$(ctl verify)" "WARNING: primary: certificate primary.crt ends on .*docker/ctl renew" "verify warns 30 days before the end"
 	comes "so does each server's log, without being asked" log_has primary "WARNING: certificate primary.crt ends on"
