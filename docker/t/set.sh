@@ -328,12 +328,13 @@ roles() {
 	cat >"$WORK/liar/docker" <<-END
 		#!/bin/sh
 		case \$* in
+			"exec -i $(container replica1) node certificates") exit 1 ;;
 			"exec -i $(container replica2) node certificates") echo 'ca.crt a[\$(touch $WORK/caught)] 2030-01-01' ;;
 			*) exec $(type -P docker) "\$@" ;;
 		esac
 	END
 	chmod 755 "$WORK/liar/docker"
-	refused "replica1: reads what.*replica2: reads what.*WRONG: replica2 does not show its certificates" \
+	refused "replica1: reads what.*replica2: reads what.*WRONG: replica1 does not show its certificates.*WRONG: replica2 does not show its certificates" \
 		"verify works where the application owns the database, and believes no node" env PATH="$WORK/liar:$PATH" ./ctl verify
 	is_no_superuser "the application's trigger is not run"
 	ok "nor what the node answers" test ! -e "$WORK/caught"
