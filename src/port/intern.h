@@ -374,7 +374,9 @@ typedef struct RwResponse
 typedef struct RwResponder
 {
 	bool		loopback_only;	/* the port is only for this machine */
-	bool		may_make_page;	/* none has been made in this turn */
+	bool		may_make_page;	/* none has been tried in this turn */
+	char		busy[RW_WHY_LEN];	/* why the last page that was tried could not
+									 * be made yet; empty if it was */
 	RwAgentMemory agents;
 	RwTimelineCache timelines;
 } RwResponder;
@@ -383,7 +385,7 @@ typedef struct RwResponder
  * Answer a whole request of that length from a client at that address.  It is
  * parsed into *request.  Allocates in the current memory context.  With
  * response->try_again the answer is that a page cannot be made, because a lock
- * is busy or another page has been made in this turn: it is the last word only
+ * is busy or another page has been tried in this turn: it is the last word only
  * once the client's time is over.
  */
 extern void rw_respond(RwResponder *responder, RwPortPeer peer,
@@ -404,7 +406,7 @@ extern void rw_respond_refusal(int status, const char *reason,
  * come are served before that, so that those that ask at once are answered,
  * however many there are.
  *
- * One page is made in a turn of the loop, because it takes a hundred times as
+ * One page is tried in a turn of the loop, because it takes a hundred times as
  * long as a health check.  A client whose page cannot be made at present
  * waits, and the page is tried again now and then, for one client at a time,
  * until the five seconds are over; then it gets a 503.  It counts as idle
@@ -480,7 +482,7 @@ extern void rw_client_serve(RwClients *clients, RwClient *client, RwTime now);
 extern RwTime rw_clients_expire(RwClients *clients, RwTime now);
 
 /*
- * A turn of the loop begins, in which one page may be made; clients that ask
+ * A turn of the loop begins, in which one page may be tried; clients that ask
  * for more of them wait.  If one waits already, its page is tried first.
  * Returns when to call this again, or RW_NEVER if nobody waits.  Allocates in
  * the current memory context.

@@ -66,15 +66,19 @@ static void
 respond_with_page(RwResponder *responder, const RwRequest *request,
 				  RwResponse *response)
 {
-	const char *reason = "the page could not be made within 5 s: other pages came first";
+	const char *reason = responder->busy[0] != '\0' ? responder->busy :
+		"the page could not be made within 5 s: other pages came first";
 	RwPage	   *page = NULL;
 
 	if (responder->may_make_page)
 	{
 		response->lacks_buffer = !rw_page_has_room();
 		page = rw_page_make(request, &reason, &response->try_again);
-		responder->may_make_page =
-			response->lacks_buffer || response->try_again;
+
+		/* A try that meets a busy lock counts: it can take as long. */
+		responder->may_make_page = response->lacks_buffer;
+		strlcpy(responder->busy, response->try_again ? reason : "",
+				sizeof(responder->busy));
 	}
 	else
 		response->try_again = true;
