@@ -470,8 +470,9 @@ extern bool rw_clients_may_accept(const RwClients *clients, RwTime now,
 								  RwTime *when);
 
 /*
- * Go on with a client whose socket is ready.  While the loop waited, another
- * client may have taken its place, which is harmless.
+ * Go on with a client whose socket is ready.  It may have been dropped since, for
+ * the page of another one, which is harmless: nobody takes its place before
+ * rw_clients_accept().
  */
 extern void rw_client_serve(RwClients *clients, RwClient *client, RwTime now);
 
