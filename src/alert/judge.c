@@ -21,8 +21,6 @@ rw_judge_remember(RwJudgeMemory *memory, const RwFacts *facts,
 
 	if (first || role_changed)
 		memory->watching_since = facts->now;
-	memory->watching_since = Max(memory->watching_since,
-								 facts->watch.resumed_at);
 	memory->in_recovery = facts->in_recovery;
 	rw_watch_sync(&memory->sync, &node->sync_queues, facts->now);
 	rw_watch_standby_slot(&memory->standby_slot, facts);

@@ -62,8 +62,7 @@ typedef struct RwSubject
  */
 typedef struct RwJudgeMemory
 {
-	RwTime		watching_since; /* in the present role, and without a gap
-								 * (base/watch.h) */
+	RwTime		watching_since; /* in the present role */
 	bool		in_recovery;	/* the role of the last round */
 	RwSyncWatch sync;
 	RwStandbySlotWatch standby_slot;

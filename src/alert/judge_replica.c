@@ -23,13 +23,15 @@ streams(const RwLink *link, RwTime now)
 
 /*
  * How long a replica has not streamed; -1 if it streams.  What was before this
- * server had its role, or before its worker started, does not count, and
- * neither does the time in which it gets further without streaming yet.
+ * server had its role, or before its worker started, or before
+ * a gap (base/watch.h), does not count, and neither does the time in which it
+ * gets further without streaming yet.
  */
 static int64
 time_away(const RwJudgeInput *input, const RwSubject *subject)
 {
-	RwTime		since = input->memory->watching_since;
+	RwTime		since = Max(input->memory->watching_since,
+							input->facts->watch.resumed_at);
 
 	if (streams(subject->link, input->facts->now))
 		return -1;

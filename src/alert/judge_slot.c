@@ -23,14 +23,16 @@ time_unmoved(const RwJudgeInput *input, const RwSubject *subject)
 }
 
 /*
- * The same, but what was before this server had its role, or before its worker
- * started, does not count.
+ * The same, but what was before this server had its role, before its worker
+ * started, or before a gap (base/watch.h), does not count.
  */
 static int64
 time_watched_unmoved(const RwJudgeInput *input, const RwSubject *subject)
 {
-	return Min(time_unmoved(input, subject),
-			   input->facts->now - input->memory->watching_since);
+	RwTime		since = Max(input->memory->watching_since,
+							input->facts->watch.resumed_at);
+
+	return Min(time_unmoved(input, subject), input->facts->now - since);
 }
 
 /* slot_lost: it is invalidated, although a replica may stream through it. */

@@ -20,7 +20,9 @@
  *	- It is no part of a time that something has lasted, such as known_after,
  *	  forget_after and hold times.
  *	- No alert is raised because something has lasted longer than its limit,
- *	  before the limit has passed since the gap.  What fires goes on.
+ *	  before the limit has passed since the gap.  What fires goes on.  A gap
+ *	  that is short for the limit does not postpone the alert for so long: see
+ *	  RW_MAKE_UP_FACTOR.
  *	- No rate is computed, and nothing is forecast, from before the gap.
  *	- What was known before is older than our clock says by the time that it
  *	  stood still.
@@ -44,13 +46,22 @@
 /* The wall clock is not adjusted by so much at a time. */
 #define RW_WALL_STEP	(1 * RW_SECOND)
 
+/*
+ * A gap is forgotten once it has been watched for so many times as long as the
+ * gap was.  Otherwise a worker that is late now and then, or a wall clock that
+ * is set forth and back, would postpone alerts with long limits for ever.
+ */
+#define RW_MAKE_UP_FACTOR	2
+
 /* Begins as all zero. */
 typedef struct RwWatch
 {
 	RwTime		round_at;		/* of the last round; RW_NEVER: none yet */
 	int64		wall_at;		/* the same moment on the wall clock */
 	RwTime		resumed_at;		/* the first round after the last gap;
-								 * RW_NEVER: there was none */
+								 * RW_NEVER: there was none, or it is
+								 * forgotten */
+	RwTime		made_up_at;		/* when it is forgotten */
 
 	/* Of the gap that has ended with the last round; 0: none has. */
 	int64		unwatched;		/* how long it was on our clock, */

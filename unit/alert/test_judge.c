@@ -1140,13 +1140,7 @@ test_waiting_commits(void)
 static void
 resumed(RwTime ago)
 {
-	RwJudgeMemory memory = {0};
-
-	memory.watching_since = START - WATCHED;
-	memory.in_recovery = world.facts.in_recovery;
 	world.facts.watch.resumed_at = world.facts.now - ago;
-	(void) rw_judge_remember(&memory, &world.facts, &world.node);
-	world.memory.watching_since = memory.watching_since;
 }
 
 /*

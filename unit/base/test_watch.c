@@ -70,6 +70,47 @@ main(void)
 	is_int(watch.unwatched, RW_HOUR, "the one");
 	is_int(watch.stood_still, 8 * RW_HOUR, "and the other");
 
+	begin("a gap is forgotten");
+	ok(resumes_after(5 * RW_SECOND, 5 * RW_SECOND), "one of 5 s");
+	for (int i = 1; i < 10; i++)
+		ok(!resumes_after(RW_SECOND, RW_SECOND), "it is watched again");
+	is_int(watch.resumed_at, now - 9 * RW_SECOND, "the gap still counts");
+	ok(!resumes_after(RW_SECOND, RW_SECOND), "for twice as long");
+	is_int(watch.resumed_at, RW_NEVER, "then no longer");
+	ok(resumes_after(RW_HOUR, RW_HOUR), "one of an hour");
+	ok(!resumes_after(RW_SECOND, RW_SECOND), "it is watched again");
+	ok(resumes_after(5 * RW_SECOND, 5 * RW_SECOND), "a short one follows");
+	for (int i = 1; i < 3600; i++)
+		(void) resumes_after(2 * RW_SECOND, 2 * RW_SECOND);
+	is_int(watch.resumed_at, now - 2 * 3599 * RW_SECOND,
+		   "which does not make the long one forgotten");
+	for (int i = 0; i < 6; i++)
+		(void) resumes_after(2 * RW_SECOND, 2 * RW_SECOND);
+	is_int(watch.resumed_at, RW_NEVER, "before its time");
+	ok(resumes_after(RW_SECOND, RW_HOUR), "the clock stood still for an hour");
+	for (int i = 0; i < 3599; i++)
+		(void) resumes_after(2 * RW_SECOND, 2 * RW_SECOND);
+	is_int(watch.resumed_at, now - 2 * 3599 * RW_SECOND, "which counts as well");
+	(void) resumes_after(2 * RW_SECOND, 2 * RW_SECOND);
+	is_int(watch.resumed_at, RW_NEVER, "and is forgotten as well");
+
+	begin("gaps again and again");
+	{
+		RwTime		longest = 0;
+
+		for (int i = 0; i < 100; i++)
+		{
+			ok(resumes_after(4 * RW_SECOND, 4 * RW_SECOND), "a short one");
+			for (int j = 0; j < 30; j++)
+			{
+				if (watch.resumed_at != RW_NEVER)
+					longest = Max(longest, now - watch.resumed_at);
+				(void) resumes_after(RW_SECOND, RW_SECOND);
+			}
+		}
+		is_int(longest, 7 * RW_SECOND, "do not add up");
+	}
+
 	begin("the wall clock alone");
 	ok(!resumes_after(100 * RW_MS, 100 * RW_MS + RW_SECOND - 1),
 	   "may be set forward by less than a second");
