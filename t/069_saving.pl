@@ -174,4 +174,28 @@ is_deeply([ @calls[ $last .. $last + $#saving ] ],
 unlike(slurp_file($primary->logfile, $offset),
 	qr/could not .*replwatch/, 'nothing has failed');
 
+note '6. The postmaster is killed while the server is being stopped';
+
+# A process that is stopped ends no sooner than one that waits for a disk.
+$primary->start;
+Replwatch::wait_sampled($primary);
+($saver) = hold($primary);
+Process::stop($saver);
+$sampler = Replwatch::worker_pid($primary);
+system('pg_ctl', '-D', $primary->data_dir, '-m', 'fast', '-W', 'stop');
+Process::until_true('the checkpointer is left, and waits for the sampler',
+	sub { !Process::child($primary, 'walwriter') });
+ok(Process::runs($sampler), 'the sampler waits for its child');
+my $postmaster = Process::postmaster($primary);
+$primary->kill9;
+Process::until_true('both have gone',
+	sub { !grep { kill 0, $_ } $postmaster, $sampler });
+ok(Process::runs($saver), 'its child has not');
+release($primary);
+$primary->start;
+Replwatch::wait_sampled($primary);
+pass('the server starts all the same');
+kill 'CONT', $saver;
+Process::until_true('its child has gone', sub { !Process::runs($saver) });
+
 done_testing();

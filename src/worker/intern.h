@@ -132,7 +132,7 @@ extern bool rw_persist_is_saving(RwSampler *sampler);
  * They are on disk when this returns, which can take as long as the disk is
  * kept busy.
  */
-extern void rw_persist_save_last(RwSampler *sampler);
+extern void rw_persist_save_last(RwSampler *sampler, uint32 wait_event);
 
 /* Read the history's file into the history, which is empty. */
 extern void rw_persist_load_history(void);
@@ -171,10 +171,15 @@ extern bool rw_restore_state(const char *payload, uint32 length,
 /*
  * The process that writes the files (saver.c).
  *
- * It has the sampler's memory as of its start, and only writes the files.  It
- * ends with the sampler: on Linux at once, elsewhere before it renames a file.
- * A rename that the kernel is at is not interrupted, but that of a later saver
- * comes after it, or it finds no PATH.tmp, which a later saver removes first.
+ * It has the sampler's own memory as of its start, and only writes the files.
+ * It ends with the sampler: on Linux at once, elsewhere before it renames a
+ * file.  A rename that the kernel is at is not interrupted, but that of a later
+ * saver comes after it, or it finds no PATH.tmp, which a later saver removes
+ * first.
+ *
+ * It detaches from the server's shared memory, so that one that waits for the
+ * disk when the server has crashed neither keeps that allocated nor keeps the
+ * server from starting again.
  *
  * It exits with 0 or 1, also when it is signaled: where the postmaster is the
  * first process of a container, it inherits orphans, and would restart the
@@ -193,8 +198,8 @@ extern RwSaverState rw_saver_poll(RwSaver *saver);
 
 /*
  * Wait for it to end, if it runs.  The postmaster's signal to end has gone to
- * it, too.
+ * it, too.  Does not return if the postmaster dies meanwhile.
  */
-extern void rw_saver_wait(RwSaver *saver);
+extern void rw_saver_wait(RwSaver *saver, uint32 wait_event);
 
 #endif							/* RW_WORKER_INTERN_H */

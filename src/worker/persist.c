@@ -101,13 +101,13 @@ rw_persist_is_saving(RwSampler *sampler)
 }
 
 void
-rw_persist_save_last(RwSampler *sampler)
+rw_persist_save_last(RwSampler *sampler, uint32 wait_event)
 {
 	RwNewFile	files[RW_SAVED_FILES];
 	int			nfiles;
 	int			i;
 
-	rw_saver_wait(&sampler->saver);
+	rw_saver_wait(&sampler->saver, wait_event);
 	nfiles = collect_files(sampler, files);
 	for (i = 0; i < nfiles; i++)
 	{

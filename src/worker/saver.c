@@ -25,6 +25,8 @@
 #include "common/file_perm.h"
 #include "miscadmin.h"
 #include "postmaster/interrupt.h"
+#include "storage/latch.h"
+#include "storage/pg_shmem.h"
 #include "utils/ps_status.h"
 
 #include "src/worker/intern.h"
@@ -67,6 +69,8 @@ run_child(const RwNewFile *files, int nfiles, pid_t sampler,
 	(void) sigprocmask(SIG_SETMASK, &nothing, NULL);
 	if (getppid() != sampler)
 		_exit(1);
+
+	PGSharedMemoryDetach();
 
 	set_ps_display("saving");
 	for (int i = 0; i < nfiles; i++)
@@ -195,11 +199,14 @@ rw_saver_poll(RwSaver *saver)
 }
 
 void
-rw_saver_wait(RwSaver *saver)
+rw_saver_wait(RwSaver *saver, uint32 wait_event)
 {
-	if (saver->pid == 0)
-		return;
-	while (waitpid(saver->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	while (saver->pid != 0 && waitpid(saver->pid, NULL, WNOHANG) == 0)
+	{
+		/* SIGCHLD sets the latch. */
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1,
+						 wait_event);
+		ResetLatch(MyLatch);
+	}
 	saver->pid = 0;
 }

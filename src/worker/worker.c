@@ -198,7 +198,7 @@ rw_worker_main(Datum arg)
 
 	MemoryContextReset(sampler.context);
 	(void) rw_sample(&sampler);
-	rw_persist_save_last(&sampler);
+	rw_persist_save_last(&sampler, wait_event);
 
 	/*
 	 * With exit code 0 the postmaster would not start the worker again when
