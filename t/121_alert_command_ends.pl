@@ -11,6 +11,7 @@ use warnings;
 
 use lib 't/lib';
 use Command;
+use Module;
 use Replwatch;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -462,6 +463,34 @@ SKIP:
 			'postgres', 'SELECT command_runner_state FROM replwatch_node()'),
 		'running',
 		'the server says that it runs');
+}
+
+note '8. The runner fails';
+
+SKIP:
+{
+	skip 'there is no compiler here', 2 if !Module::can_build();
+
+	Command::stop($primary);
+	$primary->append_conf(
+		'postgresql.conf',
+		"shared_preload_libraries = 'replwatch, "
+		  . Module::build('fail_reload')
+		  . "'\nmax_worker_processes = 8\n");
+	$primary->restart;
+	Command::does($primary,
+		"sleep 1000 & echo \$! > $dir/child\n$hang\nsleep 1000");
+	Command::start($primary);
+	Command::expect($primary, 'failing');
+	@processes = processes();
+	$offset = -s $primary->logfile;
+	Replwatch::set($primary,
+		"fail_reload.worker = 'replwatch command runner'");
+	all_go('all that it has run', @processes);
+	like(
+		slurp_file($primary->logfile, $offset),
+		qr/ERROR:  fail_reload\.worker is this worker/,
+		'with an error');
 }
 
 done_testing();

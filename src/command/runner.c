@@ -89,6 +89,20 @@ handle_quit(SIGNAL_ARGS)
 	_exit(2);
 }
 
+/*
+ * An error ends this process while a command runs.  The command must not become
+ * the child of a postmaster that is process 1, see rw_shell_adopt().
+ */
+static void
+end_run(int code, Datum arg)
+{
+	RwTime		limit = rw_clock_now() + GRACE;
+
+	rw_shell_signal(&runner.run.shell, SIGKILL);
+	while (rw_shell_poll(&runner.run.shell) && rw_clock_now() < limit)
+		pg_usleep(10 * RW_MS);
+}
+
 /* The number of variables that make_environment() sets. */
 #define NUM_VARIABLES		7
 
@@ -296,6 +310,7 @@ runner_init(void)
 	if (!rw_process_claim(RW_PROCESS_RUNNER))
 		proc_exit(0);
 	rw_shell_adopt();
+	on_proc_exit(end_run, 0);
 
 	rw_process_report(RW_PROCESS_RUNNER, RW_PROCESS_RUNNING);
 	runner.wait_event = rw_wait_event("ReplwatchCommandRunner");
