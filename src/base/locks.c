@@ -28,7 +28,6 @@ LWLock	   *rw_state_lock = NULL;
 LWLock	   *rw_waiters_lock = NULL;
 LWLock	   *rw_command_lock = NULL;
 
-
 /* This process does not wait for locks. */
 static bool do_not_wait = false;
 

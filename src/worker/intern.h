@@ -161,8 +161,8 @@ extern void rw_collect_state(RwNewFile *file, const RwStoreLabel *label);
  * Restore shared memory from the state file's payload; the caller holds
  * state_lock exclusively.  `delta` is added to the file's moments to have them
  * on the present clock.  Without `same_role` only alerts, which are to be
- * cleared, silences and the server's own names are restored.  If the lengths do not add up, nothing
- * is, and the result is false.
+ * cleared, silences and the server's own names are restored.  If the lengths
+ * do not add up, nothing is, and the result is false.
  */
 extern bool rw_restore_state(const char *payload, uint32 length,
 							 const RwStoreLabel *label, int64 delta,
@@ -173,9 +173,10 @@ extern bool rw_restore_state(const char *payload, uint32 length,
  *
  * It has the sampler's own memory as of its start, and only writes the files.
  * It ends with the sampler: on Linux at once, elsewhere before it renames a
- * file.  A rename that the kernel is at is not interrupted, but that of a later
- * saver comes after it, or it finds no PATH.tmp, which a later saver removes
- * first.
+ * file.  A rename that the kernel is at is not interrupted: on a filesystem that
+ * comes back to life it may put the file of a later saver in place while that
+ * is being written.  The later saver goes on writing it, and the checksum shows
+ * whether it got so far.
  *
  * It detaches from the server's shared memory, so that one that waits for the
  * disk when the server has crashed neither keeps that allocated nor keeps the
