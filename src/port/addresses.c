@@ -153,6 +153,31 @@ add_member(RwAddresses *list, RwPiece member)
 	return RW_ADDRESSES_FINE;
 }
 
+/*
+ * Remove the addresses that another one includes: 0.0.0.0 is all of IPv4, and ::
+ * all of IPv6.  Two sockets cannot share a port then.
+ */
+static void
+remove_included(RwAddresses *list)
+{
+	RwAddresses whole = *list;
+	RwAddress	all[2];
+	int			i;
+
+	(void) read_address("0.0.0.0", &all[false]);
+	(void) read_address("::", &all[true]);
+	memset(list, 0, sizeof(RwAddresses));
+	for (i = 0; i < whole.number; i++)
+	{
+		const RwAddress *address = &whole.addresses[i];
+		const RwAddress *family = &all[address->is_ipv6];
+
+		if (rw_address_equal(address, family) ||
+			!rw_addresses_include(&whole, family))
+			list->addresses[list->number++] = *address;
+	}
+}
+
 RwAddressesFault
 rw_addresses_parse(const char *text, RwAddresses *list, RwPiece *where)
 {
@@ -176,6 +201,7 @@ rw_addresses_parse(const char *text, RwAddresses *list, RwPiece *where)
 		if (fault != RW_ADDRESSES_FINE)
 			return fault;
 	} while (comma != NULL);
+	remove_included(list);
 	return RW_ADDRESSES_FINE;
 }
 

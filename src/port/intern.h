@@ -534,7 +534,8 @@ extern RwPortPeer rw_peer_of(const struct sockaddr_storage *address);
  * addresses.c: addresses to listen on.  Pure.
  *
  * A list has IP addresses, localhost and *, separated by commas.  Nothing is
- * resolved: localhost stands for 127.0.0.1 and ::1, and * for 0.0.0.0 and ::.
+ * resolved: localhost stands for 127.0.0.1 and ::1, and * for 0.0.0.0 and ::,
+ * which include all others.
  */
 
 /* The port listens on no more addresses than that. */
@@ -552,7 +553,7 @@ typedef struct RwAddress
 										 * empty */
 } RwAddress;
 
-/* No address twice; what is not used is zeroes. */
+/* No address twice, or within another; what is not used is zeroes. */
 typedef struct RwAddresses
 {
 	int			number;

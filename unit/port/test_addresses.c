@@ -88,6 +88,9 @@ test_twice(void)
 	list_is("localhost, ::1", "127.0.0.1 ::1");
 	list_is("::1, localhost", "::1 127.0.0.1");
 	list_is("::1, 0:0::1", "::1");
+	list_is("localhost, *", "0.0.0.0 (::)");
+	list_is("0.0.0.0, localhost, 10.0.0.11", "0.0.0.0 (::1)");
+	list_is("127.0.0.1, fe80::1%eth0, ::", "127.0.0.1 ::");
 }
 
 static void
@@ -188,8 +191,7 @@ test_loopback(void)
 
 	section("loopback");
 
-	(void) read_list("127.0.0.1, 127.255.255.255, ::1, 128.0.0.1, 0.0.0.0, ::,"
-					 " ::2, 1::1");
+	(void) read_list("127.0.0.1, 127.255.255.255, ::1, 128.0.0.1, ::2, 1::1");
 	for (i = 0; i < list.number; i++)
 	{
 		char		text[RW_ADDRESS_LEN];
@@ -197,6 +199,9 @@ test_loopback(void)
 		rw_address_write(&list.addresses[i], text);
 		is_int(rw_address_is_loopback(&list.addresses[i]), i < 3, text);
 	}
+	(void) read_list("*");
+	for (i = 0; i < list.number; i++)
+		is_int(rw_address_is_loopback(&list.addresses[i]), false, "*");
 }
 
 /* Whatever the bytes, nothing is read or written beyond its end. */
