@@ -19,21 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 #define MAX_TIMES	10000000
 
 static double *times;
-
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
 
 static void
 fail(const char *what)
@@ -66,15 +58,6 @@ ask(const struct sockaddr_in *address, const char *request)
 		fprintf(stderr, "unexpected answer: %s\n", answer);
 		exit(1);
 	}
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double		left = *(const double *) a;
-	double		right = *(const double *) b;
-
-	return left < right ? -1 : left > right;
 }
 
 int

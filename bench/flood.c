@@ -29,8 +29,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 #define ASKS_PER_SECOND	20
 #define MAX_ASKS		100000
@@ -40,15 +41,6 @@
 static struct sockaddr_in address = {.sin_family = AF_INET};
 static char request[1024];
 static double times[MAX_ASKS];
-
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
 
 static void
 fail(const char *what)
@@ -143,15 +135,6 @@ flood(double end, double rate, int to)
 	if (write(to, &made, sizeof(made)) != sizeof(made))
 		fail("write");
 	exit(0);
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double		left = *(const double *) a;
-	double		right = *(const double *) b;
-
-	return left < right ? -1 : left > right;
 }
 
 int

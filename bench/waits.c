@@ -51,10 +51,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <libpq-fe.h>
+
+#include "timing.h"
 
 #define LSN_LEN		32
 
@@ -123,15 +124,6 @@ static int	nused;
 /* When a client stops: at a time in microseconds, or after so many waits. */
 static double end = INFINITY;
 static double most = INFINITY;
-
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
 
 static void
 fail(const char *what, const char *why)
@@ -409,15 +401,6 @@ run_client(void *arg)
 		}
 	}
 	return NULL;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double		left = *(const double *) a;
-	double		right = *(const double *) b;
-
-	return left < right ? -1 : left > right;
 }
 
 static void
