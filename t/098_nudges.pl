@@ -63,14 +63,14 @@ sub nudges
 	return $count;
 }
 
-# Commit many times, waiting for a replica each time for as long as given; returns
-# what the waits have returned.
+# Commit many times, or as often as given, waiting for a replica each time for as
+# long as given; returns what the waits have returned.
 sub commit_and_wait
 {
-	my ($timeout) = @_;
+	my ($timeout, $times) = @_;
 	my %seen;
 
-	foreach (1 .. $many)
+	foreach (1 .. $times // $many)
 	{
 		commit();
 		$seen{
@@ -102,11 +102,16 @@ sub pause_anew
 note '1. a replica without replwatch';
 
 {
-	my $plain = Replwatch::standby($primary, 'plain',
-		conf => ["shared_preload_libraries = ''"]);
+	# Each wait lasts long enough for many nudges.
+	my $plain = Replwatch::standby(
+		$primary, 'plain',
+		conf => [
+			"shared_preload_libraries = ''",
+			"recovery_min_apply_delay = '20ms'"
+		]);
 	my $outcome;
 	my $begin = time;
-	my $nudges = nudges(sub { $outcome = commit_and_wait('1 day') });
+	my $nudges = nudges(sub { $outcome = commit_and_wait('1 day', 100) });
 
 	# The time to the next one doubles to 10 s with the 14th.  What core reports of
 	# itself each 10 s may be taken for an answer, after which it begins anew.
