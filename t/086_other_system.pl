@@ -22,6 +22,9 @@ my $other = Replwatch::primary('other', Port::conf(), 'wal_level = logical');
 my $standby =
   Replwatch::standby($other, 'replica1', conf => [ Port::conf() ]);
 
+# A standby is a replica once a sample has found it in step.
+Port::status_when(Port::of($standby), '/replica', 200, 'it is a replica');
+
 # A subscriber is a system of its own.
 my $subscriber = Replwatch::primary('subscriber', Port::conf());
 $ours->safe_psql('postgres', 'CREATE PUBLICATION pub FOR TABLE burst');
@@ -161,6 +164,7 @@ my $streamed = write_row($ours);
 is(Session->new($copied)->value("SELECT replwatch_wait_for_token('$_', '1 h')"),
 	't', 'a standby takes a token')
   foreach $token, $streamed;
+Port::status_when(Port::of($copied), '/replica', 200, 'it is a replica');
 is(Port::sampled(Port::of($copied), "/replica?token=$streamed")->{status},
 	200, 'at the port as well');
 

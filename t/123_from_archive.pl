@@ -60,6 +60,7 @@ Replwatch::row_when_current($standby, 'fed', 'upstream');
 Replwatch::wait_replayed($primary, $standby);
 # Until the next sample, nobody else knows of a message that came after this one.
 Replwatch::wait_sampled($standby);
+Port::status_when($port, '/replica?lag=1MB', 200, 'it is a replica');
 
 # Sessions that are connected stay; nobody else is refused.
 unlink $primary->data_dir . '/pg_hba.conf';
