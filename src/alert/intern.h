@@ -70,6 +70,18 @@ extern RwJudgeFunction rw_judge_xmin_held;
 extern RwWordsFunction rw_words_wal_disk;
 extern RwWordsFunction rw_words_xmin_held;
 
+/*
+ * Since when everything has been watched: what was before this server had its
+ * role, before its worker started, or before a gap (base/watch.h), does not
+ * count.
+ */
+static inline RwTime
+rw_watched_since(const RwJudgeInput *input)
+{
+	return Max(input->memory->watching_since,
+			   input->facts->watch.resumed_at);
+}
+
 /* Who holds back vacuum: a slot, with its sender if it has one, or a sender. */
 typedef struct RwXminHolder
 {

@@ -22,16 +22,13 @@ streams(const RwLink *link, RwTime now)
 }
 
 /*
- * How long a replica has not streamed; -1 if it streams.  What was before this
- * server had its role, or before its worker started, or before
- * a gap (base/watch.h), does not count, and neither does the time in which it
- * gets further without streaming yet.
+ * How long a replica has been seen not to stream; -1 if it streams.  The time in
+ * which it gets further without streaming yet does not count.
  */
 static int64
 time_away(const RwJudgeInput *input, const RwSubject *subject)
 {
-	RwTime		since = Max(input->memory->watching_since,
-							input->facts->watch.resumed_at);
+	RwTime		since = rw_watched_since(input);
 
 	if (streams(subject->link, input->facts->now))
 		return -1;

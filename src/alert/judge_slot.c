@@ -22,17 +22,12 @@ time_unmoved(const RwJudgeInput *input, const RwSubject *subject)
 	return input->facts->now - note->moved_at;
 }
 
-/*
- * The same, but what was before this server had its role, before its worker
- * started, or before a gap (base/watch.h), does not count.
- */
+/* The same, as far as it has been watched. */
 static int64
 time_watched_unmoved(const RwJudgeInput *input, const RwSubject *subject)
 {
-	RwTime		since = Max(input->memory->watching_since,
-							input->facts->watch.resumed_at);
-
-	return Min(time_unmoved(input, subject), input->facts->now - since);
+	return Min(time_unmoved(input, subject),
+			   input->facts->now - rw_watched_since(input));
 }
 
 /* slot_lost: it is invalidated, although a replica may stream through it. */
