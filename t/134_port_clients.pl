@@ -27,7 +27,7 @@ my $primary = Replwatch::primary('primary', 'replwatch.max_replicas = 1000',
 my $standby =
   Replwatch::standby($primary, 'replica1', conf => [ Port::conf() ]);
 my $port = Port::of($primary);
-my ($answer, $answered, $before, @clients, $begin, $pid);
+my ($answer, $answered, $before, @clients, $begin, $in_time, $pid);
 
 # What the process holds: open descriptors, and kilobytes of its own memory.
 sub descriptors
@@ -131,7 +131,6 @@ syswrite($_, "GET /primary HTTP/1.1\r\n\r\n") foreach @clients;
 # Each client has five seconds: where it took long until all had asked, none
 # needs to be served.
 my $served_at_least = time() < $begin + 1.5 ? 64 : 0;
-my $in_time;
 my @answers = map { Port::read_all($_) } @clients;
 is((grep { !/^(HTTP\/1\.1 200 |\z)/ } @answers),
 	0, 'each of the clients that wait before they ask is served or dropped');

@@ -77,7 +77,8 @@ make_primary() {
 	say "$PGDATA is empty: making a primary with PostgreSQL $major"
 	socket=$(mktemp -d /tmp/node.XXXXXX)
 	trap 'primary_failed "this was interrupted"' INT TERM
-	"$PG_BIN/initdb" --pgdata="$PGDATA.new" --username="$POSTGRES_USER" --auth-local=peer --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 \
+	"$PG_BIN/initdb" --pgdata="$PGDATA.new" --username="$POSTGRES_USER" \
+		--auth-local=peer --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 \
 		>"$PGDATA.new.log" 2>&1 || primary_failed "initdb failed"
 
 	# The same settings as later, but without a port.
