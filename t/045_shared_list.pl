@@ -95,8 +95,18 @@ sub wait_on_all
 sub nobody_is_missed
 {
 	my ($what) = @_;
+	my ($leader) =
+	  grep { Replwatch::value($_, 'SELECT pg_is_in_recovery()') eq 'f' }
+	  values %node;
 
-	# After a failed attempt, a replica streams only once it has for 3 s.
+	# After a failed attempt, a replica streams only once what it reports rises,
+	# or it has streamed for 3 s.
+	$leader->safe_psql('postgres', 'INSERT INTO burst VALUES (1)');
+	my $lsn = Replwatch::value($leader, 'SELECT pg_current_wal_flush_lsn()');
+	Replwatch::wait_until(
+		$leader,
+		"SELECT count(*) = 2 FROM replwatch_status() WHERE state = 'streaming' AND replay_lsn >= '$lsn'",
+		'all get on');
 	wait_on_all(3.1);
 	Replwatch::set($_, "replwatch.missing_timeout = '1s'") foreach values %node;
 	# The timeout, the hold time, and a second more.
