@@ -21,13 +21,11 @@
 #ifndef RW_LAG_H
 #define RW_LAG_H
 
-#include "src/lag/link.h"
+#include "src/base/link.h"
 #include "src/lag/upstream.h"
 #include "src/observe/observe.h"
 #include "src/replica/replica.h"
 #include "src/replica/slot_notes.h"
-
-#define RW_REASON_LEN		256
 
 typedef struct RwLink
 {

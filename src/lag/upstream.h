@@ -15,7 +15,7 @@
 
 #include "src/base/rates.h"
 #include "src/lag/archive.h"
-#include "src/lag/link.h"
+#include "src/base/link.h"
 #include "src/observe/observe.h"
 #include "src/replica/attempts.h"
 #include "src/replica/position.h"

@@ -32,6 +32,8 @@ typedef enum RwLinkState
 	RW_STATE_DISCONNECTED		/* upstream: no receiver */
 } RwLinkState;
 
+#define RW_REASON_LEN		256
+
 /* Why a link is behind; link.c has the codes that users see. */
 typedef enum RwReason
 {

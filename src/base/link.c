@@ -9,7 +9,7 @@
  */
 #include "src/base/pure.h"
 
-#include "src/lag/link.h"
+#include "src/base/link.h"
 
 static const char *const state_names[] = {
 	[RW_STATE_STARTUP] = "startup",

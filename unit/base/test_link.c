@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_link.c
- *	  Tests of src/lag/link.c.
+ *	  Tests of src/base/link.c.
  *
  * The words are part of the interface: scripts and dashboards compare them.
  *
@@ -11,7 +11,7 @@
  */
 #include "postgres_fe.h"
 
-#include "src/lag/link.h"
+#include "src/base/link.h"
 #include "unit/tap.h"
 
 int

@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.h
+ *	  Who is at the other end of a line, and what it says.
+ *
+ * A pure file.  The client is the standby.
+ *
+ *		client			server
+ *		HELLO	->				id, challenge
+ *				<-	CHALLENGE	id, challenge
+ *		PROOF	->				names of its replication connection
+ *				<-	WELCOME		once that connection is found; or REFUSED
+ *		SERVER... END, both ways, as often as there is something to tell
+ *
+ * Both keys of a session are made from the system's key, both ids and both
+ * challenges, and the direction: nothing that was sent in another session, or in
+ * the other direction, is valid.  A frame's MAC is over its number in its
+ * direction, its header and its payload, so no frame can be left out, repeated
+ * or moved.  MACs are compared in constant time.  The client proves itself
+ * first: a stranger gets nothing but a challenge and a refusal without a reason.
+ *
+ * The session never reads beyond what it is given, and after anything that is
+ * malformed, out of turn or not authentic it is broken for good.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_SESSION_H
+#define RW_SESSION_H
+
+#include "src/line/frame.h"
+
+#define RW_LINE_PROTOCOL	1	/* another major version is refused */
+#define RW_LINE_KEY_LEN		32
+#define RW_CHALLENGE_LEN	32
+
+/*
+ * HMAC-SHA-256 of these pieces, in this order; false if it cannot be computed.
+ * key.h has the server's.
+ */
+typedef struct RwMacPiece
+{
+	const void *data;
+	size_t		len;
+} RwMacPiece;
+
+typedef bool (*RwMacFunction) (const uint8 *key, size_t key_len,
+							   const RwMacPiece *pieces, int npieces,
+							   uint8 *mac);
+
+typedef enum RwLineRefusal
+{
+	RW_LINE_NOT_REFUSED,
+	RW_LINE_REFUSED_PLAIN,		/* no reason is given to strangers */
+	RW_LINE_NO_CONNECTION,		/* no walsender here streams to this standby */
+	RW_LINE_AMBIGUOUS,			/* several do, by the names and the address */
+	RW_LINE_FULL,				/* there are too many lines */
+	RW_LINE_NO_STANDBY			/* the other end is this server itself */
+} RwLineRefusal;
+
+typedef enum RwSessionState
+{
+	RW_SESSION_AWAITS_HELLO,	/* server */
+	RW_SESSION_AWAITS_CHALLENGE,	/* client */
+	RW_SESSION_AWAITS_PROOF,	/* server */
+	RW_SESSION_AWAITS_WELCOME,	/* client; server: to be welcomed */
+	RW_SESSION_UP,
+	RW_SESSION_BROKEN
+} RwSessionState;
+
+typedef struct RwSession
+{
+	bool		client;
+	RwSessionState state;
+	RwMacFunction mac;
+	uint8		key[RW_LINE_KEY_LEN];	/* the system's, until it is up */
+	RwServerId	own;
+	RwServerId	peer;
+	uint8		own_challenge[RW_CHALLENGE_LEN];
+	uint8		peer_challenge[RW_CHALLENGE_LEN];
+	uint8		send_key[RW_LINE_KEY_LEN];
+	uint8		receive_key[RW_LINE_KEY_LEN];
+	uint64		sent;			/* frames with a MAC */
+	uint64		received;
+	char		application_name[RW_NAME_LEN];	/* the client's claim, */
+	char		slot_name[RW_NAME_LEN]; /* once it has proven itself */
+	RwLineRefusal refusal;
+	const char *problem;		/* why it is broken: a constant, or NULL */
+} RwSession;
+
+typedef enum RwSessionEvent
+{
+	RW_SESSION_INCOMPLETE,		/* no whole frame has come */
+	RW_SESSION_ANSWER,			/* *out is to be sent */
+	RW_SESSION_PROVEN,			/* server: welcome or refuse the client */
+	RW_SESSION_WELCOMED,		/* client: the line is up */
+	RW_SESSION_TOLD_SERVER,		/* *server is set */
+	RW_SESSION_TOLD_END,
+	RW_SESSION_IS_REFUSED,		/* client: session->refusal */
+	RW_SESSION_IS_BROKEN		/* session->problem; *out, unless empty, is a
+								 * refusal to be sent before it is closed */
+} RwSessionEvent;
+
+/* Begin.  The challenge is random, and never used again. */
+extern void rw_session_begin(RwSession *session, bool client,
+							 RwMacFunction mac, const uint8 *key,
+							 RwServerId own, const uint8 *challenge);
+
+/* The client's names, for its proof; before the first bytes are received. */
+extern void rw_session_set_claim(RwSession *session,
+								 const char *application_name,
+								 const char *slot_name);
+
+/* The client's first frame. */
+extern void rw_session_hello(RwSession *session, RwFrame *out);
+
+/*
+ * Take the first frame of these bytes; *used is its length with its MAC, 0 if
+ * none was whole.  Sets out->len to 0 if there is nothing to send.
+ */
+extern RwSessionEvent rw_session_receive(RwSession *session,
+										 const uint8 *data, size_t len,
+										 size_t *used, RwTime now,
+										 RwServer *server, RwFrame *out);
+
+/*
+ * Make a frame.  False if it cannot be made: the session is broken then.
+ * rw_session_refuse() breaks it in any case.
+ */
+extern bool rw_session_welcome(RwSession *session, RwFrame *out);
+extern bool rw_session_refuse(RwSession *session, RwLineRefusal refusal,
+							  RwFrame *out);
+extern bool rw_session_tell(RwSession *session, const RwServer *server,
+							RwTime now, RwFrame *out);
+extern bool rw_session_end(RwSession *session, RwFrame *out);
+
+/* Are these bytes equal?  Takes the same time wherever they differ. */
+extern bool rw_bytes_equal(const uint8 *a, const uint8 *b, size_t len);
+
+#endif							/* RW_SESSION_H */

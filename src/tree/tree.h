@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * tree.h
+ *	  The servers of one system, as the tree in which they replicate.
+ *
+ * A pure file.  Each server tells of itself, and its upstream server of what it
+ * sees of it.  An RwServer holds both.  A server is known by an id that is drawn
+ * when it starts; names are labels.  One that does not report has no id: it is
+ * known as one of the replicas of the server that sees it.
+ *
+ * What comes from other servers is a claim.  It can explain, locate and add to
+ * staleness, and it never makes anything look healthier or fresher than what
+ * this server sees itself.
+ *
+ * rw_tree_build() makes the tree out of what this server knows of itself and of
+ * its replicas, and what it was told over the line.  Each server is in it once,
+ * by its latest report.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RW_TREE_H
+#define RW_TREE_H
+
+#include "src/base/clock.h"
+#include "src/base/link.h"
+#include "src/base/name.h"
+
+/* Drawn at random; all zero: none. */
+typedef struct RwServerId
+{
+	uint64		part[2];
+} RwServerId;
+
+static inline bool
+rw_server_id_is_set(RwServerId id)
+{
+	return id.part[0] != 0 || id.part[1] != 0;
+}
+
+static inline bool
+rw_server_id_equal(RwServerId a, RwServerId b)
+{
+	return a.part[0] == b.part[0] && a.part[1] == b.part[1];
+}
+
+#define RW_VERSION_LEN		16	/* of replwatch, with the final 0 */
+
+typedef enum RwServerRole
+{
+	RW_ROLE_UNKNOWN,
+	RW_ROLE_PRIMARY,
+	RW_ROLE_STANDBY,
+	RW_ROLE_CASCADE				/* a standby with replicas of its own */
+} RwServerRole;
+
+extern const char *rw_server_role_name(RwServerRole role);	/* NULL for unknown */
+
+typedef struct RwServer
+{
+	RwServerId	id;				/* none: it has never reported */
+	RwServerId	parent;			/* the server whose replica it is, as that
+								 * says; none: of this one nothing is known */
+	uint64		key;			/* which of the parent's replicas it is; 0
+								 * without a parent */
+
+	/* As its parent sees it. */
+	char		label[RW_NAME_LEN]; /* the name of its link */
+	char		host[RW_ADDRESS_LEN];	/* empty: a local socket, or not known */
+	RwLinkState state;			/* of that link */
+	int64		lag;			/* microseconds; -1: not known */
+	int64		streaming_for;	/* microseconds; -1: it does not stream */
+	RwTime		seen_at;		/* when the parent said so; RW_NEVER: no
+								 * parent did */
+
+	/* As it says itself; else what its parent knows of it. */
+	char		name[RW_NAME_LEN];	/* what it calls itself; may be empty */
+	RwServerRole role;
+	uint32		tli;			/* 0: not known */
+	uint64		replay;			/* on a primary written; 0: not known */
+	int64		staleness;		/* microseconds when it reported; -1: it does
+								 * not know */
+	bool		of_primary;		/* towards the primary that it follows, not
+								 * its upstream server only */
+	RwHealth	health;			/* the worse of both opinions */
+	RwReason	reason;
+	bool		own_reason;		/* the reason is its own */
+	char		reason_text[RW_REASON_LEN];
+	int			alerts;			/* that fire on it; -1: not known */
+	int			port;			/* 0: none, or not known */
+	char		version[RW_VERSION_LEN];	/* empty: not known */
+	RwTime		reported_at;	/* when it last reported, on this server's
+								 * axis; RW_NEVER: it does not report */
+
+	/* Set by rw_tree_build(). */
+	int			depth;			/* below the uppermost server that is known */
+	int			upstream;		/* index of its parent in the tree; -1: none */
+} RwServer;
+
+#define RW_TREE_MAX		256
+
+typedef struct RwTree
+{
+	int			nservers;
+	RwServer	servers[RW_TREE_MAX];
+} RwTree;
+
+/*
+ * Make the tree in its order: a server before its replicas, and these by name.
+ *
+ * own is this server; children its replicas as it sees them, each with its key
+ * and own->id as parent.  told is what came over the line.  A server there whose
+ * parent is own->id counts only with the key of one of the children, and brings
+ * what that says of itself; those below it count as that child's.
+ *
+ * Of two reports with one id the later counts.  A child that is not connected
+ * and has not reported is left out if it streams elsewhere, as
+ * rw_tree_streams_elsewhere() says.  What has this server's id and comes from
+ * others is ignored, and so is what has no way up to a server without a parent
+ * in less than RW_TREE_MAX steps.  If there are more than RW_TREE_MAX servers,
+ * the deepest are left out.
+ */
+extern void rw_tree_build(RwTree *tree, const RwServer *own,
+						  const RwServer *children, int nchildren,
+						  const RwServer *told, int ntold);
+
+/*
+ * Does the replica `key` of the server `own`, of this name, that has been gone
+ * from there for `gone_for` microseconds, stream from another server?  So says
+ * the server that it streams from.  A replica whose id is known is found by
+ * that.  Otherwise the name has to do, and then it must not have streamed there
+ * for longer than it has been gone here, give or take RW_ELSEWHERE_SLACK: that
+ * is another server of the same name.
+ */
+#define RW_ELSEWHERE_SLACK	(2 * RW_SECOND)
+
+extern bool rw_tree_streams_elsewhere(const RwServer *told, int ntold,
+									  RwServerId own, uint64 key,
+									  const char *name, int64 gone_for);
+
+/*
+ * What the replica `key` of the server `own` says of itself, or NULL if it has
+ * not reported.
+ */
+extern const RwServer *rw_tree_find_report(const RwServer *told, int ntold,
+										   RwServerId own, uint64 key);
+
+/*
+ * How stale reads on a server are at `now`, by what it reported: the age of the
+ * report is added.  A primary's is 0.  -1: not known.
+ */
+extern int64 rw_server_staleness(const RwServer *server, RwTime now);
+
+#endif							/* RW_TREE_H */
