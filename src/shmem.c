@@ -23,6 +23,7 @@
 #include "src/observe/replaying.h"
 #include "src/replica/replica_shared.h"
 #include "src/shmem.h"
+#include "src/tree/tree_shared.h"
 #include "src/wait/wait.h"
 
 typedef struct ShmemPart
@@ -38,6 +39,7 @@ static const ShmemPart parts[] = {
 	{rw_replaying_size, rw_replaying_attach},
 	{rw_history_size, rw_history_attach},
 	{rw_replica_size, rw_replica_attach},
+	{rw_tree_size, rw_tree_attach},
 	{rw_lag_size, rw_lag_attach},
 	{rw_wait_shmem_size, rw_wait_shmem_attach},
 	{rw_command_size, rw_command_attach},

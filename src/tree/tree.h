@@ -71,6 +71,8 @@ typedef struct RwServer
 	RwLinkState state;			/* of that link */
 	int64		lag;			/* microseconds; -1: not known */
 	int64		streaming_for;	/* microseconds; -1: it does not stream */
+	int64		gone_for;		/* microseconds; of this server's own replicas
+								 * that are not connected; not told to others */
 	RwTime		seen_at;		/* when the parent said so; RW_NEVER: no
 								 * parent did */
 
@@ -137,7 +139,8 @@ extern void rw_tree_build(RwTree *tree, const RwServer *own,
 
 extern bool rw_tree_streams_elsewhere(const RwServer *told, int ntold,
 									  RwServerId own, uint64 key,
-									  const char *name, int64 gone_for);
+									  const char *name, int64 gone_for,
+									  RwTime now);
 
 /*
  * What the replica `key` of the server `own` says of itself, or NULL if it has
@@ -145,6 +148,20 @@ extern bool rw_tree_streams_elsewhere(const RwServer *told, int ntold,
  */
 extern const RwServer *rw_tree_find_report(const RwServer *told, int ntold,
 										   RwServerId own, uint64 key);
+
+/*
+ * A report counts as news for this long.  After that, what may have passed since
+ * does not count: its health, and its reason.
+ */
+#define RW_REPORT_FRESH		(3 * RW_SECOND)
+
+extern bool rw_report_is_fresh(const RwServer *report, RwTime now);
+
+/*
+ * Does this reason, which a server sees for its replica, say no more than that
+ * it is behind?  Then the replica's own tells more.
+ */
+extern bool rw_reason_gives_way(RwReason reason);
 
 /*
  * How stale reads on a server are at `now`, by what it reported: the age of the

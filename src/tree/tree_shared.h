@@ -65,7 +65,10 @@ typedef struct RwReport
 	RwChild    *children;		/* the reader's: [rw_max_replicas] */
 } RwReport;
 
-/* This server's id, drawn when its shared memory was set up. */
+/*
+ * This server's id, drawn when its shared memory was set up.  None if there was
+ * no randomness to be had.
+ */
 extern RwServerId rw_own_server_id(void);
 
 /*

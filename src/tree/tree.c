@@ -1,0 +1,609 @@
+/*-------------------------------------------------------------------------
+ *
+ * tree.c
+ *	  The servers of one system, as the tree in which they replicate.
+ *
+ * Building goes through nodes, one for each server that may get into the tree:
+ * first this server, then its replicas, then what was told of others.  Nodes
+ * that turn out to be the same server are left out, but for one; the others find
+ * their parents by id.  Then all that can be reached from a server without a
+ * parent is in the tree, level by level for as long as there is room.  So a ring
+ * of servers that name each other as parents hangs nowhere, and needs no search.
+ *
+ * Portions Copyright (c) 2026, the replwatch authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "src/base/pure.h"
+
+#include "src/tree/tree.h"
+
+#define MAX_NODES		(1 + 2 * RW_TREE_MAX)
+#define OWN				0		/* this server's node */
+#define NONE			(-1)
+
+/* Places of a hash table of nodes: a power of 2, with room to spare. */
+#define PLACES			1024
+
+typedef struct Node
+{
+	const RwServer *server;
+	const RwServer *report;		/* of a replica of this server: what it says
+								 * itself, or NULL */
+	bool		child;			/* is a replica of this server */
+	bool		left_out;
+	bool		in_tree;
+	int16		parent;			/* nodes; NONE at the end of a list */
+	int16		first_child;
+	int16		next_sibling;
+	int16		depth;
+	int16		index;			/* in the tree */
+} Node;
+
+typedef struct Nodes
+{
+	RwServerId	own;
+	RwTime		now;
+	const RwServer *above;		/* what its parent says of this server */
+	int16		first_root;
+	int			nnodes;
+	Node		nodes[MAX_NODES];
+	int16		by_id[PLACES];	/* nodes; NONE: free */
+} Nodes;
+
+static const char *const role_names[] = {
+	[RW_ROLE_UNKNOWN] = NULL,
+	[RW_ROLE_PRIMARY] = "primary",
+	[RW_ROLE_STANDBY] = "standby",
+	[RW_ROLE_CASCADE] = "cascade",
+};
+
+StaticAssertDecl(lengthof(role_names) == RW_ROLE_CASCADE + 1,
+				 "every role has a name");
+StaticAssertDecl(PLACES >= 2 * MAX_NODES - 2,
+				 "the hash table stays half empty");
+
+const char *
+rw_server_role_name(RwServerRole role)
+{
+	return role_names[role];
+}
+
+/* ----------------------------------------------------------------
+ *		One server
+ * ----------------------------------------------------------------
+ */
+
+int64
+rw_server_staleness(const RwServer *server, RwTime now)
+{
+	if (server->role == RW_ROLE_PRIMARY)
+		return 0;
+	if (server->staleness < 0 || server->reported_at == RW_NEVER)
+		return -1;
+	return server->staleness + Max(now - server->reported_at, 0);
+}
+
+bool
+rw_report_is_fresh(const RwServer *report, RwTime now)
+{
+	return report->reported_at != RW_NEVER &&
+		now - report->reported_at <= RW_REPORT_FRESH;
+}
+
+bool
+rw_reason_gives_way(RwReason reason)
+{
+	return reason == RW_REASON_NONE ||
+		reason == RW_REASON_REPLAY_STUCK ||
+		reason == RW_REASON_REPLAY_BEHIND ||
+		reason == RW_REASON_FLUSH_BEHIND;
+}
+
+static bool
+is_connected(const RwServer *server)
+{
+	return server->state <= RW_STATE_STOPPING;
+}
+
+/*
+ * Put together what this server sees of a replica and what that says of itself.
+ * What may pass counts only while the report is fresh.
+ */
+static void
+merge_report(RwServer *server, const RwServer *report, RwTime now)
+{
+	bool		fresh = rw_report_is_fresh(report, now);
+
+	server->id = report->id;
+	rw_name_copy(server->name, report->name);
+	server->role = report->role;
+	if (fresh || server->replay == 0)
+	{
+		server->tli = report->tli;
+		server->replay = report->replay;
+	}
+	server->staleness = report->staleness;
+	server->of_primary = report->of_primary;
+	if (fresh)
+		server->health = Max(server->health, report->health);
+	if (fresh && report->reason != RW_REASON_NONE &&
+		rw_reason_gives_way(server->reason))
+	{
+		server->reason = report->reason;
+		server->own_reason = true;
+		memcpy(server->reason_text, report->reason_text, RW_REASON_LEN);
+	}
+	server->alerts = report->alerts;
+	server->port = report->port;
+	memcpy(server->version, report->version, RW_VERSION_LEN);
+	server->reported_at = report->reported_at;
+}
+
+/* ----------------------------------------------------------------
+ *		Looking into what was told
+ * ----------------------------------------------------------------
+ */
+
+static bool
+is_report_of(const RwServer *server, RwServerId own, uint64 key)
+{
+	return rw_server_id_is_set(server->id) && server->key == key &&
+		rw_server_id_equal(server->parent, own);
+}
+
+const RwServer *
+rw_tree_find_report(const RwServer *told, int ntold, RwServerId own,
+					uint64 key)
+{
+	const RwServer *latest = NULL;
+
+	for (int i = 0; i < ntold; i++)
+	{
+		if (is_report_of(&told[i], own, key) &&
+			(!latest || told[i].reported_at > latest->reported_at))
+			latest = &told[i];
+	}
+	return latest;
+}
+
+bool
+rw_tree_streams_elsewhere(const RwServer *told, int ntold, RwServerId own,
+						  uint64 key, const char *name, int64 gone_for,
+						  RwTime now)
+{
+	const RwServer *report = rw_tree_find_report(told, ntold, own, key);
+
+	for (int i = 0; i < ntold; i++)
+	{
+		const RwServer *other = &told[i];
+
+		/* Does its parent say now that it streams? */
+		if (!rw_server_id_is_set(other->parent) ||
+			rw_server_id_equal(other->parent, own) ||
+			rw_server_id_equal(other->id, own) ||
+			other->state != RW_STATE_STREAMING || other->streaming_for < 0 ||
+			other->seen_at == RW_NEVER ||
+			now - other->seen_at > RW_REPORT_FRESH)
+			continue;
+
+		if (report && rw_server_id_equal(other->id, report->id))
+		{
+			if (other->seen_at > report->reported_at)
+				return true;
+		}
+		else if ((rw_name_equal(other->label, name) ||
+				  rw_name_equal(other->name, name)) &&
+				 other->streaming_for + Max(now - other->seen_at, 0) <=
+				 gone_for + RW_ELSEWHERE_SLACK)
+			return true;
+	}
+	return false;
+}
+
+/* ----------------------------------------------------------------
+ *		Which nodes there are
+ * ----------------------------------------------------------------
+ */
+
+static RwServerId
+node_id(const Node *node)
+{
+	return node->report ? node->report->id : node->server->id;
+}
+
+static Node *
+add_node(Nodes *all, const RwServer *server)
+{
+	Node	   *node = &all->nodes[all->nnodes++];
+
+	memset(node, 0, sizeof(Node));
+	node->server = server;
+	node->parent = node->first_child = node->next_sibling = NONE;
+	return node;
+}
+
+static Node *
+find_child(Nodes *all, uint64 key)
+{
+	for (int i = OWN + 1; i < all->nnodes && all->nodes[i].child; i++)
+	{
+		if (all->nodes[i].server->key == key)
+			return &all->nodes[i];
+	}
+	return NULL;
+}
+
+static void
+add_told(Nodes *all, const RwServer *told)
+{
+	bool		has_id = rw_server_id_is_set(told->id);
+	bool		has_parent = rw_server_id_is_set(told->parent);
+
+	if (has_id && rw_server_id_equal(told->id, all->own))
+	{
+		if (has_parent && told->seen_at != RW_NEVER &&
+			(!all->above || told->seen_at > all->above->seen_at))
+			all->above = told;
+	}
+	else if (has_parent && rw_server_id_equal(told->parent, all->own))
+	{
+		Node	   *child = has_id ? find_child(all, told->key) : NULL;
+
+		if (child && (!child->report ||
+					  told->reported_at > child->report->reported_at))
+			child->report = told;
+	}
+	else if (has_id || has_parent)
+		add_node(all, told);
+}
+
+/* Leave out replicas that are gone from here and stream elsewhere. */
+static void
+leave_out_moved(Nodes *all, const RwServer *told, int ntold)
+{
+	for (int i = OWN + 1; i < all->nnodes && all->nodes[i].child; i++)
+	{
+		Node	   *node = &all->nodes[i];
+		const RwServer *child = node->server;
+
+		node->left_out = !is_connected(child) &&
+			rw_tree_streams_elsewhere(told, ntold, all->own, child->key,
+									  child->label, child->gone_for,
+									  all->now);
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		Each server once
+ * ----------------------------------------------------------------
+ */
+
+/* Is this a replica that is connected to this server and reports to it? */
+static bool
+is_live_child(const Nodes *all, const Node *node)
+{
+	return node->child && is_connected(node->server) &&
+		node->report && rw_report_is_fresh(node->report, all->now);
+}
+
+/* Of two nodes for one server, does the first one count? */
+static bool
+counts_before(const Nodes *all, const Node *a, const Node *b)
+{
+	RwTime		a_reported = (a->report ? a->report : a->server)->reported_at;
+	RwTime		b_reported = (b->report ? b->report : b->server)->reported_at;
+
+	if (is_live_child(all, a) != is_live_child(all, b))
+		return is_live_child(all, a);
+	if (a_reported != b_reported)
+		return a_reported > b_reported;
+	return a->server->seen_at >= b->server->seen_at;
+}
+
+/* The place of the node with this id, or the one that is free for it. */
+static int16 *
+place_of(Nodes *all, RwServerId id)
+{
+	uint32		i = (uint32) (id.part[0] ^ (id.part[0] >> 32));
+
+	for (;; i++)
+	{
+		int16	   *place = &all->by_id[i % PLACES];
+
+		if (*place == NONE ||
+			rw_server_id_equal(node_id(&all->nodes[*place]), id))
+			return place;
+	}
+}
+
+static void
+keep_one_of_each_id(Nodes *all)
+{
+	for (int i = 0; i < PLACES; i++)
+		all->by_id[i] = NONE;
+	for (int i = OWN; i < all->nnodes; i++)
+	{
+		Node	   *node = &all->nodes[i];
+		int16	   *place;
+
+		if (node->left_out || !rw_server_id_is_set(node_id(node)))
+			continue;
+		place = place_of(all, node_id(node));
+		if (*place != NONE && counts_before(all, &all->nodes[*place], node))
+			node->left_out = true;
+		else
+		{
+			if (*place != NONE)
+				all->nodes[*place].left_out = true;
+			*place = i;
+		}
+	}
+}
+
+/* A parent has one replica with each key. */
+static void
+keep_one_of_each_key(Nodes *all)
+{
+	int16		by_key[PLACES];
+
+	for (int i = 0; i < PLACES; i++)
+		by_key[i] = NONE;
+	for (int i = OWN + 1; i < all->nnodes; i++)
+	{
+		Node	   *node = &all->nodes[i];
+		RwServerId	parent = node->server->parent;
+		uint64		hash = parent.part[0] ^ (node->server->key * 1000003);
+		uint32		j = (uint32) (hash ^ (hash >> 32));
+
+		if (node->left_out || node->child || !rw_server_id_is_set(parent))
+			continue;
+		for (;; j++)
+		{
+			int16	   *place = &by_key[j % PLACES];
+			Node	   *other = &all->nodes[Max(*place, 0)];
+
+			if (*place == NONE)
+			{
+				*place = i;
+				break;
+			}
+			if (other->server->key != node->server->key ||
+				!rw_server_id_equal(other->server->parent, parent))
+				continue;
+			if (counts_before(all, other, node))
+				node->left_out = true;
+			else
+			{
+				other->left_out = true;
+				*place = i;
+			}
+			break;
+		}
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		The tree
+ * ----------------------------------------------------------------
+ */
+
+static int
+find_node(Nodes *all, RwServerId id)
+{
+	int			i = *place_of(all, id);
+
+	return i == NONE || all->nodes[i].left_out ? NONE : i;
+}
+
+/* Is there a way up from this server to one without a parent? */
+static bool
+has_way_up(const Nodes *all)
+{
+	int			steps = 0;
+
+	for (int i = all->nodes[OWN].parent; i != NONE; i = all->nodes[i].parent)
+	{
+		if (i == OWN || all->nodes[i].left_out || ++steps == RW_TREE_MAX)
+			return false;
+	}
+	return true;
+}
+
+static void
+find_parents(Nodes *all)
+{
+	for (int i = OWN + 1; i < all->nnodes; i++)
+	{
+		Node	   *node = &all->nodes[i];
+		RwServerId	parent = node->server->parent;
+
+		if (node->left_out)
+			continue;
+		if (node->child)
+			node->parent = OWN;
+		else if (rw_server_id_is_set(parent))
+		{
+			node->parent = find_node(all, parent);
+			node->left_out = node->parent == NONE;
+		}
+	}
+
+	/* This server is in the tree in any case. */
+	if (all->above)
+	{
+		all->nodes[OWN].parent = find_node(all, all->above->parent);
+		if (!has_way_up(all))
+			all->nodes[OWN].parent = NONE;
+	}
+}
+
+static int
+compare_nodes(const Node *a, const Node *b)
+{
+	const RwServer *x = a->report ? a->report : a->server;
+	const RwServer *y = b->report ? b->report : b->server;
+	int			result = rw_name_compare(x->name[0] ? x->name : a->server->label,
+										 y->name[0] ? y->name : b->server->label);
+
+	if (result != 0)
+		return result;
+	if (a->server->key != b->server->key)
+		return a->server->key < b->server->key ? -1 : 1;
+	return 0;
+}
+
+/* Link each node to its parent, in the order of names. */
+static void
+link_nodes(Nodes *all)
+{
+	int16		order[MAX_NODES];
+	int			norder = 0;
+
+	for (int i = OWN; i < all->nnodes; i++)
+	{
+		int			low = 0;
+		int			high = norder;
+
+		if (all->nodes[i].left_out)
+			continue;
+		while (low < high)
+		{
+			int			middle = (low + high) / 2;
+
+			if (compare_nodes(&all->nodes[order[middle]], &all->nodes[i]) <= 0)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		memmove(&order[low + 1], &order[low], (norder - low) * sizeof(int16));
+		order[low] = i;
+		norder++;
+	}
+
+	all->first_root = NONE;
+	while (norder > 0)
+	{
+		Node	   *node = &all->nodes[order[--norder]];
+		int16	   *first = node->parent == NONE ? &all->first_root :
+			&all->nodes[node->parent].first_child;
+
+		node->next_sibling = *first;
+		*first = order[norder];
+	}
+}
+
+/*
+ * Go from the roots down, level by level, and decide what has room.  This server
+ * and those above it have it in any case.
+ */
+static void
+choose_nodes(Nodes *all)
+{
+	int16		queue[MAX_NODES];
+	int			nqueue = 0;
+	int			nchosen = 0;
+
+	for (int i = OWN; i != NONE; i = all->nodes[i].parent)
+	{
+		all->nodes[i].in_tree = true;
+		nchosen++;
+	}
+	for (int i = all->first_root; i != NONE; i = all->nodes[i].next_sibling)
+		queue[nqueue++] = i;
+	for (int done = 0; done < nqueue; done++)
+	{
+		Node	   *node = &all->nodes[queue[done]];
+
+		if (node->parent != NONE)
+			node->depth = all->nodes[node->parent].depth + 1;
+		if (!node->in_tree && nchosen < RW_TREE_MAX)
+		{
+			node->in_tree = true;
+			nchosen++;
+		}
+		for (int i = node->first_child; i != NONE;
+			 i = all->nodes[i].next_sibling)
+			queue[nqueue++] = i;
+	}
+}
+
+static void
+add_server(RwTree *tree, Nodes *all, int i)
+{
+	Node	   *node = &all->nodes[i];
+	RwServer   *server = &tree->servers[tree->nservers];
+
+	*server = *node->server;
+	if (node->report)
+		merge_report(server, node->report, all->now);
+	if (i == OWN && all->above)
+	{
+		server->parent = all->above->parent;
+		server->key = all->above->key;
+		rw_name_copy(server->label, all->above->label);
+		rw_address_copy(server->host, all->above->host);
+		server->state = all->above->state;
+		server->lag = all->above->lag;
+		server->streaming_for = all->above->streaming_for;
+		server->seen_at = all->above->seen_at;
+	}
+	server->depth = node->depth;
+	server->upstream = node->parent == NONE ? -1 :
+		all->nodes[node->parent].index;
+	node->index = tree->nservers++;
+}
+
+static void
+add_servers(RwTree *tree, Nodes *all)
+{
+	int			i = all->first_root;
+
+	while (i != NONE)
+	{
+		/* What is below a node that has no room has none either. */
+		if (all->nodes[i].in_tree)
+		{
+			add_server(tree, all, i);
+			if (all->nodes[i].first_child != NONE)
+			{
+				i = all->nodes[i].first_child;
+				continue;
+			}
+		}
+		while (i != NONE && all->nodes[i].next_sibling == NONE)
+			i = all->nodes[i].parent;
+		if (i != NONE)
+			i = all->nodes[i].next_sibling;
+	}
+}
+
+void
+rw_tree_build(RwTree *tree, const RwServer *own, const RwServer *children,
+			  int nchildren, const RwServer *told, int ntold)
+{
+	Nodes		all;
+
+	all.own = own->id;
+	all.now = own->reported_at;
+	all.above = NULL;
+	all.nnodes = 0;
+
+	add_node(&all, own);
+	for (int i = 0; i < Min(nchildren, RW_TREE_MAX); i++)
+		add_node(&all, &children[i])->child = true;
+	for (int i = 0; i < Min(ntold, RW_TREE_MAX); i++)
+		add_told(&all, &told[i]);
+	if (own->role == RW_ROLE_PRIMARY)
+		all.above = NULL;		/* it is nobody's replica any more */
+
+	leave_out_moved(&all, told, Min(ntold, RW_TREE_MAX));
+	keep_one_of_each_id(&all);
+	keep_one_of_each_key(&all);
+	find_parents(&all);
+	link_nodes(&all);
+	choose_nodes(&all);
+
+	tree->nservers = 0;
+	add_servers(tree, &all);
+}
