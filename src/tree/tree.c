@@ -60,8 +60,7 @@ static const char *const role_names[] = {
 
 StaticAssertDecl(lengthof(role_names) == RW_ROLE_CASCADE + 1,
 				 "every role has a name");
-StaticAssertDecl(PLACES >= 2 * MAX_NODES - 2,
-				 "the hash table stays half empty");
+StaticAssertDecl(PLACES > MAX_NODES, "a search ends at a free place");
 
 const char *
 rw_server_role_name(RwServerRole role)
@@ -184,7 +183,7 @@ rw_tree_streams_elsewhere(const RwServer *told, int ntold, RwServerId own,
 			rw_server_id_equal(other->id, own) ||
 			other->state != RW_STATE_STREAMING || other->streaming_for < 0 ||
 			other->seen_at == RW_NEVER ||
-			now - other->seen_at > RW_REPORT_FRESH)
+			now - other->seen_at > RW_ELSEWHERE_LASTS)
 			continue;
 
 		if (report && rw_server_id_equal(other->id, report->id))
@@ -358,6 +357,12 @@ keep_one_of_each_key(Nodes *all)
 
 		if (node->left_out || node->child || !rw_server_id_is_set(parent))
 			continue;
+		if (all->above && all->above->key == node->server->key &&
+			rw_server_id_equal(all->above->parent, parent))
+		{
+			node->left_out = true;	/* that is this server */
+			continue;
+		}
 		for (;; j++)
 		{
 			int16	   *place = &by_key[j % PLACES];

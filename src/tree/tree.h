@@ -68,28 +68,28 @@ typedef struct RwServer
 	/* As its parent sees it. */
 	char		label[RW_NAME_LEN]; /* the name of its link */
 	char		host[RW_ADDRESS_LEN];	/* empty: a local socket, or not known */
-	RwLinkState state;			/* of that link */
 	int64		lag;			/* microseconds; -1: not known */
 	int64		streaming_for;	/* microseconds; -1: it does not stream */
 	int64		gone_for;		/* microseconds; of this server's own replicas
 								 * that are not connected; not told to others */
 	RwTime		seen_at;		/* when the parent said so; RW_NEVER: no
 								 * parent did */
+	RwLinkState state;			/* of that link */
 
 	/* As it says itself; else what its parent knows of it. */
 	char		name[RW_NAME_LEN];	/* what it calls itself; may be empty */
 	RwServerRole role;
 	uint32		tli;			/* 0: not known */
+	int			alerts;			/* that fire on it; -1: not known */
 	uint64		replay;			/* on a primary written; 0: not known */
 	int64		staleness;		/* microseconds when it reported; -1: it does
 								 * not know */
-	bool		of_primary;		/* towards the primary that it follows, not
-								 * its upstream server only */
 	RwHealth	health;			/* the worse of both opinions */
 	RwReason	reason;
+	bool		of_primary;		/* its staleness is towards the primary that it
+								 * follows, not its upstream server only */
 	bool		own_reason;		/* the reason is its own */
 	char		reason_text[RW_REASON_LEN];
-	int			alerts;			/* that fire on it; -1: not known */
 	int			port;			/* 0: none, or not known */
 	char		version[RW_VERSION_LEN];	/* empty: not known */
 	RwTime		reported_at;	/* when it last reported, on this server's
@@ -116,12 +116,20 @@ typedef struct RwTree
  * parent is own->id counts only with the key of one of the children, and brings
  * what that says of itself; those below it count as that child's.
  *
- * Of two reports with one id the later counts.  A child that is not connected
- * and has not reported is left out if it streams elsewhere, as
- * rw_tree_streams_elsewhere() says.  What has this server's id and comes from
- * others is ignored, and so is what has no way up to a server without a parent
- * in less than RW_TREE_MAX steps.  If there are more than RW_TREE_MAX servers,
- * the deepest are left out.
+ * Of two reports with one id the later counts; but before others' claims, that
+ * of a child that is connected and reports.  Of two servers with one parent and
+ * key, likewise the later.  A child that is not connected is left out if it
+ * streams elsewhere, as rw_tree_streams_elsewhere() says.
+ *
+ * Of what comes from others and has this server's id, only its place counts:
+ * the latest parent and key, and how it is seen from there; on a primary not
+ * even that.  What has no way up to a server without a parent is ignored.  This
+ * server is always in the tree, as one without a parent if it has no way up.  If
+ * there are more than RW_TREE_MAX servers, the deepest are left out, but for
+ * this server and those above it.
+ *
+ * own->reported_at is taken for the time.  Of more than RW_TREE_MAX children,
+ * or servers told, the first are looked at.
  */
 extern void rw_tree_build(RwTree *tree, const RwServer *own,
 						  const RwServer *children, int nchildren,
@@ -130,12 +138,15 @@ extern void rw_tree_build(RwTree *tree, const RwServer *own,
 /*
  * Does the replica `key` of the server `own`, of this name, that has been gone
  * from there for `gone_for` microseconds, stream from another server?  So says
- * the server that it streams from.  A replica whose id is known is found by
- * that.  Otherwise the name has to do, and then it must not have streamed there
- * for longer than it has been gone here, give or take RW_ELSEWHERE_SLACK: that
- * is another server of the same name.
+ * the server that it streams from, and not longer than RW_ELSEWHERE_LASTS ago
+ * (each server on the way may be a second late).  A replica whose id is known is
+ * found by that, if it was seen there after its last report here.  Otherwise,
+ * and after a restart with another id, the name has to do, and then it must not
+ * have streamed there for longer than it has been gone here, give or take
+ * RW_ELSEWHERE_SLACK: that is another server of the same name.
  */
 #define RW_ELSEWHERE_SLACK	(2 * RW_SECOND)
+#define RW_ELSEWHERE_LASTS	(10 * RW_SECOND)
 
 extern bool rw_tree_streams_elsewhere(const RwServer *told, int ntold,
 									  RwServerId own, uint64 key,
@@ -150,8 +161,8 @@ extern const RwServer *rw_tree_find_report(const RwServer *told, int ntold,
 										   RwServerId own, uint64 key);
 
 /*
- * A report counts as news for this long.  After that, what may have passed since
- * does not count: its health, and its reason.
+ * For this long a report is fresh.  After that, what may have changed since does
+ * not count: its health, its reason and its position, where its parent knows one.
  */
 #define RW_REPORT_FRESH		(3 * RW_SECOND)
 

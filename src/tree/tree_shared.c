@@ -26,7 +26,7 @@
 #define READ_TIME			(2 * RW_MS)
 
 /* Room for what is told, and for each child. */
-#define TOLD_ROOM			(96 * 1024)
+#define TOLD_ROOM			(88 * 1024)
 #define CHILD_ROOM			512
 
 StaticAssertDecl(RW_TREE_MAX * RW_PACKED_SIZE(sizeof(RwServer)) <= TOLD_ROOM,
