@@ -4,8 +4,9 @@
  *	  The locks that protect shared memory, and whether there is any.
  *
  *	rw_history_lock	the LSN history (history/history.h)
- *	rw_state_lock	replicas, slot notes, links and alerts: all that the
- *					worker publishes in each round
+ *	rw_state_lock	replicas, slot notes, links and alerts: what the worker
+ *					publishes in each round, but for what is read without a
+ *					lock (lag/standby_state_shared.h, tree/tree_shared.h)
  *	rw_waiters_lock	the sessions that wait for an LSN (wait/waiters.h)
  *	rw_command_lock	the queue of alert_command (command/command.h)
  *

@@ -99,6 +99,12 @@ rw_reason_gives_way(RwReason reason)
 		reason == RW_REASON_FLUSH_BEHIND;
 }
 
+bool
+rw_reason_says_more(RwReason reason)
+{
+	return reason >= RW_REASON_DIVERGED && reason != RW_REASON_REPLAY_BEHIND;
+}
+
 static bool
 is_connected(const RwServer *server)
 {
@@ -126,8 +132,10 @@ merge_report(RwServer *server, const RwServer *report, RwTime now)
 	server->of_primary = report->of_primary;
 	if (fresh)
 		server->health = Max(server->health, report->health);
-	if (fresh && report->reason != RW_REASON_NONE &&
-		rw_reason_gives_way(server->reason))
+	if (fresh && (server->reason == RW_REASON_NONE ?
+				  report->reason != RW_REASON_NONE :
+				  rw_reason_gives_way(server->reason) &&
+				  rw_reason_says_more(report->reason)))
 	{
 		server->reason = report->reason;
 		server->own_reason = true;

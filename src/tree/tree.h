@@ -170,9 +170,11 @@ extern bool rw_report_is_fresh(const RwServer *report, RwTime now);
 
 /*
  * Does this reason, which a server sees for its replica, say no more than that
- * it is behind?  Then the replica's own tells more.
+ * it is behind?  Then it gives way to the replica's own, if that says more than
+ * that WAL is being replayed.
  */
 extern bool rw_reason_gives_way(RwReason reason);
+extern bool rw_reason_says_more(RwReason reason);
 
 /*
  * How stale reads on a server are at `now`, by what it reported: the age of the

@@ -577,6 +577,23 @@ test_report(void)
 				 gives_way ? "gives way" : "stays");
 		is_text(got->reason_text, gives_way ? "its own" : "ours", what);
 	}
+	for (int reason = 0; reason <= RW_REASON_RESTORE_COMMAND; reason++)
+	{
+		bool		says_more = reason >= RW_REASON_DIVERGED &&
+			reason != RW_REASON_REPLAY_BEHIND;
+		char		what[80];
+
+		said->reason = reason;
+		child->reason = RW_REASON_REPLAY_STUCK;
+		build();
+		snprintf(what, sizeof(what), "%s of its own %s",
+				 reason ? rw_reason_name(reason) : "no reason",
+				 says_more ? "says more" : "says nothing new");
+		is_text(got->reason_text, says_more ? "its own" : "ours", what);
+		child->reason = RW_REASON_NONE;
+		build();
+		is_int(got->reason, reason, "and is better than none");
+	}
 	child->reason = RW_REASON_REPLAY_STUCK;
 	said->reason = RW_REASON_NONE;
 	build();
