@@ -190,7 +190,6 @@ rw_tree_streams_elsewhere(const RwServer *told, int ntold, RwServerId own,
 			rw_server_id_equal(other->parent, own) ||
 			rw_server_id_equal(other->id, own) ||
 			other->state != RW_STATE_STREAMING || other->streaming_for < 0 ||
-			other->seen_at == RW_NEVER ||
 			now - other->seen_at > RW_ELSEWHERE_LASTS)
 			continue;
 
@@ -201,7 +200,7 @@ rw_tree_streams_elsewhere(const RwServer *told, int ntold, RwServerId own,
 		}
 		else if ((rw_name_equal(other->label, name) ||
 				  rw_name_equal(other->name, name)) &&
-				 other->streaming_for + Max(now - other->seen_at, 0) <=
+				 other->streaming_for + (now - other->seen_at) <=
 				 gone_for + RW_ELSEWHERE_SLACK)
 			return true;
 	}
@@ -363,7 +362,7 @@ keep_one_of_each_key(Nodes *all)
 		uint64		hash = parent.part[0] ^ (node->server->key * 1000003);
 		uint32		j = (uint32) (hash ^ (hash >> 32));
 
-		if (node->left_out || node->child || !rw_server_id_is_set(parent))
+		if (node->left_out || !rw_server_id_is_set(parent))
 			continue;
 		if (all->above && all->above->key == node->server->key &&
 			rw_server_id_equal(all->above->parent, parent))
@@ -401,15 +400,10 @@ keep_one_of_each_key(Nodes *all)
  * ----------------------------------------------------------------
  */
 
-static int
-find_node(Nodes *all, RwServerId id)
-{
-	int			i = *place_of(all, id);
-
-	return i == NONE || all->nodes[i].left_out ? NONE : i;
-}
-
-/* Is there a way up from this server to one without a parent? */
+/*
+ * Is there a way up from this server to one without a parent?  In a ring there
+ * is no end of steps.
+ */
 static bool
 has_way_up(const Nodes *all)
 {
@@ -417,7 +411,7 @@ has_way_up(const Nodes *all)
 
 	for (int i = all->nodes[OWN].parent; i != NONE; i = all->nodes[i].parent)
 	{
-		if (i == OWN || all->nodes[i].left_out || ++steps == RW_TREE_MAX)
+		if (all->nodes[i].left_out || ++steps == RW_TREE_MAX)
 			return false;
 	}
 	return true;
@@ -437,7 +431,7 @@ find_parents(Nodes *all)
 			node->parent = OWN;
 		else if (rw_server_id_is_set(parent))
 		{
-			node->parent = find_node(all, parent);
+			node->parent = *place_of(all, parent);
 			node->left_out = node->parent == NONE;
 		}
 	}
@@ -445,7 +439,7 @@ find_parents(Nodes *all)
 	/* This server is in the tree in any case. */
 	if (all->above)
 	{
-		all->nodes[OWN].parent = find_node(all, all->above->parent);
+		all->nodes[OWN].parent = *place_of(all, all->above->parent);
 		if (!has_way_up(all))
 			all->nodes[OWN].parent = NONE;
 	}

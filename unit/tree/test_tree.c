@@ -246,8 +246,9 @@ test_claims(void)
 	is_text(draw(), "p(<a>)", "a replica of this server that it does not see");
 	tell("c", "b", 1);
 	is_text(draw(), "p(<a>)", "and what is below that");
-	tell("", "p", 1);
+	tell("", "p", 1)->reported_at = NOW;
 	is_text(draw(), "p(<a>)", "a report without an id");
+	is_int(tree.servers[1].reported_at, RW_NEVER, "is none");
 	tell("", "", 0);
 	is_text(draw(), "p(<a>)", "neither an id nor a parent");
 	tell("d", "nobody", 1);
@@ -312,13 +313,19 @@ test_place(void)
 	is_int(find("s")->health, RW_HEALTH_OK, "nor its health");
 	is_int(find("s")->alerts, 0, "nor its alerts");
 
+	place->seen_at = RW_NEVER;
+	is_text(draw(), "p q s", "one that has never seen it");
+	place->seen_at = NOW;
+	place->parent = id_of("");
+	draw();
+	is_text(find("s")->label, "", "one that says nothing of its place");
+	place->parent = id_of("p");
+
 	tell("s", "q", 8)->seen_at = NOW - 1;
 	is_text(draw(), "p(s) q", "the one that has seen it earlier");
 	told[ntold - 1].seen_at = NOW + 1;
 	is_text(draw(), "p q(s)", "the one that has seen it later");
-	told[ntold - 1].seen_at = RW_NEVER;
-	is_text(draw(), "p(s) q", "one that has never seen it");
-
+	told[ntold - 1].seen_at = NOW - 1;
 	tell("old", "p", 7);
 	tell("", "p", 7);
 	is_text(draw(), "p(s) q", "what has the same place is left out");
@@ -398,6 +405,8 @@ test_once(void)
 	report("new", 1);
 	tell("below", "old", 1);
 	is_text(draw(), "p(new)", "it was restarted, and has another id");
+	told[0].reported_at = NOW + 1;
+	is_text(draw(), "p(old(below))", "whichever comes first");
 }
 
 static void
@@ -458,7 +467,8 @@ test_elsewhere(void)
 	there->seen_at = RW_NEVER;
 	ok(!elsewhere(RW_DAY), "never seen");
 	there->seen_at = NOW + RW_SECOND;
-	ok(elsewhere(8 * RW_SECOND), "seen after this server's sample");
+	ok(elsewhere(7 * RW_SECOND), "seen after this server's sample");
+	ok(!elsewhere(7 * RW_SECOND - 1), "when it had streamed for as much less");
 	there->seen_at = NOW;
 	there->state = RW_STATE_CATCHUP;
 	ok(!elsewhere(RW_DAY), "it catches up");
@@ -621,6 +631,9 @@ test_report(void)
 	report("y", 1);
 	ok(rw_tree_find_report(told, ntold, own.id, 1) == &told[1],
 	   "the latest");
+	said->reported_at = NOW + 1;
+	ok(rw_tree_find_report(told, ntold, own.id, 1) == said,
+	   "whichever comes first");
 }
 
 static void
