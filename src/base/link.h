@@ -4,6 +4,8 @@
  *	  The states, reasons, bounds and health of a replication link.
  *
  * Enums, and the words that SQL, JSON and metrics show for them.  A pure file.
+ * States, reasons and health are told over the line (line/frame.h): a value keeps
+ * its meaning, and new ones go to the end.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

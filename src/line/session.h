@@ -6,19 +6,34 @@
  * A pure file.  The client is the standby.
  *
  *		client			server
- *		HELLO	->				id, challenge
- *				<-	CHALLENGE	id, challenge
+ *		HELLO	->				protocol, id, challenge
+ *				<-	CHALLENGE	likewise
  *		PROOF	->				names of its replication connection
  *				<-	WELCOME		once that connection is found; or REFUSED
  *		SERVER... END, both ways, as often as there is something to tell
  *
- * Both keys of a session are made from the system's key, both ids and both
- * challenges, and the direction: nothing that was sent in another session, or in
- * the other direction, is valid.  A frame's MAC is over its number in its
- * direction, its header and its payload, so no frame can be left out, repeated
- * or moved.  MACs are compared in constant time.  The client proves itself
- * first: a stranger gets nothing but a challenge and a refusal without a reason.
+ * Each direction has a key of its own.  It is HMAC-SHA-256, under the system's
+ * key (key.h), of
  *
+ *		"replwatch client" or "replwatch server", who sends in this direction,
+ *			16 bytes
+ *		the client's protocol, the server's protocol, 8 bytes each
+ *		the client's id, the server's id, 16 bytes each
+ *		the client's challenge, the server's challenge, 32 bytes each
+ *
+ * so nothing that was sent in another session, or in the other direction, is
+ * valid.  A frame's MAC is HMAC-SHA-256, under that key, of
+ *
+ *		its number: of the frames with a MAC in this direction, from 0, 8 bytes
+ *		its header, 4 bytes, and its payload
+ *
+ * so no frame can be left out, repeated or moved.  MACs are compared in constant
+ * time.  The client proves itself first: a stranger gets nothing but a challenge
+ * and a refusal without a reason, an empty REFUSED without MAC.  That is valid
+ * until WELCOME.  Any other refusal has a MAC.
+ *
+ * Until WELCOME a frame has at most RW_FRAME_EARLY_MAX bytes.  After it, frames
+ * of a type that is not known are skipped: a later minor version may have them.
  * The session never reads beyond what it is given, and after anything that is
  * malformed, out of turn or not authentic it is broken for good.
  *
@@ -31,7 +46,9 @@
 
 #include "src/line/frame.h"
 
-#define RW_LINE_PROTOCOL	1	/* another major version is refused */
+#define RW_LINE_PROTOCOL	1	/* another major version is refused, */
+#define RW_LINE_MINOR		0	/* another minor is not */
+#define RW_FRAME_EARLY_MAX	1024
 #define RW_LINE_KEY_LEN		32
 #define RW_CHALLENGE_LEN	32
 
@@ -74,9 +91,11 @@ typedef struct RwSession
 	bool		client;
 	RwSessionState state;
 	RwMacFunction mac;
-	uint8		key[RW_LINE_KEY_LEN];	/* the system's, until it is up */
+	uint8		key[RW_LINE_KEY_LEN];	/* the system's, until there are the
+										 * two below */
 	RwServerId	own;
 	RwServerId	peer;
+	uint64		peer_protocol;
 	uint8		own_challenge[RW_CHALLENGE_LEN];
 	uint8		peer_challenge[RW_CHALLENGE_LEN];
 	uint8		send_key[RW_LINE_KEY_LEN];
@@ -92,12 +111,13 @@ typedef struct RwSession
 typedef enum RwSessionEvent
 {
 	RW_SESSION_INCOMPLETE,		/* no whole frame has come */
-	RW_SESSION_ANSWER,			/* *out is to be sent */
+	RW_SESSION_ANSWER,			/* *out is to be sent, unless it is empty: a
+								 * frame was skipped */
 	RW_SESSION_PROVEN,			/* server: welcome or refuse the client */
 	RW_SESSION_WELCOMED,		/* client: the line is up */
 	RW_SESSION_TOLD_SERVER,		/* *server is set */
 	RW_SESSION_TOLD_END,
-	RW_SESSION_IS_REFUSED,		/* client: session->refusal */
+	RW_SESSION_IS_REFUSED,		/* client: session->refusal; broken as well */
 	RW_SESSION_IS_BROKEN		/* session->problem; *out, unless empty, is a
 								 * refusal to be sent before it is closed */
 } RwSessionEvent;
@@ -117,7 +137,9 @@ extern void rw_session_hello(RwSession *session, RwFrame *out);
 
 /*
  * Take the first frame of these bytes; *used is its length with its MAC, 0 if
- * none was whole.  Sets out->len to 0 if there is nothing to send.
+ * none was whole.  Sets out->len to 0 if there is nothing to send.  A frame that
+ * is longer than may be is not waited for.  A client that has proven itself and
+ * has the server's own id is refused here, and broken: RW_LINE_NO_STANDBY.
  */
 extern RwSessionEvent rw_session_receive(RwSession *session,
 										 const uint8 *data, size_t len,
@@ -125,8 +147,9 @@ extern RwSessionEvent rw_session_receive(RwSession *session,
 										 RwServer *server, RwFrame *out);
 
 /*
- * Make a frame.  False if it cannot be made: the session is broken then.
- * rw_session_refuse() breaks it in any case.
+ * Make a frame, with its MAC.  False if it cannot be made: the session is broken
+ * then, and *out empty.  rw_session_refuse() breaks it in any case; a client
+ * that has not proven itself yet is refused without a reason.
  */
 extern bool rw_session_welcome(RwSession *session, RwFrame *out);
 extern bool rw_session_refuse(RwSession *session, RwLineRefusal refusal,
