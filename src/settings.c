@@ -43,6 +43,9 @@ int			rw_port_serves = RW_SERVES_HEALTH;
 int			rw_route_lag_ms = 10000;
 int			rw_route_hold_ms = 5000;
 
+/* The line */
+char	   *rw_line_secret = "";
+
 static const struct config_enum_entry serves_options[] = {
 	{"health", RW_SERVES_HEALTH, false},
 	{"metrics", RW_SERVES_METRICS, false},
@@ -216,6 +219,18 @@ define_port_settings(void)
 							NULL, NULL, NULL);
 }
 
+static void
+define_line_settings(void)
+{
+	DefineCustomStringVariable("replwatch.line_secret",
+							   "Sets a secret that the servers of this system must share to report to each other.",
+							   "An empty string allows every server that has a copy of this system's files.",
+							   &rw_line_secret,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+}
+
 void
 rw_settings_init(void)
 {
@@ -223,4 +238,5 @@ rw_settings_init(void)
 	define_wait_settings();
 	define_alert_settings();
 	define_port_settings();
+	define_line_settings();
 }

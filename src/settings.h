@@ -106,6 +106,14 @@ extern int	rw_route_lag_ms;
 /* How long a drained standby must stay below half its limit to come back. */
 extern int	rw_route_hold_ms;
 
+/* ----------------------------------------------------------------
+ *		The line
+ * ----------------------------------------------------------------
+ */
+
+/* Part of the key that the servers of the system share; may be empty. */
+extern char *rw_line_secret;
+
 /*
  * Define the settings above; called once from _PG_init.  Those that are fixed
  * at server start, and those that do nothing without shared memory, exist
