@@ -172,17 +172,19 @@ SET replwatch.listen_addresses = '*';
 SET replwatch.port_serves = 'all';
 SET replwatch.route_lag = '1s';
 SET replwatch.route_hold = '1s';
+SET replwatch.line_secret = 'known';
 SET replwatch.commit_token = '6a1f0c2e9b3d4857:00000001:00000000/594F2870';
 SET replwatch.version = '2.0';
 SELECT set_config('replwatch.sample_interval', '50', false);
 ALTER ROLE CURRENT_USER SET replwatch.sample_interval = 50;
 ALTER ROLE CURRENT_USER SET replwatch.max_replicas = 50;
 
--- a command may hold what is not for everybody
+-- these may hold what is not for everybody
 CREATE ROLE regress_replwatch_nobody;
 SET ROLE regress_replwatch_nobody;
 \set VERBOSITY sqlstate
 SHOW replwatch.alert_command;
+SHOW replwatch.line_secret;
 RESET ROLE;
 DROP ROLE regress_replwatch_nobody;
 
