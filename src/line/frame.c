@@ -181,6 +181,7 @@ rw_field_text(const RwField *field, char *text, size_t size)
 	}
 	memcpy(copy, field->value, len);
 	copy[len] = '\0';
+	memset(text, 0, size);
 	rw_first_line(text, copy, size);
 	return true;
 }
@@ -404,6 +405,18 @@ read_own_field(const RwField *field, RwServer *server, RwTime now)
 	return true;
 }
 
+/* Nothing is known of what a parent sees. */
+static void
+clear_seen(RwServer *server)
+{
+	memset(server->label, 0, sizeof(server->label));
+	memset(server->host, 0, sizeof(server->host));
+	server->state = RW_STATE_STARTUP;
+	server->lag = -1;
+	server->streaming_for = -1;
+	server->seen_at = RW_NEVER;
+}
+
 bool
 rw_frame_read_server(const uint8 *payload, size_t len, RwServer *server,
 					 RwTime now)
@@ -413,8 +426,7 @@ rw_frame_read_server(const uint8 *payload, size_t len, RwServer *server,
 	bool		malformed = false;
 
 	memset(server, 0, sizeof(RwServer));
-	server->lag = -1;
-	server->streaming_for = -1;
+	clear_seen(server);
 	server->staleness = -1;
 	server->health = RW_HEALTH_UNKNOWN;
 	server->alerts = -1;
@@ -439,6 +451,8 @@ rw_frame_read_server(const uint8 *payload, size_t len, RwServer *server,
 		server->key = 0;
 		server->seen_at = RW_NEVER;
 	}
+	if (server->seen_at == RW_NEVER)
+		clear_seen(server);
 	if (server->reason == RW_REASON_NONE)
 	{
 		server->own_reason = false;

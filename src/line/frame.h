@@ -150,8 +150,9 @@ extern void rw_put_id(uint8 *to, RwServerId id);
  * The payload of RW_FRAME_SERVER.  Ages are told, relative to `now`, so no
  * server's clock matters to another.  rw_frame_read_server() returns false if it
  * is malformed, or has neither an id nor a parent.  What a server without an id
- * says of itself has no time, and without a parent nobody has seen it.  Lags and
- * ages of more than RW_TOLD_AGE_MAX count as that.
+ * says of itself has no time, and without a parent nobody has seen it.  What a
+ * parent sees counts only with RW_TAG_SEEN_AGE.  Lags and ages of more than
+ * RW_TOLD_AGE_MAX count as that.
  */
 #define RW_TOLD_AGE_MAX		(36500 * RW_DAY)
 
