@@ -4,11 +4,11 @@
  *	  Feeds bytes to the line.
  *
  * Built with clang's libFuzzer and sanitizers; "make fuzz" runs it, on the
- * inputs in unit/corpus/line and on those that it derives from them.  The first
- * byte of an input chooses what the rest is: the payload of a frame that tells a
- * server; what a stranger sends to a server, or to a client; or frames of
- * somebody who has the key, to either.  A stranger's bytes come in pieces of
- * sizes that the second byte chooses.
+ * inputs in unit/corpus/line and on those that it derives from them.  The
+ * first byte of an input chooses what the rest is: the payload of a frame
+ * that tells a server; what a stranger sends to a server, or to a client; or
+ * frames of somebody who has the key, to either.  A stranger's bytes come in
+ * pieces of sizes that the second byte chooses.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -139,14 +139,18 @@ receive_from_peer(RwSession *from, RwSession *to, const uint8 *data,
 	{
 		uint8		number[RW_FRAME_NUMBER];
 		RwMacPiece	pieces[] = {{number, sizeof(number)}, {frame.data, 0}};
-		size_t		payload = len < 3 ? 0 : Min(data[1] << 8 | data[2], len - 3);
+		size_t		payload = 0;
 		size_t		used;
 		RwSessionEvent event;
 
-		payload = Min(payload, RW_FRAME_MAX - RW_FRAME_MAC - RW_FRAME_HEADER);
 		rw_frame_begin(&frame, data[0]);
 		if (len >= 3)
+		{
+			payload = Min(data[1] << 8 | data[2], len - 3);
+			payload = Min(payload,
+						  RW_FRAME_MAX - RW_FRAME_MAC - RW_FRAME_HEADER);
 			memcpy(frame.data + RW_FRAME_HEADER, data + 3, payload);
+		}
 		frame.len += payload;
 		rw_frame_finish(&frame);
 		rw_put_number(number, from->sent++);

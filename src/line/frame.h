@@ -7,22 +7,22 @@
  *
  *		0xF1 | type, 1 byte | length of the payload, 2 bytes | payload | MAC
  *
- * Numbers are big-endian.  No request of the port's other languages begins with
- * 0xF1.  The MAC has 32 bytes, which the length does not include, see session.h.
- * HELLO, CHALLENGE and a REFUSED without payload have none.
+ * Numbers are big-endian.  No request of the port's other languages begins
+ * with 0xF1.  The MAC has 32 bytes, which the length does not include, see
+ * session.h.  HELLO, CHALLENGE and a REFUSED without payload have none.
  *
- * A payload is a list of fields: tag, 1 byte; length, 2 bytes; value.  RwTag has
- * the tags.  A number has 8 bytes, an id 16, a challenge 32; a text is one line
- * of UTF-8 without a final zero.
+ * A payload is a list of fields: tag, 1 byte; length, 2 bytes; value.  RwTag
+ * has the tags.  A number has 8 bytes, an id 16, a challenge 32; a text is
+ * one line of UTF-8 without a final zero.
  *
- * A reader skips a tag that it does not know, and takes a field that is missing
- * as not known, so that servers of different releases understand each other.  A
- * code (a state, a role, a reason) that it does not know counts as missing, too.
- * Of two fields with one tag the later counts.  A field of the wrong length, a
- * number that is out of range, a text with a zero byte or a control character in
- * it, or anything after the last field makes the frame malformed.  A text that
- * is too long for its place is cut off between characters, and each byte in it
- * that is not UTF-8 becomes '?'.
+ * A reader skips a tag that it does not know, and takes a field that is
+ * missing as not known, so that servers of different releases understand each
+ * other.  A code (a state, a role, a reason) that it does not know counts as
+ * missing, too.  Of two fields with one tag the later counts.  A field of the
+ * wrong length, a number that is out of range, a text with a zero byte or a
+ * control character in it, or anything after the last field makes the frame
+ * malformed.  A text that is too long for its place is cut off between
+ * characters, and each byte in it that is not UTF-8 becomes '?'.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -105,15 +105,15 @@ typedef struct RwFrame
 
 /*
  * The length of the frame at the beginning of these bytes, without its MAC,
- * whether or not all of it has come; 0 if its header has not, -1 if they cannot
- * be a frame.
+ * whether or not all of it has come; 0 if its header has not, -1 if they
+ * cannot be a frame.
  */
 extern int	rw_frame_length(const uint8 *data, size_t len);
 
 /*
- * Begin a frame, add fields, and set the length in its header.  Room for a MAC
- * is left.  An empty text adds nothing; a longer one than any place has is cut
- * off.
+ * Begin a frame, add fields, and set the length in its header.  Room for a
+ * MAC is left.  An empty text adds nothing; a longer one than any place has
+ * is cut off.
  */
 extern void rw_frame_begin(RwFrame *frame, RwFrameType type);
 extern void rw_frame_add(RwFrame *frame, uint8 tag, const void *value,
@@ -148,11 +148,11 @@ extern void rw_put_id(uint8 *to, RwServerId id);
 
 /*
  * The payload of RW_FRAME_SERVER.  Ages are told, relative to `now`, so no
- * server's clock matters to another.  rw_frame_read_server() returns false if it
- * is malformed, or has neither an id nor a parent.  What a server without an id
- * says of itself has no time, and without a parent nobody has seen it.  What a
- * parent sees counts only with RW_TAG_SEEN_AGE.  Lags and ages of more than
- * RW_TOLD_AGE_MAX count as that.
+ * server's clock matters to another.  rw_frame_read_server() returns false if
+ * it is malformed, or has neither an id nor a parent.  What a server without
+ * an id says of itself has no time, and without a parent nobody has seen it.
+ * What a parent sees counts only with RW_TAG_SEEN_AGE.  Lags and ages of more
+ * than RW_TOLD_AGE_MAX count as that.
  */
 #define RW_TOLD_AGE_MAX		(36500 * RW_DAY)
 

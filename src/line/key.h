@@ -4,10 +4,10 @@
  *	  The key that the servers of one system share.
  *
  * It is HMAC-SHA-256, under pg_control's mock authentication nonce, of
- * "replwatch line 1", a zero byte, the system identifier (8 bytes, big-endian)
- * and replwatch.line_secret.  initdb makes the nonce; base backups and rewound
- * servers have it, pg_upgrade makes a new one, and pg_resetwal on a lost
- * pg_control leaves zeroes, which are no secret.
+ * "replwatch line 1", a zero byte, the system identifier (8 bytes,
+ * big-endian) and replwatch.line_secret.  initdb makes the nonce; base
+ * backups and rewound servers have it, pg_upgrade makes a new one, and
+ * pg_resetwal on a lost pg_control leaves zeroes, which are no secret.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -12,8 +12,8 @@
  *				<-	WELCOME		once that connection is found; or REFUSED
  *		SERVER... END, both ways, as often as there is something to tell
  *
- * Each direction has a key of its own.  It is HMAC-SHA-256, under the system's
- * key (key.h), of
+ * Each direction has a key of its own.  It is HMAC-SHA-256, under the
+ * system's key (key.h), of
  *
  *		"replwatch client" or "replwatch server", who sends in this direction,
  *			16 bytes
@@ -27,15 +27,16 @@
  *		its number: of the frames with a MAC in this direction, from 0, 8 bytes
  *		its header, 4 bytes, and its payload
  *
- * so no frame can be left out, repeated or moved.  MACs are compared in constant
- * time.  The client proves itself first: a stranger gets nothing but a challenge
- * and a refusal without a reason, an empty REFUSED without MAC.  That is valid
- * until WELCOME.  Any other refusal has a MAC.
+ * so no frame can be left out, repeated or moved.  MACs are compared in
+ * constant time.  The client proves itself first: a stranger gets nothing but
+ * a challenge and a refusal without a reason, an empty REFUSED without MAC.
+ * That is valid until WELCOME.  Any other refusal has a MAC.
  *
- * Until WELCOME a frame has at most RW_FRAME_EARLY_MAX bytes.  After it, frames
- * of a type that is not known are skipped: a later minor version may have them.
- * The session never reads beyond what it is given, and after anything that is
- * malformed, out of turn or not authentic it is broken for good.
+ * Until WELCOME a frame has at most RW_FRAME_EARLY_MAX bytes.  After it,
+ * frames of a type that is not known are skipped: a later minor version may
+ * have them.  The session never reads beyond what it is given, and after
+ * anything that is malformed, out of turn or not authentic it is broken for
+ * good.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -53,8 +54,8 @@
 #define RW_CHALLENGE_LEN	32
 
 /*
- * HMAC-SHA-256 of these pieces, in this order; false if it cannot be computed.
- * key.h has the server's.
+ * HMAC-SHA-256 of these pieces, in this order; false if it cannot be
+ * computed.  key.h has the server's.
  */
 typedef struct RwMacPiece
 {
@@ -137,9 +138,10 @@ extern void rw_session_hello(RwSession *session, RwFrame *out);
 
 /*
  * Take the first frame of these bytes; *used is its length with its MAC, 0 if
- * none was whole.  Sets out->len to 0 if there is nothing to send.  A frame that
- * is longer than may be is not waited for.  A client that has proven itself and
- * has the server's own id is refused here, and broken: RW_LINE_NO_STANDBY.
+ * none was whole.  Sets out->len to 0 if there is nothing to send.  A frame
+ * that is longer than may be is not waited for.  A client that has proven
+ * itself and has the server's own id is refused here, and broken:
+ * RW_LINE_NO_STANDBY.
  */
 extern RwSessionEvent rw_session_receive(RwSession *session,
 										 const uint8 *data, size_t len,
@@ -147,9 +149,9 @@ extern RwSessionEvent rw_session_receive(RwSession *session,
 										 RwServer *server, RwFrame *out);
 
 /*
- * Make a frame, with its MAC.  False if it cannot be made: the session is broken
- * then, and *out empty.  rw_session_refuse() breaks it in any case; a client
- * that has not proven itself yet is refused without a reason.
+ * Make a frame, with its MAC.  False if it cannot be made: the session is
+ * broken then, and *out empty.  rw_session_refuse() breaks it in any case; a
+ * client that has not proven itself yet is refused without a reason.
  */
 extern bool rw_session_welcome(RwSession *session, RwFrame *out);
 extern bool rw_session_refuse(RwSession *session, RwLineRefusal refusal,

@@ -59,7 +59,8 @@ sha256_block(Sha256 *sha)
 	memcpy(s, sha->state, sizeof(s));
 	for (int i = 0; i < 64; i++)
 	{
-		uint32		one = s[7] + k[i] + w[i] + ((s[4] & s[5]) ^ (~s[4] & s[6])) +
+		uint32		one = s[7] + k[i] + w[i] +
+			((s[4] & s[5]) ^ (~s[4] & s[6])) +
 			(sha256_rotate(s[4], 6) ^ sha256_rotate(s[4], 11) ^
 			 sha256_rotate(s[4], 25));
 		uint32		two = ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2])) +

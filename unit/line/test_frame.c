@@ -138,7 +138,8 @@ test_empty_server(void)
 	ok(memcmp(&told, &server, sizeof(told)) == 0, "all else is not known");
 	ok(rw_frame_read_server(payload_of(&frame), 19, &told, NOW),
 	   "also by who tells nothing but its id");
-	is_int(told.health, RW_HEALTH_UNKNOWN, "health that is not told is unknown");
+	is_int(told.health, RW_HEALTH_UNKNOWN,
+		   "health that is not told is unknown");
 
 	server.id.part[1] = 0;
 	server.parent.part[0] = 1;

@@ -146,7 +146,10 @@ static bool
 mac_is(const void *key, size_t key_len, const void *data, size_t len,
 	   const char *expected)
 {
-	RwMacPiece	pieces[] = {{data, len / 2}, {(const char *) data + len / 2, len - len / 2}};
+	RwMacPiece	pieces[] = {
+		{data, len / 2},
+		{(const char *) data + len / 2, len - len / 2}
+	};
 	uint8		mac[RW_FRAME_MAC];
 	char		hex[2 * RW_FRAME_MAC + 1];
 
@@ -181,8 +184,9 @@ test_hmac(void)
 			  "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
 	   "test case 6");
 	ok(mac_is(key, 131,
-			  "This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm.",
-			  152,
+			  "This is a test using a larger than block-size key and a "
+			  "larger than block-size data. The key needs to be hashed "
+			  "before being used by the HMAC algorithm.", 152,
 			  "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"),
 	   "test case 7");
 }
@@ -220,7 +224,8 @@ test_line(void)
 	is_int(at_client(&to_client), RW_SESSION_ANSWER, "the client answers");
 	ok(to_server.data[1] == RW_FRAME_PROOF, "with its proof");
 	is_text(server.application_name, "", "before it, the server takes no name");
-	is_int(at_server(&to_server), RW_SESSION_PROVEN, "which the server accepts");
+	is_int(at_server(&to_server), RW_SESSION_PROVEN,
+		   "which the server accepts");
 	is_int(to_client.len, 0, "without an answer yet");
 	is_text(server.application_name, "replica1", "it has the client's name");
 	is_text(server.slot_name, "replica1_slot", "and its slot's");
@@ -229,7 +234,8 @@ test_line(void)
 	is_int(at_client(&to_client), RW_SESSION_WELCOMED, "and notices");
 	ok(client.state == RW_SESSION_UP && server.state == RW_SESSION_UP,
 	   "both are up");
-	ok(rw_server_id_equal(client.peer, upstream_id), "the client has an id, too");
+	ok(rw_server_id_equal(client.peer, upstream_id),
+	   "the client has an id, too");
 	ok(memcmp(client.send_key, server.receive_key, RW_LINE_KEY_LEN) == 0 &&
 	   memcmp(client.receive_key, server.send_key, RW_LINE_KEY_LEN) == 0,
 	   "they have the same keys");
@@ -504,7 +510,9 @@ static void
 test_refusals(void)
 {
 	RwFrame		frame;
-	uint8		bytes[3 + RW_FRAME_NUMBER] = {RW_TAG_REFUSAL, 0, RW_FRAME_NUMBER};
+	uint8		bytes[3 + RW_FRAME_NUMBER] = {
+		RW_TAG_REFUSAL, 0, RW_FRAME_NUMBER
+	};
 	int			wrong = 0;
 
 	section("Refusals with a reason");
