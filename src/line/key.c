@@ -45,8 +45,8 @@ rw_line_key(uint8 *key, const char **problem)
 }
 
 /*
- * Where the server is built with OpenSSL, pg_hmac_create() notes its context in
- * the current resource owner.  A background worker has none outside of
+ * Where the server is built with OpenSSL, pg_hmac_create() notes its context
+ * in the current resource owner.  A background worker has none outside of
  * transactions.
  */
 static ResourceOwner

@@ -133,8 +133,8 @@ seal_frame(RwSession *session, RwFrame *out)
 	if (out->overflow ||
 		!make_mac(session, true, out->data, out->len, out->data + out->len))
 	{
-		(void) break_session(session, out->overflow ? malformed_frame : no_hmac,
-							 out);
+		(void) break_session(session,
+							 out->overflow ? malformed_frame : no_hmac, out);
 		return false;
 	}
 	out->len += RW_FRAME_MAC;
@@ -256,7 +256,6 @@ read_greeting(RwSession *session, const uint8 *payload, const uint8 *end)
 {
 	RwField		field;
 	bool		malformed = false;
-	bool		has_protocol = false;
 	bool		has_challenge = false;
 
 	while (rw_frame_next(&payload, end, &field, &malformed))
@@ -266,7 +265,6 @@ read_greeting(RwSession *session, const uint8 *payload, const uint8 *end)
 			case RW_TAG_PROTOCOL:
 				if (!rw_field_number(&field, &session->peer_protocol))
 					return false;
-				has_protocol = true;
 				break;
 			case RW_TAG_ID:
 				if (!rw_field_id(&field, &session->peer))
@@ -280,8 +278,7 @@ read_greeting(RwSession *session, const uint8 *payload, const uint8 *end)
 				break;
 		}
 	}
-	return !malformed && has_protocol && has_challenge &&
-		rw_server_id_is_set(session->peer);
+	return !malformed && has_challenge && rw_server_id_is_set(session->peer);
 }
 
 static RwSessionEvent

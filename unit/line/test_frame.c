@@ -172,7 +172,8 @@ test_texts(void)
 	(field.value = (const uint8 *) (string), \
 	 field.len = sizeof(string) - 1, \
 	 rw_field_text(&field, text, sizeof(text)))
-	ok(READ("1234567") && strcmp(text, "1234567") == 0, "as long as its place");
+	ok(READ("1234567") && strcmp(text, "1234567") == 0,
+	   "as long as its place");
 	ok(READ("12345678") && strcmp(text, "1234567") == 0, "longer: cut off");
 	ok(READ("12345\xc3\xa4") && strcmp(text, "12345\xc3\xa4") == 0,
 	   "a character that just fits");
@@ -182,7 +183,8 @@ test_texts(void)
 	   "one of four bytes");
 	ok(READ("1\xc3" "2\xff") && strcmp(text, "1?2?") == 0,
 	   "bytes that are not UTF-8");
-	ok(READ("1\xc3") && strcmp(text, "1?") == 0, "half a character at the end");
+	ok(READ("1\xc3") && strcmp(text, "1?") == 0,
+	   "half a character at the end");
 	ok(READ("") && text[0] == '\0', "nothing");
 	ok(!READ("12\0" "34"), "a zero byte");
 	ok(!READ("12\n34"), "a control character");

@@ -69,6 +69,20 @@ begin(void)
 	rw_session_hello(&client, &to_server);
 }
 
+/*
+ * Up to the state in which the server waits for the client's proof, which this
+ * client is about to send.
+ */
+static void
+wait_for_proof(void)
+{
+	begin();
+	if (at_server(&to_server) != RW_SESSION_ANSWER ||
+		at_client(&to_client) != RW_SESSION_ANSWER)
+		abort();
+	client.sent = 0;
+}
+
 /* Up to the state in which the server has to welcome the client. */
 static void
 prove(void)
@@ -223,7 +237,8 @@ test_line(void)
 	   "and needs the system's key no longer");
 	is_int(at_client(&to_client), RW_SESSION_ANSWER, "the client answers");
 	ok(to_server.data[1] == RW_FRAME_PROOF, "with its proof");
-	is_text(server.application_name, "", "before it, the server takes no name");
+	is_text(server.application_name, "",
+			"before it, the server takes no name");
 	is_int(at_server(&to_server), RW_SESSION_PROVEN,
 		   "which the server accepts");
 	is_int(to_client.len, 0, "without an answer yet");
@@ -453,7 +468,8 @@ test_greetings(void)
 	is_int(greet(&major, &standby_id, challenge, 32), RW_SESSION_IS_BROKEN,
 		   "another major version is not");
 	ok(is_plain_refusal(&to_client), "but refused");
-	is_text(server.problem, "unsupported protocol version", "and why is known");
+	is_text(server.problem, "unsupported protocol version",
+			"and why is known");
 	is_int(greet(&zero, &standby_id, challenge, 32), RW_SESSION_IS_BROKEN,
 		   "nor is none");
 	is_int(greet(NULL, &standby_id, challenge, 32), RW_SESSION_IS_BROKEN,
@@ -466,6 +482,31 @@ test_greetings(void)
 		   "so is a challenge");
 	is_int(greet(&ours, &standby_id, challenge, 31), RW_SESSION_IS_BROKEN,
 		   "of its length");
+
+	begin();
+	make_authentic(&client, &frame, RW_FRAME_HELLO,
+				   to_server.data + RW_FRAME_HEADER,
+				   to_server.len - RW_FRAME_HEADER);
+	frame.data[3] += 2;
+	frame.len += 2 - RW_FRAME_MAC;
+	is_int(at_server(&frame), RW_SESSION_IS_BROKEN,
+		   "nothing but fields may follow");
+
+	section("Proofs");
+	wait_for_proof();
+	make_authentic(&client, &frame, RW_FRAME_PROOF, "\x63\x00\x01x", 4);
+	is_int(at_server(&frame), RW_SESSION_PROVEN, "need no names");
+	is_text(server.application_name, "", "which are empty then");
+	wait_for_proof();
+	make_authentic(&client, &frame, RW_FRAME_PROOF, "\x04\x00\x02x\n", 5);
+	is_int(at_server(&frame), RW_SESSION_IS_BROKEN,
+		   "a name with a control character");
+	wait_for_proof();
+	make_authentic(&client, &frame, RW_FRAME_PROOF, "\x05\x00\x01\x7f", 4);
+	is_int(at_server(&frame), RW_SESSION_IS_BROKEN, "a slot's likewise");
+	wait_for_proof();
+	make_authentic(&client, &frame, RW_FRAME_PROOF, "\x04\x00\x02x", 4);
+	is_int(at_server(&frame), RW_SESSION_IS_BROKEN, "half a name");
 
 	section("What is in the keys");
 	begin();
@@ -787,8 +828,8 @@ test_no_hmac(void)
 }
 
 /*
- * Frames with random payloads, in the form of fields, half of them with a valid
- * MAC: no server comes of them that could not be.
+ * Frames with random payloads, in the form of fields, half of them with a
+ * valid MAC: no server comes of them that could not be.
  */
 static void
 test_random(void)
