@@ -526,9 +526,9 @@ test_greetings(void)
 	make_frame(&frame, RW_FRAME_REFUSED, "", 0, 0);
 	is_int(at_client(&frame), RW_SESSION_IS_REFUSED, "can be refused");
 	begin();
-	make_frame(&frame, RW_FRAME_REFUSED, "x", 1, RW_FRAME_MAC);
+	make_authentic(&server, &frame, RW_FRAME_REFUSED, "\x63\x00\x00", 3);
 	is_int(at_client(&frame), RW_SESSION_IS_BROKEN,
-		   "but not with a MAC for which there is no key yet");
+		   "but not with a MAC, by the zeroes that are no key yet");
 	begin();
 	is_int(at_client(&to_server), RW_SESSION_IS_BROKEN,
 		   "and takes no HELLO, as its own");
@@ -583,6 +583,12 @@ test_refusals(void)
 	is_int(at_client(&frame), RW_SESSION_IS_REFUSED, "one of a later version");
 	is_int(client.refusal, RW_LINE_REFUSED_PLAIN, "is a refusal all the same");
 	prove();
+	rw_put_number(bytes + 3, RW_LINE_NOT_REFUSED);
+	make_authentic(&server, &frame, RW_FRAME_REFUSED, bytes, sizeof(bytes));
+	(void) at_client(&frame);
+	is_int(client.refusal, RW_LINE_REFUSED_PLAIN,
+		   "also one that says it is none");
+	prove();
 	make_authentic(&server, &frame, RW_FRAME_REFUSED, bytes, 10);
 	is_int(at_client(&frame), RW_SESSION_IS_BROKEN, "half a reason is none");
 
@@ -630,6 +636,16 @@ test_turns(void)
 	ok(!rw_session_tell(&server, &some, NOW, &to_client) &&
 	   to_client.len == 0, "after which nothing is told");
 
+	prove();
+	make_authentic(&client, &frame, RW_FRAME_WELCOME, "", 0);
+	is_int(at_server(&frame), RW_SESSION_IS_BROKEN,
+		   "a client does not welcome itself");
+	begin();
+	(void) at_server(&to_server);
+	frame = to_client;
+	(void) at_client(&frame);
+	is_int(at_client(&frame), RW_SESSION_IS_BROKEN, "a second challenge");
+	is_text(client.problem, "unexpected frame", "is known as that");
 	for (int type = RW_FRAME_HELLO; type <= RW_FRAME_WELCOME; type++)
 	{
 		come_up();
