@@ -441,12 +441,20 @@ static RwSubject *
 judge_subjects(const RwJudgeInput *input, int *n)
 {
 	RwSubject  *subjects = room_for_subjects(rw_max_subjects(input));
-	const RwPublished *published = input->links->published;
+	RwPublished *published = input->links->published;
 	RwLimits	general;
 	int			i;
 
 	rw_general_limits(&general);
 	*n = rw_find_subjects(input, subjects);
+	for (i = 0; i < *n; i++)
+	{
+		if (rw_may_be_elsewhere(&subjects[i]))
+		{
+			rw_published_told(published);
+			break;
+		}
+	}
 	for (i = 0; i < *n; i++)
 	{
 		RwSubject  *subject = &subjects[i];

@@ -133,8 +133,25 @@ rw_add_reason(RwAlertText *text, const RwLink *link)
 {
 	char		first[] = {toupper((unsigned char) link->reason_text[0]), '\0'};
 
-	if (link->reason != RW_REASON_NONE)
+	if (link->own_reason)
+		rw_add_detail(text, "It reports: ", link->reason_text, ".", NULL);
+	else if (link->reason != RW_REASON_NONE)
 		rw_add_detail(text, first, link->reason_text + 1, ".", NULL);
+}
+
+void
+rw_add_replica_hint(RwAlertText *text, const RwLink *link, const char *where,
+					const char *guess)
+{
+	if (link && link->own_reason && link->reason == RW_REASON_PAUSED)
+		rw_add_hint(text, "Run pg_wal_replay_resume() on ", where, ".", NULL);
+	else if (link && link->own_reason && link->reason == RW_REASON_CONFLICT)
+		rw_add_hint(text, "On ", where,
+					", end the sessions that block replay, or decrease \"max_standby_streaming_delay\".",
+					NULL);
+	else
+		rw_add_hint(text, "Look at replwatch_status() on ", where,
+					link && link->own_reason ? "" : guess, ".", NULL);
 }
 
 void

@@ -49,6 +49,47 @@ is_row_of(const RwLinks *links, const RwLink *link, const RwAlert *alert)
 		(rw_is_slot_alone(link) && !has_replica_row(links, link->name));
 }
 
+/* Have the alerts been judged lately?  The caller holds state_lock. */
+static bool
+is_judged(const RwFacts *facts)
+{
+	return rw_alerts->judged_at != RW_NEVER &&
+		facts->now - rw_alerts->judged_at <= rw_sample_lifetime();
+}
+
+static RwHealth
+health_of(const RwAlert *alert)
+{
+	return alert->severity == RW_SEVERITY_CRITICAL ?
+		RW_HEALTH_CRITICAL : RW_HEALTH_WARNING;
+}
+
+int
+rw_own_health(const RwFacts *facts, RwHealth *health)
+{
+	int			nfiring = -1;
+	int			i;
+
+	*health = RW_HEALTH_UNKNOWN;
+	rw_lock_shared(rw_state_lock);
+	if (is_judged(facts))
+	{
+		nfiring = 0;
+		*health = RW_HEALTH_OK;
+		for (i = 0; i < rw_alerts->nfiring; i++)
+		{
+			const RwAlert *alert = &rw_alerts->firing[i];
+
+			if (!alert->used || alert->forgotten)
+				continue;
+			nfiring++;
+			*health = Max(*health, health_of(alert));
+		}
+	}
+	LWLockRelease(rw_state_lock);
+	return nfiring;
+}
+
 void
 rw_give_health(const RwFacts *facts, RwLinks *links)
 {
@@ -59,8 +100,7 @@ rw_give_health(const RwFacts *facts, RwLinks *links)
 		return;
 
 	rw_lock_shared(rw_state_lock);
-	if (rw_alerts->judged_at != RW_NEVER &&
-		facts->now - rw_alerts->judged_at <= rw_sample_lifetime())
+	if (is_judged(facts))
 	{
 		for (i = 0; i < links->nlinks; i++)
 			links->links[i].health = RW_HEALTH_OK;
@@ -68,8 +108,6 @@ rw_give_health(const RwFacts *facts, RwLinks *links)
 	for (j = 0; j < rw_alerts->nfiring; j++)
 	{
 		const RwAlert *alert = &rw_alerts->firing[j];
-		RwHealth	health = alert->severity == RW_SEVERITY_CRITICAL ?
-			RW_HEALTH_CRITICAL : RW_HEALTH_WARNING;
 
 		if (!alert->used || alert->forgotten)
 			continue;
@@ -80,7 +118,7 @@ rw_give_health(const RwFacts *facts, RwLinks *links)
 			if (link->health == RW_HEALTH_UNKNOWN ||
 				!is_row_of(links, link, alert))
 				continue;
-			link->health = Max(link->health, health);
+			link->health = Max(link->health, health_of(alert));
 		}
 	}
 	LWLockRelease(rw_state_lock);

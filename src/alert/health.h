@@ -18,4 +18,11 @@
  */
 extern void rw_give_health(const RwFacts *facts, RwLinks *links);
 
+/*
+ * How many alerts fire on this server, silenced ones included, and in *health
+ * the worst of them; -1 and unknown where they have not been judged lately.
+ * Takes state_lock.
+ */
+extern int	rw_own_health(const RwFacts *facts, RwHealth *health);
+
 #endif							/* RW_HEALTH_H */

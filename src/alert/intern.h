@@ -116,8 +116,19 @@ extern void rw_add_why_quiet(RwAlertText *text, RwCause cause);
 extern void rw_add_detail(RwAlertText *text,...);
 extern void rw_add_hint(RwAlertText *text,...);
 
-/* Append the reason of a link, if it has one, as a sentence. */
+/*
+ * Append the reason of a link, if it has one, as a sentence, which says so if it
+ * is the replica's own.
+ */
 extern void rw_add_reason(RwAlertText *text, const RwLink *link);
+
+/*
+ * Append to the hint what to do about a replica that is behind, on `where`, that
+ * server.  `guess` is what may be wrong, unless the replica itself has said; it
+ * continues a sentence, and may be empty.
+ */
+extern void rw_add_replica_hint(RwAlertText *text, const RwLink *link,
+								const char *where, const char *guess);
 
 /* Append the time lag with its limit, and the reason, for a lag alert. */
 extern void rw_add_time_lag(RwAlertText *text, const RwSubject *subject,

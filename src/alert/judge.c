@@ -336,11 +336,40 @@ discount_gap(const RwFacts *facts, RwFinding *finding)
 	}
 }
 
+bool
+rw_may_be_elsewhere(const RwSubject *subject)
+{
+	return subject->class == RW_SUBJECT_REPLICA &&
+		(subject->link == NULL || subject->link->sender == NULL);
+}
+
+/* Does a replica that is not connected stream from another server? */
+static bool
+is_elsewhere(const RwJudgeInput *input, const RwSubject *subject)
+{
+	const RwPublished *published = input->links->published;
+	const RwLink *link = subject->link;
+	RwTime		now = input->facts->now;
+	bool		followed = link && rw_is_replicas_link(link);
+
+	if (!rw_may_be_elsewhere(subject) || (link && link->logical))
+		return false;
+	return rw_tree_streams_elsewhere(published->told, published->ntold,
+									 published->own_id,
+									 followed ?
+									 rw_replica_key(published,
+													link->replica) : 0,
+									 subject->name,
+									 followed ? rw_gone_for(link, now) : now,
+									 now);
+}
+
 void
 rw_judge_subject(const RwJudgeInput *input, RwSubject *subject)
 {
 	int			i;
 
+	subject->elsewhere = is_elsewhere(input, subject);
 	if (subject->class == RW_SUBJECT_REPLICA)
 		subject->delay = subject->limits.of[RW_LIMIT_DELAY];
 	else if (subject->class == RW_SUBJECT_NODE && input->facts->in_recovery)

@@ -51,6 +51,7 @@ typedef struct RwSubject
 								 * for an expected replica never seen */
 	const RwSlotNote *note;		/* of a slot; NULL: none yet */
 	bool		expected;		/* a replica listed in expected_replicas */
+	bool		elsewhere;		/* a replica that streams from another server */
 	RwLimits	limits;			/* in force for it; the caller fills them in */
 	int64		delay;			/* lag on purpose, in microseconds */
 	RwFinding	findings[RW_CLASS_MAX_ALERTS];	/* by rw_alert_place() */
@@ -118,6 +119,13 @@ extern void rw_search_expected(const RwJudgeInput *input,
 
 /* Judge all alerts of a subject, whose limits have been filled in. */
 extern void rw_judge_subject(const RwJudgeInput *input, RwSubject *subject);
+
+/*
+ * May this subject be a replica that streams from another server?  If any may,
+ * what other servers have reported is looked at (rw_published_told() in
+ * src/lag/lag.h).
+ */
+extern bool rw_may_be_elsewhere(const RwSubject *subject);
 
 /* Is a replica that is followed connected by this link?  NULL is no link. */
 extern bool rw_link_streams(const RwLink *link);

@@ -55,7 +55,8 @@ rw_any_standby_streams(const RwLinks *links, RwTime now)
 
 /*
  * replica_missing: it has not streamed for missing_timeout, however often it
- * may have connected meanwhile.  It is cleared by streaming only.
+ * may have connected meanwhile.  It is cleared by streaming only, here or from
+ * another server.
  */
 void
 rw_judge_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
@@ -71,7 +72,7 @@ rw_judge_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 		link->replica->streamed_at != RW_NEVER)
 		finding->value = input->facts->now - link->replica->streamed_at;
 
-	if (limit == 0 || away < 0)
+	if (limit == 0 || away < 0 || subject->elsewhere)
 		return;
 	finding->judged = rw_judge_level(subject->expected ||
 									 !input->standby_streams ?
@@ -83,8 +84,8 @@ rw_judge_replica_missing(const RwJudgeInput *input, const RwSubject *subject,
 
 /*
  * replica_silent: it streams and has not replied for silent_timeout.  The end
- * of the connection does not clear it: only the next connection, or
- * replica_missing, shows how the replica is.
+ * of the connection does not clear it: only the next connection, here or to
+ * another server, or replica_missing, shows how the replica is.
  */
 void
 rw_judge_replica_silent(const RwJudgeInput *input, const RwSubject *subject,
@@ -106,7 +107,7 @@ rw_judge_replica_silent(const RwJudgeInput *input, const RwSubject *subject,
 
 	finding->value = age;
 	finding->limits[RW_SEVERITY_WARNING] = limit;
-	if (limit == 0)
+	if (limit == 0 || subject->elsewhere)
 		return;
 	finding->pending = age > REPLY_AGE_PENDING;
 	if (age < 0)
@@ -142,7 +143,7 @@ rw_judge_replica_stalled(const RwJudgeInput *input, const RwSubject *subject,
 	int64		lasts = -1;
 	int64		age;
 
-	if (limit == 0 || (link && link->logical))
+	if (limit == 0 || subject->elsewhere || (link && link->logical))
 		return;
 	age = rw_link_streams(link) ? rw_reply_age(link, input->facts) : -1;
 	if (age < 0 && gets_stuck(link, input->facts->now))
@@ -178,8 +179,11 @@ has_lag(const RwJudgeInput *input, const RwSubject *subject, bool *known)
 	const RwLink *link = subject->link;
 	int64		away = time_away(input, subject);
 
-	/* A replica that was never here, or was forgotten, has none. */
-	if (link == NULL)
+	/*
+	 * A replica that was never here, or was forgotten, has none.  One that
+	 * streams from another server is behind that one, if any.
+	 */
+	if (link == NULL || subject->elsewhere)
 		return false;
 
 	/*

@@ -88,9 +88,10 @@ rw_words_replica_stalled(const RwJudgeInput *input, const RwSubject *subject,
 	rw_add_detail(text, "Replay has not advanced for ", text->value,
 				  ", with ", rw_size_text(size, subject->link->lag_bytes),
 				  " to replay.", NULL);
-	rw_add_hint(text,
-				"Look at replwatch_status() on that server: replay may be paused, or in conflict with a query.",
-				NULL);
+	if (subject->link->own_reason)
+		rw_add_reason(text, subject->link);
+	rw_add_replica_hint(text, subject->link, "that server",
+						": replay may be paused, or in conflict with a query");
 }
 
 void
@@ -99,7 +100,7 @@ rw_words_replica_lag(const RwJudgeInput *input, const RwSubject *subject,
 					 RwAlertText *text)
 {
 	rw_add_time_lag(text, subject, finding, severity);
-	rw_add_hint(text, "Look at replwatch_status() on that server.", NULL);
+	rw_add_replica_hint(text, subject->link, "that server", "");
 }
 
 void
@@ -119,7 +120,7 @@ rw_words_replica_lag_bytes(const RwJudgeInput *input,
 		rw_add_detail(text, "Time lag is ", rw_bound_text(link),
 					  rw_clock_text(lag, link->lag), ".", NULL);
 	rw_add_reason(text, link);
-	rw_add_hint(text, "Look at replwatch_status() on that server.", NULL);
+	rw_add_replica_hint(text, link, "that server", "");
 }
 
 void

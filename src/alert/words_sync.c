@@ -99,34 +99,49 @@ add_awaited(RwText *out, const RwSyncWatch *watch,
 					 NULL);
 }
 
-/*
- * Why the only standby that is waited for is behind, if that says more than
- * the stage does and there is room.
- */
-static void
-add_its_reason(RwAlertText *text, const RwJudgeInput *input,
-			   const RwSenderFacts *sender)
+/* The link that this walsender serves; NULL if there is none. */
+static const RwLink *
+find_link_of(const RwJudgeInput *input, const RwSenderFacts *sender)
 {
 	int			i;
 
 	for (i = 0; i < input->links->nlinks; i++)
 	{
-		const RwLink *link = &input->links->links[i];
-
-		if (link->sender == sender &&
-			(link->reason == RW_REASON_SILENT ||
-			 link->reason == RW_REASON_SENDER_BEHIND ||
-			 link->reason == RW_REASON_REPLAY_STUCK) &&
-			strlen(text->detail) + strlen(link->reason_text) + 3 <
-			sizeof(text->detail))
-			rw_add_reason(text, link);
+		if (input->links->links[i].sender == sender)
+			return &input->links->links[i];
 	}
+	return NULL;
+}
+
+/*
+ * Why the only standby that is waited for is behind, if that says more than
+ * the stage does and there is room.
+ */
+static void
+add_its_reason(RwAlertText *text, const RwLink *link)
+{
+	size_t		room = sizeof(text->detail) - strlen(text->detail);
+
+	if (link &&
+		(link->own_reason ||
+		 link->reason == RW_REASON_SILENT ||
+		 link->reason == RW_REASON_SENDER_BEHIND ||
+		 link->reason == RW_REASON_REPLAY_STUCK) &&
+		strlen(link->reason_text) +
+		(link->own_reason ? sizeof(" It reports: .") : sizeof(" .")) <= room)
+		rw_add_reason(text, link);
 }
 
 /* What to do about a standby that is there and does not confirm. */
 static void
-add_remedy(RwAlertText *text, const RwSenderFacts *sender, RwSyncStage stage)
+add_remedy(RwAlertText *text, const RwSenderFacts *sender,
+		   const RwLink *link, RwSyncStage stage)
 {
+	char		where[RW_NAME_LEN + 2];
+	RwText		out;
+
+	rw_text_begin(&out, where, sizeof(where));
+	rw_text_adds(&out, "\"", sender->name, "\"", NULL);
 	if (sender->receiver && stage == RW_SYNC_REPLAY)
 		rw_add_hint(text, "\"", sender->name,
 					"\" does not replay WAL: remove it from \"synchronous_standby_names\", or do not use \"remote_apply\".",
@@ -136,8 +151,8 @@ add_remedy(RwAlertText *text, const RwSenderFacts *sender, RwSyncStage stage)
 					"\" is pg_receivewal, run it with --synchronous; or remove it from \"synchronous_standby_names\".",
 					NULL);
 	else if (stage == RW_SYNC_REPLAY)
-		rw_add_hint(text, "Look at replwatch_status() on \"", sender->name,
-					"\": replay may be paused or blocked there.", NULL);
+		rw_add_replica_hint(text, link, where,
+							": replay may be paused or blocked there");
 	else
 		rw_add_hint(text, "Check \"", sender->name,
 					"\" and the network to it, or remove it from \"synchronous_standby_names\".",
@@ -154,6 +169,7 @@ describe_awaited(const RwJudgeInput *input, RwAlertText *text)
 	char		names[RW_ALERT_DETAIL_LEN];
 	char		number[RW_NUMBER_LEN];
 	RwText		out;
+	const RwLink *link;
 
 	find_awaited(input, &awaited);
 	if (awaited.n == 0)
@@ -167,9 +183,10 @@ describe_awaited(const RwJudgeInput *input, RwAlertText *text)
 	add_awaited(&out, watch, &awaited);
 	rw_add_detail(text, "The oldest is not yet ", stage_words[watch->stage],
 				  " by ", names, ".", NULL);
+	link = find_link_of(input, awaited.named[0]);
 	if (awaited.n == 1)
-		add_its_reason(text, input, awaited.named[0]);
-	add_remedy(text, awaited.named[0], watch->stage);
+		add_its_reason(text, link);
+	add_remedy(text, awaited.named[0], link, watch->stage);
 }
 
 static void

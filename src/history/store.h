@@ -39,8 +39,8 @@ typedef enum RwStoreKind
 
 typedef enum RwStoreRole
 {
-	RW_ROLE_PRIMARY = 1,
-	RW_ROLE_STANDBY = 2
+	RW_STORE_PRIMARY = 1,
+	RW_STORE_STANDBY = 2
 } RwStoreRole;
 
 /* What a file says about itself, for its reader to judge. */

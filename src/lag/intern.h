@@ -54,9 +54,13 @@ extern void rw_measure_links(const RwFacts *facts, RwLinks *links,
  */
 extern bool rw_may_be_held(const RwLink *link, const RwFacts *facts);
 
+/* Can this be the row of a replica that reports over the line? */
+extern bool rw_may_report(const RwLink *link);
+
 /*
  * Fill in the reasons and forecasts of all links.  If rw_may_be_held() any,
- * facts->oldest has been filled in.
+ * facts->oldest has been filled in, and if rw_may_report() any, what was told
+ * is there.
  */
 extern void rw_explain_links(const RwFacts *facts, RwLinks *links);
 

@@ -23,13 +23,16 @@
 #include "src/lag/lag_shared.h"
 #include "src/replica/replica_shared.h"
 #include "src/settings.h"
+#include "src/tree/tree_shared.h"
 
 /*
- * Room for the copies of both tables.  It is kept, because memory of this size
- * from palloc would come from the kernel and go back to it each time.
+ * Room for the copies of both tables, and of what was told.  It is kept, because
+ * memory of this size from palloc would come from the kernel and go back to it
+ * each time.
  */
 static RwReplica *copied_replicas = NULL;
 static RwSlotNote *copied_slot_notes = NULL;
+static RwServer *copied_told = NULL;
 
 RwPublished *
 rw_published(const RwFacts *facts)
@@ -78,6 +81,19 @@ rw_published(const RwFacts *facts)
 	LWLockRelease(rw_history_lock);
 
 	return published;
+}
+
+void
+rw_published_told(RwPublished *published)
+{
+	if (published->told != NULL)
+		return;
+	if (copied_told == NULL)
+		copied_told = MemoryContextAlloc(TopMemoryContext,
+										 RW_TREE_MAX * sizeof(RwServer));
+	published->own_id = rw_own_server_id();
+	published->ntold = rw_told_read(copied_told);
+	published->told = copied_told;
 }
 
 int64
@@ -142,7 +158,16 @@ rw_explain(RwFacts *facts, RwLinks *links)
 			break;
 		}
 	}
+	for (i = 0; links->published && i < links->nlinks; i++)
+	{
+		if (rw_may_report(&links->links[i]))
+		{
+			rw_published_told(links->published);
+			break;
+		}
+	}
 	rw_explain_links(facts, links);
+	links->explained = true;
 }
 
 static int

@@ -26,6 +26,7 @@
 #include "src/observe/observe.h"
 #include "src/replica/replica.h"
 #include "src/replica/slot_notes.h"
+#include "src/tree/tree.h"
 
 typedef struct RwLink
 {
@@ -35,6 +36,10 @@ typedef struct RwLink
 	RwLinkState state;
 	RwReason	reason;
 	char		reason_text[RW_REASON_LEN]; /* empty for RW_REASON_NONE */
+	bool		own_reason;		/* the replica itself has said so */
+	RwTime		reported_at;	/* when the replica last reported over the
+								 * line; RW_NEVER: it does not, or the reasons
+								 * have not been looked for */
 	int64		lag_bytes;
 	int64		lag;
 	RwBound		bound;			/* of lag, if that is known */
@@ -80,6 +85,11 @@ typedef struct RwPublished
 	int			max_slots;
 	RwSlotNote *slot_notes;		/* [max_slots], as the server's own array */
 	bool		tends_walsenders;	/* replwatch.tend_walsenders */
+
+	/* What other servers have reported; see rw_published_told(). */
+	RwServerId	own_id;
+	int			ntold;
+	const RwServer *told;		/* NULL: not copied */
 } RwPublished;
 
 typedef struct RwLinks
@@ -87,6 +97,7 @@ typedef struct RwLinks
 	RwPublished *published;		/* NULL where the library is not preloaded */
 	int			nlinks;
 	RwLink	   *links;			/* the upstream row, if any, is the first */
+	bool		explained;		/* rw_explain() has been called */
 } RwLinks;
 
 /*
@@ -99,7 +110,9 @@ extern void rw_links(RwFacts *facts, RwLinks *links, bool explain);
 
 /*
  * Add the reasons and forecasts to the rows.  This calls rw_observe_hold() if
- * replay is behind.
+ * replay is behind.  Where a replica itself says why it is behind, and that is
+ * more than can be seen of it here, its reason stands in its row; nothing else
+ * of the row follows from what it says, but for reported_at.
  */
 extern void rw_explain(RwFacts *facts, RwLinks *links);
 
@@ -123,6 +136,13 @@ extern const RwSlotNote *rw_find_slot_note(const RwPublished *published,
  * calls it again.
  */
 extern RwPublished *rw_published(const RwFacts *facts);
+
+/*
+ * Add what other servers have reported over the line, unless it is there.  It
+ * can be much, so this is called only where it is needed.  Takes no lock.  Valid
+ * until this process calls it for another copy.
+ */
+extern void rw_published_told(RwPublished *published);
 
 /*
  * The worker's last sample, and what followed from it, counts up to this age
@@ -157,6 +177,27 @@ rw_is_replicas_link(const RwLink *link)
 	return link->replica &&
 		(link->replica->known || link->replica->expected ||
 		 link->replica->belongs);
+}
+
+/*
+ * The key by which a replica is one of this server's in the tree (tree/tree.h):
+ * never 0, and the same as long as it keeps its place in the table.
+ */
+static inline uint64
+rw_replica_key(const RwPublished *published, const RwReplica *replica)
+{
+	return (uint64) replica->generation << 16 |
+		(replica - published->replicas + 1);
+}
+
+/*
+ * How long a replica has not been seen here; for ever if it never was.  -1: it
+ * is connected.
+ */
+static inline int64
+rw_gone_for(const RwLink *link, RwTime now)
+{
+	return link->sender ? -1 : now - link->last_seen;
 }
 
 /* Is this the row of a slot that no replica is known to use? */

@@ -8,6 +8,9 @@
  * the reason.  WAL that has been missing for a second can't have been late for
  * longer, no matter for how long the link was quiet before.
  *
+ * What keeps a replica from replaying shows only there.  One that reports over
+ * the line says so itself, and then its reason counts.
+ *
  * The reasons of the upstream row are in lag_upstream_reason.c.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -389,6 +392,43 @@ forecast_catchup(RwLink *link, const RwFacts *facts,
 		rw_add_to_reason(link, "; falling further behind");
 }
 
+bool
+rw_may_report(const RwLink *link)
+{
+	return !link->logical && rw_is_replicas_link(link);
+}
+
+/* Does a replica's own reason say more than that WAL is being replayed? */
+static bool
+says_more(RwReason reason)
+{
+	return reason >= RW_REASON_DIVERGED && reason != RW_REASON_REPLAY_BEHIND;
+}
+
+/* Put the replica's own reason in place of what can be seen of it here. */
+static void
+take_own_reason(RwLink *link, const RwFacts *facts,
+				const RwPublished *published)
+{
+	const RwServer *report;
+
+	if (!rw_may_report(link))
+		return;
+	report = rw_tree_find_report(published->told, published->ntold,
+								 published->own_id,
+								 rw_replica_key(published, link->replica));
+	if (report == NULL)
+		return;
+	link->reported_at = report->reported_at;
+	if (link->reason != RW_REASON_NONE && rw_reason_gives_way(link->reason) &&
+		report->own_reason && says_more(report->reason) &&
+		rw_report_is_fresh(report, facts->now))
+	{
+		rw_give_reason(link, report->reason, report->reason_text, NULL);
+		link->own_reason = true;
+	}
+}
+
 void
 rw_explain_links(const RwFacts *facts, RwLinks *links)
 {
@@ -417,5 +457,6 @@ rw_explain_links(const RwFacts *facts, RwLinks *links)
 		else
 			explain_gone(link, facts);
 		forecast_catchup(link, facts, published);
+		take_own_reason(link, facts, published);
 	}
 }

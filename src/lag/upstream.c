@@ -97,6 +97,7 @@ rw_silence_is_normal(const RwUpstream *upstream,
 /* A real message from the upstream server. */
 typedef struct Message
 {
+	int			pid;			/* of the receiver it came to; 0: not known */
 	TimeLineID	tli;
 	TimestampTz send_time;
 	TimestampTz receipt_time;
@@ -123,6 +124,12 @@ keep_message(RwUpstream *upstream, const Message *message)
 		upstream->reported = Max(upstream->reported, message->latest_end);
 	if (message->at < upstream->message_at)
 		return;
+	if (message->pid != 0 && message->pid != upstream->message_pid)
+	{
+		upstream->message_pid = message->pid;
+		upstream->contact_end = message->latest_end;
+		upstream->contact_proof = upstream->complete_at;
+	}
 	upstream->message_at = message->at;
 	upstream->send_time = message->send_time;
 	upstream->receipt_time = message->receipt_time;
@@ -135,8 +142,8 @@ follow_messages(RwUpstream *upstream, const RwFacts *facts)
 {
 	const RwReceiverFacts *receiver = &facts->receiver;
 	Message		message = {
-		receiver->tli, receiver->send_time, receiver->receipt_time,
-		receiver->latest_end,
+		receiver->pid, receiver->tli, receiver->send_time,
+		receiver->receipt_time, receiver->latest_end,
 		facts->now - Max(facts->wall - receiver->receipt_time, 0)
 	};
 
@@ -280,8 +287,8 @@ take_last_message(RwUpstream *upstream, const RwFacts *facts,
 				  const RwEndedFacts *ended)
 {
 	const Message message = {
-		ended->tli, ended->send_time, ended->receipt_time, ended->latest_end,
-		Min(ended->received_at, facts->now)
+		ended->pid, ended->tli, ended->send_time, ended->receipt_time,
+		ended->latest_end, Min(ended->received_at, facts->now)
 	};
 
 	upstream->refused = upstream->not_in_history = false;
@@ -375,6 +382,14 @@ rw_complete_wal(const RwUpstream *upstream, const RwFacts *facts)
 	return facts->horizon;
 }
 
+bool
+rw_upstream_is_past_contact(const RwUpstream *upstream, const RwFacts *facts)
+{
+	return facts->horizon >= upstream->contact_end &&
+		facts->recovery.replay >= Min(upstream->contact_end,
+									  rw_complete_wal(upstream, facts));
+}
+
 /* Make a moment that is known from before the clock stood still older. */
 static void
 age_moment(RwTime *moment, int64 stood_still)
@@ -395,6 +410,7 @@ leave_out_gap(RwUpstream *upstream, const RwWatch *watch)
 	age_moment(&upstream->message_at, watch->stood_still);
 	age_moment(&upstream->catchup_target_at, watch->stood_still);
 	age_moment(&upstream->complete_at, watch->stood_still);
+	age_moment(&upstream->contact_proof, watch->stood_still);
 	age_moment(&upstream->archive.commit_at, watch->stood_still);
 }
 

@@ -33,6 +33,8 @@ typedef struct RwUpstream
 	RwTime		message_at;		/* when it came; kept when the receiver ends,
 								 * RW_NEVER if none ever came */
 	uint64		written;		/* by the receiver by then */
+	int			message_pid;	/* the receiver it came to, also of one that has
+								 * ended; 0 if not known */
 	int32		quick_messages; /* messages without WAL that came within two
 								 * seconds of another; -1 before the first
 								 * message of a connection */
@@ -51,6 +53,14 @@ typedef struct RwUpstream
 	RwTime		catchup_target_at;
 	RwTime		complete_at;	/* all WAL that was reported by then is here;
 								 * RW_NEVER if not known */
+
+	/*
+	 * What the receiver of the last message brought up to contact_end, the end
+	 * of WAL at its first message, may have been written before it could be
+	 * seen here, but not before contact_proof: then nothing was missing.
+	 */
+	uint64		contact_end;
+	RwTime		contact_proof;	/* RW_NEVER if not known */
 
 	/*
 	 * Has this standby been in step since the server started?  If not, what is
@@ -143,6 +153,13 @@ extern uint64 rw_complete_wal(const RwUpstream *upstream,
  * What the upstream server says from now on counts.
  */
 extern bool rw_upstream_forget(RwUpstream *upstream);
+
+/*
+ * Has this standby replayed all WAL that may have been written before its
+ * receiver was connected?
+ */
+extern bool rw_upstream_is_past_contact(const RwUpstream *upstream,
+										const RwFacts *facts);
 
 /* The state of the upstream row. */
 extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);

@@ -14,6 +14,7 @@
 #include "src/base/pure.h"
 
 #include "src/base/digit.h"
+#include "src/base/name.h"
 #include "src/observe/conninfo.h"
 
 /* Collects the value of the wanted keyword, and drops all others. */
@@ -144,4 +145,51 @@ rw_conninfo_get(const char *conninfo, const char *keyword,
 
 	value[sink.len] = '\0';
 	return sink.len > 0;
+}
+
+/* More is not looked at. */
+#define LIST_LEN	1024
+
+/*
+ * Copy the next element of a list to `size` bytes, unless it is longer, and
+ * advance *list; false at the end.
+ */
+static bool
+next_element(const char **list, char *element, size_t size)
+{
+	size_t		len;
+
+	if (*list == NULL)
+		return false;
+	len = strcspn(*list, ",");
+	element[0] = '\0';
+	if (len < size)
+	{
+		memcpy(element, *list, len);
+		element[len] = '\0';
+	}
+	*list = (*list)[len] == ',' ? *list + len + 1 : NULL;
+	return true;
+}
+
+void
+rw_conninfo_hostaddr(const char *conninfo, const char *host, char *hostaddr)
+{
+	char		hosts[LIST_LEN];
+	char		addresses[LIST_LEN];
+	char		element[LIST_LEN];
+	const char *next_host = hosts;
+	const char *next_address = addresses;
+
+	hostaddr[0] = '\0';
+	if (!rw_conninfo_get(conninfo, "host", hosts, sizeof(hosts)) ||
+		!rw_conninfo_get(conninfo, "hostaddr", addresses, sizeof(addresses)))
+		return;
+	while (next_element(&next_host, element, sizeof(element)) &&
+		   next_element(&next_address, hostaddr, RW_ADDRESS_LEN))
+	{
+		if (strcmp(element, host) == 0)
+			return;
+	}
+	hostaddr[0] = '\0';
 }

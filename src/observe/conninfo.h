@@ -24,4 +24,12 @@
 extern bool rw_conninfo_get(const char *conninfo, const char *keyword,
 							char *value, size_t size);
 
+/*
+ * Copy the address that a connection string gives for this one of its hosts,
+ * by its hostaddr, to RW_ADDRESS_LEN bytes; empty if it gives none.  Both are
+ * lists, as in libpq.
+ */
+extern void rw_conninfo_hostaddr(const char *conninfo, const char *host,
+								 char *hostaddr);
+
 #endif							/* RW_CONNINFO_H */

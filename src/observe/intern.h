@@ -55,12 +55,6 @@ extern void rw_observe_blockers(RwRecoveryFacts *recovery, TimestampTz since);
 extern uint32 rw_connected_upstream(void);
 
 /*
- * observe_recovery.c: write the application_name of this server's WAL receiver
- * to RW_NAME_LEN bytes.  Allocates nothing and raises nothing.
- */
-extern void rw_own_application_name(char *name);
-
-/*
  * observe_sync.c: fill in facts->standby_slot and which walsenders wait for it,
  * from senders and slots.
  */

@@ -464,6 +464,14 @@ extern void rw_observe_ended(RwFacts *facts);
 extern void rw_own_name(char *name);
 
 /*
+ * Write the application_name of this server's WAL receiver to RW_NAME_LEN bytes,
+ * and the address that primary_conninfo gives for the host that it is connected
+ * to, or nothing, to RW_ADDRESS_LEN.  Allocates nothing and raises nothing.
+ */
+extern void rw_own_application_name(char *name);
+extern void rw_upstream_hostaddr(const char *host, char *hostaddr);
+
+/*
  * May the upstream server's WAL end before what has been replayed here?  So it
  * may until the first message on a connection shows that it does not.  Only in
  * recovery.  On a connection that catches up that can be so for a moment.

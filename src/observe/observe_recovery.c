@@ -85,6 +85,14 @@ rw_own_name(char *name)
 	name_known_upstream(name, "", application);
 }
 
+void
+rw_upstream_hostaddr(const char *host, char *hostaddr)
+{
+	hostaddr[0] = '\0';
+	if (PrimaryConnInfo)
+		rw_conninfo_hostaddr(PrimaryConnInfo, host, hostaddr);
+}
+
 static RwReceiverState
 receiver_state_from_core(WalRcvState state)
 {

@@ -11,8 +11,10 @@
 #define RW_WORKER_INTERN_H
 
 #include "src/history/store.h"
+#include "src/lag/lag.h"
 #include "src/observe/observe.h"
 #include "src/observe/timeline_file.h"
+#include "src/tree/tree_shared.h"
 #include "src/wait/wait.h"
 
 /* What a round saw, compared with the next one's to see if anything moves. */
@@ -61,6 +63,18 @@ typedef enum RwSaverState
 	RW_SAVER_FAILED				/* it has just ended, which was logged */
 } RwSaverState;
 
+/* What the worker keeps of the report that it publishes (report.c). */
+typedef struct RwReporter
+{
+	RwReport	last;			/* [rw_max_replicas] children */
+	RwChild    *spare;			/* room for those of the next one */
+	uint64		words;			/* rw_report_words() of the last one */
+	RwTime		explained_at;	/* its reasons are as of then */
+	int			receiver_pid;	/* to which these two belong */
+	char		application_name[RW_NAME_LEN];
+	char		hostaddr[RW_ADDRESS_LEN];
+} RwReporter;
+
 /*
  * The state of the worker's process, owned by rw_worker_main.  What other
  * processes read is in shared memory, and survives a worker that dies.
@@ -89,6 +103,7 @@ typedef struct RwSampler
 								 * been flushed */
 	XLogRecPtr	flush_requested;	/* up to here, once */
 
+	RwReporter	reporter;
 	RwSaver		saver;
 
 	/* What is to be saved (rw_persist_save), and when that was last begun. */
@@ -105,6 +120,13 @@ typedef struct RwSampler
  * something to save.  True if anything moved since the last round.
  */
 extern bool rw_sample(RwSampler *sampler);
+
+/*
+ * Publish what this server knows of itself and of its replicas (report.c), after
+ * the alerts have been judged.  Sets the health of the links, and explains them
+ * when that is due.
+ */
+extern void rw_report_round(RwSampler *sampler, RwLinks *links);
 
 /*
  * What outlives the server's process (persist.c): the LSN history, and the

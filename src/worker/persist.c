@@ -33,7 +33,7 @@
 static RwStoreRole
 role_of(const RwFacts *facts)
 {
-	return facts->in_recovery ? RW_ROLE_STANDBY : RW_ROLE_PRIMARY;
+	return facts->in_recovery ? RW_STORE_STANDBY : RW_STORE_PRIMARY;
 }
 
 static void

@@ -4,7 +4,7 @@
  *	  One round of the sampling worker.
  *
  * rw_sample() calls the folders below in the order in which they need each
- * other's results: observe, history, replica, lag, alert.
+ * other's results: observe, history, replica, lag, alert, tree.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -372,6 +372,8 @@ rw_sample(RwSampler *sampler)
 	ereport(DEBUG2,
 			(errmsg_internal("alerts were judged in %d us",
 							 (int) (rw_clock_now() - begin))));
+
+	rw_report_round(sampler, &links);
 
 	flush_inserted(sampler);
 	if (rw_tend_walsenders)
