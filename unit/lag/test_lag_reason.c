@@ -714,6 +714,157 @@ test_random(void)
 	is_int(wrong, 0, "there is a reason if, and only if, WAL is missing or not ours");
 }
 
+static RwServer told[2];
+
+/* The replica says this of itself, so long ago. */
+static void
+reports(RwReason reason, const char *text, int64 age)
+{
+	RwServer   *report = &told[0];
+
+	memset(told, 0, sizeof(told));
+	published.own_id.part[0] = 1;
+	published.told = told;
+	published.ntold = 1;
+	report->id.part[0] = 2;
+	report->parent = published.own_id;
+	report->key = rw_replica_key(&published, replica);
+	report->reason = reason;
+	strcpy(report->reason_text, text);
+	report->own_reason = true;
+	report->health = RW_HEALTH_OK;
+	report->lag = 0;
+	report->reported_at = facts.now - age;
+	work_out();
+}
+
+/* A standby that replays nothing, and whose place is not the first. */
+static void
+stuck_standby(void)
+{
+	add_replica("other", 100);
+	standby_lacks(RW_MINUTE, 0, 0, 900);
+	replica->generation = 7;
+	replica->replay_moved_at = facts.now - RW_MINUTE;
+	work_out();
+}
+
+static void
+test_own_reason(void)
+{
+	static const char *const text =
+		"replay is paused; run pg_wal_replay_resume()";
+	RwLink		before;
+
+	begin("What a replica says itself");
+	stuck_standby();
+	before = *row("s1");
+	is_text(rw_reason_name(before.reason), "replay_stuck",
+			"seen from here, it is stuck");
+	ok(!before.own_reason && before.reported_at == RW_NEVER,
+	   "it does not report");
+	reports(RW_REASON_PAUSED, text, RW_SECOND);
+	is_reason(row("s1"), "paused", text, "it knows why");
+	ok(row("s1")->own_reason, "which is marked as its own");
+	is_int(row("s1")->reported_at, facts.now - RW_SECOND, "and when");
+	ok(row("s1")->lag == before.lag && row("s1")->bound == before.bound &&
+	   row("s1")->lag_bytes == before.lag_bytes &&
+	   row("s1")->health == before.health &&
+	   row("s1")->state == before.state, "nothing else follows from that");
+
+	told[0].key++;
+	work_out();
+	is_reason(row("s1"), "replay_stuck", before.reason_text,
+			  "another replica's reason");
+	told[0].key--;
+	told[0].parent.part[0] = 3;
+	work_out();
+	is_reason(row("s1"), "replay_stuck", before.reason_text,
+			  "one of another server's replicas");
+
+	begin("Which of its reasons count");
+	stuck_standby();
+	reports(RW_REASON_CONFLICT, "x", 3 * RW_SECOND);
+	is_reason(row("s1"), "conflict", "x", "one of 3 s ago");
+	reports(RW_REASON_CONFLICT, "x", 3 * RW_SECOND + 1);
+	is_reason(row("s1"), "replay_stuck", before.reason_text, "not an older");
+	is_int(row("s1")->reported_at, facts.now - 3 * RW_SECOND - 1,
+		   "whose age is shown all the same");
+	reports(RW_REASON_NONE, "", 0);
+	is_reason(row("s1"), "replay_stuck", before.reason_text, "none");
+	reports(RW_REASON_REPLAY_BEHIND, "received WAL is being replayed", 0);
+	is_reason(row("s1"), "replay_stuck", before.reason_text,
+			  "one that says less");
+	reports(RW_REASON_GONE, "x", 0);
+	is_reason(row("s1"), "replay_stuck", before.reason_text,
+			  "one that no standby has");
+	reports(RW_REASON_REFUSED, "x", 0);
+	is_reason(row("s1"), "replay_stuck", before.reason_text,
+			  "or none that streams");
+	reports(RW_REASON_CONFLICT, "x", 0);
+	told[0].own_reason = false;
+	work_out();
+	is_reason(row("s1"), "replay_stuck", before.reason_text,
+			  "one that is not its own");
+
+	begin("Which reasons give way");
+	standby_lacks(RW_MINUTE, 0, 0, 900);
+	reports(RW_REASON_APPLY_DELAY, "x", 0);
+	is_reason(row("s1"), "apply_delay", "x", "replay_behind");
+	begin("Flush");
+	standby_lacks(RW_MINUTE, 0, 900, 900);
+	reports(RW_REASON_BROKEN_WAL, "x", 0);
+	is_reason(row("s1"), "broken_wal", "x", "flush_behind");
+	begin("Not sent");
+	standby_lacks(RW_MINUTE, 900, 900, 900);
+	reports(RW_REASON_PAUSED, "x", 0);
+	is_reason(row("s1"), "sender_behind",
+			  "most of the missing WAL has not been sent yet",
+			  "that is to be seen here");
+	begin("Nothing is missing");
+	standby_lacks(RW_MINUTE, 0, 0, 0);
+	reports(RW_REASON_PAUSED, "x", 0);
+	is_reason(row("s1"), "", "", "then it is not behind");
+	is_int(row("s1")->reported_at, facts.now, "though it reports");
+	begin("Silent");
+	standby_lacks(RW_MINUTE, 0, 0, 900);
+	replica->last_seen = facts.now - 10 * RW_SECOND;
+	reports(RW_REASON_PAUSED, "x", 0);
+	is_reason(row("s1"), "silent", "no reply for 10 s", "it stays silent");
+	begin("Parted");
+	standby_lacks(RW_MINUTE, 0, 0, 900);
+	replica->parted = RW_DIVERGED;
+	replica->mark = facts.horizon - 1000;
+	reports(RW_REASON_PAUSED, "x", 0);
+	is_text(rw_reason_name(row("s1")->reason), "diverged",
+			"what it is, it need not know");
+	begin("Gone");
+	replica = add_gone_replica("s1");
+	write_wal(1000);
+	pass(RW_MINUTE);
+	reports(RW_REASON_PAUSED, "x", 0);
+	is_text(rw_reason_name(row("s1")->reason), "gone", "it is gone");
+	begin("A subscriber");
+	standby_lacks(RW_MINUTE, 0, 0, 900);
+	use_slot(sender, add_slot("s1"));
+	slots[0].logical = true;
+	reports(RW_REASON_PAUSED, "x", 0);
+	ok(!row("s1")->own_reason, "does not report");
+
+	begin("A reason and a forecast");
+	standby_lacks(RW_MINUTE, 0, 0, 900);
+	for (int i = 0; i <= 60; i++)
+		rw_rate_add(&replica->replay_rate, replica->position,
+					facts.now - (60 - i) * RW_SECOND);
+	published.wal_rate = 1000;
+	work_out();
+	is_reason(row("s1"), "replay_behind",
+			  "WAL is flushed there and being replayed; falling further behind",
+			  "seen from here");
+	reports(RW_REASON_APPLY_DELAY, "x", 0);
+	is_reason(row("s1"), "apply_delay", "x", "its own stands alone");
+}
+
 int
 main(void)
 {
@@ -727,6 +878,7 @@ main(void)
 	test_others();
 	test_forecast();
 	test_durations();
+	test_own_reason();
 	test_random();
 	return tap_end();
 }

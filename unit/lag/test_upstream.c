@@ -1334,6 +1334,56 @@ test_in_step(void)
 	is_in_step(true, "when the other has caught up");
 }
 
+/* What a receiver brings at first may have been written long before. */
+static void
+test_contact(void)
+{
+	begin("First contact");
+
+	start_receiver(900);
+	pass(LOOK);
+	is_int(upstream.message_pid, 0, "a receiver that starts is no message");
+	message(HORIZON + 1000);
+	is_int(upstream.message_pid, 900, "its first message");
+	is_uint(upstream.contact_end, HORIZON + 1000, "says how far");
+	is_int(upstream.contact_proof, RW_NEVER, "since when is not known");
+	ok(!rw_upstream_is_past_contact(&upstream, &facts), "it is not here");
+	pass(RW_SECOND);
+	message(HORIZON + 2000);
+	is_uint(upstream.contact_end, HORIZON + 1000, "later ones do not count");
+	facts.horizon = HORIZON + 1000;
+	facts.recovery.replay = HORIZON + 999;
+	look();
+	ok(!rw_upstream_is_past_contact(&upstream, &facts), "it is here");
+	facts.recovery.replay = HORIZON + 1000;
+	look();
+	ok(rw_upstream_is_past_contact(&upstream, &facts), "it is replayed");
+	facts.horizon = facts.recovery.replay = HORIZON + 2000;
+	pass(RW_SECOND);
+	message(HORIZON + 2000);
+	pass(LOOK);
+
+	section("The next one");
+
+	end_receiver();
+	is_int(upstream.message_pid, 900, "the last one is remembered");
+	pass(RW_HOUR);
+	start_receiver(901);
+	message(HORIZON + 3000);
+	is_int(upstream.message_pid, 901, "and then the next");
+	is_uint(upstream.contact_end, HORIZON + 3000, "up to there");
+	is_int(upstream.contact_proof, facts.now - RW_HOUR - LOOK,
+		   "something may have been missing since the last message");
+	gap(RW_HOUR, RW_MINUTE);
+	is_int(upstream.contact_proof, facts.now - 2 * RW_HOUR - LOOK,
+		   "also while the clock stood still");
+	facts.horizon = HORIZON + 3000;
+	facts.recovery.partial = true;
+	look();
+	ok(rw_upstream_is_past_contact(&upstream, &facts),
+	   "a part of a record cannot be replayed");
+}
+
 int
 main(void)
 {
@@ -1352,5 +1402,6 @@ main(void)
 	test_partial();
 	test_random();
 	test_in_step();
+	test_contact();
 	return tap_end();
 }

@@ -9,6 +9,7 @@
  */
 #include "postgres_fe.h"
 
+#include "src/base/name.h"
 #include "src/observe/conninfo.h"
 #include "unit/tap.h"
 
@@ -119,6 +120,41 @@ test_sizes(void)
 	   value[0] == '!', "no room at all");
 }
 
+static void
+has_address(const char *conninfo, const char *host, const char *expected,
+			const char *what)
+{
+	char		hostaddr[RW_ADDRESS_LEN];
+
+	memset(hostaddr, '!', sizeof(hostaddr));
+	rw_conninfo_hostaddr(conninfo, host, hostaddr);
+	is_text(hostaddr, expected, what);
+}
+
+static void
+test_hostaddr(void)
+{
+	char		longer[200] = "host=a hostaddr=";
+
+	section("the address of a host");
+
+	has_address("host=a hostaddr=10.0.0.1", "a", "10.0.0.1", "of one");
+	has_address("host=a hostaddr=10.0.0.1", "b", "", "of another host, none");
+	has_address("host=a", "a", "", "there is none");
+	has_address("hostaddr=10.0.0.1", "10.0.0.1", "", "there is no name");
+	has_address("", "a", "", "there is nothing");
+	has_address("host=a,b,c hostaddr=10.0.0.1,::1,10.0.0.3", "b", "::1",
+				"of the second");
+	has_address("host=a,b,c hostaddr=10.0.0.1,::1,10.0.0.3", "c",
+				"10.0.0.3", "of the last");
+	has_address("host=a,b hostaddr=10.0.0.1,", "b", "", "of one without");
+	has_address("host=a,b hostaddr=10.0.0.1", "b", "", "beyond the list");
+	has_address("host=a,ab hostaddr=10.0.0.1,10.0.0.2", "ab", "10.0.0.2",
+				"of a longer name");
+	memset(longer + strlen(longer), '1', RW_ADDRESS_LEN);
+	has_address(longer, "a", "", "one that is too long is none");
+}
+
 /* Whatever the bytes, it ends, inside its memory. */
 static void
 test_garbage(void)
@@ -152,6 +188,7 @@ main(void)
 	test_keywords();
 	test_uris();
 	test_sizes();
+	test_hostaddr();
 	test_garbage();
 	return tap_end();
 }
