@@ -32,6 +32,15 @@ detail_is(RwAlertKind alert, const char *expected, const char *what)
 	is_text(words.detail, expected, what);
 }
 
+/* The first replica says itself why it is behind. */
+static void
+give_own_reason(RwReason reason, const char *text)
+{
+	world.link[0].own_reason = true;
+	world.link[0].reason = reason;
+	strcpy(world.link[0].reason_text, text);
+}
+
 /* The hint, without its last sentence, which is the same for all. */
 static void
 hint_is(RwAlertKind alert, const char *expected, const char *what)
@@ -250,6 +259,27 @@ test_replicas(void)
 			"Look at replwatch_status() on that server: replay may be paused, or in conflict with a query.",
 			"what to do");
 
+	link->reason = RW_REASON_REPLAY_STUCK;
+	strcpy(link->reason_text, "replay has not advanced for 90 s");
+	detail_is(RW_ALERT_REPLICA_STALLED,
+			  "Replay has not advanced for 00:01:30, with 50 MB to replay.",
+			  "what is seen of it here says no more");
+	give_own_reason(RW_REASON_PAUSED,
+					"replay is paused; run pg_wal_replay_resume()");
+	detail_is(RW_ALERT_REPLICA_STALLED,
+			  "Replay has not advanced for 00:01:30, with 50 MB to replay. It reports: replay is paused; run pg_wal_replay_resume().",
+			  "what it says itself does");
+	hint_is(RW_ALERT_REPLICA_STALLED,
+			"Run pg_wal_replay_resume() on that server.", "what to do then");
+	give_own_reason(RW_REASON_CONFLICT, "blocked by process 17");
+	hint_is(RW_ALERT_REPLICA_STALLED,
+			"On that server, end the sessions that block replay, or decrease \"max_standby_streaming_delay\".",
+			"in a conflict");
+	give_own_reason(RW_REASON_PAUSED_AT_TARGET, "x");
+	hint_is(RW_ALERT_REPLICA_STALLED,
+			"Look at replwatch_status() on that server.",
+			"nothing is guessed any more");
+
 	section("replica_lag");
 
 	reset_primary();
@@ -267,6 +297,13 @@ test_replicas(void)
 	is_text(words.detail,
 			"Time lag is 00:05:12 (1342 MB), above 00:05:00. It has flushed all WAL and replay is not advancing.",
 			"with its reason, and the critical limit");
+	give_own_reason(RW_REASON_PAUSED, "replay is paused");
+	detail_is(RW_ALERT_REPLICA_LAG,
+			  "Time lag is 00:05:12 (1342 MB), above 00:00:30. It reports: replay is paused.",
+			  "with its own reason");
+	hint_is(RW_ALERT_REPLICA_LAG,
+			"Run pg_wal_replay_resume() on that server.", "what to do then");
+	link->own_reason = false;
 	link->reason = RW_REASON_NONE;
 	link->bound = RW_BOUND_AT_LEAST;
 	link->lag = 20 * S;
@@ -297,6 +334,14 @@ test_replicas(void)
 			  "the lag");
 	hint_is(RW_ALERT_REPLICA_LAG_BYTES,
 			"Look at replwatch_status() on that server.", "what to do");
+	give_own_reason(RW_REASON_PAUSED, "replay is paused");
+	detail_is(RW_ALERT_REPLICA_LAG_BYTES,
+			  "Byte lag is 2000 bytes, above 1000 bytes. Time lag is 00:00:03. It reports: replay is paused.",
+			  "with its own reason");
+	hint_is(RW_ALERT_REPLICA_LAG_BYTES,
+			"Run pg_wal_replay_resume() on that server.", "what to do then");
+	link->own_reason = false;
+	link->reason = RW_REASON_NONE;
 	link->lag = 0;
 	link->lag_bytes = 1000;
 	detail_is(RW_ALERT_REPLICA_LAG_BYTES,
@@ -644,6 +689,13 @@ test_sync_short(void)
 	hint_is(RW_ALERT_SYNC_SHORT,
 			"Look at replwatch_status() on \"a\": replay may be paused or blocked there.",
 			"what to do");
+	give_own_reason(RW_REASON_PAUSED, "replay is paused");
+	detail_is(RW_ALERT_SYNC_SHORT,
+			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet replayed by \"a\" (2000 bytes behind). It reports: replay is paused.",
+			  "one that says why");
+	hint_is(RW_ALERT_SYNC_SHORT, "Run pg_wal_replay_resume() on \"a\".",
+			"what to do then");
+	link->own_reason = false;
 	link->reason = RW_REASON_REPLAY_BEHIND;
 	detail_is(RW_ALERT_SYNC_SHORT,
 			  "Commits waiting: 3, the oldest for 00:01:10. The oldest is not yet replayed by \"a\" (2000 bytes behind).",

@@ -335,6 +335,96 @@ test_missing(void)
 	   "after the limit, not before");
 }
 
+/* A replica that streams from another server is not missing. */
+static void
+test_elsewhere(void)
+{
+	RwServer   *report;
+	RwServer   *other;
+
+	section("a replica that streams from another server");
+
+	reset_primary();
+	add_replica("b");
+	add_replica("a");
+	world.replicas[1].generation = 5;
+	world.link[1].lag = RW_HOUR;
+	world.link[1].lag_bytes = 20000;
+	goes_away(1, START - RW_HOUR);
+	/* In order of name. */
+	world.links.links = &world.link[1];
+	world.links.nlinks = 1;
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "critical critical", "missing");
+	is_text(judge(RW_ALERT_REPLICA_SILENT), "unknown", "silent or not");
+	is_text(judge(RW_ALERT_REPLICA_STALLED), "unknown", "stalled or not");
+	is_text(judge(RW_ALERT_REPLICA_LAG), "critical critical", "late");
+
+	other = streams_elsewhere("a", RW_HOUR + 3 * S);
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "critical critical",
+			"another of that name has streamed there for longer");
+	other->streaming_for = RW_HOUR;
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "none none",
+			"it streams there since");
+	is_int(value(RW_ALERT_REPLICA_MISSING), RW_HOUR,
+		   "the value is how long it has not streamed here");
+	is_text(judge(RW_ALERT_REPLICA_SILENT), "none none",
+			"it is not silent");
+	is_text(judge(RW_ALERT_REPLICA_STALLED), "none none",
+			"nor stalled");
+	is_text(judge(RW_ALERT_REPLICA_LAG), "none none", "nor late");
+	is_text(judge(RW_ALERT_REPLICA_LAG_BYTES), "none none, size",
+			"nor behind");
+	world.replicas[1].parted = RW_DIVERGED;
+	is_text(judge(RW_ALERT_REPLICA_DIVERGED), "critical critical, pending",
+			"but diverged, if it was");
+	world.replicas[1].parted = RW_NOT_PARTED;
+	expect("a");
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "none none",
+			"also if it is expected");
+	world.input.nexpected = 0;
+	world.link[1].logical = true;
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "critical critical",
+			"a subscriber does not stream from a standby of this name");
+	world.link[1].logical = false;
+	other->seen_at = START - RW_MINUTE;
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "critical critical",
+			"nobody has said so lately");
+	other->seen_at = START;
+	other->state = RW_STATE_CATCHUP;
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "critical critical",
+			"it does not stream there yet");
+	other->state = RW_STATE_STREAMING;
+	world.link[1].sender = &world.senders[1];
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "critical critical",
+			"it is connected here, and so not there");
+
+	section("by its id");
+
+	goes_away(1, START - RW_HOUR);
+	rw_name_copy(other->label, "x");
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "critical critical",
+			"under another name");
+	report = &world.told[world.published.ntold++];
+	report->parent = world.published.own_id;
+	report->key = rw_replica_key(&world.published, &world.replicas[1]);
+	report->id.part[0] = other->id.part[0] = 9;
+	report->reported_at = START - RW_HOUR;
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "none none",
+			"which is the server that has reported here");
+	report->key++;
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "critical critical",
+			"as another replica");
+
+	section("an expected one that was never here");
+
+	reset_primary();
+	expect("a");
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "critical critical", "missing");
+	streams_elsewhere("a", 50 * RW_DAY);
+	is_text(judge(RW_ALERT_REPLICA_MISSING), "none none",
+			"it may stream elsewhere for ever");
+}
+
 static void
 test_silent(void)
 {
@@ -1807,6 +1897,7 @@ main(void)
 	test_subjects();
 	test_memory();
 	test_missing();
+	test_elsewhere();
 	test_silent();
 	test_stalled();
 	test_lag();

@@ -35,6 +35,7 @@ typedef struct World
 	RwSlotFacts slots[MAX_THINGS];
 	RwReplica	replicas[MAX_THINGS];
 	RwSlotNote	notes[MAX_THINGS];
+	RwServer	told[MAX_THINGS];
 	char		expected[MAX_THINGS][RW_NAME_LEN];
 	char		own[2][RW_NAME_LEN];
 	int			nsubjects;
@@ -88,6 +89,8 @@ reset_primary(void)
 	world.published.slot_notes = world.notes;
 	world.published.max_slots = lengthof(world.notes);
 	world.published.max_replicas = lengthof(world.replicas);
+	world.published.own_id.part[0] = 1;
+	world.published.told = world.told;
 	world.memory.watching_since = START - WATCHED;
 	world.archive.looked_at = START;
 	world.archive.active = world.archive.known = true;
@@ -194,6 +197,21 @@ goes_away(int i, RwTime since)
 	world.replicas[i].steady = false;
 	world.replicas[i].streaming_since = RW_NEVER;
 	world.replicas[i].streamed_at = world.replicas[i].gone_at = since;
+}
+
+/* Another server says that a replica of this name has streamed there so long. */
+static inline RwServer *
+streams_elsewhere(const char *name, int64 streaming_for)
+{
+	RwServer   *server = &world.told[world.published.ntold++];
+
+	server->parent.part[0] = 2;
+	server->key = world.published.ntold;
+	rw_name_copy(server->label, name);
+	server->state = RW_STATE_STREAMING;
+	server->streaming_for = streaming_for;
+	server->seen_at = world.facts.now;
+	return server;
 }
 
 static inline void
