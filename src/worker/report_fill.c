@@ -9,6 +9,7 @@
  */
 #include "src/base/pure.h"
 
+#include "src/base/render.h"
 #include "src/worker/report_fill.h"
 
 /*
@@ -69,6 +70,7 @@ fill_own(RwServer *own, const RwServer *last, const RwReportInput *input)
 {
 	const RwFacts *facts = input->facts;
 	const RwLinks *links = input->links;
+	RwText		version;
 
 	begin_server(own);
 	rw_name_copy(own->name, input->name);
@@ -80,7 +82,8 @@ fill_own(RwServer *own, const RwServer *last, const RwReportInput *input)
 	own->health = input->health;
 	own->alerts = input->alerts;
 	own->port = input->port;
-	snprintf(own->version, sizeof(own->version), "%s", input->version);
+	rw_text_begin(&version, own->version, sizeof(own->version));
+	rw_text_add(&version, input->version);
 	own->reported_at = facts->now;
 	own->own_reason = true;
 	if (links->nlinks > 0 && links->links[0].upstream)
