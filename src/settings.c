@@ -40,6 +40,7 @@ int			rw_alert_command_timeout_ms = 30000;
 /* The port */
 int			rw_port = 0;
 int			rw_port_serves = RW_SERVES_HEALTH;
+int			rw_upstream_port = 0;
 int			rw_route_lag_ms = 10000;
 int			rw_route_hold_ms = 5000;
 
@@ -190,6 +191,14 @@ define_port_settings(void)
 							"Sets the TCP port on which health checks and metrics are served.",
 							"Zero disables the port.",
 							&rw_port,
+							0, 0, 65535,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("replwatch.upstream_port",
+							"Sets the TCP port of replwatch on the upstream server.",
+							"Zero means the same as \"replwatch.port\".",
+							&rw_upstream_port,
 							0, 0, 65535,
 							PGC_SIGHUP, 0,
 							NULL, NULL, NULL);

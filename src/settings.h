@@ -100,6 +100,9 @@ typedef enum RwServes
 
 extern int	rw_port_serves;
 
+/* Where the upstream server's port is; 0: the same as here. */
+extern int	rw_upstream_port;
+
 /* The limit of an agent check that has none. */
 extern int	rw_route_lag_ms;
 

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,6 +20,7 @@
 #include "storage/fd.h"
 #include "storage/latch.h"
 
+#include "src/line/line.h"
 #include "src/port/intern.h"
 #include "src/port/page.h"
 
@@ -39,19 +41,32 @@
  */
 #define DISCARD_MAX		(256 * 1024)
 
+/* How often to look whether a client that wants to be a line is welcome. */
+#define LOOK_INTERVAL	(RW_SECOND / 10)
+
+/* Its place is free, and its socket is somebody else's. */
+static void
+leave_room(RwClients *clients, RwClient *client)
+{
+	client->state = RW_CLIENT_NONE;
+	clients->number--;
+	if (client->waits_for != 0)
+		clients->changed = true;
+	client->waits_for = 0;
+}
+
 static void
 close_client(RwClients *clients, RwClient *client)
 {
 	if (client->response.page)
 		rw_page_release(client->response.page);
 	client->response.page = NULL;
+	if (client->guest)
+		rw_line_guest_free(client->guest);
+	client->guest = NULL;
 	closesocket(client->sock);
 	ReleaseExternalFD();
-	client->state = RW_CLIENT_NONE;
-	clients->number--;
-	if (client->waits_for != 0)
-		clients->changed = true;
-	client->waits_for = 0;
+	leave_room(clients, client);
 }
 
 static uint32
@@ -64,6 +79,10 @@ events_for(const RwClient *client)
 			return 0;
 		case RW_CLIENT_READING:
 			return WL_SOCKET_WRITEABLE;
+		case RW_CLIENT_JOINING:
+			if (client->sent < client->response.out.len)
+				return WL_SOCKET_WRITEABLE;
+			break;
 		case RW_CLIENT_ASKING:
 		case RW_CLIENT_LEAVING:
 			break;
@@ -151,6 +170,7 @@ rw_clients_accept(RwClients *clients, pgsocket listening, RwTime now)
 	client->sends_more = false;
 	client->sent = 0;
 	client->discarded = 0;
+	client->guest = NULL;
 	client->response.page = NULL;
 	clients->number++;
 
@@ -322,6 +342,167 @@ refuse_client(RwClients *clients, RwClient *client, int status,
 	send_response(clients, client, now);
 }
 
+/* Send a guest what it is to get; false if it has not all of it. */
+static bool
+send_to_guest(RwClients *clients, RwClient *client, RwTime now)
+{
+	const RwText *out = &client->response.out;
+	ssize_t		n;
+
+	if (client->sent == out->len)
+		return true;
+	n = send(client->sock, out->data + client->sent, out->len - client->sent,
+			 0);
+	if (n < 0)
+	{
+		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+			close_client(clients, client);
+		return false;
+	}
+	client->sent += n;
+	client->idle_since = now;
+	return client->sent == out->len;
+}
+
+/* A guest may stay, goes, or has become a line. */
+static void
+obey_verdict(RwClients *clients, RwClient *client, RwGuestVerdict verdict,
+			 const RwFrame *out, RwTime now)
+{
+	RwResponse *response = &client->response;
+
+	if (verdict == RW_GUEST_IS_LINE)
+	{
+		rw_line_guest_adopt(clients->lines, client->guest, client->sock,
+							(const uint8 *) client->request, client->asked,
+							out->data, out->len, now);
+		client->guest = NULL;
+		leave_room(clients, client);
+		return;
+	}
+
+	/* Neither a challenge nor a refusal is that long. */
+	if (out->len > RW_ANSWER_MAX ||
+		(verdict == RW_GUEST_GOES && out->len == 0))
+	{
+		close_client(clients, client);
+		return;
+	}
+	memcpy(response->buffer, out->data, out->len);
+	rw_text_begin(&response->out, response->buffer, RW_ANSWER_MAX);
+	response->out.len = out->len;
+	client->sent = 0;
+	if (verdict == RW_GUEST_STAYS)
+	{
+		(void) send_to_guest(clients, client, now);
+		return;
+	}
+	rw_line_guest_free(client->guest);
+	client->guest = NULL;
+	client->sends_more = true;
+	client->state = RW_CLIENT_READING;
+	send_response(clients, client, now);
+}
+
+/* Take what a guest has sent. */
+static void
+take_from_guest(RwClients *clients, RwClient *client, RwTime now)
+{
+	RwFrame		out;
+	size_t		used;
+
+	do
+	{
+		RwGuestVerdict verdict;
+
+		verdict = rw_line_guest_receive(clients->lines, client->guest,
+										(const uint8 *) client->request,
+										client->asked, &used, now, &out);
+		client->asked -= used;
+		memmove(client->request, client->request + used, client->asked);
+		obey_verdict(clients, client, verdict, &out, now);
+	} while (used > 0 && client->state == RW_CLIENT_JOINING &&
+			 client->sent == client->response.out.len);
+
+	/* It has nothing so long to say before it is welcome. */
+	if (client->state == RW_CLIENT_JOINING && client->asked == RW_REQUEST_MAX)
+		close_client(clients, client);
+}
+
+static void
+serve_guest(RwClients *clients, RwClient *client, RwTime now)
+{
+	ssize_t		n;
+
+	if (!send_to_guest(clients, client, now))
+		return;
+	n = receive_bytes(client, client->request + client->asked,
+					  RW_REQUEST_MAX - client->asked);
+	if (n < 0)
+	{
+		close_client(clients, client);
+		return;
+	}
+	client->asked += n;
+	take_from_guest(clients, client, now);
+}
+
+/* The first byte says that a client wants to be a line. */
+static void
+begin_guest(RwClients *clients, RwClient *client, RwTime now)
+{
+	struct sockaddr_storage peer;
+	socklen_t	len = sizeof(peer);
+	char		address[RW_ADDRESS_LEN] = "";
+
+	memset(&peer, 0, sizeof(peer));
+	if (getpeername(client->sock, (struct sockaddr *) &peer, &len) == 0)
+	{
+		const void *bytes = peer.ss_family == AF_INET6 ?
+			(const void *) &((struct sockaddr_in6 *) &peer)->sin6_addr :
+			(const void *) &((struct sockaddr_in *) &peer)->sin_addr;
+
+		if (inet_ntop(peer.ss_family, bytes, address, sizeof(address)) == NULL)
+			address[0] = '\0';
+	}
+	client->guest = rw_line_guest_create(clients->lines, address);
+	if (client->guest == NULL)
+	{
+		close_client(clients, client);
+		return;
+	}
+	client->state = RW_CLIENT_JOINING;
+	rw_text_begin(&client->response.out, client->response.buffer, RW_ANSWER_MAX);
+	take_from_guest(clients, client, now);
+}
+
+RwTime
+rw_clients_look(RwClients *clients, RwTime now)
+{
+	bool		any = false;
+
+	for (int i = 0; i < RW_CLIENTS_MAX; i++)
+	{
+		RwClient   *client = &clients->places[i];
+		RwGuestVerdict verdict;
+		RwFrame		out;
+
+		if (client->state != RW_CLIENT_JOINING)
+			continue;
+		if (client->sent == client->response.out.len)
+		{
+			verdict = rw_line_guest_look(clients->lines, client->guest, now,
+										 &out);
+			if (verdict != RW_GUEST_STAYS)
+				obey_verdict(clients, client, verdict, &out, now);
+		}
+		any |= client->state == RW_CLIENT_JOINING;
+		if (client->waits_for != events_for(client))
+			clients->changed = true;
+	}
+	return any ? now + LOOK_INTERVAL : RW_NEVER;
+}
+
 static void
 read_request(RwClients *clients, RwClient *client, RwTime now)
 {
@@ -334,6 +515,12 @@ read_request(RwClients *clients, RwClient *client, RwTime now)
 	if (n <= 0)
 		return;
 
+	if (client->asked == 0 && (uint8) client->request[0] == RW_FRAME_MAGIC)
+	{
+		client->asked = n;
+		begin_guest(clients, client, now);
+		return;
+	}
 	client->asked += n;
 	length = rw_request_length(client->request, client->asked, client->seen);
 	client->seen = client->asked;
@@ -355,6 +542,9 @@ rw_client_serve(RwClients *clients, RwClient *client, RwTime now)
 			break;
 		case RW_CLIENT_ASKING:
 			read_request(clients, client, now);
+			break;
+		case RW_CLIENT_JOINING:
+			serve_guest(clients, client, now);
 			break;
 		case RW_CLIENT_READING:
 			send_response(clients, client, now);

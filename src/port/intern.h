@@ -412,6 +412,9 @@ extern void rw_respond_refusal(int status, const char *reason,
  * until the five seconds are over; then it gets a 503.  It counts as idle
  * while it waits, so that clients that ask for pages do not keep others out.
  *
+ * A client that wants to be a line, from a standby, is one of the 64 and has
+ * these five seconds too, until it is welcome; then it leaves this room.
+ *
  * Nothing here waits: sockets do not block, and each call does a bounded
  * amount of work.
  */
@@ -423,6 +426,7 @@ typedef enum RwClientState
 	RW_CLIENT_NONE,				/* the place is free */
 	RW_CLIENT_ASKING,			/* its request is being read */
 	RW_CLIENT_WAITING,			/* its page cannot be made yet */
+	RW_CLIENT_JOINING,			/* it wants to be a line, see line/line.h */
 	RW_CLIENT_READING,			/* the answer is being sent */
 	RW_CLIENT_LEAVING			/* answered, and its further input is being
 								 * discarded */
@@ -443,6 +447,8 @@ typedef struct RwClient
 	bool		sends_more;		/* than the request that was answered */
 	size_t		sent;			/* bytes of the answer so far */
 	size_t		discarded;		/* bytes that came after the request */
+	struct RwLineGuest *guest;	/* JOINING: its request is what it has sent
+								 * and is not used yet */
 	RwResponse	response;
 	char		request[RW_REQUEST_MAX];
 } RwClient;
@@ -454,9 +460,10 @@ typedef struct RwClients
 	RwTime		accept_again;	/* no accept() before this */
 	RwTime		page_again;		/* pages that wait are not tried before this */
 	RwTime		page_pause;		/* how long after the last try */
+	struct RwLines *lines;
 	RwResponder responder;
 	RwClient	places[RW_CLIENTS_MAX];
-} RwClients;						/* begins as zeroes */
+} RwClients;						/* begins as zeroes, but for the lines */
 
 /* Accept one client; false if there is none, or the system cannot. */
 extern bool rw_clients_accept(RwClients *clients, pgsocket listening,
@@ -489,6 +496,12 @@ extern RwTime rw_clients_expire(RwClients *clients, RwTime now);
  * the current memory context.
  */
 extern RwTime rw_clients_try_page(RwClients *clients, RwTime now);
+
+/*
+ * A turn of the loop begins: clients that want to be lines may be welcome now.
+ * Returns when to call this again, or RW_NEVER without such clients.
+ */
+extern RwTime rw_clients_look(RwClients *clients, RwTime now);
 
 /*
  * The client in place number i, from 0 to RW_CLIENTS_MAX - 1, and the events

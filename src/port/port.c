@@ -27,6 +27,7 @@
 #include "src/base/layout.h"
 #include "src/base/locks.h"
 #include "src/base/process.h"
+#include "src/line/line.h"
 #include "src/port/intern.h"
 #include "src/port/page.h"
 #include "src/port/port.h"
@@ -36,8 +37,9 @@
 #define BIND_PAUSE_MIN		(1 * RW_SECOND)
 #define BIND_PAUSE_MAX		(1 * RW_MINUTE)
 
-/* Latch, postmaster, listening sockets, clients */
-#define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX)
+/* Latch, postmaster, listening sockets, clients, lines */
+#define EVENTS_MAX			(2 + RW_LISTEN_MAX + RW_CLIENTS_MAX + \
+							 RW_LINE_SOCKETS_MAX)
 
 /* How many clients are accepted on each socket in one turn of the loop. */
 #define ACCEPT_MAX			64
@@ -48,10 +50,14 @@ typedef struct RwPort
 	MemoryContext context;		/* current, and reset in each turn */
 	WaitEventSet *set;			/* what the loop waits for; NULL: to be made */
 	bool		set_listens;	/* the listening sockets are in the set */
+	int			first_line;		/* the positions in it from here on are lines */
+	int			next_line;		/* which of the lines that are ready is the
+								 * first to be served */
 	RwTime		bind_at;		/* next attempt to listen; RW_NEVER: none is
 								 * needed */
 	RwTime		bind_pause;		/* before it; RW_NEVER: the first attempt */
 	RwListeners listeners;
+	RwLines    *lines;
 	RwClients	clients;
 } RwPort;
 
@@ -75,18 +81,31 @@ make_wait_set(RwPort *port, bool with_listeners)
 
 	AddWaitEventToSet(port->set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch,
 					  NULL);
-	AddWaitEventToSet(port->set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL,
-					  NULL);
+	port->first_line = 1 +
+		AddWaitEventToSet(port->set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET,
+						  NULL, NULL);
 	for (i = 0; with_listeners && i < port->listeners.number; i++)
-		AddWaitEventToSet(port->set, WL_SOCKET_READABLE,
-						  port->listeners.sockets[i].sock, NULL, NULL);
+		port->first_line = 1 +
+			AddWaitEventToSet(port->set, WL_SOCKET_READABLE,
+							  port->listeners.sockets[i].sock, NULL, NULL);
 	for (i = 0; i < RW_CLIENTS_MAX; i++)
 	{
 		RwClient   *client;
 		uint32		events;
 
 		if (rw_client_wait(&port->clients, i, &client, &events))
-			AddWaitEventToSet(port->set, events, client->sock, NULL, client);
+			port->first_line = 1 +
+				AddWaitEventToSet(port->set, events, client->sock, NULL,
+								  client);
+	}
+	for (i = 0; i < RW_LINE_SOCKETS_MAX; i++)
+	{
+		RwLine	   *line;
+		pgsocket	sock;
+		uint32		events;
+
+		if (rw_line_wait(port->lines, i, &line, &sock, &events))
+			AddWaitEventToSet(port->set, events, sock, NULL, line);
 	}
 }
 
@@ -159,6 +178,23 @@ try_to_listen(RwPort *port)
 }
 
 /*
+ * Serve the lines that are ready, after all clients.  They share what one turn
+ * may do of them, so each time another one is the first.
+ */
+static void
+serve_lines(RwPort *port, const WaitEvent *events, int nevents, RwTime now)
+{
+	for (int i = 0; i < nevents; i++)
+	{
+		const WaitEvent *event = &events[(port->next_line + i) % nevents];
+
+		if (event->pos >= port->first_line)
+			rw_line_serve(port->lines, event->user_data, now);
+	}
+	port->next_line = (port->next_line + 1) % EVENTS_MAX;
+}
+
+/*
  * One turn of the loop: wait until a socket is ready or something is due, and
  * serve the sockets that are.
  */
@@ -169,6 +205,7 @@ wait_and_serve(RwPort *port, uint32 wait_event)
 	RwTime		now = rw_clock_now();
 	RwTime		accept_at;
 	RwTime		next;
+	bool		changed;
 	bool		may_accept;
 	bool		knocked = false;
 	long		timeout;
@@ -177,11 +214,16 @@ wait_and_serve(RwPort *port, uint32 wait_event)
 
 	next = earlier(rw_clients_expire(&port->clients, now), port->bind_at);
 	next = earlier(next, rw_clients_try_page(&port->clients, now));
+	next = earlier(next, rw_clients_look(&port->clients, now));
+	next = earlier(next, rw_lines_turn(port->lines, now));
 	may_accept = rw_clients_may_accept(&port->clients, now, &accept_at);
 	if (!may_accept)
 		next = earlier(next, accept_at);
 
-	if (rw_clients_changed(&port->clients) || port->set == NULL ||
+	/* Both are asked, because each forgets it. */
+	changed = rw_clients_changed(&port->clients);
+	changed |= rw_lines_changed(port->lines);
+	if (changed || port->set == NULL ||
 		may_accept != port->set_listens)
 		make_wait_set(port, may_accept);
 	MemoryContextReset(port->context);
@@ -196,15 +238,24 @@ wait_and_serve(RwPort *port, uint32 wait_event)
 	{
 		if (events[i].events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
+		else if (events[i].pos >= port->first_line)
+			continue;
 		else if (events[i].user_data)
 			rw_client_serve(&port->clients, events[i].user_data, now);
 		else
 			knocked = true;
 	}
+	serve_lines(port, events, nevents, now);
 
 	/* Last, so that no client is dropped whose request has come. */
 	if (knocked)
 		accept_clients(port, now);
+}
+
+static void
+end_lines(int code, Datum lines)
+{
+	rw_lines_end((RwLines *) DatumGetPointer(lines));
 }
 
 void
@@ -229,6 +280,8 @@ rw_port_main(Datum arg)
 	port->context = AllocSetContextCreate(TopMemoryContext, "replwatch port",
 										  ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(port->context);
+	port->lines = port->clients.lines = rw_lines_create();
+	before_shmem_exit(end_lines, PointerGetDatum(port->lines));
 	port->bind_at = rw_clock_now();
 	port->bind_pause = RW_NEVER;
 
@@ -239,6 +292,7 @@ rw_port_main(Datum arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			rw_lines_reload(port->lines);
 
 			/* Other changes touch no socket and cut no pause short. */
 			if (rw_listen_is_outdated(&port->listeners))
