@@ -26,6 +26,9 @@
 /* How long the sampling worker may take to see a walsender. */
 #define WALSENDER_TIME	(2 * RW_SECOND)
 
+/* How old a report may be that says who streams from here. */
+#define REPORT_AGE_MAX	(50 * RW_MS)
+
 /* Descriptors that lines leave to the port's clients. */
 #define SPARE_FDS		8
 
@@ -209,10 +212,8 @@ rw_line_guest_look(RwLines *lines, RwLineGuest *guest, RwTime now,
 	out->len = 0;
 	if (guest->proven_at == RW_NEVER)
 		return RW_GUEST_STAYS;
-	if (rw_server_id_equal(guest->session.peer, lines->own))
-		return refuse(guest, RW_LINE_NO_STANDBY, out);
 
-	rw_lines_read_report(lines);
+	rw_lines_read_report(lines, now, REPORT_AGE_MAX);
 	child = find_child(lines, guest, &number);
 	if (child == NULL)
 	{
@@ -277,14 +278,15 @@ handle_frames(RwLines *lines, RwLine *line, RwTime now)
 
 	while ((event = rw_line_next(lines, line, now)) != RW_SESSION_INCOMPLETE)
 	{
-		if (event != RW_SESSION_TOLD_SERVER && event != RW_SESSION_TOLD_END)
+		if (event == RW_SESSION_TOLD_SERVER || event == RW_SESSION_TOLD_END)
+			rw_lines_take(lines, line, event);
+		else if (event != RW_SESSION_ANSWER)	/* a frame that is skipped */
 		{
 			rw_downstream_end_line(lines, line, line->session.problem ?
 								   line->session.problem :
 								   "unexpected frame");
 			return;
 		}
-		rw_lines_take(lines, line, event);
 	}
 	errno = 0;
 	if (!rw_line_tell(lines, line, now))

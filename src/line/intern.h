@@ -231,6 +231,7 @@ struct RwLines
 	RwReport	report;			/* reported_at is RW_NEVER before the first */
 	RwReport	next_report;	/* room to read the next one */
 	uint32		report_number;
+	RwTime		report_read_at;
 
 	/* What others have told. */
 	uint32		rounds;			/* how many have begun, of all lines */
@@ -262,8 +263,8 @@ extern void rw_lines_take(RwLines *lines, RwLine *line,
 /* Begin with what a new line tells, and is told. */
 extern void rw_lines_begin_rounds(RwLines *lines, RwLine *line);
 
-/* Read the report, if there is a new one. */
-extern void rw_lines_read_report(RwLines *lines);
+/* Read the report, if it has other words or the last one is older than that. */
+extern void rw_lines_read_report(RwLines *lines, RwTime now, int64 age_max);
 
 /* A challenge that was never used; false if there is no randomness. */
 extern bool rw_lines_draw_challenge(uint8 *challenge);

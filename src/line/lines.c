@@ -21,6 +21,9 @@
 #define TELL_SOON		(100 * RW_MS)
 #define TELL_SOON_EACH	(4 * RW_MS)
 
+/* How old the report may be. */
+#define REPORT_AGE_MAX	(200 * RW_MS)
+
 /* Make the key anew.  Returns whether it is another one, or there is none. */
 static bool
 make_key(RwLines *lines)
@@ -29,14 +32,15 @@ make_key(RwLines *lines)
 	const char *problem = NULL;
 	bool		had_key = lines->has_key;
 
-	lines->has_key = rw_line_key(key, &problem);
+	if (rw_server_id_is_set(lines->own))
+		lines->has_key = rw_line_key(key, &problem);
+	else
+		problem = "there was no random number for this server's id";
 	if (!lines->has_key)
 	{
 		memset(key, 0, sizeof(key));
 
 		/* It is not reported again at each reload. */
-		if (problem == NULL)
-			problem = "unknown error";
 		if (lines->key_problem == NULL ||
 			strcmp(lines->key_problem, problem) != 0)
 			ereport(WARNING,
@@ -114,12 +118,14 @@ report_words_differ(const RwReport *a, const RwReport *b)
 }
 
 void
-rw_lines_read_report(RwLines *lines)
+rw_lines_read_report(RwLines *lines, RwTime now, int64 age_max)
 {
 	RwReport	before = lines->report;
 
-	if (!rw_report_changed(&lines->report_number))
+	if (!rw_report_changed(&lines->report_number) &&
+		now - lines->report_read_at < age_max)
 		return;
+	lines->report_read_at = now;
 	rw_report_read(&lines->next_report);
 	if (lines->next_report.own.reported_at == RW_NEVER)
 		return;
@@ -401,7 +407,7 @@ rw_lines_turn(RwLines *lines, RwTime now)
 
 	lines->budget = RW_LINE_FRAMES_PER_TURN;
 	lines->tree_is_fresh = false;
-	rw_lines_read_report(lines);
+	rw_lines_read_report(lines, now, REPORT_AGE_MAX);
 	next = rw_upstream_turn(lines, now);
 	next = earlier(next, rw_downstream_turn(lines, now));
 	publish(lines);
