@@ -388,8 +388,8 @@ obey_verdict(RwClients *clients, RwClient *client, RwGuestVerdict verdict,
 		close_client(clients, client);
 		return;
 	}
-	memcpy(response->buffer, out->data, out->len);
 	rw_text_begin(&response->out, response->buffer, RW_ANSWER_MAX);
+	memcpy(response->buffer, out->data, out->len);
 	response->out.len = out->len;
 	client->sent = 0;
 	if (verdict == RW_GUEST_STAYS)
