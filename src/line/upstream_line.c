@@ -574,7 +574,7 @@ next_deadline(const RwUpstreamLine *upstream)
 	}
 }
 
-/* There is nobody to have a line to; for how long may an old one stay? */
+/* There is nobody to have a line to.  One that is up may stay for a moment. */
 static void
 be_without_target(RwLines *lines, RwTime now)
 {
@@ -582,7 +582,8 @@ be_without_target(RwLines *lines, RwTime now)
 
 	if (upstream->gone_since == RW_NEVER)
 		upstream->gone_since = now;
-	if (lines->has_key && lines->report.in_recovery &&
+	if (upstream->step == RW_UPSTREAM_IS_UP && lines->has_key &&
+		lines->report.in_recovery &&
 		now < upstream->gone_since + RECEIVER_GRACE)
 		return;
 	close_line(lines);
