@@ -150,6 +150,22 @@ find_line(RwLines *lines, uint64 branch)
 	return NULL;
 }
 
+/* Has the server with that id a line as another replica than this one? */
+static bool
+has_other_line(const RwLines *lines, RwServerId id, uint64 branch)
+{
+	for (int i = 0; i < RW_LINES_MAX; i++)
+	{
+		const RwLine *line = lines->downstream[i];
+
+		if (line && line->sock != PGINVALID_SOCKET &&
+			line->branch != branch &&
+			rw_server_id_equal(line->session.peer, id))
+			return true;
+	}
+	return false;
+}
+
 /* A place for a line, or NULL if there is none. */
 static RwLine *
 find_place(RwLines *lines)
@@ -215,7 +231,13 @@ rw_line_guest_look(RwLines *lines, RwLineGuest *guest, RwTime now,
 
 	rw_lines_read_report(lines, now, REPORT_AGE_MAX);
 	child = find_child(lines, guest, &number);
-	if (child == NULL)
+
+	/*
+	 * Its walsender may not have been seen yet; nor that an earlier one, as
+	 * another replica, has ended.
+	 */
+	if (child == NULL ||
+		has_other_line(lines, guest->session.peer, child->server.key))
 	{
 		if (now < guest->proven_at + WALSENDER_TIME)
 			return RW_GUEST_STAYS;

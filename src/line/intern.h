@@ -91,6 +91,8 @@ struct RwLine
 	uint64		branch;			/* of what it tells, see told.h */
 	int			pid;			/* the walsender or WAL receiver it goes with */
 	uint32		round;			/* of what it tells */
+	RwTime		opened_at;
+	bool		heard_all;		/* a whole round has come */
 	RwTime		heard_at;		/* last frame */
 	RwTime		moved_at;		/* the socket last took something that was to
 								 * be sent, or there was nothing */

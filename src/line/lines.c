@@ -21,6 +21,9 @@
 #define TELL_SOON		(100 * RW_MS)
 #define TELL_SOON_EACH	(4 * RW_MS)
 
+/* How long a standby may take to speak first. */
+#define SPEAK_FIRST		(300 * RW_MS)
+
 /* How old the report may be. */
 #define REPORT_AGE_MAX	(200 * RW_MS)
 
@@ -206,6 +209,8 @@ void
 rw_lines_begin_rounds(RwLines *lines, RwLine *line)
 {
 	line->round = ++lines->rounds;
+	line->opened_at = line->heard_at;
+	line->heard_all = false;
 	line->due = true;
 }
 
@@ -221,6 +226,7 @@ rw_lines_take(RwLines *lines, RwLine *line, RwSessionEvent event)
 	{
 		changed = rw_told_end_round(told, line->branch, line->round);
 		line->round = ++lines->rounds;
+		line->heard_all = true;
 		lines->told_changed = true;
 		lines->upstream_changed |= above;
 	}
@@ -327,6 +333,15 @@ is_up(const RwLines *lines, const RwLine *line)
 		 lines->upstream.step == RW_UPSTREAM_IS_UP);
 }
 
+/* The earlier of two moments, either of which may be RW_NEVER. */
+static RwTime
+earlier(RwTime a, RwTime b)
+{
+	if (a == RW_NEVER || b == RW_NEVER)
+		return a == RW_NEVER ? b : a;
+	return Min(a, b);
+}
+
 /* When all lines are to be told again. */
 static RwTime
 next_telling(const RwLines *lines)
@@ -337,18 +352,34 @@ next_telling(const RwLines *lines)
 		(lines->words_changed ? Min(soon, TELL_INTERVAL) : TELL_INTERVAL);
 }
 
-/* Go on with one line.  Returns whether there is more that it could be told. */
-static bool
+/*
+ * When may a round begin?  A standby speaks first, or it would hear of a replica
+ * that is itself, and whose id nobody knows yet; but it does not have to.
+ */
+static RwTime
+first_round_at(const RwLines *lines, const RwLine *line)
+{
+	return line->heard_all || line == &lines->upstream.line ?
+		line->opened_at : line->opened_at + SPEAK_FIRST;
+}
+
+/* Go on with one line.  Returns when that is due again, or RW_NEVER. */
+static RwTime
 tell_line(RwLines *lines, RwLine *line, RwTime now)
 {
-	/* What was begun goes first. */
-	if (line->due && line->telling == NULL && line->nunsent == 0 &&
-		lines->budget > 0)
-		begin_telling(lines, line);
-	if (line->telling == NULL || line->nunsent > 0)
-		return line->due && line->nunsent == 0;
+	/* The socket goes first, and what was begun. */
+	if (line->nunsent > 0 || (line->telling == NULL && !line->due))
+		return RW_NEVER;
 	if (lines->budget <= 0)
-		return true;
+		return now;
+	if (line->telling == NULL)
+	{
+		if (now < first_round_at(lines, line))
+			return first_round_at(lines, line);
+		begin_telling(lines, line);
+		if (line->telling == NULL)
+			return RW_NEVER;
+	}
 
 	if (rw_line_tell(lines, line, now))
 		note_events(lines, line);
@@ -356,7 +387,7 @@ tell_line(RwLines *lines, RwLine *line, RwTime now)
 		rw_upstream_handle_broken(lines, now);
 	else
 		rw_downstream_end_line(lines, line, "it cannot be sent to");
-	return line->telling != NULL && line->nunsent == 0;
+	return line->telling != NULL && line->nunsent == 0 ? now : RW_NEVER;
 }
 
 /*
@@ -367,7 +398,7 @@ static RwTime
 tell_lines(RwLines *lines, RwTime now)
 {
 	bool		all_are_due = now >= next_telling(lines);
-	bool		more = false;
+	RwTime		next = RW_NEVER;
 	bool		any = false;
 
 	if (lines->report.own.reported_at == RW_NEVER)
@@ -385,19 +416,9 @@ tell_lines(RwLines *lines, RwTime now)
 			continue;
 		any = true;
 		line->due |= all_are_due;
-		more |= tell_line(lines, line, now);
+		next = earlier(next, tell_line(lines, line, now));
 	}
-	if (more)
-		return now;
-	return any ? next_telling(lines) : RW_NEVER;
-}
-
-static RwTime
-earlier(RwTime a, RwTime b)
-{
-	if (a == RW_NEVER || b == RW_NEVER)
-		return a == RW_NEVER ? b : a;
-	return Min(a, b);
+	return any ? earlier(next, next_telling(lines)) : RW_NEVER;
 }
 
 RwTime
