@@ -350,7 +350,7 @@ void
 rw_downstream_end_line(RwLines *lines, RwLine *line, const char *why)
 {
 	ereport(DEBUG1,
-			(errmsg_internal("replwatch has lost the line of standby \"%s\": %s",
+			(errmsg_internal("replwatch line of standby \"%s\" has ended: %s",
 							 line->session.application_name, why)));
 	rw_line_close(lines, line);
 	rw_told_end_line(&lines->below, line->branch);

@@ -47,7 +47,7 @@ make_key(RwLines *lines)
 		if (lines->key_problem == NULL ||
 			strcmp(lines->key_problem, problem) != 0)
 			ereport(WARNING,
-					(errmsg("replwatch keeps no lines to other servers: %s",
+					(errmsg("there are no replwatch lines to other servers: %s",
 							problem)));
 	}
 	lines->key_problem = lines->has_key ? NULL : problem;

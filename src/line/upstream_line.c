@@ -141,7 +141,7 @@ end_attempt(RwLines *lines, RwTime now)
 		return;
 	upstream->refusal_logged = true;
 	ereport(LOG,
-			(errmsg("replwatch has no line to the upstream server at \"%s\", port %d",
+			(errmsg("could not set up the replwatch line to the upstream server at \"%s\", port %d",
 					upstream->target.host, upstream->target.port),
 			 errdetail_internal("%s", upstream->failure),
 			 upstream->failure_rank <= FAILED_TO_CONNECT ?
@@ -330,7 +330,7 @@ lose_line(RwLines *lines, const char *why, RwTime now)
 	RwUpstreamLine *upstream = &lines->upstream;
 
 	ereport(DEBUG1,
-			(errmsg_internal("replwatch has lost its line to the upstream server: %s",
+			(errmsg_internal("replwatch line to the upstream server has ended: %s",
 							 why)));
 	close_line(lines);
 
@@ -379,7 +379,7 @@ handle_welcome(RwLines *lines, RwTime now)
 	set_state(lines, RW_LINE_UP);
 	if (upstream->refusal_logged)
 		ereport(LOG,
-				(errmsg("replwatch has a line to the upstream server at \"%s\", port %d, again",
+				(errmsg("replwatch line to the upstream server at \"%s\", port %d, is up",
 						upstream->target.host, upstream->target.port)));
 	upstream->refusal_logged = false;
 }
