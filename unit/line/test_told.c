@@ -220,12 +220,18 @@ test_room(void)
 	ok(find(&below, id(1000)) != NULL && find(&below, id(5000)) != NULL,
 	   "and what they told first");
 
+	/* A replica that has started again has another id, and comes last. */
+	from_below(KEY_B, id(900), 3, server(id(900), none, 0));
+	from_below(KEY_A + 1, id(901), 4, server(id(901), none, 0));
+	ok(find(&below, id(900)) != NULL && find(&below, id(901)) != NULL,
+	   "nor does a replica lose its place to another one");
+
 	/* As many replicas as there is room. */
-	for (int i = 2; i < RW_TREE_MAX; i++)
+	for (int i = 2; i < RW_TREE_MAX - 2; i++)
 		from_below(i, id(i), i + 1, server(id(i), none, 0));
 	is_int(below.number, RW_TREE_MAX, "replicas crowd out all others");
 	ok(find(&below, a) != NULL && find(&below, b) != NULL &&
-	   find(&below, id(RW_TREE_MAX - 1)) != NULL, "but no replica");
+	   find(&below, id(RW_TREE_MAX - 3)) != NULL, "but no replica");
 	ok(!from_below(KEY_A, a, 1, server(id(1000), a, 1)) &&
 	   !from_below(KEY_B + 1, id(999), 1, server(id(999), none, 0)),
 	   "when there are only replicas, none goes");
