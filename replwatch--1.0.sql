@@ -49,7 +49,8 @@ CREATE FUNCTION replwatch_status(
 	OUT slot_time_left interval,
 	OUT slot_xmin_age integer,
 	OUT inactive_since timestamptz,
-	OUT invalidation_reason text
+	OUT invalidation_reason text,
+	OUT reported_at timestamptz
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'replwatch_status'
@@ -83,7 +84,10 @@ CREATE FUNCTION replwatch_node(
 	OUT port integer,
 	OUT port_state text,
 	OUT command_runner_state text,
-	OUT name text
+	OUT name text,
+	OUT staleness interval,
+	OUT staleness_of text,
+	OUT line_state text
 )
 RETURNS record
 AS 'MODULE_PATHNAME', 'replwatch_node'
@@ -91,6 +95,32 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION replwatch_node() IS
 'state of this server in replication, and of the background workers of replwatch';
+
+CREATE FUNCTION replwatch_cluster(
+	OUT node text,
+	OUT upstream text,
+	OUT depth integer,
+	OUT role text,
+	OUT host text,
+	OUT timeline integer,
+	OUT replay_lsn pg_lsn,
+	OUT lag interval,
+	OUT staleness interval,
+	OUT state text,
+	OUT health text,
+	OUT reason_code text,
+	OUT reason text,
+	OUT alerts integer,
+	OUT port integer,
+	OUT version text,
+	OUT reported_at timestamptz
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'replwatch_cluster'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+
+COMMENT ON FUNCTION replwatch_cluster() IS
+'servers of this system that are known here, in the order of the tree in which they replicate';
 
 --
 -- History
@@ -292,6 +322,7 @@ COMMENT ON VIEW replwatch_slots IS
 --
 REVOKE ALL ON FUNCTION replwatch_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION replwatch_node() FROM PUBLIC;
+REVOKE ALL ON FUNCTION replwatch_cluster() FROM PUBLIC;
 REVOKE ALL ON FUNCTION replwatch_lsn_time(pg_lsn) FROM PUBLIC;
 REVOKE ALL ON FUNCTION replwatch_time_lsn(timestamptz) FROM PUBLIC;
 REVOKE ALL ON FUNCTION replwatch_history(text, interval) FROM PUBLIC;
@@ -310,6 +341,7 @@ GRANT EXECUTE ON FUNCTION replwatch_waiters() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_wait_stats() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_status() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_node() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION replwatch_cluster() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_lsn_time(pg_lsn) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_time_lsn(timestamptz) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION replwatch_history(text, interval) TO pg_monitor;

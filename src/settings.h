@@ -94,7 +94,7 @@ extern int	rw_port;
 typedef enum RwServes
 {
 	RW_SERVES_HEALTH,			/* health checks and agent checks */
-	RW_SERVES_METRICS,			/* /metrics and /status */
+	RW_SERVES_METRICS,			/* /metrics, /status and /cluster */
 	RW_SERVES_ALL
 } RwServes;
 

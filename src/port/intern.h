@@ -67,7 +67,8 @@ typedef enum RwTopic
 	RW_ASK_READINESS,
 	RW_ASK_HEALTH,
 	RW_ASK_METRICS,
-	RW_ASK_STATUS
+	RW_ASK_STATUS,
+	RW_ASK_CLUSTER
 } RwTopic;
 
 typedef enum RwMethod

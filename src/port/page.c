@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * page.c
- *	  The pages of the port: /metrics and /status.
+ *	  The pages of the port: /metrics, /status and /cluster.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -21,9 +21,10 @@
 /*
  * The size of a buffer: a base, and a share for each link that this server can
  * have.  A link with its alerts takes some 5 kB, and much more with the
- * longest names.
+ * longest names.  The base alone has room for all servers of a tree, of at most
+ * 2 kB each.
  */
-#define PAGE_BASE		(256 * 1024)
+#define PAGE_BASE		(RW_TREE_MAX * 2 * 1024)
 #define PAGE_LINK		(16 * 1024)
 #define PAGE_MAX		(64 * 1024 * 1024)
 
@@ -70,15 +71,23 @@ rw_page_has_room(void)
 static void
 render_page(RwPage *page, const RwRequest *request)
 {
-	RwSnapshot *snapshot = palloc(sizeof(RwSnapshot));
+	RwSnapshot *snapshot;
 
 	rw_text_begin(&page->text, buffers[page - pages], page_size);
+	page->type = "application/json";
+	if (request->topic == RW_ASK_CLUSTER)
+	{
+		RwCluster	cluster;
+
+		rw_cluster_take(&cluster);
+		rw_render_cluster(&page->text, &cluster);
+		return;
+	}
+
+	snapshot = palloc(sizeof(RwSnapshot));
 	rw_snapshot_take(snapshot);
 	if (request->topic == RW_ASK_STATUS)
-	{
-		page->type = "application/json";
 		rw_render_status(&page->text, snapshot);
-	}
 	else
 	{
 		page->type = "text/plain; version=0.0.4; charset=utf-8";

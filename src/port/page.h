@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * page.h
- *	  The pages of the port: /metrics and /status.
+ *	  The pages of the port: /metrics, /status and /cluster.
  *
  * A page is rendered as a whole, from one snapshot of the server, into a
  * buffer that belongs to the client until it has read all of it.  There are a

@@ -261,6 +261,7 @@ static const struct
 	{"/health", RW_ASK_HEALTH},
 	{"/metrics", RW_ASK_METRICS},
 	{"/status", RW_ASK_STATUS},
+	{"/cluster", RW_ASK_CLUSTER},
 	/* In other forms of targets only, see split_target() */
 	{"", RW_ASK_PRIMARY},
 	{"*", RW_ASK_LIVENESS},
@@ -458,6 +459,8 @@ rw_topic_name(RwTopic topic)
 			return "metrics";
 		case RW_ASK_STATUS:
 			return "status";
+		case RW_ASK_CLUSTER:
+			return "cluster";
 	}
 	return "";
 }

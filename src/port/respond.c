@@ -124,7 +124,8 @@ rw_respond(RwResponder *responder, RwPortPeer peer, const char *data,
 	}
 
 	is_page = request->topic == RW_ASK_METRICS ||
-		request->topic == RW_ASK_STATUS;
+		request->topic == RW_ASK_STATUS ||
+		request->topic == RW_ASK_CLUSTER;
 	if (rw_port_serves == (is_page ? RW_SERVES_HEALTH : RW_SERVES_METRICS))
 	{
 		rw_answer_refusal(&response->out, 404, request->method,

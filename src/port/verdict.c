@@ -311,6 +311,7 @@ check_topic(const RwRequest *request, const RwCheckFacts *facts,
 			return check_fresh(facts, verdict);
 		case RW_ASK_METRICS:
 		case RW_ASK_STATUS:
+		case RW_ASK_CLUSTER:
 			break;
 	}
 	return say_no(verdict, "not a health check");

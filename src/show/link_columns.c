@@ -84,6 +84,9 @@ PEER_GETTER(client_addr, rw_value_text(peer->address))
 /* SQL shows an empty one, as core does. */
 PEER_GETTER(application_name, ((RwValue) {.text = peer->application_name}))
 
+LINK_GETTER(reported_at,
+			rw_value_nonzero(rw_wall_time(facts, link->reported_at)))
+
 /* The process on this server at this end of the link. */
 static RwValue
 link_pid(const void *row)
@@ -212,6 +215,9 @@ static const RwColumn link_columns[] = {
 			.help = "Time at which the replica connected, in seconds since 1970; absent if it is not connected."}},
 	{"backend_xmin", RW_XID, RW_HIDDEN | RW_NOT_ON_PAGES,
 		.get = link_backend_xmin},
+	{"reported_at", RW_TIME, RW_HIDDEN, .get = link_reported_at,
+		.metric = {"replwatch_link_report_timestamp_seconds",
+			.help = "Time of the replica's last report over the line, in seconds since 1970; absent if it does not report."}},
 };
 
 static const RwColumn link_labels[] = {

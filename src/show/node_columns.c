@@ -117,6 +117,11 @@ NODE_GETTER(name,
 			rw_value_text(rw_node_name(node->facts.in_recovery &&
 									   !node->facts.crash_recovery,
 									   node->facts.receiver.name)))
+NODE_GETTER(staleness, rw_value_count(node->staleness.staleness))
+NODE_GETTER(staleness_of, node->staleness.staleness < 0 ? rw_value_unknown() :
+			rw_value_text(node->staleness.of_primary ? "primary" :
+						  "upstream"))
+NODE_GETTER(line_state, rw_value_text(rw_line_state_name(node->line_state)))
 
 static const RwColumn node_columns[] = {
 	{"role", RW_TEXT, 0, .get = node_role,
@@ -192,6 +197,17 @@ static const RwColumn node_columns[] = {
 			.help = "State of the process that runs alert_command, in the label state: off, starting, running, no worker slot or not running.",
 			.label = "state"}},
 	{"name", RW_TEXT, 0, .get = node_name},
+	{"staleness", RW_DURATION, 0, .get = node_staleness,
+		.metric = {"replwatch_staleness_seconds",
+			.help = "How stale a read on this server can be, in seconds; 0 on a primary, absent if unknown."}},
+	{"staleness_of", RW_TEXT, 0, .get = node_staleness_of,
+		.metric = {"replwatch_staleness_of",
+			.help = "What the staleness of this server is measured against, in the label of: primary, or upstream where only the upstream server's WAL is known; absent if the staleness is unknown.",
+			.label = "of"}},
+	{"line_state", RW_TEXT, 0, .get = node_line_state,
+		.metric = {"replwatch_line_state",
+			.help = "State of the line to the upstream server, in the label state: off, connecting, up or refused.",
+			.label = "state"}},
 };
 
 const RwColumns rw_node_columns = {

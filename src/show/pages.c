@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * pages.c
- *	  Renders the pages of the port, /status and /metrics.
+ *	  Renders the pages of the port, /status, /cluster and /metrics.
  *
  * Members of the JSON of /status have the names of the columns of
- * replwatch_status(), replwatch_node() and replwatch_alerts().  Anyone who
+ * replwatch_status(), replwatch_node() and replwatch_alerts(), those of
+ * /cluster of replwatch_cluster().  Anyone who
  * reaches the port may read the pages: users, clients' addresses and xmins are
  * left out, and names of databases, which only a database can look up.
  *
@@ -30,7 +31,7 @@
 #include "src/show/write_metrics.h"
 
 /*
- * /status
+ * /status and /cluster
  */
 
 /* As this release of the server prints it. */
@@ -96,6 +97,22 @@ rw_render_status(RwText *page, const RwSnapshot *snapshot)
 	{
 		rw_text_add(page, i == 0 ? "\n" : ",\n");
 		add_json_object(page, &rw_alert_columns, &snapshot->alerts[i]);
+	}
+	rw_text_add(page, "]}\n");
+}
+
+void
+rw_render_cluster(RwText *page, const RwCluster *cluster)
+{
+	int			i;
+
+	rw_text_add(page, "{\"cluster\":[");
+	for (i = 0; i < cluster->tree->nservers; i++)
+	{
+		RwServerRow row = {cluster, &cluster->tree->servers[i]};
+
+		rw_text_add(page, i == 0 ? "\n" : ",\n");
+		add_json_object(page, &rw_cluster_columns, &row);
 	}
 	rw_text_add(page, "]}\n");
 }
@@ -238,6 +255,8 @@ rw_render_metrics(RwText *page, const RwSnapshot *snapshot)
 					sizeof(RwNode), 1);
 	rw_metrics_rows(page, &rw_upstream_columns, &snapshot->node,
 					sizeof(RwNode), 1);
+	rw_metrics_rows(page, &rw_cluster_totals_columns, &snapshot->cluster,
+					sizeof(RwCluster), 1);
 	add_link_metrics(page, snapshot);
 	add_alert_metrics(page, snapshot);
 	rw_metrics_rows(page, &rw_wait_columns, &snapshot->waits,

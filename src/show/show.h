@@ -17,7 +17,9 @@
 #include "src/base/process.h"
 #include "src/base/render.h"
 #include "src/lag/lag.h"
+#include "src/lag/staleness.h"
 #include "src/show/columns.h"
+#include "src/tree/tree_shared.h"
 #include "src/wait/wait.h"
 
 /*
@@ -46,10 +48,31 @@ typedef struct RwNode
 	RwProcessState port;
 	RwProcessState runner;
 	int			waiters;		/* -1 without preload */
+	RwStaleness staleness;
+	RwLineState line_state;
 } RwNode;
 
 extern const RwColumns rw_node_columns;
 extern const RwColumns rw_upstream_columns; /* of an RwNode; a metric only */
+
+/* The servers of this system that are known, as of one moment. */
+typedef struct RwCluster
+{
+	RwTree	   *tree;
+	RwTime		now;
+	TimestampTz wall;			/* the same moment on the wall clock */
+} RwCluster;
+
+/* One of them: a row of replwatch_cluster(). */
+typedef struct RwServerRow
+{
+	const RwCluster *cluster;
+	const RwServer *server;		/* in its tree */
+} RwServerRow;
+
+extern const RwColumns rw_cluster_columns;
+extern const RwColumns rw_cluster_totals_columns;	/* of an RwCluster;
+													 * metrics only */
 
 /* An alert: a row of replwatch_alerts() is an RwAlertView. */
 extern const RwColumns rw_alert_columns;
@@ -71,6 +94,7 @@ typedef struct RwSnapshot
 {
 	RwNode		node;
 	RwLinks		links;
+	RwCluster	cluster;
 	int			nalerts;
 	RwAlertView *alerts;		/* those that fire come first */
 	RwWaitStats waits;
@@ -84,6 +108,12 @@ typedef struct RwSnapshot
 extern void rw_node_take(RwNode *node);
 
 /*
+ * Take all servers, in the order of the tree.  Only where the library is
+ * preloaded.  Allocates in the current memory context, and takes no lock.
+ */
+extern void rw_cluster_take(RwCluster *cluster);
+
+/*
  * Observe everything.  Only where the library is preloaded.  Allocates in the
  * current memory context; the same holds for what is published.
  */
@@ -91,6 +121,9 @@ extern void rw_snapshot_take(RwSnapshot *snapshot);
 
 /* Add the page /status, as JSON. */
 extern void rw_render_status(RwText *page, const RwSnapshot *snapshot);
+
+/* Add the page /cluster, as JSON. */
+extern void rw_render_cluster(RwText *page, const RwCluster *cluster);
 
 /* Add the page /metrics, in Prometheus' text format. */
 extern void rw_render_metrics(RwText *page, const RwSnapshot *snapshot);

@@ -10,16 +10,44 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "utils/timestamp.h"
 
 #include "src/alert/health.h"
 #include "src/settings.h"
 #include "src/show/show.h"
 
-/* Fill in the rest: facts and published are there. */
+/*
+ * How stale reads here are, and the line that has a say in it.  The row of the
+ * upstream server is the first; in crash recovery there is none, and nothing is
+ * known.
+ */
 static void
-complete_node(RwNode *node)
+add_staleness(RwNode *node, const RwLinks *links)
+{
+	const RwLink *upstream = NULL;
+	RwToldUpstream told;
+
+	node->staleness = (RwStaleness) {.staleness = -1};
+	node->line_state = RW_LINE_OFF;
+	if (node->published == NULL)
+		return;
+
+	told = rw_told_upstream_read(&node->line_state);
+	if (links->nlinks > 0 && links->links[0].upstream)
+		upstream = &links->links[0];
+	if (upstream || !node->facts.in_recovery)
+		node->staleness = rw_staleness(&node->facts, node->published,
+									   upstream, &told);
+}
+
+/* Fill in the rest: the facts are there, and the links. */
+static void
+complete_node(RwNode *node, const RwLinks *links)
 {
 	RwFacts    *facts = &node->facts;
+
+	node->published = links->published;
+	add_staleness(node, links);
 
 	if (facts->in_recovery &&
 		Max(facts->horizon, facts->recovery.begun) > facts->recovery.replay)
@@ -43,9 +71,19 @@ complete_node(RwNode *node)
 void
 rw_node_take(RwNode *node)
 {
+	RwLinks		links;
+
 	rw_observe(&node->facts, false);
-	node->published = rw_published(&node->facts);
-	complete_node(node);
+	rw_links(&node->facts, &links, false);
+	complete_node(node, &links);
+}
+
+void
+rw_cluster_take(RwCluster *cluster)
+{
+	cluster->tree = rw_tree_take();
+	cluster->now = rw_clock_now();
+	cluster->wall = GetCurrentTimestamp();
 }
 
 void
@@ -57,8 +95,8 @@ rw_snapshot_take(RwSnapshot *snapshot)
 	rw_links(&node->facts, &snapshot->links, true);
 	rw_give_health(&node->facts, &snapshot->links);
 	rw_sort_links(&snapshot->links);
-	node->published = snapshot->links.published;
-	complete_node(node);
+	complete_node(node, &snapshot->links);
+	rw_cluster_take(&snapshot->cluster);
 	rw_wait_stats_copy(&snapshot->waits);
 	snapshot->alerts = rw_alert_list(node->facts.wall, &snapshot->nalerts);
 }

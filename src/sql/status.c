@@ -1,9 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * status.c
- *	  SQL functions about the present: replwatch_status, replwatch_node.
+ *	  SQL functions about the present: replwatch_status, replwatch_node,
+ *	  replwatch_cluster.
  *
- * They observe the server at each call, so that they agree with core's views.
+ * The first two observe the server at each call, so that they agree with core's
+ * views.
  * The columns are described in src/show/.
  *
  * Portions Copyright (c) 2026, the replwatch authors
@@ -18,30 +20,42 @@
 #include "utils/acl.h"
 
 #include "src/alert/health.h"
+#include "src/base/layout.h"
+#include "src/base/locks.h"
 #include "src/show/show.h"
 #include "src/sql/write_row.h"
 
 PG_FUNCTION_INFO_V1(replwatch_status);
 PG_FUNCTION_INFO_V1(replwatch_node);
+PG_FUNCTION_INFO_V1(replwatch_cluster);
 
 /*
- * Add the query that blocks replay to the reason, if there is one.  It is UTF-8,
- * which is not valid in each encoding.
+ * Make a text that comes from another database or server valid in the encoding
+ * of this one.  What is UTF-8 stays where it can.
  */
 static void
-show_query(const RwFacts *facts, RwLink *upstream)
+fit_encoding(char *text)
 {
 	int			encoding = GetDatabaseEncoding();
 	char	   *at;
 
-	rw_add_query_to_reason(upstream, facts);
-	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+	if (encoding == PG_SQL_ASCII ||
+		(encoding == PG_UTF8 &&
+		 pg_verify_mbstr(PG_UTF8, text, strlen(text), true)))
 		return;
-	for (at = upstream->reason_text; *at != '\0'; at++)
+	for (at = text; *at != '\0'; at++)
 	{
 		if (IS_HIGHBIT_SET(*at))
 			*at = '?';
 	}
+}
+
+/* Add the query that blocks replay to the reason, if there is one. */
+static void
+show_query(const RwFacts *facts, RwLink *upstream)
+{
+	rw_add_query_to_reason(upstream, facts);
+	fit_encoding(upstream->reason_text);
 }
 
 /*
@@ -96,4 +110,44 @@ replwatch_node(PG_FUNCTION_ARGS)
 	rw_process_ensure(RW_PROCESS_SAMPLER, true);
 	rw_node_take(node);
 	return rw_row_result(fcinfo, &rw_node_columns, node, !privileged);
+}
+
+/*
+ * The servers of this system that are known here, one row each, in the order of
+ * the tree.  Callers without the privileges of pg_read_all_stats see only this
+ * server, and as little of its link as replwatch_status() shows them.
+ */
+Datum
+replwatch_cluster(PG_FUNCTION_ARGS)
+{
+	bool		privileged = has_privs_of_role(GetUserId(),
+											   ROLE_PG_READ_ALL_STATS);
+	RwCluster	cluster;
+	RwServer   *servers;
+	RwRows		rows;
+	int			i;
+
+	rw_require_preload();
+	rw_layout_require();
+	rw_rows_begin(&rows, fcinfo, &rw_cluster_columns, NULL);
+
+	rw_cluster_take(&cluster);
+	servers = cluster.tree->servers;
+	for (i = 0; i < cluster.tree->nservers; i++)
+	{
+		fit_encoding(servers[i].label);
+		fit_encoding(servers[i].host);
+		fit_encoding(servers[i].name);
+		fit_encoding(servers[i].reason_text);
+		fit_encoding(servers[i].version);
+	}
+	for (i = 0; i < cluster.tree->nservers; i++)
+	{
+		RwServerRow row = {&cluster, &servers[i]};
+
+		if (privileged ||
+			rw_server_id_equal(servers[i].id, rw_own_server_id()))
+			rw_rows_add(&rows, &row, !privileged);
+	}
+	return (Datum) 0;
 }
