@@ -67,6 +67,7 @@ $$;
 
 SELECT * FROM columns_of('replwatch_status');
 SELECT * FROM columns_of('replwatch_node');
+SELECT * FROM columns_of('replwatch_cluster');
 SELECT * FROM columns_of('replwatch_history');
 SELECT * FROM columns_of('replwatch_waiters');
 SELECT * FROM columns_of('replwatch_wait_stats');
@@ -88,7 +89,10 @@ SELECT proname FROM functions
 WHERE prorettype = 'record'::regtype AND NOT 'o' = ANY (proargmodes);
 
 -- what is not wanted does not run
-SELECT port, port_state, command_runner_state FROM replwatch_node();
+SELECT port, port_state, command_runner_state, line_state FROM replwatch_node();
+
+-- a primary is never stale
+SELECT staleness, staleness_of FROM replwatch_node();
 
 -- =====================================================================
 -- Views
@@ -149,6 +153,7 @@ RESET ROLE;
 SET ROLE regress_replwatch_nobody;
 SELECT * FROM replwatch_status();
 SELECT * FROM replwatch_node();
+SELECT * FROM replwatch_cluster();
 SELECT * FROM replwatch_history();
 SELECT replwatch_lsn_time('0/1');
 SELECT replwatch_time_lsn('now');
@@ -171,6 +176,7 @@ RESET ROLE;
 SET ROLE regress_replwatch_monitor;
 SELECT count(*) FROM replwatch_status();
 SELECT role FROM replwatch_node();
+SELECT count(*) <= 1 AS allowed FROM replwatch_cluster();
 SELECT count(*) FROM replwatch_history();
 SELECT count(*) FROM replwatch_waiters();
 SELECT count(*) FROM replwatch_wait_stats();

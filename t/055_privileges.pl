@@ -60,7 +60,7 @@ $primary->safe_psql(
 	CREATE ROLE nobody LOGIN;
 	CREATE ROLE monitor LOGIN IN ROLE pg_monitor;
 	CREATE ROLE watcher LOGIN;
-	GRANT EXECUTE ON FUNCTION replwatch_status(), replwatch_node() TO watcher;
+	GRANT EXECUTE ON FUNCTION replwatch_status(), replwatch_node(), replwatch_cluster() TO watcher;
 	SELECT pg_create_physical_replication_slot('unused', true);
 });
 my $gone = Replwatch::standby($primary, 'gone');
@@ -90,6 +90,7 @@ foreach my $query (
 	"SELECT replwatch_time_lsn('now')",
 	"SELECT replwatch_trend('replica1', 'downstream')",
 	"SELECT replwatch_forget('gone')",
+	'SELECT * FROM replwatch_cluster()',
 	'SELECT * FROM replwatch_alerts()',
 	"SELECT replwatch_silence('gone', '1 hour')",
 	'SELECT * FROM replwatch_lag',
@@ -123,6 +124,11 @@ is( as( 'monitor', $primary,
 		'SELECT string_agg(slot_name, $$ $$) FROM replwatch_slots'),
 	'replica1 unused',
 	'pg_monitor may use the view replwatch_slots');
+is( as( 'monitor', $primary,
+		'SELECT string_agg(node, $$ $$) FROM replwatch_cluster() WHERE upstream IS NOT NULL AND state IS NOT NULL'
+	),
+	'gone replica1 replica2',
+	'pg_monitor sees all servers');
 is( as( 'monitor', $primary,
 		"SELECT count(*) > 0 FROM replwatch_history('replica1')"),
 	't',
@@ -234,6 +240,22 @@ is( as( 'watcher', $replica1,
 	'standby|replaying|running',
 	'but how it is in general');
 is_refused('watcher', $primary, 'SELECT * FROM replwatch_history()');
+
+foreach my $node ($primary, $replica1)
+{
+	my $name = $node->name;
+
+	is( as( 'watcher', $node,
+			'SELECT (SELECT node = name FROM replwatch_node()), depth, role, reported_at IS NOT NULL FROM replwatch_cluster()'
+		),
+		$node eq $primary ? 't|0|primary|t' : 't|0|standby|t',
+		"of the servers they see on $name only that");
+	is( as( 'watcher', $node,
+			'SELECT num_nonnulls(upstream, host, lag, state, health, reason_code, reason, alerts) FROM replwatch_cluster()'
+		),
+		0,
+		'and nothing of its link and its alerts');
+}
 
 note '4. pg_read_all_stats is what opens the rest to them';
 

@@ -155,7 +155,8 @@ foreach my $node ($bare_primary, $bare_standby)
 	needs_preload($node, $_)
 	  foreach "replwatch_lsn_time('0/1')", "replwatch_time_lsn('now')",
 	  'replwatch_history()', "replwatch_forget('standby')",
-	  'replwatch_alerts()', "replwatch_silence('standby', '1 hour')";
+	  'replwatch_alerts()', "replwatch_silence('standby', '1 hour')",
+	  'replwatch_cluster()';
 	is( $node->safe_psql(
 			'postgres', q{
 			SELECT worker_state, num_nonnulls(worker_pid, last_sample, history_start, wal_rate),
@@ -177,6 +178,11 @@ is( $bare_standby->safe_psql(
 	),
 	'standby|streaming|' . $primary->port . '|paused',
 	'a standby without it knows where its WAL comes from');
+is( $bare_standby->safe_psql(
+		'postgres',
+		'SELECT staleness, staleness_of, line_state FROM replwatch_node()'),
+	'||off',
+	'but not how stale it is');
 is( $bare_primary->safe_psql(
 		'postgres', 'SELECT slot_name, state FROM replwatch_slots'),
 	"standby|streaming\nuntouched|inactive\nunused|inactive",

@@ -181,6 +181,7 @@ sub check
 		foreach my $call (
 			'replwatch_status()', 'replwatch_lag',
 			'replwatch_slots', 'replwatch_node()',
+			'replwatch_cluster()',
 			'replwatch_alerts()', 'replwatch_waiters()',
 			'replwatch_history()', "replwatch_forget('x')",
 			"replwatch_silence('x', '1 h')",

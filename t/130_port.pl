@@ -57,6 +57,7 @@ is(statuses('/readiness'), '200 200 200', '/readiness');
 is(statuses('/health'), '200 200 200', '/health');
 is(statuses('/metrics'), '200 200 200', '/metrics');
 is(statuses('/status'), '200 200 200', '/status');
+is(statuses('/cluster'), '200 200 200', '/cluster');
 
 foreach my $name (qw(primary replica1 replica2))
 {
@@ -271,6 +272,7 @@ note '6. port_serves';
 Replwatch::set($standby, "replwatch.port_serves = 'health'");
 Port::status_when($port{replica1}, '/metrics', 404, 'metrics are off');
 is(Port::status($port{replica1}, '/status'), 404, 'health: no status');
+is(Port::status($port{replica1}, '/cluster'), 404, 'health: no cluster');
 is(Port::sampled($port{replica1}, '/replica')->{status}, 200, 'health: health checks');
 is( Port::agent_when(
 		$port{replica1}, 'replica', 'it gets all reads', qr/^up ready 100%$/),
@@ -279,6 +281,7 @@ is( Port::agent_when(
 Replwatch::set($standby, "replwatch.port_serves = 'metrics'");
 Port::status_when($port{replica1}, '/metrics', 200, 'metrics are on');
 is(Port::status($port{replica1}, '/status'), 200, 'metrics: status');
+is(Port::status($port{replica1}, '/cluster'), 200, 'metrics: cluster');
 is(Port::status($port{replica1}, '/replica'), 404, 'metrics: no checks');
 like(Port::agent($port{replica1}, 'replica'), qr/^down #/, 'metrics: no agent checks');
 

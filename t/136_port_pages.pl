@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the replwatch authors
 
-# /metrics and /status: they say what SQL says, in formats that their readers
-# take, without what is nobody's business; series go on when a replica
+# /metrics, /status and /cluster: they say what SQL says, in formats that their
+# readers take, without what is nobody's business; series go on when a replica
 # reconnects.
 
 use strict;
@@ -170,6 +170,7 @@ is( $series->{
 	$row->{retained_bytes},
 	'metrics: slots');
 is($series->{'replwatch_role{role="primary"}'}, 1, 'metrics: role');
+is($series->{replwatch_staleness_seconds}, 0, 'metrics: staleness');
 is($series->{'replwatch_port_state{state="listening"}'},
 	1, 'metrics: the port itself');
 is($series->{'replwatch_command_runner_state{state="off"}'},
@@ -188,7 +189,7 @@ foreach my $column (@columns)
 cmp_ok($seen->{lag}, '>=', $row->{lag}, 'status: lag');
 foreach my $column (
 	qw(role system_identifier timeline version worker_state port port_state
-	command_runner_state))
+	command_runner_state staleness_of line_state))
 {
 	is( $status->{node}->{$column},
 		$primary->safe_psql(
@@ -206,6 +207,15 @@ foreach my $column (@columns)
 	is($seen->{$column}, $row->{$column}, "standby's status: $column");
 }
 is($status->{node}->{replay_state}, 'paused', "standby's status: replay");
+is($status->{node}->{staleness_of},
+	'upstream', "standby's status: staleness of");
+cmp_ok($series->{replwatch_staleness_seconds},
+	'>=', $row->{lag}, "standby's metrics: staleness");
+is($series->{'replwatch_staleness_of{of="upstream"}'},
+	1, "standby's metrics: staleness of");
+is( $series->{"replwatch_line_state{state=\"$status->{node}->{line_state}\"}"},
+	1,
+	"standby's metrics: the line");
 is($series->{'replwatch_replay_state{state="paused"}'},
 	1, "standby's metrics: replay");
 is( $series->{
@@ -279,21 +289,48 @@ is( members_of(map { @{ $_->{status} } } @status),
 is( members_of(map { @{ $_->{alerts} } } @status),
 	columns_of('replwatch_alerts'), 'alerts');
 
+# Times and ages go on from one look to the next.
+@rows = Process::until_true(
+	'nothing changes in the tree',
+	sub {
+		my $query =
+		  'SELECT json_agg(to_jsonb(c) - $${host,lag,staleness,reported_at}$$::text[]) FROM replwatch_cluster() c';
+		my $before = $primary->safe_psql('postgres', $query);
+		my $page = Port::ask($port[0], '/cluster')->{json}->{cluster};
+		my $after = $primary->safe_psql('postgres', $query);
+
+		return $before eq $after ? [ decode_json($after), $page ] : undef;
+	})->@*;
+is( members_of(@{ $rows[1] }),
+	join(' ', grep { $_ ne 'host' } split / /, columns_of('replwatch_cluster')),
+	'cluster');
+is_deeply([ map { $_->{node} } @{ $rows[1] } ],
+	[qw(primary replica1)], 'cluster: the servers, from the top');
+cmp_ok($rows[1]->[1]->{lag}, '>', 1, 'cluster: the lag that the primary sees');
+like($rows[1]->[0]->{reported_at},
+	qr/^\d{4}-\d\d-\d\dT[\d:.]+Z$/, 'cluster: the time of a report');
+delete @{$_}{qw(lag staleness reported_at)} foreach @{ $rows[1] };
+is_deeply($rows[1], $rows[0], 'cluster: as in SQL');
+is( $series->{'replwatch_servers{state="reporting"}'} +
+	  $series->{'replwatch_servers{state="silent"}'},
+	2,
+	'metrics: their number');
+
 note '5. What is nobody\'s business';
 
 foreach my $port (@port)
 {
-	my %members =
-	  map { $_ => 1 } members(Port::ask($port, '/status')->{json});
+	my %members = map { $_ => 1 }
+	  map { members(Port::ask($port, $_)->{json}) } '/status', '/cluster';
 	my $page = join "\n", sort keys %{ metrics($port) };
 
 	is_deeply(
 		[
 			grep { exists $members{$_} }
-			  qw(usesysid usename client_addr client_hostname client_port backend_xmin)
+			  qw(usesysid usename client_addr client_hostname client_port backend_xmin host)
 		],
 		[],
-		'status: neither users nor clients nor xmins');
+		'status, cluster: neither users nor clients nor xmins');
 	unlike(
 		$page,
 		qr/usename|user=|client|xmin=|addr/,

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the replwatch authors
 # matrix: every major
 
-# Health checks and agent checks are answered whatever lock a stopped process
-# holds, and beside clients that wait for a page.  A page is made once the lock
-# is free; a client that has waited for 5 s is told why there is none.
+# Health checks, agent checks and /cluster are answered whatever lock a stopped
+# process holds, and beside clients that wait for a page.  The other pages are
+# made once the lock is free; a client that has waited for 5 s is told why there
+# is none.
 
 use strict;
 use warnings;
@@ -148,6 +149,9 @@ foreach my $name (sort keys %port)
 		[ grep { Port::status($port{$name}, $_) !~ /^(200|503)$/ } @checks ],
 		[], "$name: all health checks are answered");
 	is(Port::status($port{$name}, '/liveness'), 200, "$name: it is alive");
+	is(Port::ask($port{$name}, '/cluster')->{json}->{cluster}->[0]->{role},
+		$name eq 'primary' ? 'primary' : 'standby',
+		"$name: the servers are shown");
 	like(Port::agent($port{$name}, 'replica'),
 		qr/^(up|down|drain)\b/, "$name: so is an agent check");
 }

@@ -17,27 +17,23 @@
 #include "src/show/show.h"
 
 /*
- * How stale reads here are, and the line that has a say in it.  The row of the
- * upstream server is the first; in crash recovery there is none, and nothing is
- * known.
+ * How stale reads here are.  What the upstream server has told counts while the
+ * line is there, or is about to come back.
  */
 static void
 add_staleness(RwNode *node, const RwLinks *links)
 {
-	const RwLink *upstream = NULL;
-	RwToldUpstream told;
+	const RwLink *first = links->nlinks > 0 ? &links->links[0] : NULL;
+	RwToldUpstream told = {0};
 
-	node->staleness = (RwStaleness) {.staleness = -1};
 	node->line_state = RW_LINE_OFF;
-	if (node->published == NULL)
-		return;
-
-	told = rw_told_upstream_read(&node->line_state);
-	if (links->nlinks > 0 && links->links[0].upstream)
-		upstream = &links->links[0];
-	if (upstream || !node->facts.in_recovery)
-		node->staleness = rw_staleness(&node->facts, node->published,
-									   upstream, &told);
+	if (node->published)
+		told = rw_told_upstream_read(&node->line_state);
+	node->staleness = rw_staleness(&node->facts, node->published,
+								   first && first->upstream ? first : NULL,
+								   node->line_state == RW_LINE_UP ||
+								   node->line_state == RW_LINE_CONNECTING ?
+								   &told : NULL);
 }
 
 /* Fill in the rest: the facts are there, and the links. */

@@ -134,6 +134,7 @@ test_topics(void)
 	asks("/health", RW_ASK_HEALTH);
 	asks("/metrics", RW_ASK_METRICS);
 	asks("/status", RW_ASK_STATUS);
+	asks("/cluster", RW_ASK_CLUSTER);
 	asks("/replica?", RW_ASK_REPLICA);
 
 	refused_target("/nothing", 404);
@@ -512,6 +513,7 @@ test_parameters(void)
 	refused_target("/health?lag=5s", 400);
 	refused_target("/metrics?x=1", 400);
 	refused_target("/status?x=1", 400);
+	refused_target("/cluster?x=1", 400);
 }
 
 static void

@@ -189,6 +189,7 @@ test_roles(void)
 	be_primary();
 	topic_says(RW_ASK_METRICS, "not a health check",
 			   "are no health checks");
+	topic_says(RW_ASK_CLUSTER, "not a health check", "/cluster neither");
 }
 
 static void
