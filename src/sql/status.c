@@ -30,8 +30,8 @@ PG_FUNCTION_INFO_V1(replwatch_node);
 PG_FUNCTION_INFO_V1(replwatch_cluster);
 
 /*
- * Make a text that comes from another database or server valid in the encoding
- * of this one.  What is UTF-8 stays where it can.
+ * Words of other databases and servers are UTF-8, which is not valid in each
+ * encoding.
  */
 static void
 fit_encoding(char *text)
@@ -39,23 +39,13 @@ fit_encoding(char *text)
 	int			encoding = GetDatabaseEncoding();
 	char	   *at;
 
-	if (encoding == PG_SQL_ASCII ||
-		(encoding == PG_UTF8 &&
-		 pg_verify_mbstr(PG_UTF8, text, strlen(text), true)))
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
 		return;
 	for (at = text; *at != '\0'; at++)
 	{
 		if (IS_HIGHBIT_SET(*at))
 			*at = '?';
 	}
-}
-
-/* Add the query that blocks replay to the reason, if there is one. */
-static void
-show_query(const RwFacts *facts, RwLink *upstream)
-{
-	rw_add_query_to_reason(upstream, facts);
-	fit_encoding(upstream->reason_text);
 }
 
 /*
@@ -82,14 +72,15 @@ replwatch_status(PG_FUNCTION_ARGS)
 	rw_give_health(&facts, &links);
 	rw_sort_links(&links);
 	if (privileged && links.nlinks > 0 && links.links[0].upstream)
-		show_query(&facts, &links.links[0]);
+		rw_add_query_to_reason(&links.links[0], &facts);
 
 	for (i = 0; i < links.nlinks; i++)
 	{
-		const RwLink *link = &links.links[i];
+		RwLink	   *link = &links.links[i];
 		RwLinkRow	row = {&facts, link};
 		bool		of_process = link->sender || link->upstream;
 
+		fit_encoding(link->reason_text);
 		if (privileged || of_process || link->slot)
 			rw_rows_add(&rows, &row, !privileged && of_process);
 	}
@@ -133,6 +124,8 @@ replwatch_cluster(PG_FUNCTION_ARGS)
 
 	rw_cluster_take(&cluster);
 	servers = cluster.tree->servers;
+
+	/* All of them first: a row also shows the name of another server. */
 	for (i = 0; i < cluster.tree->nservers; i++)
 	{
 		fit_encoding(servers[i].label);

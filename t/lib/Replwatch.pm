@@ -47,7 +47,7 @@ our @columns = qw(name link kind state health reason_code reason lag_bytes lag
   usesysid usename application_name client_addr client_hostname client_port
   backend_start backend_xmin slot_name database slot_synced restart_lsn
   confirmed_flush_lsn wal_status safe_wal_size retained_bytes slot_time_left
-  slot_xmin_age inactive_since invalidation_reason);
+  slot_xmin_age inactive_since invalidation_reason reported_at);
 
 # Start a primary with the library and the extension.  Further arguments are
 # lines for postgresql.conf.
