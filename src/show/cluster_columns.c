@@ -18,8 +18,7 @@
 /*
  * SERVER_GETTER(port, value) defines server_port(), the getter of the column
  * "port" of an RwServerRow.  The value is an expression of `server` and
- * `cluster`.  SEEN_GETTER is for what the upstream server sees, and
- * KNOWN_GETTER for what one of the two opinions says.
+ * `cluster`.  SEEN_GETTER is for what only the upstream server sees.
  */
 #define SERVER_GETTER(column, value) \
 static RwValue \
@@ -35,11 +34,6 @@ server_##column(const void *row) \
 
 #define SEEN_GETTER(column, value) \
 	SERVER_GETTER(column, server->seen_at != RW_NEVER ? value : \
-				  rw_value_unknown())
-
-#define KNOWN_GETTER(column, value) \
-	SERVER_GETTER(column, server->seen_at != RW_NEVER || \
-				  server->reported_at != RW_NEVER ? value : \
 				  rw_value_unknown())
 
 /* What it calls itself, else what its upstream server calls it. */
@@ -61,7 +55,7 @@ SEEN_GETTER(lag, rw_value_count(server->lag))
 SERVER_GETTER(staleness,
 			  rw_value_count(rw_server_staleness(server, cluster->now)))
 SEEN_GETTER(state, rw_value_text(rw_link_state_name(server->state)))
-KNOWN_GETTER(health, rw_value_text(rw_health_name(server->health)))
+SERVER_GETTER(health, rw_value_text(rw_health_name(server->health)))
 SERVER_GETTER(reason_code, rw_value_text(rw_reason_name(server->reason)))
 SERVER_GETTER(reason, rw_value_text(server->reason_text))
 SERVER_GETTER(alerts, rw_value_count(server->alerts))
