@@ -36,11 +36,18 @@ server_##column(const void *row) \
 	SERVER_GETTER(column, server->seen_at != RW_NEVER ? value : \
 				  rw_value_unknown())
 
-/* What it calls itself, else what its upstream server calls it. */
+/*
+ * What it calls itself, else what its upstream server calls it.  A primary may
+ * have neither, and has the name that replwatch_node() shows there.
+ */
 static const char *
 server_name(const RwServer *server)
 {
-	return server->name[0] != '\0' ? server->name : server->label;
+	if (server->name[0] != '\0')
+		return server->name;
+	if (server->label[0] != '\0')
+		return server->label;
+	return server->role == RW_ROLE_PRIMARY ? "primary" : NULL;
 }
 
 SERVER_GETTER(node, rw_value_text(server_name(server)))
