@@ -76,16 +76,16 @@ is( servers($near, $tree),
 is(servers($below, $tree), 'below||0|standby||', 'one without knows itself');
 
 my $own =
-  "staleness IS NOT NULL, version = (SELECT version FROM replwatch_node()), now() - reported_at < '1 h', alerts, port, lag IS NOT NULL";
+  "staleness IS NOT NULL, timeline, version = (SELECT version FROM replwatch_node()), now() - reported_at < '1 h', alerts, port, lag IS NOT NULL";
 is( servers($primary, $own),
-	"t|t|t|0||f\nf|||||t\nf|||||t",
+	"t|1|t|t|0||f\nf||||||t\nf||||||t",
 	'what a server says of itself is known only of this one');
-is(servers($below, $own), 't|t|t|0||f', 'and what is seen of it, elsewhere');
+is(servers($below, $own), 't|1|t|t|0||f', 'and what is seen of it, elsewhere');
 is( servers(
 		$primary,
-		"timeline, replay_lsn <= pg_current_wal_lsn(), replay_lsn > '0/0', health, reason_code"
+		"replay_lsn <= pg_current_wal_lsn(), replay_lsn > '0/0', health, reason_code"
 	),
-	join("\n", '1|t|t|ok|', '1|t|t|ok|', '1|t|t|ok|'),
+	join("\n", 't|t|ok|', 't|t|ok|', 't|t|ok|'),
 	'the rest is known of all');
 
 is( $_->safe_psql('postgres', 'SELECT line_state FROM replwatch_node()'),
