@@ -170,7 +170,7 @@ is( $series->{
 	$row->{retained_bytes},
 	'metrics: slots');
 is($series->{'replwatch_role{role="primary"}'}, 1, 'metrics: role');
-is($series->{replwatch_staleness_seconds}, 0, 'metrics: staleness');
+cmp_ok($series->{replwatch_staleness_seconds}, '==', 0, 'metrics: staleness');
 is($series->{'replwatch_port_state{state="listening"}'},
 	1, 'metrics: the port itself');
 is($series->{'replwatch_command_runner_state{state="off"}'},
