@@ -315,6 +315,11 @@ is($series->{'replwatch_servers{state="reporting"}'},
 	1, 'metrics: the number of servers that report');
 is($series->{'replwatch_servers{state="silent"}'},
 	1, 'metrics: and of those that do not');
+$series = metrics($port[1]);
+is($series->{'replwatch_servers{state="reporting"}'},
+	1, "standby's metrics: it knows itself");
+is($series->{'replwatch_servers{state="silent"}'},
+	0, "standby's metrics: and no other");
 
 note '5. What is nobody\'s business';
 
