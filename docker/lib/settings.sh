@@ -53,7 +53,9 @@ settings() {
 	if [[ -e $("$PG_BIN/pg_config" --pkglibdir)/replwatch.so && $PRELOAD ]]; then
 		preload=$(preload_list)
 		[[ ! $preload ]] || setting shared_preload_libraries "$preload"
+		setting replwatch.node_name "$NODE"
 		setting replwatch.port "$REPLWATCH_PORT"
+		[[ ! $REPLWATCH_UPSTREAM_PORT ]] || setting replwatch.upstream_port "$REPLWATCH_UPSTREAM_PORT"
 		[[ ! $CONTAINER ]] || setting replwatch.listen_addresses '*'
 		setting replwatch.port_serves all
 	fi

@@ -113,7 +113,7 @@ prepare() {
 pg_createcluster "$major" main --port 5432 >/dev/null
 pg_createcluster "$major" primary --port 5432 >/dev/null
 prepare primary
-printf '%s\n' "listen_addresses = '127.0.0.2'" "unix_socket_directories = '$primary'" "replwatch.port = 8010" \
+printf '%s\n' "listen_addresses = '127.0.0.2'" "unix_socket_directories = '$primary'" "replwatch.port = 8010" "replwatch.listen_addresses = '127.0.0.2'" \
 	>>"/etc/postgresql/$major/primary/conf.d/a.conf"
 # What is the new host's own, and to stay.
 printf '%s\n' "shared_preload_libraries = 'pg_stat_statements'" "wal_level = logical" "archive_mode = on" \
@@ -130,7 +130,7 @@ echo 'told to nobody' >/var/lib/postgresql/replication.password
 echo 'nor this' >/var/lib/postgresql/rewind.password
 chown postgres: /var/lib/postgresql/*.password
 chmod 600 /var/lib/postgresql/*.password
-block "docker/node bootstrap" >"$WORK/bootstrap"
+block "docker/node bootstrap" | sed "s/ROLE=replica/& REPLWATCH_UPSTREAM_PORT=8010/" >"$WORK/bootstrap"
 like "$(<"$WORK/bootstrap")" "pg_ctlcluster $major main stop.*docker/node bootstrap.*pg_ctlcluster $major main start" "are found there"
 log=$(bash -e "$WORK/bootstrap" 2>&1) || true
 like "$log" "base backup is complete.*is ready to be started" "make Debian's cluster a standby, by a base backup"
@@ -139,6 +139,8 @@ comes "it reads what the primary has" same "$standby" "SELECT a FROM t" 1
 is "$(sql "$primary" "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_replication USING (pid)")" t "encrypted"
 like "$(sql "$standby" "SHOW primary_conninfo")" "sslmode=verify-full" "and checked"
 is "$(sql "$standby" "SELECT worker_state FROM replwatch_node()")" running "replwatch works there"
+comes "and each of the two knows what the other knows" same "$standby" "SELECT string_agg(node, ' ' ORDER BY depth)
+	FROM replwatch_cluster() WHERE reported_at IS NOT NULL" "$major/primary replica3"
 ok "its settings are where the README says" grep -q replica3 "$main/conf.d/replwatch.conf"
 is "$(sql "$standby" "SELECT string_agg(setting, '; ' ORDER BY name) FROM pg_settings
 	WHERE name IN ('wal_level', 'archive_mode', 'archive_command', 'restore_command')")" \

@@ -157,6 +157,7 @@ refused "cannot read the password file /none.*APP_PASSWORD_FILE" "a file of a pa
 : >"$WORK/empty"
 refused "$WORK/empty is empty.*APP_PASSWORD" "an empty password" node "${primary[@]}" APP_PASSWORD_FILE="$WORK/empty" -- bootstrap
 refused "TLS_CA_FILE is not set" "no CA" node "${replica[@]}" CLUSTER= SECRETS= REPLICATION_PASSWORD=x -- bootstrap
+refused "REPLWATCH_UPSTREAM_PORT is \"none\"" "a port that is no number" node "${replica[@]}" REPLWATCH_UPSTREAM_PORT=none -- bootstrap
 refused "APP_USER is \"postgres\"" "an owner that is the superuser" node "${primary[@]}" APP_USER=postgres -- bootstrap
 refused "MAX_SLOT_WAL_KEEP_SIZE is \"much\"" "a size that is none" node "${replica[@]}" MAX_SLOT_WAL_KEEP_SIZE=much -- bootstrap
 refused "PGDATA is not set" "no data directory" node "${replica[@]}" PGDATA= -- bootstrap
@@ -336,6 +337,25 @@ unlike "$(node "${replica[@]}" -- bootstrap 2>&1)" "copying" "a directory with d
 is "$(checksum "$WORK/replica1/data/base")" "$before" "they are as they were"
 unlike "$(cat "$WORK/replica1/data/postgresql.auto.conf" "$WORK/replica1/data/replwatch.conf")" \
 	"$(<"$WORK/secrets/2/replication")" "no password is in the settings"
+
+# A server with a library, which is not started here.
+mkdir "$WORK/watched"
+ln -s "$PG_BIN"/* "$WORK/watched"
+rm "$WORK/watched/pg_config"
+printf '#!/bin/sh\nif [ "$1" = --pkglibdir ]; then echo %s; else exec %s/pg_config "$@"; fi\n' "$WORK/watched" "$PG_BIN" \
+	>"$WORK/watched/pg_config"
+chmod +x "$WORK/watched/pg_config"
+touch "$WORK/watched/replwatch.so"
+watched() {
+	node "${replica[@]}" PG_BIN="$WORK/watched" PRELOAD=replwatch "$@" -- bootstrap >/dev/null
+	sed -n "s/^replwatch\.\([a-z_]*\) = '\(.*\)'$/\1=\2/p" "$WORK/replica1/data/replwatch.conf" | xargs
+}
+is "$(watched)" "node_name=replica1 port=8009 port_serves=all" "replwatch gets the node's name and a port"
+is "$(watched REPLWATCH_PORT=8010 REPLWATCH_UPSTREAM_PORT=8011)" "node_name=replica1 port=8010 upstream_port=8011 port_serves=all" \
+	"and the primary's port, if that is another"
+is "$(watched CONTAINER=yes PGDATA="$WORK/replica1/data" CONFIG="$WORK/replica1/data/replwatch.conf")" \
+	"node_name=replica1 port=8009 listen_addresses=* port_serves=all" "in a container the other nodes reach it"
+node "${replica[@]}" -- bootstrap >/dev/null
 start replica1
 comes "it streams" same "$port1" "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'" replica1
 is "$(sql "$port1" "SELECT slot_name FROM pg_replication_slots WHERE active")" replica1 "by a slot of its name"

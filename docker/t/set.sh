@@ -234,7 +234,7 @@ published() {
 
 first() {
 	note "1. Up"
-	local published='127.0.0.1:8404 127.0.0.1:9090 0.0.0.0:5432 0.0.0.0:5432 0.0.0.0:5432 0.0.0.0:5432 0.0.0.0:5433'
+	local node published='127.0.0.1:8404 127.0.0.1:9090 0.0.0.0:5432 0.0.0.0:5432 0.0.0.0:5432 0.0.0.0:5432 0.0.0.0:5433'
 
 	ok "Compose takes the file" "${compose[@]}" config -q
 	is "$(BIND=0.0.0.0 published "${compose[@]}")" "$published" "what asks for no password is on loopback, whatever BIND is"
@@ -267,6 +267,14 @@ first() {
 	comes "and on the second" same replica2 "SELECT count(*) FROM wizards" 4 app
 	like "$(ctl verify)" "replica1: reads what.*replica2: reads what.*All is well" "verify carries a write round"
 	like "$(ctl status)" "primary +running, healthy +primary +1 .*replica1 +running, healthy +replica +1 " "status shows all"
+	for node in primary replica1 replica2; do
+		comes "$node knows all" same "$node" "SELECT string_agg(node, ' ' ORDER BY node) FROM replwatch_cluster()
+			WHERE reported_at > now() - interval '3 s'" "primary replica1 replica2"
+	done
+	sql replica2 "SELECT pg_wal_replay_pause()" >/dev/null
+	from_host "$PRIMARY_PORT" "UPDATE wizards SET name = name" >/dev/null
+	comes "the primary knows why a replica is late" same primary "SELECT reason_code FROM replwatch_status() WHERE name = 'replica2'" paused
+	sql replica2 "SELECT pg_wal_replay_resume()" >/dev/null
 	is "$(docker volume ls --format '{{.Name}}' --filter "label=com.docker.compose.project=$project" |
 		grep -v prometheus | sort | xargs)" \
 		"$(printf "${project}_%s " archive ca certificates cluster passwords primary replica1 replica2 \
@@ -496,6 +504,7 @@ replicas() {
 	like "$(ctl add reports)" "reports streams from primary" "a fourth"
 	is "$(from_host "$replica3_port" "SELECT count(*) FROM wizards")" 4 "is read on its port"
 	comes "the proxy has found both" pool_is replicas "replica1 replica2 replica3 reports"
+	comes "replica1 knows them" same replica1 "SELECT count(reported_at) FROM replwatch_cluster()" 5
 	comes "so has Prometheus" prometheus 'query?query=sum(up{job="replwatch"})' '"5"\]'
 	is "$(docker exec "$(container reports)" ls /secrets | xargs)" "pgpass replication reports.crt reports.key rewind" "and secrets of its own"
 	like "$(docker volume ls -q --filter "name=${project}_re" | xargs)" "_replica3 .*_reports|_reports .*_replica3" "each has a volume"
@@ -644,6 +653,7 @@ failover() {
 	like "$(ctl promote replica1)" "replica1 is the primary.*replica2: follows replica1" "replica1 is promoted, replica2 follows"
 	comes "the proxy follows by itself" writes_reach replica1
 	comes "reads have the replica that is left" pool_is replicas replica2
+	comes "which knows whose it is" same replica2 "SELECT upstream FROM replwatch_cluster() WHERE node = 'replica2'" replica1
 	is "$(PGPASSWORD=$app_password psql -XAtqw "$(several) target_session_attrs=primary" -c 'SHOW cluster_name')" replica1 \
 		"libpq finds the new primary without it"
 	is "$(sql replica1 "SELECT replwatch_wait_for_token('$token', '1 s')")" t "a token of a commit that was kept is taken"
