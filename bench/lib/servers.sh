@@ -39,12 +39,13 @@ load() {
 		as_user tee "$dir/$1/data/preload.conf" >/dev/null
 }
 
-make_template() {
-	as_user mkdir "$dir/template"
-	on_data template initdb --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync >/dev/null
-	as_user tee -a "$dir/template/data/postgresql.conf" >/dev/null <<-END
+# Make an empty server that is no copy of another.
+init_server() {
+	as_user mkdir "$dir/$1"
+	on_data "$1" initdb --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync >/dev/null
+	as_user tee -a "$dir/$1/data/postgresql.conf" >/dev/null <<-END
 		listen_addresses = ''
-		unix_socket_directories = '$dir/template'
+		unix_socket_directories = '$dir/$1'
 		include 'preload.conf'
 		fsync = off
 		autovacuum = off
@@ -55,7 +56,11 @@ make_template() {
 		max_replication_slots = 30
 		max_parallel_workers_per_gather = 0
 	END
-	load template ''
+	load "$1" ''
+}
+
+make_template() {
+	init_server template
 	start template
 	[[ $against ]] || sql template "CREATE EXTENSION replwatch"
 	as_user "$bin/pgbench" --host="$dir/template" --initialize --quiet --scale="$scale" >/dev/null 2>&1
@@ -64,12 +69,13 @@ make_template() {
 	stop template
 }
 
-# Make a server, or a standby of an upstream server, without starting it.
+# Make a server, or a standby of an upstream server, without starting it: a copy of
+# the template, or of another server that is stopped.
 make_server() {
-	local server=$1 upstream=${2-}
+	local server=$1 upstream=${2-} original=${3-template}
 
 	as_user mkdir "$dir/$server"
-	as_user cp -r "$dir/template/data" "$dir/$server/data"
+	as_user cp -r "$dir/$original/data" "$dir/$server/data"
 	as_user tee -a "$dir/$server/data/postgresql.conf" >/dev/null <<-END
 		unix_socket_directories = '$dir/$server'
 		cluster_name = '$server'
@@ -122,6 +128,11 @@ make_single() {
 	load single replwatch
 	start single
 	wait_until single "worker_state = 'running' FROM replwatch_node()"
+}
+
+# Print the process of a server that has these words in its title.
+process_of() {
+	pgrep --parent "$(head -n 1 "$dir/$1/data/postmaster.pid")" --full "$2"
 }
 
 wait_replayed() {

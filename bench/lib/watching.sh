@@ -180,8 +180,7 @@ measure_port() {
 		"$theirs new connections that ask pg_is_in_recovery()" "$(calculate "$ours / $theirs" 1)" "$ours" '>=' 5000
 	result "Health check, 99th percentile" "$(calculate "$(median "${mosts[@]}")" 0) µs" '' '' "$(median "${mosts[@]}") / 1000" '<' 2 ' ms'
 
-	pid=$(sql single "SELECT pg_read_file('postmaster.pid', 0, 20)" | head -n 1)
-	pid=$(pgrep --parent "$pid" --full 'replwatch port')
+	pid=$(process_of single 'replwatch port')
 	sleep 1
 	before=$(sleeps "$pid")
 	sleep "$idle"
