@@ -342,8 +342,10 @@ unlike "$(cat "$WORK/replica1/data/postgresql.auto.conf" "$WORK/replica1/data/re
 mkdir "$WORK/watched"
 ln -s "$PG_BIN"/* "$WORK/watched"
 rm "$WORK/watched/pg_config"
-printf '#!/bin/sh\nif [ "$1" = --pkglibdir ]; then echo %s; else exec %s/pg_config "$@"; fi\n' "$WORK/watched" "$PG_BIN" \
-	>"$WORK/watched/pg_config"
+cat >"$WORK/watched/pg_config" <<-END
+	#!/bin/sh
+	if [ "\$1" = --pkglibdir ]; then echo $WORK/watched; else exec $PG_BIN/pg_config "\$@"; fi
+END
 chmod +x "$WORK/watched/pg_config"
 touch "$WORK/watched/replwatch.so"
 watched() {
