@@ -501,34 +501,30 @@ link_nodes(Nodes *all)
 }
 
 /*
- * Go from the roots down, level by level, and decide what has room.  This server
- * and those above it have it in any case.
+ * Go from the roots down, level by level, for as long as there is room.  This
+ * server always has it: if it is no root, one of those that were told is its own
+ * place.
  */
 static void
 choose_nodes(Nodes *all)
 {
 	int16		queue[MAX_NODES];
 	int			nqueue = 0;
-	int			nchosen = 0;
 
-	for (int i = OWN; i != NONE; i = all->nodes[i].parent)
-	{
-		all->nodes[i].in_tree = true;
-		nchosen++;
-	}
+	if (all->nodes[OWN].parent == NONE)
+		queue[nqueue++] = OWN;
 	for (int i = all->first_root; i != NONE; i = all->nodes[i].next_sibling)
-		queue[nqueue++] = i;
-	for (int done = 0; done < nqueue; done++)
+	{
+		if (i != OWN)
+			queue[nqueue++] = i;
+	}
+	for (int done = 0; done < Min(nqueue, RW_TREE_MAX); done++)
 	{
 		Node	   *node = &all->nodes[queue[done]];
 
+		node->in_tree = true;
 		if (node->parent != NONE)
 			node->depth = all->nodes[node->parent].depth + 1;
-		if (!node->in_tree && nchosen < RW_TREE_MAX)
-		{
-			node->in_tree = true;
-			nchosen++;
-		}
 		for (int i = node->first_child; i != NONE;
 			 i = all->nodes[i].next_sibling)
 			queue[nqueue++] = i;

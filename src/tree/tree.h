@@ -123,10 +123,9 @@ typedef struct RwTree
  *
  * Of what comes from others and has this server's id, only its place counts:
  * the latest parent and key, and how it is seen from there; on a primary not
- * even that.  What has no way up to a server without a parent is ignored.  This
- * server is always in the tree, as one without a parent if it has no way up.  If
- * there are more than RW_TREE_MAX servers, the deepest are left out, but for
- * this server and those above it.
+ * even that.  What has no way up to a server without a parent is ignored; this
+ * server then is one without a parent.  If there are more than RW_TREE_MAX
+ * servers, the deepest are left out.
  *
  * own->reported_at is taken for the time.  Of more than RW_TREE_MAX children,
  * or servers told, the first are looked at.

@@ -727,6 +727,16 @@ test_many(void)
 	is_text(tree.servers[255].name, "s255", "it is in the tree");
 	is_int(tree.servers[255].depth, 255, "below all of them");
 
+	begin(NULL, "z");
+	for (int i = 0; i < 256; i++)
+	{
+		snprintf(name, sizeof(name), "s%03d", i);
+		tell(name, "", 0);
+	}
+	build();
+	is_int(tree.nservers, 256, "many without a parent");
+	is_text(tree.servers[255].name, "z", "this server is in the tree");
+
 	/* This server is deep, and there are many that are not. */
 	begin(NULL, "s003");
 	tell("s000", "", 0);
