@@ -114,6 +114,10 @@ test_servers(void)
 			"they take no more than their texts");
 	is_int(rw_unpack(again, 2, &rw_pack_server, "", 0), 0, "of nothing: none");
 
+	memset(servers[0].label, 'l', RW_NAME_LEN);
+	there_and_back(1, sizeof(RwServer));
+	is_uint(strlen(again[0].label), RW_NAME_LEN - 1, "a text without an end");
+
 	for (int i = 0; i < N; i++)
 		make(&servers[i], i, 12, 60);
 	there_and_back(N, N * (fixed + 4 * 12 + 60));
