@@ -4,9 +4,9 @@
  *	  Servers in less memory.
  *
  * A pure file.  An RwServer is mostly text, and its texts are mostly short.
- * Packed, each text takes the bytes that it has and a zero; everything else is
- * as it is.  Records that begin with an RwServer and have further texts are
- * packed likewise.
+ * Packed, each text takes the bytes that it has and a zero; everything else
+ * is as it is.  Records that begin with an RwServer and have further texts
+ * are packed likewise.
  *
  * Where room is scarce, reasons are cut off, and nothing else: each gets its
  * share of what is left.
@@ -51,8 +51,8 @@ extern const RwPackKind rw_pack_server;
 #define RW_PACKED_SIZE(size)	((size) - RW_REASON_LEN + 1)
 
 /*
- * Pack n records into at least n * RW_PACKED_SIZE() bytes; returns how many were
- * used.
+ * Pack n records into at least n * RW_PACKED_SIZE() bytes; returns how many
+ * were used.
  */
 extern size_t rw_pack(char *to, size_t room, const RwPackKind *kind,
 					  const void *records, int n);

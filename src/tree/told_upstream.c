@@ -12,9 +12,9 @@
 #include "src/tree/told_upstream.h"
 
 /*
- * Make room for a mark.  Without mark i, staleness is said to be greater by up
- * to the time between its neighbours.  Where that is least, compared to how long
- * ago it was, it is missed least.
+ * Make room for a mark.  Without mark i, staleness is said to be greater by
+ * up to the time between its neighbours.  Where that is least, compared to
+ * how long ago it was, it is missed least.
  */
 static void
 drop_mark(RwToldUpstream *told, RwTime now)

@@ -3,12 +3,13 @@
  * tree.c
  *	  The servers of one system, as the tree in which they replicate.
  *
- * Building goes through nodes, one for each server that may get into the tree:
- * first this server, then its replicas, then what was told of others.  Nodes
- * that turn out to be the same server are left out, but for one; the others find
- * their parents by id.  Then all that can be reached from a server without a
- * parent is in the tree, level by level for as long as there is room.  So a ring
- * of servers that name each other as parents hangs nowhere, and needs no search.
+ * Building goes through nodes, one for each server that may get into the
+ * tree: first this server, then its replicas, then what was told of others.
+ * Nodes that turn out to be the same server are left out, but for one; the
+ * others find their parents by id.  Then all that can be reached from a
+ * server without a parent is in the tree, level by level for as long as there
+ * is room.  So a ring of servers that name each other as parents hangs
+ * nowhere, and needs no search.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -112,8 +113,8 @@ is_connected(const RwServer *server)
 }
 
 /*
- * Put together what this server sees of a replica and what that says of itself.
- * What may pass counts only while the report is fresh.
+ * Put together what this server sees of a replica and what that says of
+ * itself.  What may pass counts only while the report is fresh.
  */
 static void
 merge_report(RwServer *server, const RwServer *report, RwTime now)
@@ -401,8 +402,8 @@ keep_one_of_each_key(Nodes *all)
  */
 
 /*
- * Is there a way up from this server to one without a parent?  In a ring there
- * is no end of steps.
+ * Is there a way up from this server to one without a parent?  In a ring
+ * there is no end of steps.
  */
 static bool
 has_way_up(const Nodes *all)
@@ -445,13 +446,19 @@ find_parents(Nodes *all)
 	}
 }
 
+/* What a server calls itself, else the name of its link. */
+static const char *
+shown_name(const Node *node)
+{
+	const RwServer *server = node->report ? node->report : node->server;
+
+	return server->name[0] != '\0' ? server->name : node->server->label;
+}
+
 static int
 compare_nodes(const Node *a, const Node *b)
 {
-	const RwServer *x = a->report ? a->report : a->server;
-	const RwServer *y = b->report ? b->report : b->server;
-	int			result = rw_name_compare(x->name[0] ? x->name : a->server->label,
-										 y->name[0] ? y->name : b->server->label);
+	int			result = rw_name_compare(shown_name(a), shown_name(b));
 
 	if (result != 0)
 		return result;
@@ -502,8 +509,8 @@ link_nodes(Nodes *all)
 
 /*
  * Go from the roots down, level by level, for as long as there is room.  This
- * server always has it: if it is no root, one of those that were told is its own
- * place.
+ * server always has it: if it is no root, one of those that were told is its
+ * own place.
  */
 static void
 choose_nodes(Nodes *all)

@@ -3,18 +3,18 @@
  * tree.h
  *	  The servers of one system, as the tree in which they replicate.
  *
- * A pure file.  Each server tells of itself, and its upstream server of what it
- * sees of it.  An RwServer holds both.  A server is known by an id that is drawn
- * when it starts; names are labels.  One that does not report has no id: it is
- * known as one of the replicas of the server that sees it.
+ * A pure file.  Each server tells of itself, and its upstream server of what
+ * it sees of it.  An RwServer holds both.  A server is known by an id that is
+ * drawn when it starts; names are labels.  One that does not report has no
+ * id: it is known as one of the replicas of the server that sees it.
  *
- * What comes from other servers is a claim.  It can explain, locate and add to
- * staleness, and it never makes anything look healthier or fresher than what
- * this server sees itself.
+ * What comes from other servers is a claim.  It can explain, locate and add
+ * to staleness, and it never makes anything look healthier or fresher than
+ * what this server sees itself.
  *
- * rw_tree_build() makes the tree out of what this server knows of itself and of
- * its replicas, and what it was told over the line.  Each server is in it once,
- * by its latest report.
+ * rw_tree_build() makes the tree out of what this server knows of itself and
+ * of its replicas, and what it was told over the line.  Each server is in it
+ * once, by its latest report.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -55,7 +55,8 @@ typedef enum RwServerRole
 	RW_ROLE_CASCADE				/* a standby with replicas of its own */
 } RwServerRole;
 
-extern const char *rw_server_role_name(RwServerRole role);	/* NULL for unknown */
+/* NULL for unknown */
+extern const char *rw_server_role_name(RwServerRole role);
 
 typedef struct RwServer
 {
@@ -67,11 +68,13 @@ typedef struct RwServer
 
 	/* As its parent sees it. */
 	char		label[RW_NAME_LEN]; /* the name of its link */
-	char		host[RW_ADDRESS_LEN];	/* empty: a local socket, or not known */
+	char		host[RW_ADDRESS_LEN];	/* empty: a local socket, or not
+								 * known */
 	int64		lag;			/* microseconds; -1: not known */
 	int64		streaming_for;	/* microseconds; -1: it does not stream */
 	int64		gone_for;		/* microseconds; of this server's own replicas
-								 * that are not connected; not told to others */
+								 * that are not connected; not told to others
+								 * */
 	RwTime		seen_at;		/* when the parent said so; RW_NEVER: no
 								 * parent did */
 	RwLinkState state;			/* of that link */
@@ -109,23 +112,25 @@ typedef struct RwTree
 } RwTree;
 
 /*
- * Make the tree in its order: a server before its replicas, and these by name.
+ * Make the tree in its order: a server before its replicas, and these by
+ * name.
  *
- * own is this server; children its replicas as it sees them, each with its key
- * and own->id as parent.  told is what came over the line.  A server there whose
- * parent is own->id counts only with the key of one of the children, and brings
- * what that says of itself; those below it count as that child's.
+ * own is this server; children its replicas as it sees them, each with its
+ * key and own->id as parent.  told is what came over the line.  A server
+ * there whose parent is own->id counts only with the key of one of the
+ * children, and brings what that says of itself; those below it count as that
+ * child's.
  *
- * Of two reports with one id the later counts; but before others' claims, that
- * of a child that is connected and reports.  Of two servers with one parent and
- * key, likewise the later.  A child that is not connected is left out if it
- * streams elsewhere, as rw_tree_streams_elsewhere() says.
+ * Of two reports with one id the later counts; but before others' claims,
+ * that of a child that is connected and reports.  Of two servers with one
+ * parent and key, likewise the later.  A child that is not connected is left
+ * out if it streams elsewhere, as rw_tree_streams_elsewhere() says.
  *
  * Of what comes from others and has this server's id, only its place counts:
  * the latest parent and key, and how it is seen from there; on a primary not
- * even that.  What has no way up to a server without a parent is ignored; this
- * server then is one without a parent.  If there are more than RW_TREE_MAX
- * servers, the deepest are left out.
+ * even that.  What has no way up to a server without a parent is ignored;
+ * this server then is one without a parent.  If there are more than
+ * RW_TREE_MAX servers, the deepest are left out.
  *
  * own->reported_at is taken for the time.  Of more than RW_TREE_MAX children,
  * or servers told, the first are looked at.
@@ -135,14 +140,15 @@ extern void rw_tree_build(RwTree *tree, const RwServer *own,
 						  const RwServer *told, int ntold);
 
 /*
- * Does the replica `key` of the server `own`, of this name, that has been gone
- * from there for `gone_for` microseconds, stream from another server?  So says
- * the server that it streams from, and not longer than RW_ELSEWHERE_LASTS ago
- * (each server on the way may be a second late).  A replica whose id is known is
- * found by that, if it was seen there after its last report here.  Otherwise,
- * and after a restart with another id, the name has to do, and then it must not
- * have streamed there for longer than it has been gone here, give or take
- * RW_ELSEWHERE_SLACK: that is another server of the same name.
+ * Does the replica `key` of the server `own`, of this name, that has been
+ * gone from there for `gone_for` microseconds, stream from another server?
+ * So says the server that it streams from, and not longer than
+ * RW_ELSEWHERE_LASTS ago (each server on the way may be a second late).  A
+ * replica whose id is known is found by that, if it was seen there after its
+ * last report here.  Otherwise, and after a restart with another id, the name
+ * has to do, and then it must not have streamed there for longer than it has
+ * been gone here, give or take RW_ELSEWHERE_SLACK: that is another server of
+ * the same name.
  */
 #define RW_ELSEWHERE_SLACK	(2 * RW_SECOND)
 #define RW_ELSEWHERE_LASTS	(10 * RW_SECOND)
@@ -153,31 +159,32 @@ extern bool rw_tree_streams_elsewhere(const RwServer *told, int ntold,
 									  RwTime now);
 
 /*
- * What the replica `key` of the server `own` says of itself, or NULL if it has
- * not reported.
+ * What the replica `key` of the server `own` says of itself, or NULL if it
+ * has not reported.
  */
 extern const RwServer *rw_tree_find_report(const RwServer *told, int ntold,
 										   RwServerId own, uint64 key);
 
 /*
- * For this long a report is fresh.  After that, what may have changed since does
- * not count: its health, its reason and its position, where its parent knows one.
+ * For this long a report is fresh.  After that, what may have changed since
+ * does not count: its health, its reason and its position, where its parent
+ * knows one.
  */
 #define RW_REPORT_FRESH		(3 * RW_SECOND)
 
 extern bool rw_report_is_fresh(const RwServer *report, RwTime now);
 
 /*
- * Does this reason, which a server sees for its replica, say no more than that
- * it is behind?  Then it gives way to the replica's own, if that says more than
- * that WAL is being replayed.
+ * Does this reason, which a server sees for its replica, say no more than
+ * that it is behind?  Then it gives way to the replica's own, if that says
+ * more than that WAL is being replayed.
  */
 extern bool rw_reason_gives_way(RwReason reason);
 extern bool rw_reason_says_more(RwReason reason);
 
 /*
- * How stale reads on a server are at `now`, by what it reported: the age of the
- * report is added.  A primary's is 0.  -1: not known.
+ * How stale reads on a server are at `now`, by what it reported: the age of
+ * the report is added.  A primary's is 0.  -1: not known.
  */
 extern int64 rw_server_staleness(const RwServer *server, RwTime now);
 

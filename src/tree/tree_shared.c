@@ -3,9 +3,9 @@
  * tree_shared.c
  *	  The tree in shared memory.
  *
- * Each part is a box of bytes: what is in it is made elsewhere and copied in at
- * once, so that a box is open for some microseconds only.  Servers are packed
- * (pack.h): most of them take a third of what they could.
+ * Each part is a box of bytes: what is in it is made elsewhere and copied in
+ * at once, so that a box is open for some microseconds only.  Servers are
+ * packed (pack.h): most of them take a third of what they could.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

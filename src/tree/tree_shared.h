@@ -3,12 +3,13 @@
  * tree_shared.h
  *	  The tree in shared memory.
  *
- * Three parts, each with one writer: the sampling worker publishes this server
- * and its replicas (the *report*), the port what other servers have told, and
- * how the line to the upstream server is.  Nobody takes a lock: each part has a
- * number of changes, which is odd while it is being written, and readers try
- * again when it has changed, as in lag/standby_state_shared.h.  So a process
- * that is stopped anywhere holds nobody up.
+ * Three parts, each with one writer: the sampling worker publishes this
+ * server and its replicas (the *report*), the port what other servers have
+ * told, and how the line to the upstream server is.  Nobody takes a lock:
+ * each part has a number of changes, which is odd while it is being written,
+ * and readers try again when it has changed, as in
+ * lag/standby_state_shared.h.  So a process that is stopped anywhere holds
+ * nobody up.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -33,7 +34,7 @@ typedef enum RwLineState
 
 extern const char *rw_line_state_name(RwLineState state);
 
-/* A replica of this server, as the worker sees it, and who may speak for it. */
+/* A replica of this server, as the worker sees it, and its connection. */
 typedef struct RwChild
 {
 	RwServer	server;			/* seen part, key, parent; no id */
@@ -66,8 +67,8 @@ typedef struct RwReport
 } RwReport;
 
 /*
- * This server's id, drawn when its shared memory was set up.  None if there was
- * no randomness to be had.
+ * This server's id, drawn when its shared memory was set up.  None if there
+ * was no randomness to be had.
  */
 extern RwServerId rw_own_server_id(void);
 
@@ -80,8 +81,8 @@ extern void rw_report_publish(const RwReport *report, bool changed);
 
 /*
  * A copy of the report.  report->children has room for rw_max_replicas.  If
- * none can be had, or no sample was made, own.reported_at is RW_NEVER and there
- * are no children.
+ * none can be had, or no sample was made, own.reported_at is RW_NEVER and
+ * there are no children.
  */
 extern void rw_report_read(RwReport *report);
 

@@ -130,9 +130,9 @@ test_forgets(void)
 }
 
 /*
- * Days of replay with pauses, told each second and sometimes more often.  What
- * is said of any position of the past is never too fresh, and not much too
- * stale.
+ * Days of replay with pauses, told each second and sometimes more often.
+ * What is said of any position of the past is never too fresh, and not much
+ * too stale.
  */
 static void
 test_long(void)
@@ -141,7 +141,7 @@ test_long(void)
 	{
 		LEN = 3 * 86400
 	};
-	static uint64 replayed[LEN];	/* by the upstream server, at each second */
+	static uint64 replayed[LEN];	/* by the upstream server, each second */
 	static int	fresh[LEN];		/* the second up to which that is fresh */
 	uint64		state = 20261129;
 	uint64		lsn = 1000;

@@ -3,9 +3,9 @@
  * test_tree.c
  *	  Tests of src/tree/tree.c.
  *
- * A tree is compared as text: "p(a b(c))" is p with the replicas a and b, and c
- * below b.  Servers have ids after their names; one that has not reported is in
- * angle brackets, by the name of its link.
+ * A tree is compared as text: "p(a b(c))" is p with the replicas a and b, and
+ * c below b.  Servers have ids after their names; one that has not reported
+ * is in angle brackets, by the name of its link.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -376,7 +376,7 @@ test_once(void)
 	report("u", 2);
 	there = tell("x", "u", 1);
 	there->reported_at = NOW + 1;
-	is_text(draw(), "p(u x)", "connected here, and reports: that counts first");
+	is_text(draw(), "p(u x)", "connected here, and reports: that counts");
 	report_here->reported_at = NOW - RW_REPORT_FRESH;
 	is_text(draw(), "p(u x)", "while its report is fresh");
 	report_here->reported_at--;
@@ -458,7 +458,7 @@ test_elsewhere(void)
 	ok(elsewhere(8 * RW_SECOND), "it went, and streamed there at once");
 	ok(!elsewhere(8 * RW_SECOND - 1), "it streamed there before");
 	there->seen_at = NOW - 1;
-	ok(!elsewhere(8 * RW_SECOND), "which was longer ago than when it was seen");
+	ok(!elsewhere(8 * RW_SECOND), "which was longer ago than it was seen");
 	ok(elsewhere(8 * RW_SECOND + 1), "by as much");
 	there->seen_at = NOW - RW_ELSEWHERE_LASTS;
 	ok(elsewhere(RW_DAY), "seen lately");
@@ -849,8 +849,8 @@ test_random(void)
 }
 
 /*
- * A whole system, of which each server has been told everything, in any order:
- * all make the same tree of it.
+ * A whole system, of which each server has been told everything, in any
+ * order: all make the same tree of it.
  */
 static void
 test_same_everywhere(void)
