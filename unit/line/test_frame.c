@@ -181,6 +181,10 @@ test_texts(void)
 	   "and one that does not");
 	ok(READ("1234\xf0\x9f\x98\x80") && strcmp(text, "1234") == 0,
 	   "one of four bytes");
+	ok(READ("12345\xf0\x9f\x98\x80") && strcmp(text, "12345") == 0,
+	   "one that begins where there is room");
+	ok(READ("1") && memcmp(text, "1\0\0\0\0\0\0", sizeof(text)) == 0,
+	   "the rest of the place is zero");
 	ok(READ("1\xc3" "2\xff") && strcmp(text, "1?2?") == 0,
 	   "bytes that are not UTF-8");
 	ok(READ("1\xc3") && strcmp(text, "1?") == 0,

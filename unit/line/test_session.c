@@ -841,6 +841,7 @@ test_no_hmac(void)
 	client.mac = no_mac;
 	is_int(at_client(&to_client), RW_SESSION_IS_BROKEN,
 		   "for one that has come");
+	is_text(client.problem, "could not compute HMAC", "likewise");
 }
 
 /*
