@@ -134,6 +134,7 @@ test_empty_server(void)
 	ok(!tell(&server, &told, NOW), "it has neither id nor parent");
 	server.id.part[1] = 1;
 	ok(tell(&server, &told, NOW), "an id is enough");
+	is_int(payload_len(&frame), 19 + 11, "there is only that, and its health");
 	server.upstream = -1;
 	ok(memcmp(&told, &server, sizeof(told)) == 0, "all else is not known");
 	ok(rw_frame_read_server(payload_of(&frame), 19, &told, NOW),
