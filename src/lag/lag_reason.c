@@ -398,13 +398,6 @@ rw_may_report(const RwLink *link)
 	return !link->logical && rw_is_replicas_link(link);
 }
 
-/* Does a replica's own reason say more than that WAL is being replayed? */
-static bool
-says_more(RwReason reason)
-{
-	return reason >= RW_REASON_DIVERGED && reason != RW_REASON_REPLAY_BEHIND;
-}
-
 /* Put the replica's own reason in place of what can be seen of it here. */
 static void
 take_own_reason(RwLink *link, const RwFacts *facts,
@@ -421,7 +414,7 @@ take_own_reason(RwLink *link, const RwFacts *facts,
 		return;
 	link->reported_at = report->reported_at;
 	if (link->reason != RW_REASON_NONE && rw_reason_gives_way(link->reason) &&
-		report->own_reason && says_more(report->reason) &&
+		report->own_reason && rw_reason_says_more(report->reason) &&
 		rw_report_is_fresh(report, facts->now))
 	{
 		rw_give_reason(link, report->reason, report->reason_text, NULL);
