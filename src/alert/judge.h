@@ -51,7 +51,7 @@ typedef struct RwSubject
 								 * for an expected replica never seen */
 	const RwSlotNote *note;		/* of a slot; NULL: none yet */
 	bool		expected;		/* a replica listed in expected_replicas */
-	bool		elsewhere;		/* a replica that streams from another server */
+	bool		elsewhere;		/* a replica that streams from another one */
 	RwLimits	limits;			/* in force for it; the caller fills them in */
 	int64		delay;			/* lag on purpose, in microseconds */
 	RwFinding	findings[RW_CLASS_MAX_ALERTS];	/* by rw_alert_place() */

@@ -139,8 +139,8 @@ extern RwPublished *rw_published(const RwFacts *facts);
 
 /*
  * Add what other servers have reported over the line, unless it is there.  It
- * can be much, so this is called only where it is needed.  Takes no lock.  Valid
- * until this process calls it for another copy.
+ * can be much, so this is called only where it is needed.  Takes no lock.
+ * Valid until this process calls it for another copy.
  */
 extern void rw_published_told(RwPublished *published);
 
@@ -180,8 +180,9 @@ rw_is_replicas_link(const RwLink *link)
 }
 
 /*
- * The key by which a replica is one of this server's in the tree (tree/tree.h):
- * never 0, and the same as long as it keeps its place in the table.
+ * The key by which a replica is one of this server's in the tree
+ * (tree/tree.h): never 0, and the same as long as it keeps its place in the
+ * table.
  */
 static inline uint64
 rw_replica_key(const RwPublished *published, const RwReplica *replica)

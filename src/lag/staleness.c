@@ -5,11 +5,11 @@
  *
  * Towards the upstream server that follows from the lag of this standby's own
  * row.  But a lag is dated by when WAL came to be known here, and what a
- * receiver brings at first may have been written long before: since nothing was
- * missing for the last time.
+ * receiver brings at first may have been written long before: since nothing
+ * was missing for the last time.
  *
- * Towards the primary it follows only from what the upstream server reports, as
- * of the same connection.  That never makes it less.
+ * Towards the primary it follows only from what the upstream server reports,
+ * as of the same connection.  That never makes it less.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -115,9 +115,7 @@ fill_receiver(RwReportReceiver *receiver, const RwReportInput *input)
 	rw_name_copy(receiver->slot_name, facts->slot_name);
 }
 
-/*
- * The child that has this key.  Mostly it is at the place where it is expected.
- */
+/* The child that has this key, which mostly is where it is expected. */
 static const RwServer *
 find_child(const RwReport *report, uint64 key, int expected)
 {

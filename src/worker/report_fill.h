@@ -41,9 +41,9 @@ extern void rw_report_fill(RwReport *report, const RwReport *last,
 						   const RwReportInput *input);
 
 /*
- * A number that is most likely another one if the report has other words: names,
- * states, roles, health, alerts, the reason of this server but for the numbers
- * in it, and which replicas there are.
+ * A number that is most likely another one if the report has other words:
+ * names, states, roles, health, alerts, the reason of this server but for the
+ * numbers in it, and which replicas there are.
  */
 extern uint64 rw_report_words(const RwReport *report);
 
