@@ -26,6 +26,12 @@
 #define RW_LINE_FRAMES_PER_TURN	64
 
 /*
+ * What is received of one line in a second, many times what another release may
+ * have to tell.
+ */
+#define RW_LINE_FRAMES_PER_SECOND	4096
+
+/*
  * resolve_child.c: look up a host name where nobody waits for it.
  *
  * A child does nothing but that, and passes on what it finds.  There is one at
@@ -96,6 +102,8 @@ struct RwLine
 	RwTime		heard_at;		/* last frame */
 	RwTime		moved_at;		/* the socket last took something that was to
 								 * be sent, or there was nothing */
+	RwTime		second;			/* when the one began for which this counts */
+	int			allowed;		/* frames that may still come in it */
 	bool		due;			/* a round is to begin */
 	RwServer   *telling;		/* the round; NULL: none */
 	int			ntelling;
@@ -120,8 +128,16 @@ extern bool rw_line_has_room(const RwLine *line);
 /* Send what the socket takes.  False, and errno, if the connection is broken. */
 extern bool rw_line_flush(RwLine *line, RwTime now);
 
+/* The events to wait for. */
+extern uint32 rw_line_events(const RwLine *line);
+
 /*
- * Receive what there is.  False if that was the end: errno says why, and is 0 if
+ * Let it receive again, if it may.  Returns when it may, RW_NEVER if it does.
+ */
+extern RwTime rw_line_allow(RwLine *line, RwTime now);
+
+/*
+ * Receive what there is, if it may.  False if that was the end: errno says why, and is 0 if
  * the other end has closed the connection.
  */
 extern bool rw_line_receive(RwLine *line);

@@ -23,6 +23,8 @@ rw_line_open(RwLine *line, pgsocket sock, RwTime now)
 	line->sock = sock;
 	line->waits_for = 0;
 	line->heard_at = line->moved_at = now;
+	line->second = now;
+	line->allowed = RW_LINE_FRAMES_PER_SECOND;
 	line->due = false;
 	line->telling = NULL;
 	line->nreceived = 0;
@@ -94,12 +96,38 @@ rw_line_flush(RwLine *line, RwTime now)
 	return true;
 }
 
+uint32
+rw_line_events(const RwLine *line)
+{
+	uint32		events = 0;
+
+	if (line->allowed > 0)
+		events |= WL_SOCKET_READABLE;
+	if (line->nunsent > 0)
+		events |= WL_SOCKET_WRITEABLE;
+	return events;
+}
+
+RwTime
+rw_line_allow(RwLine *line, RwTime now)
+{
+	if (now >= line->second + RW_SECOND)
+	{
+		line->second = now;
+		line->allowed = RW_LINE_FRAMES_PER_SECOND;
+	}
+	return line->allowed > 0 ? RW_NEVER : line->second + RW_SECOND;
+}
+
 bool
 rw_line_receive(RwLine *line)
 {
 	size_t		room = sizeof(line->received) - line->nreceived;
-	ssize_t		n = recv(line->sock, line->received + line->nreceived, room, 0);
+	ssize_t		n;
 
+	if (line->allowed <= 0)
+		return true;
+	n = recv(line->sock, line->received + line->nreceived, room, 0);
 	if (n > 0)
 		line->nreceived += n;
 	else if (n == 0)
@@ -120,6 +148,7 @@ rw_line_next(RwLines *lines, RwLine *line, RwTime now)
 	if (event == RW_SESSION_INCOMPLETE)
 		return event;
 	lines->budget--;
+	line->allowed--;
 	line->nreceived -= used;
 	memmove(line->received, line->received + used, line->nreceived);
 	if (event != RW_SESSION_IS_BROKEN)

@@ -255,10 +255,7 @@ events_of(RwLines *lines, RwLine *line, pgsocket *sock)
 	if (line == &lines->upstream.line)
 		return rw_upstream_events(&lines->upstream, sock);
 	*sock = line->sock;
-	if (line->sock == PGINVALID_SOCKET)
-		return 0;
-	return line->nunsent > 0 ? WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE :
-		WL_SOCKET_READABLE;
+	return line->sock == PGINVALID_SOCKET ? 0 : rw_line_events(line);
 }
 
 bool
@@ -381,12 +378,14 @@ tell_line(RwLines *lines, RwLine *line, RwTime now)
 			return RW_NEVER;
 	}
 
-	if (rw_line_tell(lines, line, now))
-		note_events(lines, line);
-	else if (line == &lines->upstream.line)
-		rw_upstream_handle_broken(lines, now);
-	else
-		rw_downstream_end_line(lines, line, "it cannot be sent to");
+	if (!rw_line_tell(lines, line, now))
+	{
+		if (line == &lines->upstream.line)
+			rw_upstream_handle_broken(lines, now);
+		else
+			rw_downstream_end_line(lines, line, "it cannot be sent to");
+		return RW_NEVER;
+	}
 	return line->telling != NULL && line->nunsent == 0 ? now : RW_NEVER;
 }
 
@@ -415,8 +414,10 @@ tell_lines(RwLines *lines, RwTime now)
 		if (!is_up(lines, line))
 			continue;
 		any = true;
+		next = earlier(next, rw_line_allow(line, now));
 		line->due |= all_are_due;
 		next = earlier(next, tell_line(lines, line, now));
+		note_events(lines, line);
 	}
 	return any ? earlier(next, next_telling(lines)) : RW_NEVER;
 }

@@ -522,8 +522,7 @@ rw_upstream_events(RwUpstreamLine *upstream, pgsocket *sock)
 		case RW_UPSTREAM_IS_UP:
 			break;
 	}
-	return line->nunsent > 0 ? WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE :
-		WL_SOCKET_READABLE;
+	return rw_line_events(line);
 }
 
 /* A step has taken too long, or the pause is over. */
