@@ -44,6 +44,9 @@
  */
 #define LOOK_INTERVAL	(250 * RW_MS)
 
+/* How long to give a child that was killed. */
+#define RESOLVER_PAUSE	(50 * RW_MS)
+
 /* How far an address got: the failure of the best one is reported. */
 typedef enum FailureRank
 {
@@ -144,7 +147,7 @@ end_attempt(RwLines *lines, RwTime now)
 			(errmsg("could not set up the replwatch line to the upstream server at \"%s\", port %d",
 					upstream->target.host, upstream->target.port),
 			 errdetail_internal("%s", upstream->failure),
-			 upstream->failure_rank <= FAILED_TO_CONNECT ?
+			 upstream->failure_rank == FAILED_TO_CONNECT ?
 			 errhint("Check \"replwatch.port\" and \"replwatch.listen_addresses\" there, and \"replwatch.upstream_port\" here.") : 0));
 }
 
@@ -269,10 +272,15 @@ begin_attempt(RwLines *lines, RwTime now)
 	}
 	if (!rw_resolver_start(&upstream->resolver, target->host, target->port))
 	{
+		if (errno == 0)
+		{
+			/* The child of a lookup that was given up has not ended yet. */
+			upstream->step = RW_UPSTREAM_PAUSES;
+			upstream->deadline = now + RESOLVER_PAUSE;
+			return;
+		}
 		note_failure(lines, FAILED_TO_RESOLVE,
-					 "Could not look up the host name: %s.",
-					 errno == 0 ? "an earlier lookup has not ended" :
-					 strerror(errno));
+					 "Could not look up the host name: %s.", strerror(errno));
 		end_attempt(lines, now);
 		return;
 	}
