@@ -24,6 +24,9 @@
 /* How long a standby may take to speak first. */
 #define SPEAK_FIRST		(300 * RW_MS)
 
+/* How long a replica that has come may take to report. */
+#define REPORT_TIME		(2 * RW_SECOND)
+
 /* How old the report may be. */
 #define REPORT_AGE_MAX	(200 * RW_MS)
 
@@ -158,6 +161,18 @@ refresh_tree(RwLines *lines)
 }
 
 /*
+ * Has this replica just come, and not reported yet?  It may be a server that all
+ * others know at another place; once its id is known, they see that.
+ */
+static bool
+may_report_soon(const RwLines *lines, const RwServer *server)
+{
+	return rw_server_id_equal(server->parent, lines->own) &&
+		!rw_server_id_is_set(server->id) &&
+		server->streaming_for >= 0 && server->streaming_for < REPORT_TIME;
+}
+
+/*
  * Put what a line is told into lines->list.  The upstream server is told of this
  * one and all below it; a standby of all but what it has told itself, with its
  * own entry, as this server sees it.
@@ -180,7 +195,7 @@ choose_servers(RwLines *lines, const RwLine *line)
 			rw_server_id_equal(server->parent, lines->own);
 
 		within[i] = below || is_root;
-		if (is_above ? within[i] : !below)
+		if ((is_above ? within[i] : !below) && !may_report_soon(lines, server))
 			lines->list[n++] = *server;
 	}
 	return n;
