@@ -245,7 +245,7 @@ rw_line_guest_look(RwLines *lines, RwLineGuest *guest, RwTime now,
 					  RW_LINE_AMBIGUOUS, out);
 	}
 
-	/* The same server may come again before its old line is known to be dead. */
+	/* A server may come again before its old line is known to be dead. */
 	line = find_line(lines, child->server.key);
 	if (line &&
 		!rw_server_id_equal(line->session.peer, guest->session.peer))

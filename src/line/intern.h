@@ -4,8 +4,8 @@
  *	  What the files of the line's sockets share; the port includes line.h.
  *
  * From the bottom up: the child that looks up a name, one line's socket, the
- * line to the upstream server, those from standbys, and what is known and told,
- * by all of them.
+ * line to the upstream server, those from standbys, and what is known and
+ * told, by all of them.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -26,8 +26,8 @@
 #define RW_LINE_FRAMES_PER_TURN	64
 
 /*
- * What is received of one line in a second, many times what another release may
- * have to tell.
+ * What is received of one line in a second, many times what another release
+ * may have to tell.
  */
 #define RW_LINE_FRAMES_PER_SECOND	4096
 
@@ -61,8 +61,8 @@ typedef struct RwResolver
 } RwResolver;
 
 /*
- * Resolve an address that is one already; false if it is a name.  A Unix socket
- * or nothing stands for loopback.
+ * Resolve an address that is one already; false if it is a name.  A Unix
+ * socket or nothing stands for loopback.
  */
 extern bool rw_resolve_address(const char *host, int port,
 							   RwResolved *resolved);
@@ -137,8 +137,8 @@ extern uint32 rw_line_events(const RwLine *line);
 extern RwTime rw_line_allow(RwLine *line, RwTime now);
 
 /*
- * Receive what there is, if it may.  False if that was the end: errno says why, and is 0 if
- * the other end has closed the connection.
+ * Receive what there is, if it may.  False if that was the end: errno says
+ * why, and is 0 if the other end has closed the connection.
  */
 extern bool rw_line_receive(RwLine *line);
 

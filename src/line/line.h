@@ -3,24 +3,29 @@
  * line.h
  *	  The lines of this server: to its upstream server and from its standbys.
  *
- * All of it runs in the port's process, and nothing of it waits: sockets do not
- * block, and each call does a bounded amount of work.
+ * All of it runs in the port's process, and nothing of it waits: sockets do
+ * not block, and each call does a bounded amount of work.
  *
- * A standby keeps one line, to the server that its WAL receiver is connected to
- * (upstream_line.c).  A host name is looked up by a child that does nothing else
- * (resolve_child.c).  After a failure it tries again after 1 s, 2 s, ... 1 min,
- * and at once when the WAL receiver is another one or the settings change.
+ * A standby keeps one line, to the server that its WAL receiver is connected
+ * to (upstream_line.c).  A host name is looked up by a child that does
+ * nothing else (resolve_child.c).  After a failure it tries again after 1 s,
+ * 2 s, ... 1 min, and at once when the WAL receiver is another one or the
+ * settings change.
  *
  * A server takes lines of its standbys (downstream_lines.c).  The port hands
- * over a client that has begun with RW_FRAME_MAGIC.  Until it has proven itself
- * and the walsender is found that streams to it, it stays one of the port's
- * clients, with their number and time limit (RwLineGuest).  Then it is a line,
- * for as long as that walsender lives.
+ * over a client that has begun with RW_FRAME_MAGIC.  Until it has proven
+ * itself and the walsender is found that streams to it, it stays one of the
+ * port's clients, with their number and time limit (RwLineGuest).  Then it is
+ * a line, for as long as that walsender lives.
  *
- * Each end tells all it knows that the other does not, when words have changed,
- * at most every 100 ms and 4 ms more for each server, and otherwise each second.
- * A line on which nothing has come for 5 s is closed.  What was told is kept
- * when a line ends, and gets older.
+ * Each end tells all it knows that the other does not, when words have
+ * changed, at most every 100 ms and 4 ms more for each server, and otherwise
+ * each second.  A standby speaks first on a new line, so that it recognizes
+ * itself in what it hears.  A replica that has just come is told of after
+ * 2 s, or once it has reported.  A line on which nothing has come for 5 s is
+ * closed.  What was told is kept when a line ends, and gets older; what the
+ * upstream server told goes when the WAL receiver connects to another host,
+ * or the standby is promoted.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -53,8 +58,8 @@ extern RwLines *rw_lines_create(void);
 extern void rw_lines_reload(RwLines *lines);
 
 /*
- * Do what is due: connect, send, expire, publish.  Returns when to call it again
- * at the latest.
+ * Do what is due: connect, send, expire, publish.  Returns when to call it
+ * again at the latest.
  */
 extern RwTime rw_lines_turn(RwLines *lines, RwTime now);
 
@@ -65,8 +70,8 @@ extern bool rw_line_wait(RwLines *lines, int i, RwLine **line,
 extern void rw_line_serve(RwLines *lines, RwLine *line, RwTime now);
 
 /*
- * A client that wants to be a line.  `address` as pg_stat_replication shows it,
- * empty if not known.  NULL: lines are off here, and it is to be closed.
+ * A client that wants to be a line.  `address` as pg_stat_replication shows
+ * it, empty if not known.  NULL: lines are off here, and it is to be closed.
  */
 extern RwLineGuest *rw_line_guest_create(RwLines *lines, const char *address);
 extern void rw_line_guest_free(RwLineGuest *guest);

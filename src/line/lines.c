@@ -112,7 +112,8 @@ rw_lines_draw_challenge(uint8 *challenge)
 static bool
 report_words_differ(const RwReport *a, const RwReport *b)
 {
-	if (a->nchildren != b->nchildren || rw_server_words_differ(&a->own, &b->own))
+	if (a->nchildren != b->nchildren ||
+		rw_server_words_differ(&a->own, &b->own))
 		return true;
 	for (int i = 0; i < a->nchildren; i++)
 	{
@@ -161,8 +162,8 @@ refresh_tree(RwLines *lines)
 }
 
 /*
- * Has this replica just come, and not reported yet?  It may be a server that all
- * others know at another place; once its id is known, they see that.
+ * Has this replica just come, and not reported yet?  It may be a server that
+ * all others know at another place; once its id is known, they see that.
  */
 static bool
 may_report_soon(const RwLines *lines, const RwServer *server)
@@ -173,16 +174,16 @@ may_report_soon(const RwLines *lines, const RwServer *server)
 }
 
 /*
- * Put what a line is told into lines->list.  The upstream server is told of this
- * one and all below it; a standby of all but what it has told itself, with its
- * own entry, as this server sees it.
+ * Put what a line is told into lines->list.  The upstream server is told of
+ * this one and all below it; a standby of all but what it has told itself,
+ * with its own entry, as this server sees it.
  */
 static int
 choose_servers(RwLines *lines, const RwLine *line)
 {
 	const RwTree *tree = &lines->tree;
 	bool		is_above = line->branch == RW_BRANCH_ABOVE;
-	bool		within[RW_TREE_MAX];	/* below this server, or that standby */
+	bool		within[RW_TREE_MAX];	/* below this server or that standby */
 	int			n = 0;
 
 	for (int i = 0; i < tree->nservers; i++)
@@ -365,8 +366,9 @@ next_telling(const RwLines *lines)
 }
 
 /*
- * When may a round begin?  A standby speaks first, or it would hear of a replica
- * that is itself, and whose id nobody knows yet; but it does not have to.
+ * When may a round begin?  A standby speaks first, or it would hear of a
+ * replica that is itself, and whose id nobody knows yet; but it does not have
+ * to.
  */
 static RwTime
 first_round_at(const RwLines *lines, const RwLine *line)

@@ -4,8 +4,8 @@
  *	  Look up a host name where nobody waits for it.
  *
  * The resolver of the system can take half a minute, and the port has health
- * checks to answer.  So a child asks it, writes what it finds into a pipe in one
- * piece, and exits.
+ * checks to answer.  So a child asks it, writes what it finds into a pipe in
+ * one piece, and exits.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -88,10 +88,10 @@ rw_resolve_address(const char *host, int port, RwResolved *resolved)
 }
 
 /*
- * The child.  The handlers that it has inherited would act on the port's latch,
- * so all signals have been blocked.  It must not raise errors or touch the
- * server's memory; and it must not hold the port's clients, whose connections
- * would not end before it does.
+ * The child.  The handlers that it has inherited would act on the port's
+ * latch, so all signals have been blocked.  It must not raise errors or touch
+ * the server's memory; and it must not hold the port's clients, whose
+ * connections would not end before it does.
  */
 static void
 run_child(const char *host, int port, int out, pid_t parent)

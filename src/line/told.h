@@ -3,16 +3,16 @@
  * told.h
  *	  What came over the lines: the servers that others have told of.
  *
- * A pure file.  There are two tables, one for what the standbys' lines tell, and
- * one for the upstream server's.  A round of a line is all that the other end
- * has to tell, in the order of the tree: a server before its replicas.  What a
- * round brings is taken up at once, and what it has left out goes at its end.
- * What a line has told stays when it ends, and gets older.
+ * A pure file.  There are two tables, one for what the standbys' lines tell,
+ * and one for the upstream server's.  A round of a line is all that the other
+ * end has to tell, in the order of the tree: a server before its replicas.
+ * What a round brings is taken up at once, and what it has left out goes at
+ * its end.  What a line has told stays when it ends, and gets older.
  *
- * The standbys' table has a branch for each replica of this server that reports.
- * A branch is known by the replica's key.  A full table takes room from the
- * branch that has most, and never the entry of the replica itself: a branch, no
- * matter what it tells, crowds no other out.
+ * The standbys' table has a branch for each replica of this server that
+ * reports.  A branch is known by the replica's key.  A full table takes room
+ * from the branch that has most, and never the entry of the replica itself: a
+ * branch, no matter what it tells, crowds no other out.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -44,8 +44,9 @@ typedef struct RwTold
  * Take up what the standby with the id `peer`, which is this server's (`own`)
  * replica `branch`, tells of a server.  What it tells of itself becomes the
  * entry of the replica, without what only a parent can say.  Any other server
- * counts only below one that the same round has told before; one that has a line
- * to this server itself does not.  Returns whether words are other than before.
+ * counts only below one that the same round has told before; one that has a
+ * line to this server itself does not.  Returns whether words are other than
+ * before.
  */
 extern bool rw_told_from_below(RwTold *told, RwServerId own, uint64 branch,
 							   RwServerId peer, uint32 round,

@@ -93,8 +93,8 @@ forget_upstream(RwLines *lines)
 }
 
 /*
- * Whom the line should be to.  False if there is nobody, because no WAL receiver
- * streams, or because there can be no line.
+ * Whom the line should be to.  False if there is nobody, because no WAL
+ * receiver streams, or because there can be no line.
  */
 static bool
 make_target(const RwLines *lines, RwLineTarget *target)
@@ -226,8 +226,8 @@ open_socket(const RwSocketAddress *address)
 }
 
 /*
- * Try the addresses that are left.  What was wrong with the one before has been
- * noted; without any more the attempt is over.
+ * Try the addresses that are left.  What was wrong with the one before has
+ * been noted; without any more the attempt is over.
  */
 static void
 try_next_address(RwLines *lines, RwTime now)
