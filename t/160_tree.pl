@@ -56,11 +56,8 @@ note '2. all four start';
 # They are there at first without a report, under the name of the link, which is
 # the same here.
 $node{middle} = Tree::standby($node{primary}, 'middle');
-$node{side} = Tree::standby($node{primary}, 'side',
-	conf => ["primary_slot_name = 'side'"],
-	start => 0);
-Replwatch::value($node{primary},
-	q(SELECT pg_create_physical_replication_slot('side', true)));
+$node{side} =
+  Tree::standby($node{primary}, 'side', slot => 1, start => 0);
 $node{leaf} = Tree::standby($node{middle}, 'leaf', start => 0);
 $watch = Tree->watch(@node{qw(primary middle)});
 $node{$_}->start foreach qw(side leaf);
