@@ -72,7 +72,9 @@ sub address
 {
 	my ($name) = @_;
 
-	return $address{$name} //= '127.0.0.' . (1 + keys %address);
+	$address{$name} = '127.0.0.' . (1 + keys %address)
+	  if !exists $address{$name};
+	return $address{$name};
 }
 
 # Lines for postgresql.conf of the server with this name.
