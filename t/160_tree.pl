@@ -141,21 +141,32 @@ is( Replwatch::value($node{$_}, 'SELECT line_state FROM replwatch_node()'),
 
 note '4. who may see it';
 
-$node{primary}->safe_psql('postgres',
-	'CREATE ROLE nobody LOGIN; CREATE ROLE monitor LOGIN IN ROLE pg_monitor');
+$node{primary}->safe_psql(
+	'postgres', q{
+	CREATE ROLE granted LOGIN;
+	GRANT EXECUTE ON FUNCTION replwatch_cluster() TO granted;
+	CREATE ROLE monitor LOGIN IN ROLE pg_monitor;
+	CREATE ROLE nobody LOGIN;
+});
 Replwatch::wait_replayed($node{primary}, $node{middle});
 foreach my $at (qw(primary middle))
 {
 	my %sees = map {
-		$_ => Replwatch::value(
-			Session->new($node{$at}, user => $_),
-			q(SELECT string_agg(node, ' ') FROM replwatch_cluster()))
-	} qw(nobody monitor);
+		$_ => Session::verdict(
+			Session->new($node{$at}, user => $_)
+			  ->query(q(SELECT node FROM replwatch_cluster())))
+	} qw(granted monitor nobody);
 
 	is_deeply(
 		\%sees,
-		{ nobody => $at, monitor => 'primary middle leaf side' },
-		"on $at: nobody sees more than the server, a monitor all of them");
+		{
+			granted => $at,
+			monitor => 'primary middle leaf side',
+			nobody =>
+			  '42501 permission denied for function replwatch_cluster'
+		},
+		"on $at: without pg_read_all_stats nobody sees other servers")
+	  || diag(explain(\%sees));
 }
 
 note '5. the port has the same';

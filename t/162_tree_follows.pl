@@ -98,11 +98,12 @@ note '2. one that streams nowhere is missed';
 $node{leaf}->stop;
 foreach my $at (qw(middle side))
 {
-	# The one that it left misses it as soon as it streams nowhere else.
-	Alerts::alert_when($node{$at}, 'replica_missing', 'leaf', 'firing',
+	# The one that it left misses it as soon as it streams nowhere else.  No
+	# standby is left to either.
+	Alerts::alert_when($node{$at}, 'replica_missing', 'leaf', 'critical',
 		"it is missed on $at");
 	Alerts::story_is($node{$at}, 'replica_missing', 'leaf',
-		'raised warning', "it is missed on $at");
+		'raised critical', "it is missed on $at");
 }
 $row = Tree::row($node{primary}, 'leaf');
 is($row->{state}, 'missing', 'on top it is shown as missing');

@@ -26,7 +26,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 # By how much a wrong figure is off, at least.
-my $apart = 8;
+my $apart = 6;
 
 my $primary = Replwatch::primary('primary', Port::conf(
 		'wal_retrieve_retry_interval = 200ms',
