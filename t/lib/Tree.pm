@@ -172,7 +172,7 @@ sub row
 	my ($node, $name) = @_;
 	my @rows = grep { $_->{node} eq $name } rows($node);
 
-	die "several rows are of $name: " . explain(\@rows) if @rows > 1;
+	die "several rows are of $name: " . join("", explain(\@rows)) if @rows > 1;
 	return $rows[0];
 }
 
