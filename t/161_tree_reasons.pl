@@ -79,8 +79,10 @@ sub is_known_above
 		"$name: that takes no second");
 	like($own->{reason}, $words, "$name: it has these words");
 
-	# A lag may begin to grow at any time, and its numbers change.
-	my ($text) = $own->{reason} =~ /^(.*?)(?:; falling further behind)?$/;
+	# A lag may begin to grow at any time, and its numbers change.  The text of a
+	# query stays where it is.
+	my ($text) =
+	  $own->{reason} =~ /^(.*?)(?:; falling further behind|; its query .*)*$/;
 	$text = quotemeta Tree::without_numbers($text);
 	my %seen = (
 		'on top' => $on_top,
