@@ -41,6 +41,7 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use PostgreSQL::Test::Utils;
 use Process ();
@@ -48,15 +49,16 @@ use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(outcomes verdict);
 
-# Connect to a node, or to what listens as { host => directory, port => n }.
+# Connect to a node, or to what listens as { host => directory, port => n }, where
+# the host may also be an address, and from an address { ..., from => address }.
 # Further arguments are settings for the startup message; user and database
 # are taken from them if given.  Dies if the server refuses.
 sub new
 {
 	my ($class, $node, %settings) = @_;
-	my ($host, $port) =
+	my ($host, $port, $from) =
 	  ref $node eq 'HASH'
-	  ? @{$node}{qw(host port)}
+	  ? @{$node}{qw(host port from)}
 	  : ($node->host, $node->port);
 	my $self = bless { out => '', in => '', parameters => {} }, $class;
 	my $startup = pack('N', 3 << 16);
@@ -66,7 +68,14 @@ sub new
 	$startup .= pack('Z* Z*', $_, $settings{$_}) foreach sort keys %settings;
 	$startup .= "\0";
 
-	$self->{socket} = IO::Socket::UNIX->new(Peer => "$host/.s.PGSQL.$port")
+	$self->{socket} =
+	  $host =~ m{^/}
+	  ? IO::Socket::UNIX->new(Peer => "$host/.s.PGSQL.$port")
+	  : IO::Socket::INET->new(
+		PeerAddr => $host,
+		PeerPort => $port,
+		$from ? (LocalAddr => $from) : ());
+	$self->{socket}
 	  or die "could not connect to $host, port $port: $!";
 	$self->{out} = pack('N', 4 + length $startup) . $startup;
 	my $answer = $self->_flush->answer;
@@ -184,6 +193,14 @@ sub value
 
 	die "$sql: " . verdict($answer) if $answer->{state} || $answer->{closed};
 	return $answer->{rows}[0][0];
+}
+
+# Send data of a copy that goes on, as a standby does when it reports.
+sub copy_in
+{
+	my ($self, $data) = @_;
+
+	return $self->_message('d', $data)->_flush;
 }
 
 # What an answer comes down to: SQLSTATE and message of its error, or the first
