@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * silent_resolver.c
- *	  A resolver whose name server never answers: for t/133.
+ *	  A resolver whose name server never answers: for t/133 and t/164.
  *
  * Preloaded by the dynamic linker.  Addresses are read as ever, as the server
- * does with those of pg_hba.conf.
+ * does with those of pg_hba.conf, and so are names while the file exists that
+ * RESOLVER_ANSWERS in the environment names.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -27,7 +28,10 @@ int
 getaddrinfo(const char *name, const char *service,
 			const struct addrinfo *hints, struct addrinfo **result)
 {
-	if (hints && (hints->ai_flags & AI_NUMERICHOST))
+	const char *answers = getenv("RESOLVER_ANSWERS");
+
+	if ((hints && (hints->ai_flags & AI_NUMERICHOST)) ||
+		(answers && access(answers, F_OK) == 0))
 		return ((Resolver) dlsym(RTLD_NEXT, "getaddrinfo"))
 			(name, service, hints, result);
 	for (;;)
