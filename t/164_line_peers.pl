@@ -110,11 +110,12 @@ my @stuck = map {
 		Blocking => 0)
 } 1 .. 4;
 my %standby = (
-	http => standby('http', $peer[0]),
+	http => standby('http'),
 	silent => standby('silent', $peer[1]),
 	hole => standby('hole', $hole));
 
-# An HTTP server, which answers three times.
+# An HTTP server, which answers three times, and at once.
+go_to($standby{http}, $peer[0]->sockport);
 my @at;
 foreach (1 .. 3)
 {
