@@ -295,8 +295,6 @@ sub _look
 		$depth{$node} = $depth;
 	}
 	push @wrong, 'it is not there itself' if !exists $depth{$name};
-	push @wrong, 'several servers have no upstream server'
-	  if 1 < grep { !defined $_->[1] } @rows;
 	return ('looks',
 		map { "on $name $_: " . join ', ', map { $_->[0] } @rows } @wrong);
 }
