@@ -1,7 +1,5 @@
 # Copyright (c) 2026, the replwatch authors
 
-# matrix: every major
-
 # Who is not of this system, or has no business here, tells nothing over the
 # line and learns no more than that it is refused: a stranger without the nonce,
 # with that of another system, with another line_secret; a session that was
