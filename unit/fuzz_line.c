@@ -40,6 +40,7 @@ check_server(const RwServer *read)
 	MUST(read->health <= RW_HEALTH_CRITICAL);
 	MUST(read->lag >= -1 && read->lag <= RW_TOLD_AGE_MAX);
 	MUST(read->streaming_for >= -1 && read->streaming_for <= RW_TOLD_AGE_MAX);
+	MUST(read->gone_for >= -1 && read->gone_for <= RW_TOLD_AGE_MAX);
 	MUST(read->staleness >= -1 && read->staleness <= RW_TOLD_AGE_MAX);
 	MUST(read->alerts >= -1);
 	MUST(read->port >= 0 && read->port <= 65535);

@@ -285,6 +285,7 @@ rw_frame_add_server(RwFrame *frame, const RwServer *server, RwTime now)
 		rw_frame_add_number(frame, RW_TAG_STATE, server->state);
 		add_duration(frame, RW_TAG_LAG, server->lag);
 		add_duration(frame, RW_TAG_STREAMING_FOR, server->streaming_for);
+		add_duration(frame, RW_TAG_GONE_FOR, server->gone_for);
 		add_age(frame, RW_TAG_SEEN_AGE, server->seen_at, now);
 	}
 
@@ -334,6 +335,8 @@ read_seen_field(const RwField *field, RwServer *server, RwTime now)
 			return field_duration(field, &server->lag);
 		case RW_TAG_STREAMING_FOR:
 			return field_duration(field, &server->streaming_for);
+		case RW_TAG_GONE_FOR:
+			return field_duration(field, &server->gone_for);
 		case RW_TAG_SEEN_AGE:
 			return field_age(field, now, &server->seen_at);
 	}
@@ -405,18 +408,6 @@ read_own_field(const RwField *field, RwServer *server, RwTime now)
 	return true;
 }
 
-/* Nothing is known of what a parent sees. */
-static void
-clear_seen(RwServer *server)
-{
-	memset(server->label, 0, sizeof(server->label));
-	memset(server->host, 0, sizeof(server->host));
-	server->state = RW_STATE_STARTUP;
-	server->lag = -1;
-	server->streaming_for = -1;
-	server->seen_at = RW_NEVER;
-}
-
 bool
 rw_frame_read_server(const uint8 *payload, size_t len, RwServer *server,
 					 RwTime now)
@@ -426,7 +417,7 @@ rw_frame_read_server(const uint8 *payload, size_t len, RwServer *server,
 	bool		malformed = false;
 
 	memset(server, 0, sizeof(RwServer));
-	clear_seen(server);
+	rw_server_clear_seen(server);
 	server->staleness = -1;
 	server->health = RW_HEALTH_UNKNOWN;
 	server->alerts = -1;
@@ -452,7 +443,7 @@ rw_frame_read_server(const uint8 *payload, size_t len, RwServer *server,
 		server->seen_at = RW_NEVER;
 	}
 	if (server->seen_at == RW_NEVER)
-		clear_seen(server);
+		rw_server_clear_seen(server);
 	if (server->reason == RW_REASON_NONE)
 	{
 		server->own_reason = false;

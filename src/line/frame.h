@@ -92,7 +92,8 @@ typedef enum RwTag
 	RW_TAG_ALERTS = 35,			/* number */
 	RW_TAG_PORT = 36,			/* number */
 	RW_TAG_VERSION = 37,		/* text */
-	RW_TAG_REPORT_AGE = 38		/* number: the age of reported_at */
+	RW_TAG_REPORT_AGE = 38,		/* number: the age of reported_at */
+	RW_TAG_GONE_FOR = 39		/* number */
 } RwTag;
 
 /* A frame to be sent, while it is made and after. */

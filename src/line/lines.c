@@ -196,8 +196,15 @@ choose_servers(RwLines *lines, const RwLine *line)
 			rw_server_id_equal(server->parent, lines->own);
 
 		within[i] = below || is_root;
-		if ((is_above ? within[i] : !below) && !may_report_soon(lines, server))
-			lines->list[n++] = *server;
+		if (is_above ? !within[i] : below)
+			continue;
+		lines->list[n] = *server;
+
+		/* It may not have told of itself since it was started. */
+		if (!is_above && is_root)
+			lines->list[n++].id = line->session.peer;
+		else if (!may_report_soon(lines, server))
+			n++;
 	}
 	return n;
 }

@@ -190,36 +190,6 @@ take_entry(RwTold *told, RwServerId own, uint64 branch, uint32 round,
 	return changed;
 }
 
-/* Drop what only the parent of a server can say. */
-static void
-clear_seen(RwServer *server)
-{
-	memset(server->label, 0, sizeof(server->label));
-	memset(server->host, 0, sizeof(server->host));
-	server->state = RW_STATE_STARTUP;
-	server->lag = -1;
-	server->streaming_for = -1;
-	server->seen_at = RW_NEVER;
-}
-
-/* Copy only what the parent of a server can say. */
-static void
-copy_seen(RwServer *to, const RwServer *from)
-{
-	memset(to, 0, sizeof(RwServer));
-	to->id = from->id;
-	to->parent = from->parent;
-	to->key = from->key;
-	memcpy(to->label, from->label, sizeof(to->label));
-	memcpy(to->host, from->host, sizeof(to->host));
-	to->state = from->state;
-	to->lag = from->lag;
-	to->streaming_for = from->streaming_for;
-	to->seen_at = from->seen_at;
-	to->staleness = -1;
-	to->alerts = -1;
-}
-
 bool
 rw_told_from_below(RwTold *told, RwServerId own, uint64 branch,
 				   RwServerId peer, uint32 round, const RwServer *server)
@@ -230,7 +200,7 @@ rw_told_from_below(RwTold *told, RwServerId own, uint64 branch,
 	{
 		mine.parent = own;
 		mine.key = branch;
-		clear_seen(&mine);
+		rw_server_clear_seen(&mine);
 		return take_entry(told, own, branch, round, &mine);
 	}
 	if (rw_server_id_equal(server->id, own) ||
@@ -254,7 +224,10 @@ rw_told_from_above(RwTold *told, RwServerId own, uint32 round,
 	if (!rw_server_id_equal(server->id, own))
 		return take_entry(told, own, RW_BRANCH_ABOVE, round, server);
 
-	copy_seen(&mine, server);
+	memset(&mine, 0, sizeof(RwServer));
+	mine.id = own;
+	mine.staleness = mine.alerts = -1;
+	rw_server_copy_seen(&mine, server);
 	return take_entry(told, own, RW_BRANCH_ABOVE, round, &mine);
 }
 

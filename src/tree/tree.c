@@ -5,8 +5,8 @@
  *
  * Building goes through nodes, one for each server that may get into the
  * tree: first this server, then its replicas, then what was told of others.
- * Nodes that turn out to be the same server are left out, but for one; the
- * others find their parents by id.  Then all that can be reached from a
+ * Of nodes that turn out to be the same server, by id, place or name, all but
+ * one are left out; the others find their parents by id.  Then all that can be reached from a
  * server without a parent is in the tree, level by level for as long as there
  * is room.  So a ring of servers that name each other as parents hangs
  * nowhere, and needs no search.
@@ -106,10 +106,54 @@ rw_reason_says_more(RwReason reason)
 	return reason >= RW_REASON_DIVERGED && reason != RW_REASON_REPLAY_BEHIND;
 }
 
+void
+rw_server_clear_seen(RwServer *server)
+{
+	memset(server->label, 0, sizeof(server->label));
+	memset(server->host, 0, sizeof(server->host));
+	server->state = RW_STATE_STARTUP;
+	server->lag = -1;
+	server->streaming_for = -1;
+	server->gone_for = -1;
+	server->seen_at = RW_NEVER;
+}
+
+void
+rw_server_copy_seen(RwServer *to, const RwServer *from)
+{
+	to->parent = from->parent;
+	to->key = from->key;
+	memcpy(to->label, from->label, sizeof(to->label));
+	memcpy(to->host, from->host, sizeof(to->host));
+	to->state = from->state;
+	to->lag = from->lag;
+	to->streaming_for = from->streaming_for;
+	to->gone_for = from->gone_for;
+	to->seen_at = from->seen_at;
+}
+
 static bool
 is_connected(const RwServer *server)
 {
 	return server->state <= RW_STATE_STOPPING;
+}
+
+/* When was a replica last connected, as far as its parent has said? */
+static RwTime
+last_there(const RwServer *server)
+{
+	if (is_connected(server))
+		return server->seen_at;
+	return server->gone_for < 0 ? RW_NEVER :
+		server->seen_at - server->gone_for;
+}
+
+/* Since when does it stream?  RW_NEVER: not known. */
+static RwTime
+streams_since(const RwServer *server)
+{
+	return server->state == RW_STATE_STREAMING && server->streaming_for >= 0 ?
+		server->seen_at - server->streaming_for : RW_NEVER;
 }
 
 /*
@@ -265,47 +309,31 @@ add_told(Nodes *all, const RwServer *told)
 		add_node(all, told);
 }
 
-/* Leave out replicas that are gone from here and stream elsewhere. */
-static void
-leave_out_moved(Nodes *all, const RwServer *told, int ntold)
-{
-	for (int i = OWN + 1; i < all->nnodes && all->nodes[i].child; i++)
-	{
-		Node	   *node = &all->nodes[i];
-		const RwServer *child = node->server;
-
-		node->left_out = !is_connected(child) &&
-			rw_tree_streams_elsewhere(told, ntold, all->own, child->key,
-									  child->label, child->gone_for,
-									  all->now);
-	}
-}
-
 /* ----------------------------------------------------------------
  *		Each server once
  * ----------------------------------------------------------------
  */
 
-/* Is this a replica that is connected to this server and reports to it? */
+/* Is this a replica that is connected to this server and replies to it? */
 static bool
-is_live_child(const Nodes *all, const Node *node)
+is_live_child(const Node *node)
 {
 	return node->child && is_connected(node->server) &&
-		node->report && rw_report_is_fresh(node->report, all->now);
+		node->server->reason != RW_REASON_SILENT;
 }
 
 /* Of two nodes for one server, does the first one count? */
 static bool
-counts_before(const Nodes *all, const Node *a, const Node *b)
+counts_before(const Node *a, const Node *b)
 {
 	RwTime		a_reported = (a->report ? a->report : a->server)->reported_at;
 	RwTime		b_reported = (b->report ? b->report : b->server)->reported_at;
 
-	if (is_live_child(all, a) != is_live_child(all, b))
-		return is_live_child(all, a);
+	if (is_live_child(a) != is_live_child(b))
+		return is_live_child(a);
 	if (a_reported != b_reported)
 		return a_reported > b_reported;
-	return a->server->seen_at >= b->server->seen_at;
+	return last_there(a->server) >= last_there(b->server);
 }
 
 /* The place of the node with this id, or the one that is free for it. */
@@ -332,19 +360,23 @@ keep_one_of_each_id(Nodes *all)
 	for (int i = OWN; i < all->nnodes; i++)
 	{
 		Node	   *node = &all->nodes[i];
+		Node	   *loser = node;
 		int16	   *place;
 
-		if (node->left_out || !rw_server_id_is_set(node_id(node)))
+		if (!rw_server_id_is_set(node_id(node)))
 			continue;
 		place = place_of(all, node_id(node));
-		if (*place != NONE && counts_before(all, &all->nodes[*place], node))
-			node->left_out = true;
-		else
+		if (*place == NONE || !counts_before(&all->nodes[*place], node))
 		{
-			if (*place != NONE)
-				all->nodes[*place].left_out = true;
+			loser = *place == NONE ? NULL : &all->nodes[*place];
 			*place = i;
 		}
+
+		/* Of replicas that are seen to be two, one lies about its id. */
+		if (loser && is_live_child(loser))
+			loser->report = NULL;
+		else if (loser)
+			loser->left_out = true;
 	}
 }
 
@@ -366,7 +398,7 @@ keep_one_of_each_key(Nodes *all)
 		if (node->left_out || !rw_server_id_is_set(parent))
 			continue;
 		if (all->above && all->above->key == node->server->key &&
-			rw_server_id_equal(all->above->parent, parent))
+			rw_server_id_equal(all->above->parent, parent) && !node->child)
 		{
 			node->left_out = true;	/* that is this server */
 			continue;
@@ -384,7 +416,7 @@ keep_one_of_each_key(Nodes *all)
 			if (other->server->key != node->server->key ||
 				!rw_server_id_equal(other->server->parent, parent))
 				continue;
-			if (counts_before(all, other, node))
+			if (counts_before(other, node))
 				node->left_out = true;
 			else
 			{
@@ -393,6 +425,137 @@ keep_one_of_each_key(Nodes *all)
 			}
 			break;
 		}
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		Each name once
+ * ----------------------------------------------------------------
+ */
+
+/* How its parent sees the server of a node; NULL if it has none. */
+static const RwServer *
+seen(const Nodes *all, int i)
+{
+	const RwServer *server = i == OWN ? all->above : all->nodes[i].server;
+
+	return server && rw_server_id_is_set(server->parent) ? server : NULL;
+}
+
+/* Does this server see itself that it is there? */
+static bool
+is_certain(const Nodes *all, int i)
+{
+	return i == OWN || all->nodes[i].child;
+}
+
+/*
+ * Two that are connected under one name may be one server that has moved.  If
+ * so, is the first of these nodes the one that does not count?
+ */
+static bool
+is_shadow(const Nodes *all, int i, int j)
+{
+	RwTime		since_i = streams_since(seen(all, i));
+	RwTime		since_j = streams_since(seen(all, j));
+	bool		came_last = since_i != since_j ? since_i > since_j : i > j;
+	RwTime		came_at = Max(since_i, since_j);
+	RwTime		seen_at = seen(all, came_last ? j : i)->seen_at;
+	bool		believed = is_certain(all, came_last ? i : j) ||
+		all->now - came_at > RW_ELSEWHERE_LASTS;
+
+	/* The other one is still there: they are two. */
+	if (came_at == RW_NEVER || seen_at > came_at + RW_ELSEWHERE_SLACK)
+		return false;
+	return came_last != believed;
+}
+
+/* Does a node give way to another one whose server has the same name? */
+static bool
+gives_way(const Nodes *all, int i, int j)
+{
+	const RwServer *server = seen(all, i);
+	const RwServer *other = seen(all, j);
+	RwTime		last = last_there(server);
+	RwTime		other_last = last_there(other);
+
+	if (!is_connected(server) && !is_connected(other))
+		return last != other_last ? last < other_last : i > j;
+	if (!is_connected(server))
+	{
+		RwTime		since = streams_since(other);
+
+		/* If that has streamed for longer, it is another server. */
+		return last <= other_last &&
+			(since == RW_NEVER || since >= last - RW_ELSEWHERE_SLACK);
+	}
+	if (is_certain(all, i))
+		return false;
+	if (!is_connected(other))
+		return last + RW_ELSEWHERE_SLACK < other_last;
+	return is_shadow(all, i, j);
+}
+
+/* A name of the server of a node: that of its link, or its own. */
+static const char *
+name_of(const Nodes *all, int i, bool its_own)
+{
+	const Node *node = &all->nodes[i];
+
+	if (its_own)
+		return (node->report ? node->report : node->server)->name;
+	return seen(all, i)->label;
+}
+
+static uint32
+hash_name(const char *name)
+{
+	uint32		hash = 2166136261U; /* FNV-1a */
+
+	for (int i = 0; i < RW_NAME_LEN - 1 && name[i] != '\0'; i++)
+		hash = (hash ^ (uint8) name[i]) * 16777619;
+	return hash % PLACES;
+}
+
+/*
+ * Names with one hash are a list of entries: 2 * i is the label of node i, and
+ * 2 * i + 1 what it calls itself.
+ */
+static void
+keep_one_of_each_name(Nodes *all)
+{
+	int16		by_name[PLACES];
+	int16		next[2 * MAX_NODES];
+
+	for (int i = 0; i < PLACES; i++)
+		by_name[i] = NONE;
+	for (int n = 0; n < 2 * all->nnodes; n++)
+	{
+		int			i = n / 2;
+		const char *name;
+		int16	   *place;
+
+		if (all->nodes[i].left_out || !seen(all, i))
+			continue;
+		name = name_of(all, i, n % 2);
+		if (name[0] == '\0')
+			continue;
+		place = &by_name[hash_name(name)];
+		for (int m = *place; m != NONE; m = next[m])
+		{
+			Node	   *node = &all->nodes[i];
+			Node	   *other = &all->nodes[m / 2];
+
+			if (m / 2 == i || node->left_out || other->left_out ||
+				!rw_name_equal(name, name_of(all, m / 2, m % 2)))
+				continue;
+			if (i != OWN && gives_way(all, i, m / 2))
+				node->left_out = true;
+			else if (m / 2 != OWN && gives_way(all, m / 2, i))
+				other->left_out = true;
+		}
+		next[n] = *place;
+		*place = n;
 	}
 }
 
@@ -548,16 +711,7 @@ add_server(RwTree *tree, Nodes *all, int i)
 	if (node->report)
 		merge_report(server, node->report, all->now);
 	if (i == OWN && all->above)
-	{
-		server->parent = all->above->parent;
-		server->key = all->above->key;
-		rw_name_copy(server->label, all->above->label);
-		rw_address_copy(server->host, all->above->host);
-		server->state = all->above->state;
-		server->lag = all->above->lag;
-		server->streaming_for = all->above->streaming_for;
-		server->seen_at = all->above->seen_at;
-	}
+		rw_server_copy_seen(server, all->above);
 	server->depth = node->depth;
 	server->upstream = node->parent == NONE ? -1 :
 		all->nodes[node->parent].index;
@@ -607,9 +761,9 @@ rw_tree_build(RwTree *tree, const RwServer *own, const RwServer *children,
 	if (own->role == RW_ROLE_PRIMARY)
 		all.above = NULL;		/* it is nobody's replica any more */
 
-	leave_out_moved(&all, told, Min(ntold, RW_TREE_MAX));
 	keep_one_of_each_id(&all);
 	keep_one_of_each_key(&all);
+	keep_one_of_each_name(&all);
 	find_parents(&all);
 	link_nodes(&all);
 	choose_nodes(&all);

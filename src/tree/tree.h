@@ -72,9 +72,8 @@ typedef struct RwServer
 								 * known */
 	int64		lag;			/* microseconds; -1: not known */
 	int64		streaming_for;	/* microseconds; -1: it does not stream */
-	int64		gone_for;		/* microseconds; of this server's own replicas
-								 * that are not connected; not told to others
-								 * */
+	int64		gone_for;		/* microseconds; -1: it is connected, or not
+								 * known */
 	RwTime		seen_at;		/* when the parent said so; RW_NEVER: no
 								 * parent did */
 	RwLinkState state;			/* of that link */
@@ -122,9 +121,18 @@ typedef struct RwTree
  * child's.
  *
  * Of two reports with one id the later counts; but before others' claims,
- * that of a child that is connected and reports.  Of two servers with one
- * parent and key, likewise the later.  A child that is not connected is left
- * out if it streams elsewhere, as rw_tree_streams_elsewhere() says.
+ * that of a child that is connected, unless it is silent (its connection may
+ * be dead).  If two such children report with one id, both stay, and the
+ * earlier report is ignored.  Of two servers with one parent and key, likewise
+ * the later.
+ *
+ * Ids change when servers start, so of several with one name (its own, or
+ * that of its link) those that are gone give way to one that has come since,
+ * else to the one that was there last.  Two that are connected stay two, once
+ * the former one has been seen since the latter came, give or take
+ * RW_ELSEWHERE_SLACK.  Until then only one of them is shown: that of this
+ * server if it is one, else the former for RW_ELSEWHERE_LASTS, and the latter
+ * thereafter.
  *
  * Of what comes from others and has this server's id, only its place counts:
  * the latest parent and key, and how it is seen from there; on a primary not
@@ -187,5 +195,12 @@ extern bool rw_reason_says_more(RwReason reason);
  * the report is added.  A primary's is 0.  -1: not known.
  */
 extern int64 rw_server_staleness(const RwServer *server, RwTime now);
+
+/*
+ * What only the parent of a server can say: forget it, so that it is as not
+ * known; copy it, with whose replica it is.
+ */
+extern void rw_server_clear_seen(RwServer *server);
+extern void rw_server_copy_seen(RwServer *to, const RwServer *from);
 
 #endif							/* RW_TREE_H */

@@ -216,10 +216,7 @@ rw_report_publish(const RwReport *report, bool changed)
 	head->children = NULL;
 	memcpy(children, report->children, nchildren * sizeof(RwChild));
 	for (i = 0; i < nchildren; i++)
-	{
 		children[i].server.parent = tree_shared->own_id;
-		children[i].server.gone_for = children[i].gone_for;
-	}
 	len = rw_pack(data + sizeof(RwReport), report_room() - sizeof(RwReport),
 				  &pack_child, children, nchildren);
 	box_write(report_box, data, sizeof(RwReport) + len);

@@ -41,7 +41,6 @@ typedef struct RwChild
 	int			pid;			/* of its walsender; 0: not connected */
 	char		application_name[RW_NAME_LEN];
 	char		slot_name[RW_NAME_LEN]; /* empty without */
-	int64		gone_for;		/* microseconds; -1: connected */
 } RwChild;
 
 /* The connection to the upstream server, as the line needs it. */

@@ -40,7 +40,7 @@ static void
 begin_server(RwServer *server)
 {
 	memset(server, 0, sizeof(RwServer));
-	server->lag = server->streaming_for = -1;
+	server->lag = server->streaming_for = server->gone_for = -1;
 	server->staleness = -1;
 	server->health = RW_HEALTH_UNKNOWN;
 	server->alerts = -1;
@@ -151,6 +151,7 @@ fill_child(RwChild *child, const RwReportInput *input, const RwLink *link)
 	if (sender && link->state == RW_STATE_STREAMING &&
 		replica->streaming_since != RW_NEVER)
 		server->streaming_for = facts->now - replica->streaming_since;
+	server->gone_for = rw_gone_for(link, facts->now);
 	server->seen_at = facts->now;
 	/* One that is gone may have been promoted. */
 	server->role = sender ? RW_ROLE_STANDBY : RW_ROLE_UNKNOWN;
@@ -158,7 +159,6 @@ fill_child(RwChild *child, const RwReportInput *input, const RwLink *link)
 	server->health = link->health;
 
 	child->pid = sender ? sender->pid : 0;
-	child->gone_for = rw_gone_for(link, facts->now);
 	if (sender)
 	{
 		const RwSlotFacts *slot = sender->slot >= 0 ?

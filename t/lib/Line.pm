@@ -93,7 +93,8 @@ my %field = (
 	alerts => [ 35, 'Q>' ],
 	port => [ 36, 'Q>' ],
 	version => [ 37, 'a*' ],
-	report_age => [ 38, 'Q>' ]);
+	report_age => [ 38, 'Q>' ],
+	gone_for => [ 39, 'Q>' ]);
 
 # The key of a node's system, or one that differs in this: nonce, system, secret.
 sub key

@@ -45,6 +45,7 @@ full_server(void)
 	server.state = RW_STATE_DISCONNECTED;
 	server.lag = 1500000;
 	server.streaming_for = 0;
+	server.gone_for = 3;
 	server.seen_at = NOW - 40;
 	rw_name_copy(server.name, "pg-1.eu");
 	server.role = RW_ROLE_CASCADE;
@@ -129,7 +130,8 @@ test_empty_server(void)
 
 	section("A server of which nothing is known");
 	memset(&server, 0, sizeof(server));
-	server.lag = server.streaming_for = server.staleness = server.alerts = -1;
+	server.lag = server.streaming_for = server.gone_for = -1;
+	server.staleness = server.alerts = -1;
 	server.health = RW_HEALTH_UNKNOWN;
 	ok(!tell(&server, &told, NOW), "it has neither id nor parent");
 	server.id.part[1] = 1;
@@ -327,7 +329,7 @@ test_other_releases(void)
 
 	for (int tag = 0; tag < 256; tag++)
 	{
-		if ((tag < RW_TAG_SERVER_ID || tag > RW_TAG_REPORT_AGE) &&
+		if ((tag < RW_TAG_SERVER_ID || tag > RW_TAG_GONE_FOR) &&
 			!read_with(tag, "\0\n", 2, &told))
 			wrong++;
 	}
@@ -356,7 +358,7 @@ test_truncated(void)
 	for (const uint8 *at = payload_of(&frame);
 		 at < frame.data + frame.len; at += 3 + (at[1] << 8 | at[2]))
 		fields++;
-	is_int(fields, 23, "there are fields for everything");
+	is_int(fields, 24, "there are fields for everything");
 	is_int(taken, fields - 1, "a payload ends where a field ends");
 }
 

@@ -149,7 +149,8 @@ some_server(int i)
 
 	memset(&some, 0, sizeof(some));
 	some.id = (RwServerId) {{i + 1, 77}};
-	some.lag = some.streaming_for = some.staleness = some.alerts = -1;
+	some.lag = some.streaming_for = some.gone_for = -1;
+	some.staleness = some.alerts = -1;
 	some.replay = 1000 + i;
 	some.upstream = -1;
 	snprintf(some.name, sizeof(some.name), "server %d", i);

@@ -44,6 +44,7 @@ server(RwServerId self, RwServerId parent, uint64 key)
 	result.key = key;
 	result.lag = 5;
 	result.streaming_for = 7;
+	result.gone_for = 3;
 	result.seen_at = 100;
 	result.reported_at = 200;
 	result.state = RW_STATE_STREAMING;
@@ -118,6 +119,7 @@ test_replica(void)
 	is_int(found->state, RW_STATE_STARTUP, "nor a state");
 	is_int(found->lag, -1, "nor a lag");
 	is_int(found->streaming_for, -1, "nor does it say that it streams");
+	is_int(found->gone_for, -1, "nor that it has gone");
 	is_int(found->seen_at, RW_NEVER, "nor that anyone has seen it");
 	is_text(found->name, "name", "it has a name");
 	is_int(found->reported_at, 200, "and has reported");
@@ -250,6 +252,7 @@ test_above(void)
 	found = find(&above, own);
 	is_text(found->label, "label", "as its parent sees it");
 	is_int(found->lag, 5, "with its lag");
+	is_int(found->gone_for, 3, "and for how long it was gone");
 	is_uint(found->key, 9, "and its key");
 	is_text(found->name, "", "what it says itself is known here");
 	is_int(found->reported_at, RW_NEVER, "and is not from there");

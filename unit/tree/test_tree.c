@@ -72,7 +72,16 @@ be_seen(RwServer *server, const char *parent, uint64 key)
 	server->key = key;
 	server->state = RW_STATE_STREAMING;
 	server->streaming_for = RW_MINUTE;
+	server->gone_for = -1;
 	server->seen_at = NOW;
+}
+
+static void
+be_gone(RwServer *server, int64 gone_for)
+{
+	server->state = RW_STATE_MISSING;
+	server->streaming_for = -1;
+	server->gone_for = gone_for;
 }
 
 /* A replica of this server, as it sees it. */
@@ -377,12 +386,13 @@ test_once(void)
 	there = tell("x", "u", 1);
 	there->reported_at = NOW + 1;
 	is_text(draw(), "p(u x)", "connected here, and reports: that counts");
-	report_here->reported_at = NOW - RW_REPORT_FRESH;
-	is_text(draw(), "p(u x)", "while its report is fresh");
-	report_here->reported_at--;
-	is_text(draw(), "p(u(x))", "no longer, and it reports there");
+	report_here->reported_at = NOW - RW_HOUR;
+	is_text(draw(), "p(u x)", "however old its report is");
+	child->reason = RW_REASON_SILENT;
+	is_text(draw(), "p(u(x))", "it replies no longer, and reports there");
 	there->reported_at = report_here->reported_at - 1;
-	is_text(draw(), "p(u x)", "neither is, and this one is later");
+	is_text(draw(), "p(u x)", "it does not, as long ago");
+	child->reason = RW_REASON_NONE;
 	there->reported_at = NOW;
 	report_here->reported_at = NOW - 1;
 	child->state = RW_STATE_MISSING;
@@ -392,12 +402,22 @@ test_once(void)
 	is_text(draw(), "p(u(x))", "and does not stream there yet");
 
 	begin(NULL, "p");
-	add_child("old", 1)->state = RW_STATE_MISSING;
+	be_gone(add_child("old", 1), RW_MINUTE);
 	add_child("new", 2);
 	report("x", 1)->reported_at = NOW - 1;
 	report("x", 2);
 	is_text(draw(), "p(x)", "it came back under another name");
 	is_uint(find("x")->key, 2, "and that is the one");
+
+	begin(NULL, "p");
+	add_child("a", 1);
+	report("x", 1);
+	add_child("b", 2);
+	report("x", 2)->reported_at = NOW - 1;
+	tell("c", "x", 1);
+	is_text(draw(), "p(<b> x(c))", "two connected replicas report as one");
+	told[0].reported_at = NOW - 2;
+	is_text(draw(), "p(<a> x(c))", "whichever comes first");
 
 	begin(NULL, "p");
 	add_child("x", 1);
@@ -417,8 +437,7 @@ test_moved(void)
 
 	begin("missing here, streams there", "p");
 	child = add_child("x", 1);
-	child->state = RW_STATE_MISSING;
-	child->gone_for = 10 * RW_SECOND;
+	be_gone(child, 10 * RW_SECOND);
 	add_child("u", 2);
 	report("u", 2);
 	is_text(draw(), "p(u <x>)", "missing");
@@ -431,8 +450,114 @@ test_moved(void)
 	there->streaming_for = 9 * RW_SECOND;
 	child->state = RW_STATE_INACTIVE;
 	is_text(draw(), "p(u(<x>))", "its slot is here");
+	there->state = RW_STATE_CATCHUP;
+	is_text(draw(), "p(u(<x>))", "it catches up there");
+	there->state = RW_STATE_STREAMING;
+	strcpy(report("x9", 1)->name, "x");
+	is_text(draw(), "p(u(<x>))", "it has not reported there yet");
+	strcpy(there->label, "link5");
+	is_text(draw(), "p(u(<link5>) x)", "it has another name there");
+	there->id = id_of("x10");
+	strcpy(there->name, "x");
+	is_text(draw(), "p(u(x))", "but calls itself so");
 	child->state = RW_STATE_STREAMING;
-	is_text(draw(), "p(u(<x>) <x>)", "both are connected");
+	is_text(draw(), "p(u(x) x)", "both are connected");
+
+	/* Told from above: p saw it first, u then. */
+	begin("missing in two places", "s");
+	tell("p", "", 0);
+	tell("u", "p", 1);
+	tell("s", "p", 2);
+	child = tell("x", "p", 5);
+	be_gone(child, 10 * RW_SECOND);
+	there = tell("", "u", 5);
+	strcpy(there->label, "x");
+	be_gone(there, 9 * RW_SECOND);
+	is_text(draw(), "p(s u(<x>))", "where it was last");
+	there->gone_for = 11 * RW_SECOND;
+	is_text(draw(), "p(s u x)", "whether it has reported or not");
+	there->seen_at = NOW - RW_SECOND;
+	there->gone_for = 9 * RW_SECOND + 1;
+	is_text(draw(), "p(s u x)", "that was said before");
+	there->gone_for = 9 * RW_SECOND - 1;
+	is_text(draw(), "p(s u(<x>))", "and it was there later");
+	there->gone_for = -1;
+	is_text(draw(), "p(s u x)", "nobody knows since when it is gone");
+	child->gone_for = -1;
+	is_text(draw(), "p(s u x)", "in neither place");
+	be_seen(there, "u", 5);
+	is_text(draw(), "p(s u(<x>))", "it streams in one of them");
+	there->seen_at = NOW - RW_MINUTE;
+	is_text(draw(), "p(s u(<x>))", "as was said long ago");
+	be_gone(child, RW_MINUTE - RW_ELSEWHERE_SLACK);
+	is_text(draw(), "p(s u(<x>) x)", "which was not long before it went");
+	child->gone_for--;
+	is_text(draw(), "p(s u x)", "which was before it went");
+
+	begin(NULL, "s");
+	tell("p", "", 0);
+	tell("s", "p", 2)->streaming_for = RW_SECOND;
+	child = tell("s9", "p", 5);
+	strcpy(child->label, "link2");
+	be_gone(child, 3 * RW_SECOND);
+	is_text(draw(), "p(s)", "this server itself has come back");
+	child->gone_for--;
+	told[1].streaming_for = 5 * RW_SECOND;
+	is_text(draw(), "p(s s9)", "another one of that name");
+}
+
+/* One that was seen here and there at nearly one time. */
+static void
+test_moving(void)
+{
+	RwServer   *former;
+	RwServer   *latter;
+
+	begin("connected in two places", "s");
+	tell("p", "", 0);
+	tell("u", "p", 1);
+	tell("s", "p", 2);
+	former = tell("x", "p", 5);
+	strcpy(former->label, "x");
+	latter = tell("", "u", 5);
+	strcpy(latter->label, "x");
+	is_text(draw(), "p(s u(<x>) x)", "for long: they are two");
+	latter->streaming_for = RW_ELSEWHERE_SLACK;
+	is_text(draw(), "p(s u x)", "for a moment: the one that was there before");
+	latter->streaming_for++;
+	is_text(draw(), "p(s u(<x>) x)", "which is still there: they are two");
+	latter->streaming_for = RW_ELSEWHERE_LASTS;
+	former->seen_at = NOW - RW_ELSEWHERE_LASTS + RW_ELSEWHERE_SLACK;
+	is_text(draw(), "p(s u x)", "nobody knows that yet");
+	latter->streaming_for++;
+	is_text(draw(), "p(s u(<x>) x)", "but then");
+	former->seen_at--;
+	is_text(draw(), "p(s u(<x>))", "nobody knows that for long");
+	former->streaming_for = latter->streaming_for = -1;
+	is_text(draw(), "p(s u(<x>) x)", "nor who came first");
+	former->streaming_for = latter->streaming_for = 1;
+	former->seen_at = latter->seen_at;
+	is_text(draw(), "p(s u x)", "both came at once");
+
+	/* What this server sees itself cannot be doubted. */
+	begin(NULL, "p");
+	latter = add_child("x", 1);
+	latter->streaming_for = 0;
+	add_child("u", 2);
+	report("u", 2);
+	former = tell("y", "u", 5);
+	strcpy(former->label, "x");
+	is_text(draw(), "p(u <x>)", "it has just come to this server");
+	latter->streaming_for = RW_MINUTE;
+	former->streaming_for = 0;
+	is_text(draw(), "p(u <x>)", "it is said to have just left it");
+	former->streaming_for = RW_HOUR;
+	is_text(draw(), "p(u(y) <x>)", "they are two");
+	be_gone(former, 0);
+	is_text(draw(), "p(u(y) <x>)", "though one of them has gone");
+	latter->state = RW_STATE_CATCHUP;
+	latter->streaming_for = -1;
+	is_text(draw(), "p(u <x>)", "it has come back to this server");
 }
 
 static bool
@@ -782,6 +907,14 @@ disorder(void)
 		{
 			const RwServer *other = &tree.servers[j];
 
+			/* Of those that are gone there is one of a name. */
+			wrong += rw_server_id_is_set(server->parent) &&
+				rw_server_id_is_set(other->parent) &&
+				!rw_server_id_equal(server->id, own.id) &&
+				!rw_server_id_equal(other->id, own.id) &&
+				server->state >= RW_STATE_INACTIVE &&
+				other->state >= RW_STATE_INACTIVE &&
+				rw_name_equal(server->label, other->label);
 			wrong += rw_server_id_is_set(server->id) &&
 				rw_server_id_equal(server->id, other->id);
 			wrong += parent && server->upstream == other->upstream &&
@@ -789,6 +922,36 @@ disorder(void)
 		}
 	}
 	return wrong + (nown != 1);
+}
+
+/* In any state, now or a while ago. */
+static void
+be_random(RwServer *server, uint64 *state)
+{
+	server->state = next_random(state) % (RW_STATE_LOST + 1);
+	server->streaming_for = (int64) (next_random(state) % 30) * RW_SECOND;
+	if (server->state != RW_STATE_STREAMING)
+		server->streaming_for = -1;
+	if (server->state > RW_STATE_STOPPING)
+		server->gone_for = (int64) (next_random(state) % 30) * RW_SECOND;
+}
+
+/* How many replicas that are connected to this server are not in the tree. */
+static int
+hidden_children(void)
+{
+	int			hidden = 0;
+
+	for (int i = 0; i < nchildren; i++)
+	{
+		bool		found = children[i].state > RW_STATE_STOPPING;
+
+		for (int j = 0; j < tree.nservers; j++)
+			found |= tree.servers[j].key == children[i].key &&
+				rw_server_id_equal(tree.servers[j].parent, own.id);
+		hidden += !found;
+	}
+	return hidden;
 }
 
 /* Anything may be told: few ids, so that they meet. */
@@ -799,6 +962,7 @@ test_random(void)
 	int			wrong = 0;
 	int			largest = 0;
 	int			different = 0;
+	int			hidden = 0;
 
 	section("random servers");
 	for (int round = 0; round < 1000; round++)
@@ -814,8 +978,7 @@ test_random(void)
 		{
 			snprintf(name, sizeof(name), "n%d",
 					 (int) (next_random(&state) % nids));
-			add_child(name, i)->state =
-				next_random(&state) % (RW_STATE_LOST + 1);
+			be_random(add_child(name, i), &state);
 		}
 		for (uint64 i = next_random(&state) % 300; i > 0; i--)
 		{
@@ -829,11 +992,13 @@ test_random(void)
 			server = tell(kind % 8 == 0 ? "" : name,
 						  kind % 16 == 1 ? "" : parent,
 						  next_random(&state) % 80);
+			strcpy(server->label, name);
+			be_random(server, &state);
 			server->reported_at -= next_random(&state) % 8 * RW_SECOND;
 			server->seen_at -= next_random(&state) % 8 * RW_SECOND;
-			server->state = next_random(&state) % (RW_STATE_LOST + 1);
 		}
 		build();
+		hidden += hidden_children();
 		wrong += disorder();
 		largest = Max(largest, tree.nservers);
 
@@ -845,6 +1010,7 @@ test_random(void)
 	}
 	is_int(wrong, 0, "nobody is twice in the tree, and the tree is one");
 	is_int(different, 0, "it is the same again");
+	is_int(hidden, 0, "all that are connected to this server are in it");
 	ok(largest > 100, "the trees are large");
 }
 
@@ -915,6 +1081,7 @@ main(void)
 	test_place();
 	test_once();
 	test_moved();
+	test_moving();
 	test_elsewhere();
 	test_report();
 	test_staleness();

@@ -176,7 +176,7 @@ test_children(void)
 	is_int(report.children[0].pid, 101, "its walsender");
 	is_text(report.children[0].application_name, "its_app", "its application");
 	is_text(report.children[0].slot_name, "r1", "its slot");
-	is_int(report.children[0].gone_for, -1, "it is connected");
+	is_int(child(0)->gone_for, -1, "it is connected");
 	slots[0].temporary = true;
 	fill(true);
 	is_text(report.children[0].slot_name, "", "a temporary one is none");
@@ -206,7 +206,7 @@ test_children(void)
 	is_int(child(0)->streaming_for, -1, "it does not stream");
 	is_int(report.children[0].pid, 0, "it has no walsender");
 	is_text(report.children[0].slot_name, "r2", "its slot");
-	is_int(report.children[0].gone_for, 9 * RW_SECOND, "since it was seen");
+	is_int(child(0)->gone_for, 9 * RW_SECOND, "since it was seen");
 
 	start("More than there is room for");
 	for (int i = 0; i < 5; i++)
