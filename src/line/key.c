@@ -45,35 +45,39 @@ rw_line_key(uint8 *key, const char **problem)
 }
 
 /*
- * Where the server is built with OpenSSL, pg_hmac_create() notes its context
- * in the current resource owner.  A background worker has none outside of
+ * One context serves all MACs: to make and free one costs more than a MAC.
+ * Where the server is built with OpenSSL, pg_hmac_create() notes it in the
+ * current resource owner.  A background worker has none outside of
  * transactions.
  */
-static ResourceOwner
-hmac_owner(void)
+static pg_hmac_ctx *
+hmac_context(void)
 {
 	static ResourceOwner owner = NULL;
+	static pg_hmac_ctx *context = NULL;
 
-	if (owner == NULL)
-		owner = ResourceOwnerCreate(NULL, "replwatch line");
-	return owner;
+	if (context == NULL)
+	{
+		ResourceOwner caller = CurrentResourceOwner;
+
+		if (owner == NULL)
+			owner = ResourceOwnerCreate(NULL, "replwatch line");
+		CurrentResourceOwner = owner;
+		context = pg_hmac_create(PG_SHA256);
+		CurrentResourceOwner = caller;
+	}
+	return context;
 }
 
 bool
 rw_line_mac(const uint8 *key, size_t key_len, const RwMacPiece *pieces,
 			int npieces, uint8 *mac)
 {
-	ResourceOwner caller = CurrentResourceOwner;
-	pg_hmac_ctx *context;
+	pg_hmac_ctx *context = hmac_context();
 	bool		fine;
 
-	CurrentResourceOwner = hmac_owner();
-	context = pg_hmac_create(PG_SHA256);
 	fine = context != NULL && pg_hmac_init(context, key, key_len) == 0;
 	for (int i = 0; fine && i < npieces; i++)
 		fine = pg_hmac_update(context, pieces[i].data, pieces[i].len) == 0;
-	fine = fine && pg_hmac_final(context, mac, PG_SHA256_DIGEST_LENGTH) == 0;
-	pg_hmac_free(context);
-	CurrentResourceOwner = caller;
-	return fine;
+	return fine && pg_hmac_final(context, mac, PG_SHA256_DIGEST_LENGTH) == 0;
 }
