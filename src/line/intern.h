@@ -260,6 +260,8 @@ struct RwLines
 
 	/* What is told. */
 	bool		words_changed;	/* so that it is told soon */
+	bool		upstream_told;	/* a round of the upstream server has ended
+								 * since the last turn */
 	RwTime		told_at;		/* when the last rounds became due */
 	bool		tree_is_fresh;	/* made in this turn */
 	RwTree		tree;

@@ -21,6 +21,13 @@
 #define TELL_SOON		(100 * RW_MS)
 #define TELL_SOON_EACH	(4 * RW_MS)
 
+/*
+ * A standby whose line is up leaves it to the upstream server to begin, and
+ * has its rounds follow that one's: it wakes up once for both, and its
+ * upstream server not for each of its standbys at another time.
+ */
+#define ANSWER_SLACK	(100 * RW_MS)
+
 /* How long a standby may take to speak first. */
 #define SPEAK_FIRST		(300 * RW_MS)
 
@@ -252,6 +259,7 @@ rw_lines_take(RwLines *lines, RwLine *line, RwSessionEvent event)
 		line->heard_all = true;
 		lines->told_changed = true;
 		lines->upstream_changed |= above;
+		lines->upstream_told |= above;
 	}
 	else if (above)
 	{
@@ -367,9 +375,12 @@ static RwTime
 next_telling(const RwLines *lines)
 {
 	int64		soon = TELL_SOON + lines->tree.nservers * TELL_SOON_EACH;
+	int64		interval = TELL_INTERVAL;
 
+	if (lines->upstream.step == RW_UPSTREAM_IS_UP)
+		interval += lines->upstream_told ? -TELL_INTERVAL / 2 : ANSWER_SLACK;
 	return lines->told_at +
-		(lines->words_changed ? Min(soon, TELL_INTERVAL) : TELL_INTERVAL);
+		(lines->words_changed ? Min(soon, interval) : interval);
 }
 
 /*
@@ -431,6 +442,7 @@ tell_lines(RwLines *lines, RwTime now)
 		lines->told_at = now;
 		lines->words_changed = false;
 	}
+	lines->upstream_told = false;
 	for (int i = 0; i <= RW_LINES_MAX; i++)
 	{
 		RwLine	   *line = get_line(lines, i);

@@ -634,10 +634,13 @@ rw_upstream_turn(RwLines *lines, RwTime now)
 		deadline = next_deadline(upstream);
 	}
 
-	/* The worker need not wake the port for a WAL receiver. */
-	if (deadline == RW_NEVER || deadline > now + LOOK_INTERVAL)
-		deadline = now + (upstream->step == RW_UPSTREAM_IS_UP ?
-						  RW_SECOND : LOOK_INTERVAL);
+	/*
+	 * The worker need not wake the port for a WAL receiver.  What is to be
+	 * told wakes it often enough while the line is up.
+	 */
+	if (upstream->step != RW_UPSTREAM_IS_UP &&
+		(deadline == RW_NEVER || deadline > now + LOOK_INTERVAL))
+		deadline = now + LOOK_INTERVAL;
 	return deadline;
 }
 
