@@ -321,7 +321,7 @@ sub resolvers
 
 SKIP:
 {
-	skip 'no library can be built', 7 if !Module::can_build();
+	skip 'no library can be built', 8 if !Module::can_build();
 
 	my $answers = PostgreSQL::Test::Utils::tempdir() . '/answers';
 	my $named = Replwatch::standby(
@@ -357,9 +357,20 @@ SKIP:
 	Line::state_when($named, 'refused', 'no answer: it is given up');
 	ok(!Process::runs($resolver), 'no answer: nobody waits any more');
 
-	# Once more, and the server ends meanwhile.
+	# Once more, and the port ends meanwhile.
 	go_to($named, $port);
 	Process::until_true('a name server is asked', sub { resolvers($named) });
+	($resolver) = resolvers($named);
+	$offset = -s $named->logfile;
+	kill 'TERM', Process::child($named, 'replwatch port');
+	Process::until_true('it has ended, too',
+		sub { !Process::runs($resolver) });
+	Process::until_true('a name server is asked', sub { resolvers($named) });
+	unlike(slurp_file($named->logfile, $offset),
+		qr/was terminated by signal/,
+		'no answer: an orphan does not restart the server');
+
+	# And now the server ends.
 	($resolver) = resolvers($named);
 	ok($named->stop('fast'), 'no answer: a shutdown is not held up');
 	Process::until_true('it has ended, too',

@@ -56,6 +56,7 @@ typedef struct RwResolved
 typedef struct RwResolver
 {
 	pid_t		pid;			/* 0: none runs */
+	int			in_the_way;		/* how often it was, of the next lookup */
 	pgsocket	pipe;			/* of the lookup that is going on, or
 								 * PGINVALID_SOCKET */
 } RwResolver;

@@ -33,6 +33,9 @@
 StaticAssertDecl(sizeof(RwResolved) <= PIPE_BUF,
 				 "an answer must go through a pipe in one piece");
 
+/* How often a child that was told to end may be in the way of the next one. */
+#define PATIENCE			20
+
 /* The port opens no descriptor beyond these. */
 #define DESCRIPTORS_MAX		65536
 
@@ -87,11 +90,21 @@ rw_resolve_address(const char *host, int port, RwResolved *resolved)
 	return resolved->error == 0 && resolved->number > 0;
 }
 
+static void
+handle_end(int signo)
+{
+	_exit(1);
+}
+
 /*
  * The child.  The handlers that it has inherited would act on the port's
  * latch, so all signals have been blocked.  It must not raise errors or touch
  * the server's memory; and it must not hold the port's clients, whose
  * connections would not end before it does.
+ *
+ * If it outlives the port, the postmaster may become its parent, in a
+ * container whose first process that is; and a child that a signal has ended
+ * makes it restart the whole server.  So whatever ends this one has it exit.
  */
 static void
 run_child(const char *host, int port, int out, pid_t parent)
@@ -103,14 +116,18 @@ run_child(const char *host, int port, int out, pid_t parent)
 
 	memset(&action, 0, sizeof(action));
 	sigemptyset(&action.sa_mask);
-	action.sa_handler = SIG_DFL;
 	for (int signo = 1; signo < NSIG; signo++)
+	{
+		/* The postmaster sends these to the port's whole group. */
+		action.sa_handler = signo == SIGTERM || signo == SIGINT ||
+			signo == SIGQUIT || signo == SIGALRM ? handle_end : SIG_DFL;
 		(void) sigaction(signo, &action, NULL);
+	}
 
 	/* Should the port not live to kill it. */
 	(void) alarm(RW_RESOLVE_TIME / RW_SECOND + 1);
 #ifdef PR_SET_PDEATHSIG
-	(void) prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void) prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 #endif
 	sigemptyset(&nothing);
 	(void) sigprocmask(SIG_SETMASK, &nothing, NULL);
@@ -147,7 +164,13 @@ rw_resolver_start(RwResolver *resolver, const char *host, int port)
 	rw_resolver_reap(resolver);
 	errno = 0;
 	if (resolver->pid != 0)
+	{
+		/* A module of the resolver may have blocked all other signals. */
+		if (++resolver->in_the_way > PATIENCE)
+			(void) kill(resolver->pid, SIGKILL);
 		return false;
+	}
+	resolver->in_the_way = 0;
 	if (!AcquireExternalFD())
 		return false;
 	if (pipe(ends) != 0)
@@ -220,7 +243,7 @@ rw_resolver_stop(RwResolver *resolver)
 	if (resolver->pipe != PGINVALID_SOCKET)
 		close_pipe(resolver);
 	if (resolver->pid != 0)
-		(void) kill(resolver->pid, SIGKILL);
+		(void) kill(resolver->pid, SIGTERM);
 	rw_resolver_reap(resolver);
 }
 

@@ -5,7 +5,8 @@
  *
  * Preloaded by the dynamic linker.  Addresses are read as ever, as the server
  * does with those of pg_hba.conf, and so are names while the file exists that
- * RESOLVER_ANSWERS in the environment names.
+ * RESOLVER_ANSWERS in the environment names.  The postmaster takes over what
+ * its children leave behind, as the first process of a container does.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -15,10 +16,17 @@
 
 #include <dlfcn.h>
 #include <netdb.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 typedef int (*Resolver) (const char *, const char *, const struct addrinfo *,
 						 struct addrinfo **);
+
+static void __attribute__((constructor))
+adopt_orphans(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
 
 extern PGDLLEXPORT int getaddrinfo(const char *name, const char *service,
 								   const struct addrinfo *hints,
