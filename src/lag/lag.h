@@ -43,6 +43,8 @@ typedef struct RwLink
 	int64		lag_bytes;
 	int64		lag;
 	RwBound		bound;			/* of lag, if that is known */
+	RwTime		missing_since;	/* the first missing byte was not here yet then;
+								 * RW_NEVER: none is missing, or not known */
 	int64		catchup;
 	RwTime		last_seen;		/* RW_NEVER if not known */
 	RwHealth	health;

@@ -48,6 +48,7 @@ measure_time_lag(RwLink *link, const RwHistoryView *view)
 	{
 		case RW_FOUND:
 			gap = rw_history_gap(view, link->position, &gap_start);
+			link->missing_since = gap_start;
 			if (link->bound == RW_BOUND_EXACT && gap > GAP_EXACT &&
 				gap > (view->now - at) / GAP_EXACT_SHARE)
 			{

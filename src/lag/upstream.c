@@ -14,6 +14,9 @@
 /* An upstream server that sends a keepalive each second has missed three. */
 #define TENDED_SILENCE		(3 * RW_SECOND)
 
+/* WAL that is not here so long after it was reported comes late. */
+#define LATE_AFTER			(500 * RW_MS)
+
 /* A message without WAL that follows another within this time is quick. */
 #define QUICK_MESSAGE		(2 * RW_SECOND)
 
@@ -113,6 +116,16 @@ is_of_timeline(const Message *message, const RwUpstream *upstream)
 		message->receipt_time > upstream->reported_since;
 }
 
+/* WAL up to this LSN, as far as it is not here, comes later than written. */
+static void
+expect_late(RwUpstream *upstream, uint64 end)
+{
+	/* Until what has come late before is replayed, that is the older. */
+	if (upstream->replay >= upstream->late_end)
+		upstream->late_proof = upstream->complete_at;
+	upstream->late_end = Max(upstream->late_end, end);
+}
+
 /*
  * Keep what a message says.  If it came before the last one, or seems to have,
  * only the end of WAL that it reports may be news.
@@ -120,15 +133,20 @@ is_of_timeline(const Message *message, const RwUpstream *upstream)
 static void
 keep_message(RwUpstream *upstream, const Message *message)
 {
-	if (is_of_timeline(message, upstream))
-		upstream->reported = Max(upstream->reported, message->latest_end);
+	/* The keepalive of a walsender that catches up ends at what was sent. */
+	if (is_of_timeline(message, upstream) &&
+		message->latest_end >= upstream->reported)
+	{
+		upstream->reported = message->latest_end;
+		upstream->reported_at = Max(upstream->reported_at, message->at);
+	}
 	if (message->at < upstream->message_at)
 		return;
 	if (message->pid != 0 && message->pid != upstream->message_pid)
 	{
 		upstream->message_pid = message->pid;
 		upstream->contact_end = message->latest_end;
-		upstream->contact_proof = upstream->complete_at;
+		expect_late(upstream, message->latest_end);
 	}
 	upstream->message_at = message->at;
 	upstream->send_time = message->send_time;
@@ -254,6 +272,7 @@ follow_timeline(RwUpstream *upstream, const RwFacts *facts)
 	upstream->reported = upstream->catchup_target = 0;
 	upstream->first_reported = 0;
 	upstream->catchup_target_at = RW_NEVER;
+	upstream->reported_at = upstream->replay_target_at = RW_NEVER;
 }
 
 /*
@@ -273,6 +292,38 @@ follow_catchup(RwUpstream *upstream, const RwFacts *facts)
 		upstream->complete_at = upstream->catchup_target_at;
 	upstream->catchup_target = upstream->reported;
 	upstream->catchup_target_at = upstream->message_at;
+}
+
+/*
+ * Follow up to when all is replayed, likewise: what was reported then.  In step
+ * that is as of the last message.
+ */
+static void
+follow_proof(RwUpstream *upstream, const RwFacts *facts)
+{
+	if (upstream->parted != RW_NOT_PARTED)
+		return;
+	if (upstream->catchup_target > facts->horizon &&
+		upstream->catchup_target_at != RW_NEVER &&
+		facts->now - upstream->catchup_target_at > LATE_AFTER)
+		expect_late(upstream, upstream->reported);
+
+	if (upstream->replay_target_at != RW_NEVER &&
+		rw_upstream_has_replayed(upstream, facts, upstream->replay_target))
+	{
+		upstream->proven_at = upstream->replay_target_at;
+		upstream->replay_target_at = RW_NEVER;
+	}
+	if (upstream->replay_target_at != RW_NEVER ||
+		upstream->reported_at == RW_NEVER)
+		return;
+	if (rw_upstream_has_replayed(upstream, facts, upstream->reported))
+		upstream->proven_at = upstream->reported_at;
+	else
+	{
+		upstream->replay_target = upstream->reported;
+		upstream->replay_target_at = upstream->reported_at;
+	}
 }
 
 StaticAssertDecl(RW_REFUSAL_LEN == RW_ENDED_MESSAGE_LEN,
@@ -383,11 +434,11 @@ rw_complete_wal(const RwUpstream *upstream, const RwFacts *facts)
 }
 
 bool
-rw_upstream_is_past_contact(const RwUpstream *upstream, const RwFacts *facts)
+rw_upstream_has_replayed(const RwUpstream *upstream, const RwFacts *facts,
+						 uint64 lsn)
 {
-	return facts->horizon >= upstream->contact_end &&
-		facts->recovery.replay >= Min(upstream->contact_end,
-									  rw_complete_wal(upstream, facts));
+	return facts->horizon >= lsn &&
+		facts->recovery.replay >= Min(lsn, rw_complete_wal(upstream, facts));
 }
 
 /* Make a moment that is known from before the clock stood still older. */
@@ -410,7 +461,10 @@ leave_out_gap(RwUpstream *upstream, const RwWatch *watch)
 	age_moment(&upstream->message_at, watch->stood_still);
 	age_moment(&upstream->catchup_target_at, watch->stood_still);
 	age_moment(&upstream->complete_at, watch->stood_still);
-	age_moment(&upstream->contact_proof, watch->stood_still);
+	age_moment(&upstream->reported_at, watch->stood_still);
+	age_moment(&upstream->replay_target_at, watch->stood_still);
+	age_moment(&upstream->late_proof, watch->stood_still);
+	age_moment(&upstream->proven_at, watch->stood_still);
 	age_moment(&upstream->archive.commit_at, watch->stood_still);
 }
 
@@ -473,5 +527,6 @@ rw_follow_upstream(RwUpstream *upstream, const RwFacts *facts,
 					  rw_upstream_streams(&facts->receiver));
 	follow_link_state(upstream, facts, known_after);
 	follow_catchup(upstream, facts);
+	follow_proof(upstream, facts);
 	follow_in_step(upstream, facts);
 }

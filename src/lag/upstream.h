@@ -55,12 +55,20 @@ typedef struct RwUpstream
 								 * RW_NEVER if not known */
 
 	/*
-	 * What the receiver of the last message brought up to contact_end, the end
-	 * of WAL at its first message, may have been written before it could be
-	 * seen here, but not before contact_proof: then nothing was missing.
+	 * WAL up to late_end may have come later than it was written: what the
+	 * receiver of the last message brought up to contact_end, the end of WAL
+	 * at its first message, and what was not here long after it was reported.
+	 * It was not written before late_proof: then nothing was missing.  And all
+	 * that there was at proven_at has been replayed.
 	 */
 	uint64		contact_end;
-	RwTime		contact_proof;	/* RW_NEVER if not known */
+	uint64		late_end;
+	RwTime		late_proof;		/* RW_NEVER if not known */
+	RwTime		proven_at;		/* RW_NEVER if not known */
+	RwTime		reported_at;	/* of the last message with an end of WAL on
+								 * our timeline; RW_NEVER: none came */
+	uint64		replay_target;	/* the end of WAL that was reported at */
+	RwTime		replay_target_at;	/* RW_NEVER: there is no target */
 
 	/*
 	 * Has this standby been in step since the server started?  If not, what is
@@ -155,11 +163,11 @@ extern uint64 rw_complete_wal(const RwUpstream *upstream,
 extern bool rw_upstream_forget(RwUpstream *upstream);
 
 /*
- * Has this standby replayed all WAL that may have been written before its
- * receiver was connected?
+ * Has this standby replayed its WAL up to this LSN, which it has been told of?
+ * A part of a record at the end does not count.
  */
-extern bool rw_upstream_is_past_contact(const RwUpstream *upstream,
-										const RwFacts *facts);
+extern bool rw_upstream_has_replayed(const RwUpstream *upstream,
+									 const RwFacts *facts, uint64 lsn);
 
 /* The state of the upstream row. */
 extern RwLinkState rw_upstream_state(const RwReceiverFacts *receiver);

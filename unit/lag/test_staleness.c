@@ -27,7 +27,9 @@ begin_standby(const char *title)
 	begin(title);
 	make_standby();
 	upstream->message_pid = 900;
-	upstream->contact_end = HORIZON;
+	upstream->contact_end = upstream->late_end = HORIZON;
+	upstream->complete_at = upstream->proven_at = START;
+	upstream->reported = HORIZON;
 	upstream->tended = true;
 	memset(&told, 0, sizeof(told));
 }
@@ -112,11 +114,11 @@ test_upstream(void)
 	write_wal(100);
 	pass(5 * S);
 	hear();
-	is_stale(4875, "upstream", "since it came, between two samples");
+	is_stale(5000, "upstream", "since the last sample before it came");
 
 	begin_standby("Not all is here");
 	upstream->catchup_target = upstream->reported = HORIZON + 1000;
-	upstream->complete_at = START - 40 * S;
+	upstream->complete_at = upstream->proven_at = START - 40 * S;
 	is_stale(40000, "upstream", "since all was");
 }
 
@@ -160,8 +162,9 @@ static void
 test_contact(void)
 {
 	begin_standby("Connected again after an hour");
-	upstream->contact_end = HORIZON + 1000;
-	upstream->contact_proof = START - RW_HOUR;
+	upstream->contact_end = upstream->late_end = HORIZON + 1000;
+	upstream->late_proof = START - RW_HOUR;
+	upstream->proven_at = START - 2 * RW_HOUR;
 	write_wal(1000);
 	pass(2 * S);
 	hear();
@@ -169,19 +172,22 @@ test_contact(void)
 	report(RW_ROLE_PRIMARY, facts.horizon, 0, true);
 	is_stale(3602 * 1000, "upstream",
 			 "and if it came from another server before, older");
-	upstream->contact_proof = RW_NEVER;
-	is_stale(-1, "upstream", "or of any age");
+	upstream->late_proof = RW_NEVER;
+	is_stale(7202 * 1000, "upstream", "all that is replayed was all, then");
+	upstream->proven_at = RW_NEVER;
+	is_stale(-1, "upstream", "or it is of any age");
 	facts.recovery.replay = facts.horizon - 1;
 	is_stale(-1, "upstream", "to the last byte");
 	facts.recovery.replay = facts.horizon;
 	is_stale(0, "primary", "once it has been replayed, no more");
 
 	begin_standby("Connected, and nothing has come yet");
-	upstream->contact_end = HORIZON + 1000;
+	upstream->contact_end = upstream->late_end = HORIZON + 1000;
+	upstream->proven_at = upstream->late_proof = RW_NEVER;
 	is_stale(-1, "upstream", "although all that is here was replayed");
 
 	begin_standby("A record that is not complete");
-	upstream->contact_end = HORIZON + 10;
+	upstream->contact_end = upstream->late_end = HORIZON + 10;
 	upstream->partial = true;
 	upstream->replay = HORIZON;
 	upstream->horizon = HORIZON + 10;
@@ -233,6 +239,48 @@ test_told(void)
 	is_stale(0, "upstream", "nor does one of another timeline");
 }
 
+/* What the worker has not seen yet does not count. */
+static void
+test_between_looks(void)
+{
+	begin_standby("A new connection that the worker has not seen");
+	pass(RW_HOUR);
+	receiver->pid = 901;
+	receiver->receipt_time = facts.wall;
+	receiver->send_time = facts.wall - 1;
+	receiver->latest_end = HORIZON + 1000;
+	is_stale(3600 * 1000, "upstream", "says that there is more");
+	facts.recovery.replay = facts.horizon = facts.complete = HORIZON + 500;
+	is_stale(3600 * 1000, "upstream", "also when some of it is replayed");
+	upstream->complete_at = upstream->proven_at = RW_NEVER;
+	is_stale(-1, "upstream", "which may be of any age");
+
+	begin_standby("A message that the worker has not seen");
+	pass(200 * RW_MS);
+	receiver->receipt_time = facts.wall;
+	receiver->send_time = facts.wall - 1;
+	is_stale(0, "upstream", "there is no more");
+	receiver->latest_end = HORIZON + 1000;
+	is_stale(200, "upstream", "there is more");
+
+	begin_standby("A standby that has just been started");
+	upstream->message_pid = 0;
+	upstream->contact_end = upstream->late_end = 0;
+	upstream->proven_at = RW_NEVER;
+	upstream->complete_at = START - RW_HOUR;
+	write_wal(100);
+	facts.recovery.replay = HORIZON;
+	is_stale(3600 * 1000, "upstream",
+			 "has WAL that may have come late before it was stopped");
+
+	begin_standby("A machine that has just been resumed");
+	upstream->late_end = HORIZON + 1000;
+	published.watch.round_at = facts.now;
+	published.watch.wall_at = facts.wall;
+	facts.wall += RW_HOUR;
+	is_stale(3600 * 1000, "upstream", "is older than its clock says");
+}
+
 /* What was told counts only for WAL of that server. */
 static void
 test_others(void)
@@ -266,6 +314,7 @@ main(void)
 	test_upstream();
 	test_unknown();
 	test_contact();
+	test_between_looks();
 	test_told();
 	test_others();
 	return tap_end();

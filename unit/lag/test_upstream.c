@@ -1346,18 +1346,18 @@ test_contact(void)
 	message(HORIZON + 1000);
 	is_int(upstream.message_pid, 900, "its first message");
 	is_uint(upstream.contact_end, HORIZON + 1000, "says how far");
-	is_int(upstream.contact_proof, RW_NEVER, "since when is not known");
-	ok(!rw_upstream_is_past_contact(&upstream, &facts), "it is not here");
+	is_int(upstream.late_proof, RW_NEVER, "since when is not known");
+	ok(!rw_upstream_has_replayed(&upstream, &facts, upstream.contact_end), "it is not here");
 	pass(RW_SECOND);
 	message(HORIZON + 2000);
 	is_uint(upstream.contact_end, HORIZON + 1000, "later ones do not count");
 	facts.horizon = HORIZON + 1000;
 	facts.recovery.replay = HORIZON + 999;
 	look();
-	ok(!rw_upstream_is_past_contact(&upstream, &facts), "it is here");
+	ok(!rw_upstream_has_replayed(&upstream, &facts, upstream.contact_end), "it is here");
 	facts.recovery.replay = HORIZON + 1000;
 	look();
-	ok(rw_upstream_is_past_contact(&upstream, &facts), "it is replayed");
+	ok(rw_upstream_has_replayed(&upstream, &facts, upstream.contact_end), "it is replayed");
 	facts.horizon = facts.recovery.replay = HORIZON + 2000;
 	pass(RW_SECOND);
 	message(HORIZON + 2000);
@@ -1372,16 +1372,125 @@ test_contact(void)
 	message(HORIZON + 3000);
 	is_int(upstream.message_pid, 901, "and then the next");
 	is_uint(upstream.contact_end, HORIZON + 3000, "up to there");
-	is_int(upstream.contact_proof, facts.now - RW_HOUR - LOOK,
+	is_int(upstream.late_proof, facts.now - RW_HOUR - LOOK,
 		   "something may have been missing since the last message");
 	gap(RW_HOUR, RW_MINUTE);
-	is_int(upstream.contact_proof, facts.now - 2 * RW_HOUR - LOOK,
+	is_int(upstream.late_proof, facts.now - 2 * RW_HOUR - LOOK,
 		   "also while the clock stood still");
 	facts.horizon = HORIZON + 3000;
 	facts.recovery.partial = true;
 	look();
-	ok(rw_upstream_is_past_contact(&upstream, &facts),
+	ok(rw_upstream_has_replayed(&upstream, &facts, upstream.contact_end),
 	   "a part of a record cannot be replayed");
+}
+
+/*
+ * WAL that comes much later than it was written, and is replayed later still.
+ */
+static void
+test_late(void)
+{
+	RwTime		then;
+
+	begin("WAL that comes late");
+	start_receiver(900);
+	pass(LOOK);
+	message(HORIZON);
+	is_int(upstream.proven_at, facts.now, "in step: as of the last message");
+	pass(LOOK);
+	message(HORIZON + 1000);
+	then = facts.now;
+	is_int(upstream.proven_at, then - LOOK, "or of the one before");
+	facts.horizon = HORIZON + 1000;
+	pass(LOOK);
+	is_uint(upstream.late_end, HORIZON, "what comes soon is not late");
+	message(HORIZON + 9000);
+	pass(2 * RW_SECOND);
+	message(HORIZON + 10000);
+	is_uint(upstream.late_end, HORIZON + 10000, "what has not come is");
+	is_int(upstream.late_proof, then,
+		   "and was not written while nothing was missing");
+	pass(RW_SECOND);
+	facts.horizon = HORIZON + 9000;
+	look();
+	facts.recovery.replay = HORIZON + 500;
+	pass(2 * RW_SECOND);
+	message(HORIZON + 12000);
+	is_uint(upstream.late_end, HORIZON + 12000, "nor has this");
+	is_int(upstream.late_proof, then, "which changes nothing of that");
+	facts.horizon = HORIZON + 12000;
+	facts.recovery.replay = HORIZON + 999;
+	look();
+	is_int(upstream.proven_at, then - LOOK, "not all of the first is replayed");
+	facts.recovery.replay = HORIZON + 1000;
+	look();
+	is_int(upstream.proven_at, then, "now it is");
+	is_uint(upstream.replay_target, HORIZON + 12000, "the next target");
+	then = facts.now;
+	pass(RW_SECOND);
+	message(HORIZON + 11000);
+	facts.recovery.replay = HORIZON + 12000;
+	look();
+	is_int(upstream.proven_at, then,
+		   "a message that says less than is known proves nothing");
+	pass(RW_SECOND);
+	message(HORIZON + 12000);
+	is_int(upstream.proven_at, facts.now, "one that says as much does");
+
+	pass(RW_SECOND);
+	message(HORIZON + 13000);
+	facts.tli = receiver->tli = 2;
+	pass(LOOK);
+	then = upstream.proven_at;
+	facts.horizon = facts.recovery.replay = HORIZON + 14000;
+	look();
+	is_int(upstream.proven_at, then,
+		   "what was reported of another timeline is no target");
+}
+
+/*
+ * A standby that gets WAL late, and replays it later: all that there was at
+ * proven_at is replayed.
+ */
+static void
+test_random_proof(void)
+{
+	static RwTime written_at[100001];	/* of each byte */
+	uint64		state = 20261129;
+	uint64		end = 0;
+	int			wrong = 0;
+	int			moved = 0;
+	RwTime		last = RW_NEVER;
+
+	begin("Random replay");
+	start_receiver(900);
+	while (end < lengthof(written_at) - 20)
+	{
+		facts.now += 1 + next_random(&state) % LOOK;
+		facts.wall = WALL + facts.now - START;
+		for (int n = next_random(&state) % 20; n > 0; n--)
+			written_at[end++] = facts.now;
+		if (next_random(&state) % 3 != 0)
+		{
+			receiver->latest_end = HORIZON + end;
+			receiver->send_time = facts.wall - 1;
+			receiver->receipt_time = facts.wall;
+		}
+		facts.horizon = Min(HORIZON + end, facts.horizon +
+							next_random(&state) % 24);
+		facts.recovery.replay = Min(facts.horizon, facts.recovery.replay +
+									next_random(&state) % 24);
+		look();
+		if (upstream.proven_at == RW_NEVER)
+			continue;
+		wrong += upstream.proven_at < last || upstream.proven_at > facts.now ||
+			(facts.recovery.replay < HORIZON + end &&
+			 written_at[facts.recovery.replay - HORIZON] < upstream.proven_at);
+		moved += upstream.proven_at > last;
+		last = upstream.proven_at;
+	}
+	is_int(wrong, 0, "what is not replayed was not written by proven_at");
+	ok(moved > 1000, "the test itself looks at something");
 }
 
 int
@@ -1403,5 +1512,7 @@ main(void)
 	test_random();
 	test_in_step();
 	test_contact();
+	test_late();
+	test_random_proof();
 	return tap_end();
 }
