@@ -117,8 +117,15 @@ measure_memory() {
 	local bytes
 
 	say '' "memory"
-	make_single
-	bytes=$(sql single "SELECT sum(allocated_size) FROM pg_shmem_allocations WHERE name LIKE 'replwatch%'")
+	make_server defaults
+	as_user tee -a "$dir/defaults/data/postgresql.conf" >/dev/null <<-END
+		max_wal_senders = 10
+		max_replication_slots = 10
+	END
+	load defaults replwatch
+	start defaults
+	bytes=$(sql defaults "SELECT sum(allocated_size) FROM pg_shmem_allocations WHERE name LIKE 'replwatch%'")
+	stop defaults
 	result "Shared memory at defaults" "$(calculate "$bytes / 1000000" 2) MB" '' '' \
 		"$bytes / 1000000" '<' 2 ' MB'
 }

@@ -87,7 +87,14 @@ rw_pack(char *to, size_t room, const RwPackKind *kind, const void *records,
 	size_t		spare = room;
 
 	for (int i = 0; i < n; i++)
-		spare -= packed_size(kind, record + i * kind->size);
+	{
+		size_t		size = packed_size(kind, record + i * kind->size);
+
+		if (size > spare)
+			n = i;
+		else
+			spare -= size;
+	}
 	for (int i = 0; i < n; i++)
 		to = pack_record(to, kind, record + i * kind->size, &spare, n - i);
 	return to - start;

@@ -8,8 +8,8 @@
  * is as it is.  Records that begin with an RwServer and have further texts
  * are packed likewise.
  *
- * Where room is scarce, reasons are cut off, and nothing else: each gets its
- * share of what is left.
+ * Where room is scarce, reasons are cut off: each gets its share of what is
+ * left.  Records that do not fit even so are left out from the end.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
@@ -51,8 +51,8 @@ extern const RwPackKind rw_pack_server;
 #define RW_PACKED_SIZE(size)	((size) - RW_REASON_LEN + 1)
 
 /*
- * Pack n records into at least n * RW_PACKED_SIZE() bytes; returns how many
- * were used.
+ * Pack n records into that many bytes; returns how many were used.  With
+ * n * RW_PACKED_SIZE() bytes there is room for all.
  */
 extern size_t rw_pack(char *to, size_t room, const RwPackKind *kind,
 					  const void *records, int n);

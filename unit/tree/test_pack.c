@@ -160,6 +160,21 @@ test_reasons(void)
 	ok(shortest >= 20, "and its share");
 	ok(longest > 30, "and what others do not need");
 
+	section("records that do not fit");
+	for (int i = 0; i < N; i++)
+		make(&servers[i], i, RW_NAME_LEN - 1, RW_REASON_LEN - 1);
+	for (int more = 0; more < 2; more++)
+	{
+		size_t		room = 100 * RW_PACKED_SIZE(sizeof(RwServer)) - 1 + more;
+		char	   *packed = malloc(room);
+		size_t		len = rw_pack(packed, room, &rw_pack_server, servers, N);
+
+		is_int(rw_unpack(again, N, &rw_pack_server, packed, len), 99 + more,
+			   "those that do are there");
+		is_uint(again[98].key, servers[98].key, "in their order");
+		free(packed);
+	}
+
 	section("between characters");
 	make(&servers[0], 1, 0, 0);
 	strcpy(servers[0].reason_text, "f\303\274r \342\202\254");
