@@ -6,9 +6,9 @@
  * One process, "replwatch port", runs while replwatch.port is set, from the
  * start of the server, before consistency, and whether or not a standby
  * accepts connections.  It uses shared memory and no database, and sockets
- * that do not block; without clients it has no timer.  Its answers are read
- * from shared memory.  The sampling worker starts it and takes the samples,
- * but the port goes on without it.
+ * that do not block; on a primary without clients and lines it has no timer.
+ * Its answers are read from shared memory.  The sampling worker starts it and
+ * takes the samples, but the port goes on without it.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
