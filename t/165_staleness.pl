@@ -48,6 +48,7 @@ sub standby_over
 		conf => [
 			Port::conf(
 				'replwatch.upstream_port = ' . Port::of($upstream),
+				'wal_keep_size = 1GB',
 				'wal_retrieve_retry_interval = 200ms',
 				'wal_receiver_status_interval = 1s'),
 			"primary_conninfo = '"
@@ -249,4 +250,38 @@ $seen = staleness_when($leaf, 'the leaf is told', $upstream);
 is($seen->{line}, 'up', 'no line above: its own is up');
 
 kill('CONT', $writer);
+
+note '8. another primary, of which the cascade does not know';
+
+# Over a new connection it first gets the rest of its own timeline.  The end of that
+# is not the end of its upstream server's WAL.
+Replwatch::wait_replayed($primary, $_) foreach $middle, $leaf;
+$to_middle->cut;
+kill('TERM', Replwatch::value($leaf, 'SELECT pid FROM pg_stat_wal_receiver'));
+Replwatch::burst($primary, 300000);
+Replwatch::wait_replayed($primary, $middle);
+$primary->stop;
+$middle->promote;
+$burst = Replwatch::burst($middle);
+my $end = Replwatch::value($middle, 'SELECT pg_current_wal_lsn()');
+sleep($apart);
+$to_middle->mend;
+($looks, %wrong) = (0);
+my $limit = time() + $PostgreSQL::Test::Utils::timeout_default;
+while (time() < $limit)
+{
+	$seen = staleness($leaf);
+	my ($followed) = Replwatch::rows($client{leaf},
+		"SELECT pg_last_wal_replay_lsn() >= '$end'");
+
+	last if $followed->[0] eq 't';
+	$looks++;
+	$wrong{"$seen->{staleness} of $seen->{of}"}++
+	  if defined $seen->{staleness}
+	  && $seen->{staleness} < $seen->{begin} - $burst->{end};
+}
+cmp_ok(time(), '<', $limit, 'the cascade has followed');
+note "$looks looks";
+is_deeply([ keys %wrong ],
+	[], 'the end of its timeline is not taken for the end of WAL');
 done_testing();

@@ -95,6 +95,7 @@ typedef struct RwSampler
 	RwTimeline	timeline;
 	RwNewerTimelines newer;		/* than the one that a standby replays */
 	RwTime		newer_looked;	/* when */
+	int			newer_receiver;	/* whose first message has come */
 	RwTime		replay_looked;	/* when it was last seen what replay waits for */
 	RwTime		command_looked; /* when a command's process was last seen */
 

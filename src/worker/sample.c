@@ -72,11 +72,29 @@ record_horizon(RwSampler *sampler)
 	LWLockRelease(rw_history_lock);
 }
 
+/*
+ * Has the first message of a connection come since the last round?  Before that
+ * the receiver has fetched the histories of timelines which are new to it, and
+ * the message may be about the end of the timeline that was left.
+ */
+static bool
+has_first_message(RwSampler *sampler)
+{
+	const RwReceiverFacts *receiver = &sampler->facts.receiver;
+
+	if (receiver->pid == 0 || receiver->pid == sampler->newer_receiver ||
+		!rw_message_is_real(receiver))
+		return false;
+	sampler->newer_receiver = receiver->pid;
+	return true;
+}
+
 /* Have the history of this server's timeline and of newer ones at hand. */
 static void
 load_timelines(RwSampler *sampler)
 {
 	RwFacts    *facts = &sampler->facts;
+	bool		first_message = has_first_message(sampler);
 
 	if (facts->tli != sampler->timeline_tli)
 	{
@@ -89,7 +107,7 @@ load_timelines(RwSampler *sampler)
 
 	if (!facts->in_recovery || facts->recovery.replay_tli == 0)
 		return;
-	if (facts->recovery.replay_tli != sampler->newer.tli ||
+	if (facts->recovery.replay_tli != sampler->newer.tli || first_message ||
 		facts->now - sampler->newer_looked >= NEWER_INTERVAL)
 	{
 		rw_newer_timelines(&sampler->newer, facts->recovery.replay_tli);
