@@ -177,10 +177,8 @@ merge_report(RwServer *server, const RwServer *report, RwTime now)
 	server->of_primary = report->of_primary;
 	if (fresh)
 		server->health = Max(server->health, report->health);
-	if (fresh && (server->reason == RW_REASON_NONE ?
-				  report->reason != RW_REASON_NONE :
-				  rw_reason_gives_way(server->reason) &&
-				  rw_reason_says_more(report->reason)))
+	if (fresh && rw_reason_gives_way(server->reason) &&
+		rw_reason_says_more(report->reason))
 	{
 		server->reason = report->reason;
 		server->own_reason = true;

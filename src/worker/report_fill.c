@@ -48,7 +48,17 @@ begin_server(RwServer *server)
 	server->upstream = -1;
 }
 
-/* The reason in a row or, if that has not been looked for, the last one. */
+/* Does this reason say no more than that WAL is on its way? */
+static bool
+is_on_its_way(RwReason reason)
+{
+	return reason == RW_REASON_SENDER_BEHIND || rw_reason_gives_way(reason);
+}
+
+/*
+ * The reason in a row or, if that has not been looked for, the last one, unless
+ * the WAL that was missing then has been replayed.
+ */
 static void
 fill_reason(RwServer *server, const RwReportInput *input, const RwLink *link,
 			const RwServer *last)
@@ -58,7 +68,8 @@ fill_reason(RwServer *server, const RwReportInput *input, const RwLink *link,
 		server->reason = link->reason;
 		strcpy(server->reason_text, link->reason_text);
 	}
-	else if (last != NULL)
+	else if (last != NULL &&
+			 !(link->lag_bytes == 0 && is_on_its_way(last->reason)))
 	{
 		server->reason = last->reason;
 		strcpy(server->reason_text, last->reason_text);

@@ -115,6 +115,9 @@ test_own(void)
 	fill(true);
 	is_text(rw_reason_name(report.own.reason), "replay_behind",
 			"and then is another");
+	facts.recovery.replay = facts.horizon;
+	fill(false);
+	is_text(report.own.reason_text, "", "what has been replayed is not behind");
 	facts.receiver.state = RW_RECEIVER_CONNECTING;
 	fill(true);
 	ok(!report.receiver.streaming, "a receiver that does not stream");
@@ -239,6 +242,15 @@ test_children(void)
 	fill(false);
 	is_text(child(0)->reason_text, "0", "stay what they were");
 	is_text(child(2)->reason_text, "2", "for each");
+	senders[1].sent = facts.horizon;
+	senders[1].replay = replicas[1].position = facts.horizon;
+	fill(false);
+	is_text(child(0)->reason_text, "0", "of those that are behind");
+	is_text(child(1)->reason_text, "", "not of one that is in step by now");
+	senders[1].replay = replicas[1].position = HORIZON - 100;
+	fill(true);
+	strcpy(report.children[1].server.reason_text, "1");
+	strcpy(report.children[2].server.reason_text, "2");
 	replicas[0].known = replicas[0].belongs = false;
 	fill(false);
 	is_int(report.nchildren, 2, "one is left out");
