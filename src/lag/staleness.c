@@ -110,6 +110,18 @@ is_of_upstream(const RwToldUpstream *told, const RwFacts *facts,
 		 !rw_message_is_real(receiver));
 }
 
+/*
+ * Is our clock known to have stood still since this was told?  Then its age is
+ * not known.
+ */
+static bool
+is_told_before_gap(const RwToldUpstream *told, const RwFacts *facts,
+				   const RwPublished *published)
+{
+	return told->told_at < published->watch.resumed_at ||
+		rw_watch_stood_still(&published->watch, facts->now, facts->wall) > 0;
+}
+
 RwStaleness
 rw_staleness(const RwFacts *facts, const RwPublished *published,
 			 const RwLink *link, const RwToldUpstream *told)
@@ -131,7 +143,7 @@ rw_staleness(const RwFacts *facts, const RwPublished *published,
 		result.of_primary =
 			rw_upstream_has_replayed(&published->upstream, facts,
 									 published->upstream.contact_end);
-	else if (told->of_primary)
+	else if (told->of_primary && !is_told_before_gap(told, facts, published))
 	{
 		marked = rw_told_upstream_staleness(told, facts->recovery.replay,
 											facts->recovery.replay_tli,

@@ -231,6 +231,21 @@ test_told(void)
 	facts.recovery.replay = HORIZON + 100;
 	is_stale(0, "primary", "and then no more");
 
+	begin_standby("A machine that was suspended");
+	report(RW_ROLE_STANDBY, HORIZON, 200 * RW_MS, true);
+	is_stale(200, "primary", "not yet");
+	published.watch.round_at = facts.now;
+	published.watch.wall_at = facts.wall;
+	facts.wall += RW_HOUR;
+	is_stale(3600 * 1000, "upstream", "what was told before it is older");
+	pass(S);
+	published.watch.round_at = published.watch.resumed_at = facts.now;
+	published.watch.wall_at = facts.wall;
+	hear();
+	is_stale(0, "upstream", "by how much is not known");
+	report(RW_ROLE_STANDBY, HORIZON, 200 * RW_MS, true);
+	is_stale(200, "primary", "until more is told");
+
 	begin_standby("A mark beyond what was replayed");
 	report(RW_ROLE_STANDBY, HORIZON + 1, 0, true);
 	is_stale(0, "upstream", "says nothing");
