@@ -265,8 +265,10 @@ test_between_looks(void)
 	receiver->send_time = facts.wall - 1;
 	receiver->latest_end = HORIZON + 1000;
 	is_stale(3600 * 1000, "upstream", "says that there is more");
-	facts.recovery.replay = facts.horizon = facts.complete = HORIZON + 500;
-	is_stale(3600 * 1000, "upstream", "also when some of it is replayed");
+	write_wal(500);
+	is_stale(3600 * 1000, "upstream", "also when some of it is here");
+	facts.recovery.replay = facts.horizon;
+	is_stale(3600 * 1000, "upstream", "and replayed");
 	upstream->complete_at = upstream->proven_at = RW_NEVER;
 	is_stale(-1, "upstream", "which may be of any age");
 
@@ -285,11 +287,17 @@ test_between_looks(void)
 	upstream->complete_at = START - RW_HOUR;
 	write_wal(100);
 	facts.recovery.replay = HORIZON;
+	receiver->pid = 0;
+	receiver->state = RW_RECEIVER_STOPPED;
+	receiver->send_time = receiver->receipt_time;
 	is_stale(3600 * 1000, "upstream",
 			 "has WAL that may have come late before it was stopped");
+	upstream->archive.commit_at = START - RW_MINUTE;
+	is_stale(60 * 1000, "upstream", "or after a commit that was replayed");
 
 	begin_standby("A machine that has just been resumed");
 	upstream->late_end = HORIZON + 1000;
+	write_wal(100);
 	published.watch.round_at = facts.now;
 	published.watch.wall_at = facts.wall;
 	facts.wall += RW_HOUR;

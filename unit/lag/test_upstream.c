@@ -1437,8 +1437,24 @@ test_late(void)
 	message(HORIZON + 12000);
 	is_int(upstream.proven_at, facts.now, "one that says as much does");
 
+	then = facts.now;
+	gap(RW_HOUR, RW_MINUTE);
+	is_int(upstream.proven_at, then - RW_MINUTE,
+		   "while the clock stood still it got older");
 	pass(RW_SECOND);
+	is_int(upstream.proven_at, then - RW_MINUTE, "which it does not forget");
 	message(HORIZON + 13000);
+	gap(RW_HOUR, RW_MINUTE);
+	is_int(upstream.proven_at, then - 2 * RW_MINUTE,
+		   "also where there is more to replay");
+	then = upstream.replay_target_at;
+	gap(RW_HOUR, RW_MINUTE);
+	message(HORIZON + 13200);
+	facts.recovery.replay = facts.horizon = HORIZON + 13000;
+	look();
+	is_int(upstream.proven_at, then - RW_MINUTE, "and so does a target");
+
+	message(HORIZON + 13500);
 	facts.tli = receiver->tli = 2;
 	pass(LOOK);
 	then = upstream.proven_at;
