@@ -6,10 +6,10 @@
  * Building goes through nodes, one for each server that may get into the
  * tree: first this server, then its replicas, then what was told of others.
  * Of nodes that turn out to be the same server, by id, place or name, all but
- * one are left out; the others find their parents by id.  Then all that can be reached from a
- * server without a parent is in the tree, level by level for as long as there
- * is room.  So a ring of servers that name each other as parents hangs
- * nowhere, and needs no search.
+ * one are left out; the others find their parents by id.  Then all that can
+ * be reached from a server without a parent is in the tree, level by level
+ * for as long as there is room.  So a ring of servers that name each other as
+ * parents hangs nowhere, and needs no search.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *
