@@ -241,8 +241,8 @@ sub is_refused
 	my $name = $standby->name;
 
 	Line::state_when($standby, 'refused', "$what: the line is refused");
-	is(Port::status(Port::of($standby), '/replica'),
-		200, "$what: health checks go on");
+	Port::status_when(Port::of($standby), '/replica', 200,
+		"$what: health checks go on");
 	is(Replwatch::status($standby, $name, 'upstream')->{state},
 		'streaming', "$what: so does replication");
 	is(Replwatch::value($standby, 'SELECT staleness_of FROM replwatch_node()'),

@@ -20,12 +20,13 @@
  *
  * Each end tells all it knows that the other does not, when words have
  * changed, at most every 100 ms and 4 ms more for each server, and otherwise
- * each second.  A standby speaks first on a new line, so that it recognizes
- * itself in what it hears.  A replica that has just come is told of after
- * 2 s, or once it has reported.  A line on which nothing has come for 5 s is
- * closed.  What was told is kept when a line ends, and gets older; what the
- * upstream server told goes when the WAL receiver connects to another host,
- * or the standby is promoted.
+ * each second; a standby when it has heard all that its upstream server
+ * tells, so that neither wakes up for that alone.  A standby speaks first on
+ * a new line, so that it recognizes itself in what it hears.  A replica that
+ * has just come is told of after 2 s, or once it has reported.  A line on
+ * which nothing has come for 5 s is closed.  What was told is kept when a
+ * line ends, and gets older; what the upstream server told goes when the WAL
+ * receiver connects to another host, or the standby is promoted.
  *
  * Portions Copyright (c) 2026, the replwatch authors
  *

@@ -124,7 +124,7 @@ run_child(const char *host, int port, int out, pid_t parent)
 		(void) sigaction(signo, &action, NULL);
 	}
 
-	/* Should the port not live to kill it. */
+	/* Should the port not live to end it. */
 	(void) alarm(RW_RESOLVE_TIME / RW_SECOND + 1);
 #ifdef PR_SET_PDEATHSIG
 	(void) prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);

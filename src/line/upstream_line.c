@@ -44,7 +44,7 @@
  */
 #define LOOK_INTERVAL	(250 * RW_MS)
 
-/* How long to give a child that was killed. */
+/* How long to give a child that was told to end. */
 #define RESOLVER_PAUSE	(50 * RW_MS)
 
 /* How far an address got: the failure of the best one is reported. */
