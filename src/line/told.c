@@ -291,6 +291,43 @@ is_below(const RwTold *below, const RwServer *server)
 	return false;
 }
 
+/* The servers on the way up from this one, as the upstream server tells. */
+typedef struct Way
+{
+	int			number;
+	RwServerId	ids[RW_TREE_MAX];
+} Way;
+
+static bool
+is_on_way(const Way *way, RwServerId id)
+{
+	for (int i = 0; i < way->number; i++)
+	{
+		if (rw_server_id_equal(way->ids[i], id))
+			return true;
+	}
+	return false;
+}
+
+static void
+find_way(Way *way, const RwTold *above, RwServerId own)
+{
+	RwServerId	id = own;
+
+	way->number = 0;
+	for (int i = 0; i < above->number; i++)
+	{
+		const RwServer *server = &above->entries[i].server;
+
+		if (!rw_server_id_equal(server->id, id) ||
+			!rw_server_id_is_set(server->parent) ||
+			is_on_way(way, server->parent))
+			continue;
+		id = way->ids[way->number++] = server->parent;
+		i = -1;					/* begin again, with that one */
+	}
+}
+
 /* What goes first into the list, before what there may be no room for. */
 static bool
 is_close(const RwToldEntry *entry, RwServerId own, RwServerId upstream)
@@ -307,7 +344,9 @@ rw_told_list(const RwTold *below, const RwTold *above, RwServerId own,
 {
 	const RwTold *tables[] = {below, above};
 	int			number = 0;
+	Way			way;
 
+	find_way(&way, above, own);
 	for (int pass = 0; pass < 2; pass++)
 	{
 		for (int t = 0; t < lengthof(tables); t++)
@@ -320,7 +359,9 @@ rw_told_list(const RwTold *below, const RwTold *above, RwServerId own,
 					return number;
 				if (is_close(entry, own, upstream) != (pass == 0))
 					continue;
-				if (tables[t] == above && is_below(below, &entry->server))
+				if (is_on_way(&way, entry->server.id) ?
+					tables[t] == below && entry->live :
+					tables[t] == above && is_below(below, &entry->server))
 					continue;
 				list[number++] = entry->server;
 			}

@@ -71,7 +71,8 @@ extern bool rw_told_drop(RwTold *told, uint64 branch);
 /*
  * One list of both tables, RW_TREE_MAX at most: the replicas of this server
  * first, then the upstream server (`upstream`) and what it says of this one.
- * What comes from above and belongs to a branch that is live is left out.
+ * What comes from above and belongs to a branch that is live is left out; but
+ * of the servers on the way up from this one, what a line from below tells.
  * Returns the number.
  */
 extern int	rw_told_list(const RwTold *below, const RwTold *above,

@@ -279,6 +279,30 @@ test_above(void)
 	rw_told_end_line(&below, KEY_A);
 	is_int(make_list(), 6, "when that line has ended, the later report counts");
 
+	section("what this server is below of");
+	begin();
+	from_above(1, server(id(3), none, 0));
+	from_above(1, server(upstream, id(3), 1));
+	from_above(1, server(own, upstream, 9));
+	from_below(KEY_A, a, 2, server(a, none, 0));
+	from_below(KEY_A, a, 2, server(id(3), a, 1));
+	from_below(KEY_B, upstream, 3, server(upstream, none, 0));
+	n = make_list();
+	is_int(n, 4, "is not below it, whatever is said there");
+	for (int i = 0; i < n; i++)
+	{
+		if (rw_server_id_equal(list[i].id, id(3)))
+			ok(rw_server_id_equal(list[i].parent, none), "nor is its parent");
+		if (rw_server_id_equal(list[i].id, upstream))
+			ok(rw_server_id_equal(list[i].parent, id(3)),
+			   "nor the upstream server");
+	}
+	rw_told_end_line(&below, KEY_B);
+	is_int(make_list(), 5, "one that was below may be above now");
+	from_above(1, server(id(3), own, 1));
+	from_above(1, server(id(3), upstream, 1));
+	is_int(make_list(), 5, "a ring is gone round once");
+
 	section("a long list");
 	begin();
 	from_below(KEY_A, a, 1, server(a, none, 0));
