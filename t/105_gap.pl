@@ -22,6 +22,7 @@ my $gap   = 4;
 
 my $primary = Replwatch::primary(
 	'primary',
+	'replwatch.known_after = 0',
 	"replwatch.alert_hold = '100ms'",
 	"replwatch.missing_timeout = '${limit}s'",
 	"replwatch.slot_inactive_timeout = '${limit}s'",

@@ -143,6 +143,10 @@ sub members_of
 note '1. Both pages agree with SQL';
 
 Replwatch::row_when_current($primary, 'replica1', 'downstream');
+Replwatch::wait_until(
+	$standby,
+	'SELECT staleness IS NOT NULL FROM replwatch_node()',
+	'the standby knows how stale it is');
 Replwatch::pause_replay($primary, $standby);
 Replwatch::burst($primary);
 Replwatch::row_when($primary, 'replica1', 'downstream', 'the replica is behind',
