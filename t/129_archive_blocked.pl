@@ -92,7 +92,7 @@ my $standby = Replwatch::standby(
 		"replwatch.upstream_timeout = '1s'",
 		'wal_retrieve_retry_interval = 100ms'
 	]);
-Replwatch::wait_replayed($primary, $standby);
+Replwatch::row_when_current($standby, 'standby', 'upstream');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
 Replwatch::wait_until($standby,
 	"SELECT pg_get_wal_replay_pause_state() = 'paused'", 'it is paused');
