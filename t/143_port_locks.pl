@@ -141,17 +141,19 @@ foreach my $name (sort keys %port)
 
 	hold($session{$name}, -1);
 
-	# They come at once, so that only one page is tried.
+	# They come at once, so that only one page is tried in a turn.
 	Process::stop($pid);
 	$clients{$name} = [ map { page_client($port{$name}, $_) } @pages ];
+	my $cluster = page_client($port{$name}, '/cluster');
 	kill 'CONT', $pid;
 	is_deeply(
 		[ grep { Port::status($port{$name}, $_) !~ /^(200|503)$/ } @checks ],
 		[], "$name: all health checks are answered");
 	is(Port::status($port{$name}, '/liveness'), 200, "$name: it is alive");
-	is(Port::ask($port{$name}, '/cluster')->{json}->{cluster}->[0]->{role},
+	$answer = Port::parse(Port::read_all($cluster));
+	is($answer->{json}->{cluster}->[0]->{role},
 		$name eq 'primary' ? 'primary' : 'standby',
-		"$name: the servers are shown");
+		"$name: the servers are shown, although pages before them wait");
 	like(Port::agent($port{$name}, 'replica'),
 		qr/^(up|down|drain)\b/, "$name: so is an agent check");
 }

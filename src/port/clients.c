@@ -295,12 +295,12 @@ answer_client(RwClients *clients, RwClient *client, RwTime now)
 		request.has_body || request.refusal != 0;
 	if (client->response.try_again)
 	{
-		/* Only a lock that was busy is given time. */
-		if (rw_client_to_get_page(clients) < 0)
+		if (is_tried && rw_client_to_get_page(clients, true) < 0)
 		{
 			clients->page_pause = PAGE_PAUSE_MIN;
-			clients->page_again = is_tried ? now + PAGE_PAUSE_MIN : now;
+			clients->page_again = now + PAGE_PAUSE_MIN;
 		}
+		client->met_lock = is_tried;
 		client->state = RW_CLIENT_WAITING;
 		return;
 	}
@@ -308,28 +308,40 @@ answer_client(RwClients *clients, RwClient *client, RwTime now)
 	send_response(clients, client, now);
 }
 
+/* Try the page of a client that waits. */
+static void
+try_page(RwClients *clients, RwClient *client, RwTime now)
+{
+	answer_client(clients, client, now);
+	if (client->waits_for != events_for(client))
+		clients->changed = true;
+}
+
 RwTime
 rw_clients_try_page(RwClients *clients, RwTime now)
 {
-	int			i = rw_client_to_get_page(clients);
-	RwClient   *client;
+	int			behind_lock = rw_client_to_get_page(clients, true);
+	int			in_turn = rw_client_to_get_page(clients, false);
 
 	clients->responder.may_make_page = true;
-	if (i < 0)
-		return RW_NEVER;
-	if (now < clients->page_again)
-		return clients->page_again;
-
-	client = &clients->places[i];
-	answer_client(clients, client, now);
-	if (client->state == RW_CLIENT_WAITING)
+	if (behind_lock >= 0 && now >= clients->page_again)
 	{
-		clients->page_pause = Min(2 * clients->page_pause, PAGE_PAUSE_MAX);
-		clients->page_again = now + clients->page_pause;
+		RwClient   *client = &clients->places[behind_lock];
+
+		try_page(clients, client, now);
+		if (client->state == RW_CLIENT_WAITING)
+		{
+			clients->page_pause = Min(2 * clients->page_pause, PAGE_PAUSE_MAX);
+			clients->page_again = now + clients->page_pause;
+		}
 	}
-	else if (client->waits_for != events_for(client))
-		clients->changed = true;
-	return clients->page_again;
+	else if (in_turn >= 0)
+		try_page(clients, &clients->places[in_turn], now);
+
+	if (rw_client_to_get_page(clients, false) >= 0)
+		return now;
+	return rw_client_to_get_page(clients, true) >= 0 ?
+		clients->page_again : RW_NEVER;
 }
 
 static void

@@ -408,10 +408,11 @@ extern void rw_respond_refusal(int status, const char *reason,
  * however many there are.
  *
  * One page is tried in a turn of the loop, because it takes a hundred times as
- * long as a health check.  A client whose page cannot be made at present
- * waits, and the page is tried again now and then, for one client at a time,
- * until the five seconds are over; then it gets a 503.  It counts as idle
- * while it waits, so that clients that ask for pages do not keep others out.
+ * long as a health check.  A client whose page meets a busy lock waits, and the
+ * page is tried again now and then, for one client at a time, until the five
+ * seconds are over; then it gets a 503.  Meanwhile other pages get their turn:
+ * they may need no lock.  A client counts as idle while it waits, so that
+ * clients that ask for pages do not keep others out.
  *
  * A client that wants to be a line, from a standby, is one of the 64 and has
  * these five seconds too, until it is welcome; then it leaves this room.
@@ -448,6 +449,8 @@ typedef struct RwClient
 	bool		sends_more;		/* than the request that was answered */
 	size_t		sent;			/* bytes of the answer so far */
 	size_t		discarded;		/* bytes that came after the request */
+	bool		met_lock;		/* WAITING: its page was tried, and a lock was
+								 * busy; else it waits for its turn */
 	struct RwLineGuest *guest;	/* JOINING: its request is what it has sent
 								 * and is not used yet */
 	RwResponse	response;
@@ -459,8 +462,9 @@ typedef struct RwClients
 	int			number;			/* of places in use */
 	bool		changed;		/* see rw_clients_changed() */
 	RwTime		accept_again;	/* no accept() before this */
-	RwTime		page_again;		/* pages that wait are not tried before this */
-	RwTime		page_pause;		/* how long after the last try */
+	RwTime		page_again;		/* no page that has met a busy lock is tried
+								 * before this */
+	RwTime		page_pause;		/* how long after the last such try */
 	struct RwLines *lines;
 	RwResponder responder;
 	RwClient	places[RW_CLIENTS_MAX];
@@ -492,7 +496,8 @@ extern RwTime rw_clients_expire(RwClients *clients, RwTime now);
 
 /*
  * A turn of the loop begins, in which one page may be tried; clients that ask
- * for more of them wait.  If one waits already, its page is tried first.
+ * for more of them wait.  Those that wait already come first, and of these the
+ * one that has met a busy lock, if it is due again.
  * Returns when to call this again, or RW_NEVER if nobody waits.  Allocates in
  * the current memory context.
  */
@@ -536,10 +541,11 @@ extern int	rw_client_to_drop_for_page(const RwClients *clients,
 									   RwPortPeer newcomer);
 
 /*
- * Which client that waits for a page gets the next one: of the address that
- * has the fewest clients, the one that came first.
+ * Which client that waits for a page gets the next one, of those that have met
+ * a busy lock or of the others: of the address that has the fewest clients, the
+ * one that came first.  -1 if there is none.
  */
-extern int	rw_client_to_get_page(const RwClients *clients);
+extern int	rw_client_to_get_page(const RwClients *clients, bool met_lock);
 
 /* The client at an address, as accept() returns it. */
 extern RwPortPeer rw_peer_of(const struct sockaddr_storage *address);

@@ -116,7 +116,7 @@ rw_client_to_drop_for_page(const RwClients *clients, RwPortPeer newcomer)
 }
 
 int
-rw_client_to_get_page(const RwClients *clients)
+rw_client_to_get_page(const RwClients *clients, bool met_lock)
 {
 	int			least = 0;
 	int			found = -1;
@@ -127,7 +127,8 @@ rw_client_to_get_page(const RwClients *clients)
 		const RwClient *client = &clients->places[i];
 		int			n;
 
-		if (client->state != RW_CLIENT_WAITING)
+		if (client->state != RW_CLIENT_WAITING ||
+			client->met_lock != met_lock)
 			continue;
 		n = count_shares(clients, client->peer, false);
 		if (found < 0 || n < least ||

@@ -208,7 +208,7 @@ test_pages(void)
 	section("pages");
 
 	empty_room();
-	is_int(rw_client_to_get_page(&clients), -1, "nobody waits");
+	is_int(rw_client_to_get_page(&clients, false), -1, "nobody waits");
 	is_int(rw_client_to_drop_for_page(&clients, 1), -1, "nobody reads");
 
 	/* Ten clients of 1, of which four read a page, and two of 2. */
@@ -237,10 +237,17 @@ test_pages(void)
 	for (i = 4; i < 12; i++)
 		clients.places[i].state = RW_CLIENT_WAITING;
 	clients.places[10].deadline = ++now;
-	is_int(rw_client_to_get_page(&clients), 11,
+	is_int(rw_client_to_get_page(&clients, false), 11,
 		   "the next page is for the address that has fewer clients");
 	clients.places[10].state = clients.places[11].state = RW_CLIENT_READING;
-	is_int(rw_client_to_get_page(&clients), 4, "then for the first that came");
+	is_int(rw_client_to_get_page(&clients, false), 4,
+		   "then for the first that came");
+	is_int(rw_client_to_get_page(&clients, true), -1, "no page met a lock");
+	clients.places[4].met_lock = clients.places[6].met_lock = true;
+	is_int(rw_client_to_get_page(&clients, false), 5,
+		   "one that met a lock keeps no other one waiting");
+	is_int(rw_client_to_get_page(&clients, true), 4,
+		   "of those that did, the first that came");
 }
 
 /* A flood leaves the others what they have, and takes what nobody wants. */
