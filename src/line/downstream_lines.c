@@ -343,6 +343,7 @@ rw_line_guest_adopt(RwLines *lines, RwLineGuest *guest, pgsocket sock,
 	line->nreceived = nreceived;
 	rw_lines_begin_rounds(lines, line);
 	lines->changed = true;
+	lines->idle_until = RW_NEVER;
 	handle_frames(lines, line, now);
 }
 

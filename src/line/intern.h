@@ -246,6 +246,11 @@ struct RwLines
 	int			budget;			/* frames that this turn may still handle */
 	bool		changed;		/* see rw_lines_changed() */
 
+	/* Most turns of a port with many clients find nothing to do. */
+	RwTime		idle_until;		/* nothing is due before, unless something
+								 * comes; RW_NEVER: not known */
+	RwTime		next_turn;		/* as rw_lines_turn() last returned */
+
 	/* What this server knows of itself and of its replicas. */
 	RwReport	report;			/* reported_at is RW_NEVER before the first */
 	RwReport	next_report;	/* room to read the next one */

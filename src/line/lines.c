@@ -99,6 +99,7 @@ rw_lines_reload(RwLines *lines)
 
 	if (!make_key(lines))
 		return;
+	lines->idle_until = RW_NEVER;
 	for (int i = 0; i < RW_LINES_MAX; i++)
 	{
 		RwLine	   *line = lines->downstream[i];
@@ -140,6 +141,7 @@ rw_lines_read_report(RwLines *lines, RwTime now, int64 age_max)
 		now - lines->report_read_at < age_max)
 		return;
 	lines->report_read_at = now;
+	lines->idle_until = RW_NEVER;
 	rw_report_read(&lines->next_report);
 	if (lines->next_report.own.reported_at == RW_NEVER)
 		return;
@@ -325,6 +327,7 @@ rw_line_serve(RwLines *lines, RwLine *line, RwTime now)
 	/* The socket is still ready in the next turn. */
 	if (lines->budget <= 0)
 		return;
+	lines->idle_until = RW_NEVER;
 	if (line == &lines->upstream.line)
 		rw_upstream_serve(lines, now);
 	else if (line->sock != PGINVALID_SOCKET)
@@ -461,7 +464,11 @@ tell_lines(RwLines *lines, RwTime now)
 RwTime
 rw_lines_turn(RwLines *lines, RwTime now)
 {
+	uint32		number = lines->report_number;
 	RwTime		next;
+
+	if (now < lines->idle_until && !rw_report_changed(&number))
+		return lines->next_turn;
 
 	lines->budget = RW_LINE_FRAMES_PER_TURN;
 	lines->tree_is_fresh = false;
@@ -474,6 +481,8 @@ rw_lines_turn(RwLines *lines, RwTime now)
 
 	/* What is told takes its share of the turn; what comes has its own. */
 	lines->budget = RW_LINE_FRAMES_PER_TURN;
+	lines->idle_until = earlier(next, now + REPORT_AGE_MAX);
+	lines->next_turn = next;
 	return next;
 }
 

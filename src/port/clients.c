@@ -320,10 +320,15 @@ try_page(RwClients *clients, RwClient *client, RwTime now)
 RwTime
 rw_clients_try_page(RwClients *clients, RwTime now)
 {
-	int			behind_lock = rw_client_to_get_page(clients, true);
-	int			in_turn = rw_client_to_get_page(clients, false);
+	int			behind_lock;
+	int			in_turn;
 
 	clients->responder.may_make_page = true;
+	if (clients->number == 0)
+		return RW_NEVER;
+
+	behind_lock = rw_client_to_get_page(clients, true);
+	in_turn = rw_client_to_get_page(clients, false);
 	if (behind_lock >= 0 && now >= clients->page_again)
 	{
 		RwClient   *client = &clients->places[behind_lock];
@@ -493,6 +498,8 @@ rw_clients_look(RwClients *clients, RwTime now)
 {
 	bool		any = false;
 
+	if (clients->number == 0)
+		return RW_NEVER;
 	for (int i = 0; i < RW_CLIENTS_MAX; i++)
 	{
 		RwClient   *client = &clients->places[i];
@@ -575,6 +582,8 @@ rw_clients_expire(RwClients *clients, RwTime now)
 	RwTime		next = RW_NEVER;
 	int			i;
 
+	if (clients->number == 0)
+		return RW_NEVER;
 	for (i = 0; i < RW_CLIENTS_MAX; i++)
 	{
 		RwClient   *client = &clients->places[i];
