@@ -13,6 +13,7 @@
 #include "catalog/pg_control.h"
 #include "common/hmac.h"
 #include "common/sha2.h"
+#include "utils/memutils.h"
 #include "utils/resowner.h"
 
 #include "src/line/key.h"
@@ -47,8 +48,9 @@ rw_line_key(uint8 *key, const char **problem)
 /*
  * One context serves all MACs: to make and free one costs more than a MAC.
  * Where the server is built with OpenSSL, pg_hmac_create() notes it in the
- * current resource owner.  A background worker has none outside of
- * transactions.
+ * current resource owner, and a background worker has none outside of
+ * transactions.  Where it is not, it allocates in the current memory context,
+ * which the port resets in each turn.
  */
 static pg_hmac_ctx *
 hmac_context(void)
@@ -59,12 +61,14 @@ hmac_context(void)
 	if (context == NULL)
 	{
 		ResourceOwner caller = CurrentResourceOwner;
+		MemoryContext oldcontext = MemoryContextSwitchTo(TopMemoryContext);
 
 		if (owner == NULL)
 			owner = ResourceOwnerCreate(NULL, "replwatch line");
 		CurrentResourceOwner = owner;
 		context = pg_hmac_create(PG_SHA256);
 		CurrentResourceOwner = caller;
+		MemoryContextSwitchTo(oldcontext);
 	}
 	return context;
 }
