@@ -214,7 +214,7 @@ extern void rw_upstream_handle_broken(RwLines *lines, RwTime now);
 extern uint32 rw_upstream_events(RwUpstreamLine *upstream, pgsocket *sock);
 
 /* Begin anew, with another key or none. */
-extern void rw_upstream_restart(RwLines *lines, RwTime now);
+extern void rw_upstream_restart(RwLines *lines);
 
 /* Close it for good. */
 extern void rw_upstream_end(RwLines *lines);

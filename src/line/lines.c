@@ -95,11 +95,10 @@ rw_lines_create(void)
 void
 rw_lines_reload(RwLines *lines)
 {
-	RwTime		now = rw_clock_now();
-
+	/* Other settings may have changed, too. */
+	lines->idle_until = RW_NEVER;
 	if (!make_key(lines))
 		return;
-	lines->idle_until = RW_NEVER;
 	for (int i = 0; i < RW_LINES_MAX; i++)
 	{
 		RwLine	   *line = lines->downstream[i];
@@ -107,7 +106,7 @@ rw_lines_reload(RwLines *lines)
 		if (line && line->sock != PGINVALID_SOCKET)
 			rw_downstream_end_line(lines, line, "the key has changed");
 	}
-	rw_upstream_restart(lines, now);
+	rw_upstream_restart(lines);
 }
 
 bool

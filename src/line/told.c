@@ -315,7 +315,7 @@ find_way(Way *way, const RwTold *above, RwServerId own)
 	RwServerId	id = own;
 
 	way->number = 0;
-	for (int i = 0; i < above->number; i++)
+	for (int i = 0; i < above->number && way->number < RW_TREE_MAX; i++)
 	{
 		const RwServer *server = &above->entries[i].server;
 

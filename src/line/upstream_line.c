@@ -171,7 +171,7 @@ note_failure(RwLines *lines, FailureRank rank, const char *format,...)
 
 /* The address is connected: introduce this standby. */
 static bool
-greet(RwLines *lines, RwTime now)
+greet(RwLines *lines)
 {
 	RwUpstreamLine *upstream = &lines->upstream;
 	RwSession  *session = &upstream->line.session;
@@ -489,7 +489,7 @@ rw_upstream_serve(RwLines *lines, RwTime now)
 	{
 		if (!finish_connect(upstream))
 			rw_upstream_handle_broken(lines, now);
-		else if (!greet(lines, now))
+		else if (!greet(lines))
 			try_next_address(lines, now);
 		else if (!rw_line_flush(line, now))
 			rw_upstream_handle_broken(lines, now);
@@ -553,9 +553,6 @@ handle_deadline(RwLines *lines, RwTime now)
 			end_attempt(lines, now);
 			break;
 		case RW_UPSTREAM_CONNECTS:
-			errno = ETIMEDOUT;
-			rw_upstream_handle_broken(lines, now);
-			break;
 		case RW_UPSTREAM_GREETS:
 			errno = ETIMEDOUT;
 			rw_upstream_handle_broken(lines, now);
@@ -645,7 +642,7 @@ rw_upstream_turn(RwLines *lines, RwTime now)
 }
 
 void
-rw_upstream_restart(RwLines *lines, RwTime now)
+rw_upstream_restart(RwLines *lines)
 {
 	close_line(lines);
 	lines->upstream.pause = PAUSE_MIN;

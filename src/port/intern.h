@@ -408,11 +408,11 @@ extern void rw_respond_refusal(int status, const char *reason,
  * however many there are.
  *
  * One page is tried in a turn of the loop, because it takes a hundred times as
- * long as a health check.  A client whose page meets a busy lock waits, and the
- * page is tried again now and then, for one client at a time, until the five
- * seconds are over; then it gets a 503.  Meanwhile other pages get their turn:
- * they may need no lock.  A client counts as idle while it waits, so that
- * clients that ask for pages do not keep others out.
+ * long as a health check.  A client whose page meets a busy lock waits, and
+ * the page is tried again now and then, for one client at a time, until the
+ * five seconds are over; then it gets a 503.  Meanwhile other pages get their
+ * turn: they may need no lock.  A client counts as idle while it waits, so
+ * that clients that ask for pages do not keep others out.
  *
  * A client that wants to be a line, from a standby, is one of the 64 and has
  * these five seconds too, until it is welcome; then it leaves this room.
@@ -541,9 +541,9 @@ extern int	rw_client_to_drop_for_page(const RwClients *clients,
 									   RwPortPeer newcomer);
 
 /*
- * Which client that waits for a page gets the next one, of those that have met
- * a busy lock or of the others: of the address that has the fewest clients, the
- * one that came first.  -1 if there is none.
+ * Which client that waits for a page gets the next one, of those that have
+ * met a busy lock or of the others: of the address that has the fewest
+ * clients, the one that came first.  -1 if there is none.
  */
 extern int	rw_client_to_get_page(const RwClients *clients, bool met_lock);
 
